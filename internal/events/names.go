@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package events
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Kind says what happened.
+type Kind uint8
+
+// The kinds of event. See docs/events.md for what each one means.
+const (
+	KindProbe       Kind = iota + 1 // the keepalive timer sent a probe, or tried to
+	KindAnswer                      // the peer answered
+	KindReset                       // the keepalive timer gave the connection up
+	KindPeerReset                   // the peer answered a probe with RST
+	KindICMP                        // an ICMP error about a connection with probes outstanding
+	KindProbed                      // the peer sent a keepalive probe, and we answer
+	KindEnabled                     // a process switched SO_KEEPALIVE on
+	KindWindowProbe                 // a zero-window probe
+	KindTimer                       // a firing that sent nothing
+	KindClosed                      // a connection that was reported on has closed, not by keepalive
+	KindLost                        // records were lost
+)
+
+var kindNames = names[Kind]{"kind", []string{"", "probe", "answer", "reset", "peer_reset", "icmp", "probed", "enabled",
+	"window_probe", "timer", "closed", "lost"}}
+
+// String is the name in the stream: "probe".
+func (k Kind) String() string { return kindNames.name(k) }
+
+// ParseKind is the inverse of Kind.String.
+func ParseKind(s string) (Kind, error) { return kindNames.parse(s) }
+
+// KindNames lists every kind's name.
+func KindNames() []string { return kindNames.all() }
+
+// Verdict is what is known about the peer.
+type Verdict uint8
+
+// The verdicts. Zero is "not known yet".
+const (
+	VerdictAlive       Verdict = iota + 1 // the peer answered
+	VerdictSilent                         // probes go unanswered
+	VerdictTimedOut                       // the kernel gave the connection up
+	VerdictRebooted                       // the peer does not know the connection
+	VerdictUnreachable                    // an ICMP error or a local send error says so
+	VerdictCongested                      // the probe did not get out of the local queue
+	VerdictSuspended                      // data in flight: retransmission is in charge
+)
+
+var verdictNames = names[Verdict]{"verdict", []string{"", "alive", "silent", "timed_out", "rebooted", "unreachable", "congested", "suspended"}}
+
+// String is the name in the stream: "timed_out".
+func (v Verdict) String() string { return verdictNames.name(v) }
+
+// ParseVerdict is the inverse of Verdict.String.
+func ParseVerdict(s string) (Verdict, error) { return verdictNames.parse(s) }
+
+// Reason says why the connection was reset, or why a firing sent nothing.
+type Reason uint8
+
+// The reasons: the first two on KindReset, the others on KindTimer, in the
+// order in which tcp_keepalive_timer tests for them.
+const (
+	ReasonCount        Reason = iota + 1 // TCP_KEEPCNT probes are unanswered
+	ReasonUserTimeout                    // TCP_USER_TIMEOUT is over
+	ReasonSocketBusy                     // a process holds the socket's lock
+	ReasonFinWait2                       // the timer serves an orphan in FIN_WAIT2
+	ReasonKeepaliveOff                   // SO_KEEPALIVE is off
+	ReasonClosed                         // the socket is closed, or not yet connected
+	ReasonDataInFlight                   // sent and unacknowledged, or unsent data
+	ReasonNotIdle                        // idle for less than TCP_KEEPIDLE
+)
+
+var reasonNames = names[Reason]{"reason", []string{"", "count", "user_timeout", "socket_busy", "fin_wait2", "keepalive_off", "closed", "data_in_flight", "not_idle"}}
+
+// String is the name in the stream: "user_timeout".
+func (r Reason) String() string { return reasonNames.name(r) }
+
+// ParseReason is the inverse of Reason.String.
+func ParseReason(s string) (Reason, error) { return reasonNames.parse(s) }
+
+// Family is the socket's address family, and how it is used.
+type Family uint8
+
+// The families.
+const (
+	IPv4       Family = iota + 1
+	IPv6              // AF_INET6
+	IPv6Mapped        // an AF_INET6 socket that talks IPv4
+)
+
+var familyNames = names[Family]{"family", []string{"", "ipv4", "ipv6", "ipv6-mapped"}}
+
+// String is the name in the stream: "ipv4".
+func (f Family) String() string { return familyNames.name(f) }
+
+// ParseFamily is the inverse of Family.String.
+func ParseFamily(s string) (Family, error) { return familyNames.parse(s) }
+
+// State is the connection's TCP state, with the kernel's numbers (net/tcp_states.h).
+type State uint8
+
+// The states that code here asks for.
+const (
+	StateEstablished State = 1
+	StateFinWait2    State = 5
+	StateClose       State = 7
+)
+
+var stateNames = names[State]{"state", []string{"", "established", "syn_sent", "syn_recv", "fin_wait1", "fin_wait2", "time_wait", "close",
+	"close_wait", "last_ack", "listen", "closing", "new_syn_recv", "bound_inactive"}}
+
+// String is the name in the stream: "established".
+func (s State) String() string { return stateNames.name(s) }
+
+// ParseState is the inverse of State.String.
+func ParseState(s string) (State, error) { return stateNames.parse(s) }
+
+// Name is the setting's key in the stream.
+func (s Setting) Name() string {
+	switch s {
+	case SettingIdle:
+		return "idle"
+	case SettingInterval:
+		return "intvl"
+	case SettingCount:
+		return "cnt"
+	}
+	return ""
+}
+
+// names maps a small enumeration to its words and back. Zero is "absent" and has no word.
+type names[T ~uint8] struct {
+	what  string
+	words []string
+}
+
+func (n names[T]) name(v T) string {
+	if int(v) < len(n.words) {
+		return n.words[v]
+	}
+	return ""
+}
+
+func (n names[T]) parse(s string) (T, error) {
+	for i, w := range n.words {
+		if w != "" && w == s {
+			return T(i), nil
+		}
+	}
+	return 0, fmt.Errorf("unknown %s %q (one of: %s)", n.what, s, strings.Join(n.all(), ", "))
+}
+
+func (n names[T]) all() []string { return n.words[1:] }
