@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* The kernel's types, as far as they are read here. Offsets come from the
+ * running kernel's BTF at load time (CO-RE), so only names and types count. */
+#ifndef KATRACE_KERNEL_TYPES_H
+#define KATRACE_KERNEL_TYPES_H
+
+#include <linux/types.h>
+
+/* net/tcp_states.h */
+enum {
+	TCP_ESTABLISHED = 1,
+	TCP_SYN_SENT = 2,
+	TCP_FIN_WAIT2 = 5,
+	TCP_CLOSE = 7,
+	TCP_CLOSE_WAIT = 8,
+};
+
+#define AF_INET 2
+#define AF_INET6 10
+
+/* asm-generic/errno.h: what tcp_write_err and tcp_reset leave in sk_err. */
+#define EPIPE 32
+#define ECONNRESET 104
+#define ETIMEDOUT 110
+#define ECONNREFUSED 111
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+/* include/net/sock.h: the bits of sk_flags */
+enum sock_flags {
+	SOCK_DEAD = 0,
+	SOCK_KEEPOPEN = 3,
+};
+
+/* include/net/rstreason.h, from 6.10 on */
+enum sk_rst_reason {
+	SK_RST_REASON_TCP_KEEPALIVE_TIMEOUT = 15,
+};
+
+struct ns_common {
+	unsigned int inum; /* what /proc/PID/ns/net shows */
+};
+
+struct netns_ipv4 {
+	int sysctl_tcp_keepalive_time;	/* jiffies */
+	__u8 sysctl_tcp_keepalive_probes;
+	int sysctl_tcp_keepalive_intvl; /* jiffies */
+};
+
+struct net {
+	struct ns_common ns;
+	struct netns_ipv4 ipv4;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct in6_addr {
+	union {
+		__u8 u6_addr8[16];
+	} in6_u;
+};
+
+struct sock_common {
+	__be32 skc_daddr;
+	__be32 skc_rcv_saddr;
+	__be16 skc_dport;
+	__u16 skc_num; /* local port, host byte order */
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
+	possible_net_t skc_net;
+	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
+	unsigned long skc_flags; /* enum sock_flags */
+};
+
+struct timer_list {
+	void (*function)(struct timer_list *); /* tells whose timer it is */
+};
+
+struct inode {
+	unsigned long i_ino;
+};
+
+struct socket {
+	int dummy; /* only its place in struct socket_alloc is asked for */
+};
+
+/* A socket's inode lies beside it: SOCK_INODE() in include/net/sock.h. */
+struct socket_alloc {
+	struct inode vfs_inode;
+	struct socket socket;
+};
+
+struct kernfs_node {
+	__u64 id;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+typedef struct {
+	__u32 val;
+} kuid_t;
+
+struct sock_cgroup_data {
+	struct cgroup *cgroup; /* from 5.15 on */
+};
+
+struct sock_cgroup_data___5_10 {
+	__u64 val; /* the pointer, unless bit 0 is set (cgroup v1 data) */
+};
+
+struct sock {
+	struct sock_common __sk_common;
+	struct {
+		int owned; /* by a process, which is not the timer */
+	} sk_lock;
+	struct timer_list sk_timer; /* keepalive's before 6.19, retransmission's after; see compat.h */
+	int sk_err_soft;	    /* what an ICMP error left */
+	kuid_t sk_uid;
+	struct socket *sk_socket; /* NULL: orphan */
+	struct sock_cgroup_data sk_cgrp_data;
+};
+
+struct inet_connection_sock {
+	__u8 icsk_probes_out;	  /* shared by keepalive and zero-window probes */
+	__u32 icsk_user_timeout; /* ms */
+	struct {
+		__u32 lrcvtime; /* jiffies, last data received */
+	} icsk_ack;
+};
+
+/* 6.19, and stable kernels that took the change (6.1.192). */
+struct inet_connection_sock___moved {
+	struct timer_list icsk_keepalive_timer;
+};
+
+struct tcp_sock {
+	__u32 packets_out;
+	__u32 snd_una;
+	__u32 snd_nxt;
+	__u32 write_seq;
+	__u32 rcv_tstamp; /* jiffies, last ACK received */
+	__u32 segs_in;	  /* segments received */
+	unsigned int keepalive_time;  /* jiffies, 0: the sysctl applies */
+	unsigned int keepalive_intvl; /* jiffies, 0: the sysctl applies */
+	__u8 keepalive_probes;	      /* 0: the sysctl applies */
+};
+
+#pragma clang attribute pop
+
+/* What the kprobe macros of bpf_tracing.h read arguments from: the part of
+ * the registers whose layout is fixed. */
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8;
+	unsigned long ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct user_pt_regs {
+	__u64 regs[31];
+	__u64 sp, pc, pstate;
+};
+struct pt_regs;
+#endif
+/* bpf_tracing.h: use the kernel's register names (di), not the C library's (rdi). */
+#define __VMLINUX_H__
+
+#endif

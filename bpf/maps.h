@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+#ifndef KATRACE_MAPS_H
+#define KATRACE_MAPS_H
+
+#include "record.h"
+
+/* Records to user space. The loader sets the size (--ring-size). */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8 << 20);
+} ring SEC(".maps");
+
+/* Records that did not get there, by cause; user space adds up the CPUs. */
+enum lost_cause {
+	LOST_RING,   /* the ring was full */
+	LOST_FOLLOW, /* the table of followed connections was full */
+	LOST_CAUSES,
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LOST_CAUSES);
+	__type(key, __u32);
+	__type(value, __u64);
+} lost SEC(".maps");
+
+/* What is remembered of a connection from its first probe to its end. */
+struct follow {
+	__u32 probed_at; /* jiffies, the last probe */
+	__u32 segs_in;	 /* segments received when it was sent */
+	__u8 outstanding; /* probes since the peer was last heard */
+	__u8 left;	 /* the last one left this host, as far as is known */
+	__u8 ended;	 /* a reset or peer_reset record was made */
+	__u8 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1 << 16);
+	__type(key, __u64); /* struct sock's address */
+	__type(value, struct follow);
+} followed SEC(".maps");
+
+/* The firing that this CPU is in. Softirqs do not nest on a CPU, so one is enough. */
+struct firing {
+	__u64 timer;	 /* tracepoints: which timer is between entry and exit */
+	__u64 sk;	 /* 0: none */
+	__u64 wakeup_sk; /* between tcp_write_wakeup's entry and return */
+	__u8 probes_out; /* at entry */
+	__u8 is_keepalive; /* the wakeup is keepalive's, not a zero-window probe */
+	__u8 done;	 /* a probe or reset came of this firing */
+	__u8 orphan;	 /* tracepoints: in FIN_WAIT2 at entry */
+	__u8 pad[4];
+	struct record rec; /* with --all: the socket at entry */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct firing);
+} firings SEC(".maps");
+
+static __always_inline struct firing *this_firing(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&firings, &zero);
+}
+
+static __always_inline void count_lost(__u32 cause)
+{
+	__u64 *n = bpf_map_lookup_elem(&lost, &cause);
+
+	if (n)
+		(*n)++;
+}
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* What goes through the ring buffer: one record per event. The Go type is
+ * generated from struct record (gen.go), nothing mirrors it by hand. */
+#ifndef KATRACE_RECORD_H
+#define KATRACE_RECORD_H
+
+enum record_kind {
+	RECORD_PROBE = 1,
+	RECORD_ANSWER,
+	RECORD_RESET,
+	RECORD_PEER_RESET,
+	RECORD_CLOSED,
+	RECORD_TIMER,
+	RECORD_WINDOW_PROBE,
+};
+
+enum record_flag {
+	FLAG_ANSWERED = 1 << 0, /* the probe before this record was answered */
+	FLAG_RTT = 1 << 1,	/* .rtt holds */
+	FLAG_RET = 1 << 2,	/* .ret holds */
+	FLAG_GAVE_UP = 1 << 3,	/* on RECORD_CLOSED: after a reset or peer_reset record */
+};
+
+/* Settings that the socket did not set itself; the values of events.Setting. */
+enum record_inherited {
+	INHERITED_IDLE = 1 << 0,
+	INHERITED_INTVL = 1 << 1,
+	INHERITED_CNT = 1 << 2,
+};
+
+/* Why a reset, why no probe; the values of events.Reason. */
+enum record_reason {
+	REASON_NONE,
+	REASON_COUNT,
+	REASON_USER_TIMEOUT,
+	REASON_SOCKET_BUSY,
+	REASON_FIN_WAIT2,
+	REASON_KEEPALIVE_OFF,
+	REASON_CLOSED,
+	REASON_DATA_IN_FLIGHT,
+	REASON_NOT_IDLE,
+};
+
+struct record {
+	__u64 time;	    /* ns, CLOCK_BOOTTIME */
+	__u64 sk;	    /* the socket's address: tells connections apart, never shown */
+	__u64 inode;	    /* 0: orphan */
+	__u64 cgroup;	    /* kernfs id in cgroup v2, 0: unknown */
+	__u8 local[16];	    /* IPv4 in the first four bytes where family is AF_INET */
+	__u8 remote[16];
+	__u16 local_port;   /* host byte order */
+	__u16 remote_port;
+	__u32 netns;	    /* net.ns.inum */
+	__u32 uid;
+	__u32 seq;	    /* SND.UNA-1 */
+	__u32 idle;	    /* jiffies, the value in force */
+	__u32 intvl;	    /* jiffies */
+	__u32 user_timeout; /* ms, 0: not set */
+	__u32 idle_for;	    /* jiffies since the last segment received */
+	__u32 rtt;	    /* jiffies from the probe to its answer */
+	__s32 ret;	    /* RECORD_PROBE: what tcp_write_wakeup returned; RESET, PEER_RESET: errno */
+	__u8 kind;	    /* enum record_kind */
+	__u8 family;	    /* AF_INET, AF_INET6 */
+	__u8 state;	    /* TCP_* */
+	__u8 flags;	    /* enum record_flag */
+	__u8 probes;	    /* unanswered, the one just sent included */
+	__u8 cnt;	    /* the value in force */
+	__u8 inherited;	    /* enum record_inherited */
+	__u8 reason;	    /* enum record_reason */
+};
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* The tracepoint backend, for kernels without kprobes: the timer's own entry
+ * and exit stand in for tcp_keepalive_timer, and a probe is told by
+ * icsk_probes_out rising between them. What tcp_write_wakeup returned is not
+ * to be had. */
+#ifndef KATRACE_TRACEPOINT_H
+#define KATRACE_TRACEPOINT_H
+
+#include "keepalive.h"
+
+/* The address of tcp_keepalive_timer, from kallsyms. */
+const volatile __u64 keepalive_timer_addr = 0;
+
+SEC("raw_tp/timer_expire_entry")
+int tp_timer_expire_entry(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct timer_list *t = (void *)ctx->args[0];
+	struct firing *firing;
+	struct sock *sk;
+
+	if ((__u64)BPF_CORE_READ(t, function) != keepalive_timer_addr)
+		return 0;
+	firing = this_firing();
+	if (!firing)
+		return 0;
+	sk = sock_of_timer(t);
+	firing->timer = (__u64)t;
+	firing->probes_out = ICSK(sk, icsk_probes_out);
+	firing->orphan = is_fin_wait2_orphan(sk);
+	handle_firing(sk);
+	return 0;
+}
+
+SEC("raw_tp/timer_expire_exit")
+int tp_timer_expire_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct firing *firing = this_firing();
+	struct sock *sk;
+	__u8 probes;
+
+	if (!firing || !firing->timer || firing->timer != ctx->args[0])
+		return 0;
+	firing->timer = 0;
+	sk = (struct sock *)firing->sk;
+	if (!sk) /* it gave up */
+		return 0;
+	/* An orphan in FIN_WAIT2 may be freed by now, and is not probed. */
+	if (!firing->orphan) {
+		probes = ICSK(sk, icsk_probes_out);
+		if (probes == (__u8)(firing->probes_out + 1)) {
+			firing->done = 1;
+			handle_probe(sk, probes, 0, 0);
+		}
+	}
+	handle_firing_end(firing);
+	return 0;
+}
+
+SEC("raw_tp/tcp_send_reset")
+int tp_send_reset(struct bpf_raw_tracepoint_args *ctx)
+{
+	handle_reset((struct sock *)ctx->args[0]);
+	return 0;
+}
+
+#endif

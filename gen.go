@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+// Package katrace is only the place of the go:generate line: it makes
+// internal/loader's generated Go code and BPF objects from bpf/. `make
+// generate` runs it and installs clang and libbpf's headers where they lack.
+package katrace
+
+//go:generate go tool bpf2go -target amd64,arm64 -output-dir internal/loader -go-package loader -type record -type record_kind -type record_flag -type lost_cause katrace bpf/katrace.bpf.c -- -O2 -g -Wall -Werror

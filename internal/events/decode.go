@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package events
+
+import (
+	"net/netip"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"katrace/internal/loader"
+)
+
+// clock turns the kernel's times into ours.
+type clock struct {
+	jiffy  time.Duration
+	offset int64 // ns to add to the boot clock for the wall clock
+}
+
+// wallOffset is what to add to CLOCK_BOOTTIME to get the wall clock, in ns.
+func wallOffset() int64 {
+	var boot, wall unix.Timespec
+	// Both always exist on the kernels that have our programs.
+	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot)
+	_ = unix.ClockGettime(unix.CLOCK_REALTIME, &wall)
+	return wall.Nano() - boot.Nano()
+}
+
+func (c *clock) time(bootNS uint64) time.Time {
+	return time.Unix(0, int64(bootNS)+c.offset).UTC()
+}
+
+func (c *clock) span(jiffies uint32) time.Duration { return time.Duration(jiffies) * c.jiffy }
+
+// decodeSocket sets what every record tells about its socket.
+func (c *clock) decodeSocket(r *loader.Record, e *Event) {
+	e.Time = c.time(r.Time)
+	e.Netns = r.Netns
+	e.Inode = r.Inode
+	e.State = State(r.State)
+	e.Family, e.Local, e.Remote = decodeTuple(r)
+	e.UID = r.Uid
+	e.Keepalive = Settings{
+		Idle:        c.span(r.Idle),
+		Interval:    c.span(r.Intvl),
+		Count:       int(r.Cnt),
+		UserTimeout: time.Duration(r.UserTimeout) * time.Millisecond,
+		Inherited:   Setting(r.Inherited),
+	}
+	e.IdleFor = c.span(r.IdleFor)
+	e.Has = HasUID | HasKeepalive | HasIdleFor
+}
+
+func decodeTuple(r *loader.Record) (Family, netip.AddrPort, netip.AddrPort) {
+	var family Family
+	var local, remote netip.Addr
+	if r.Family == unix.AF_INET {
+		family = IPv4
+		local = netip.AddrFrom4([4]byte(r.Local[:4]))
+		remote = netip.AddrFrom4([4]byte(r.Remote[:4]))
+	} else {
+		family = IPv6
+		local, remote = netip.AddrFrom16(r.Local), netip.AddrFrom16(r.Remote)
+		if remote.Is4In6() {
+			family = IPv6Mapped
+			local, remote = local.Unmap(), remote.Unmap()
+		}
+	}
+	return family, netip.AddrPortFrom(local, r.LocalPort), netip.AddrPortFrom(remote, r.RemotePort)
+}
+
+// errnoName is the errno's name, "ETIMEDOUT".
+func errnoName(errno int32) string {
+	if name := unix.ErrnoName(syscall.Errno(errno)); name != "" {
+		return name
+	}
+	return "unknown"
+}

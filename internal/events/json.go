@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package events
+
+import (
+	"net/netip"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// SchemaVersion is the value of the key "v".
+const SchemaVersion = 1
+
+// AppendJSON appends the event as one JSON object, without a newline. Its keys
+// are those of docs/events.md. It is written by hand because encoding/json
+// allocates for every event; a test holds it against encoding/json and the schema.
+func AppendJSON(dst []byte, e *Event) []byte {
+	dst = append(dst, `{"v":1,"time":"`...)
+	dst = appendTime(dst, e.Time)
+	dst = append(dst, `","event":"`...)
+	dst = append(dst, e.Kind.String()...)
+	dst = append(dst, '"')
+	if e.Kind == KindLost {
+		return append(appendLost(dst, e.Lost), '}')
+	}
+	if e.Netns != 0 {
+		dst = appendUint(dst, "netns", uint64(e.Netns))
+	}
+	if e.Inode != 0 {
+		dst = appendUint(dst, "inode", e.Inode)
+	}
+	dst = appendWord(dst, "family", e.Family.String())
+	dst = appendWord(dst, "state", e.State.String())
+	dst = appendAddr(dst, "local", e.Local)
+	dst = appendAddr(dst, "remote", e.Remote)
+	dst = appendOwner(dst, e)
+	if e.Has&HasKeepalive != 0 {
+		dst = appendSettings(dst, &e.Keepalive)
+	}
+	if e.Has&HasUnanswered != 0 {
+		dst = appendUint(dst, "unanswered", uint64(e.Unanswered))
+	}
+	if e.Has&HasSeq != 0 {
+		dst = appendUint(dst, "seq", uint64(e.Seq))
+	}
+	if e.Has&HasIdleFor != 0 {
+		dst = appendMillis(dst, "idle_for_ms", e.IdleFor)
+	}
+	if e.Has&HasNext != 0 {
+		dst = appendMillis(dst, "next_ms", e.Next)
+	}
+	if e.Has&HasDiesIn != 0 {
+		dst = appendMillis(dst, "dies_in_ms", e.DiesIn)
+	}
+	dst = appendWord(dst, "send_error", e.SendError)
+	if e.Has&HasRTT != 0 {
+		dst = appendUint(dst, "rtt_us", uint64(e.RTT.Microseconds()))
+		dst = append(dst, `,"rtt_exact":`...)
+		dst = strconv.AppendBool(dst, e.RTTExact)
+	}
+	dst = appendWord(dst, "reason", e.Reason.String())
+	dst = appendWord(dst, "errno", e.Errno)
+	if e.Kind == KindICMP {
+		dst = appendICMP(dst, &e.ICMP)
+	}
+	dst = appendWord(dst, "verdict", e.Verdict.String())
+	return append(dst, '}')
+}
+
+// appendTime appends RFC 3339 with nine digits, UTC.
+func appendTime(dst []byte, t time.Time) []byte {
+	return t.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000000000Z")
+}
+
+func appendLost(dst []byte, l Lost) []byte {
+	dst = append(dst, `,"lost":{"ring":`...)
+	dst = strconv.AppendUint(dst, l.Ring, 10)
+	dst = append(dst, `,"missed":`...)
+	dst = strconv.AppendUint(dst, l.Missed, 10)
+	dst = append(dst, `,"follow":`...)
+	dst = strconv.AppendUint(dst, l.Follow, 10)
+	return append(dst, '}')
+}
+
+func appendKey(dst []byte, key string) []byte {
+	dst = append(dst, ',', '"')
+	dst = append(dst, key...)
+	return append(dst, '"', ':')
+}
+
+func appendUint(dst []byte, key string, n uint64) []byte {
+	return strconv.AppendUint(appendKey(dst, key), n, 10)
+}
+
+func appendMillis(dst []byte, key string, d time.Duration) []byte {
+	return strconv.AppendInt(appendKey(dst, key), d.Milliseconds(), 10)
+}
+
+// appendWord appends a word of our own, which needs no escaping; none if empty.
+func appendWord(dst []byte, key, word string) []byte {
+	if word == "" {
+		return dst
+	}
+	dst = append(appendKey(dst, key), '"')
+	dst = append(dst, word...)
+	return append(dst, '"')
+}
+
+func appendAddr(dst []byte, key string, a netip.AddrPort) []byte {
+	if !a.IsValid() {
+		return dst
+	}
+	dst = append(appendKey(dst, key), `{"addr":"`...)
+	dst = a.Addr().AppendTo(dst)
+	dst = append(dst, `","port":`...)
+	dst = strconv.AppendUint(dst, uint64(a.Port()), 10)
+	return append(dst, '}')
+}
+
+func appendOwner(dst []byte, e *Event) []byte {
+	if e.Process.PID != 0 {
+		dst = append(dst, `,"process":{"pid":`...)
+		dst = strconv.AppendInt(dst, int64(e.Process.PID), 10)
+		if e.Process.Comm != "" {
+			dst = appendString(append(dst, `,"comm":`...), e.Process.Comm)
+		}
+		dst = append(dst, '}')
+	}
+	if e.Has&HasUID != 0 {
+		dst = appendUint(dst, "uid", uint64(e.UID))
+	}
+	if e.Cgroup != "" {
+		dst = appendString(appendKey(dst, "cgroup"), e.Cgroup)
+	}
+	if e.Container != "" {
+		dst = appendString(appendKey(dst, "container"), e.Container)
+	}
+	return dst
+}
+
+func appendSettings(dst []byte, s *Settings) []byte {
+	dst = append(dst, `,"keepalive":{"idle_ms":`...)
+	dst = strconv.AppendInt(dst, s.Idle.Milliseconds(), 10)
+	dst = append(dst, `,"intvl_ms":`...)
+	dst = strconv.AppendInt(dst, s.Interval.Milliseconds(), 10)
+	dst = append(dst, `,"cnt":`...)
+	dst = strconv.AppendInt(dst, int64(s.Count), 10)
+	dst = append(dst, `,"user_timeout_ms":`...)
+	dst = strconv.AppendInt(dst, s.UserTimeout.Milliseconds(), 10)
+	dst = append(dst, `,"inherited":[`...)
+	first := true
+	for set := SettingIdle; set <= SettingCount; set <<= 1 {
+		if s.Inherited&set == 0 {
+			continue
+		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		dst = append(dst, '"')
+		dst = append(dst, set.Name()...)
+		dst = append(dst, '"')
+	}
+	return append(dst, `]}`...)
+}
+
+func appendICMP(dst []byte, i *ICMP) []byte {
+	dst = append(dst, `,"icmp":{"type":`...)
+	dst = strconv.AppendUint(dst, uint64(i.Type), 10)
+	dst = append(dst, `,"code":`...)
+	dst = strconv.AppendUint(dst, uint64(i.Code), 10)
+	dst = appendWord(dst, "text", i.Text)
+	if i.From.IsValid() {
+		dst = append(dst, `,"from":"`...)
+		dst = i.From.AppendTo(dst)
+		dst = append(dst, '"')
+	}
+	return append(dst, '}')
+}
+
+// appendString appends a string from outside as JSON: valid UTF-8 whatever it
+// holds, and nothing in it that a terminal would act on.
+func appendString(dst []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	dst = append(dst, '"')
+	for i := 0; i < len(s); {
+		if c := s[i]; c < utf8.RuneSelf {
+			i++
+			switch {
+			case c == '"' || c == '\\':
+				dst = append(dst, '\\', c)
+			case c < ' ' || c == 0x7f:
+				dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+			default:
+				dst = append(dst, c)
+			}
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		i += n
+		if r == utf8.RuneError || r < 0xa0 {
+			dst = append(dst, `\ufffd`...)
+			continue
+		}
+		dst = utf8.AppendRune(dst, r)
+	}
+	return append(dst, '"')
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package events
+
+import (
+	"strconv"
+	"time"
+)
+
+// The widths of the text stream's columns; what is longer pushes the rest.
+const (
+	widthKind  = 12
+	widthTuple = 45
+	widthOwner = 18
+)
+
+// AppendText appends the event as one line of the text stream, without a
+// newline: time, event, local > remote, owner, what happened in words.
+// Strings from outside are made safe for a terminal.
+func AppendText(dst []byte, e *Event) []byte {
+	dst = e.Time.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z  ")
+	dst = pad(append(dst, e.Kind.String()...), len(e.Kind.String()), widthKind)
+	if e.Kind != KindLost {
+		from := len(dst)
+		dst = e.Local.AppendTo(dst)
+		dst = append(dst, " > "...)
+		dst = e.Remote.AppendTo(dst)
+		dst = pad(dst, len(dst)-from, widthTuple)
+		from = len(dst)
+		dst = AppendOwner(dst, e)
+		dst = pad(dst, len(dst)-from, widthOwner)
+	}
+	return AppendWords(dst, e)
+}
+
+// pad fills a column of which n bytes are written, and adds the gap after it.
+func pad(dst []byte, n, width int) []byte {
+	for ; n < width; n++ {
+		dst = append(dst, ' ')
+	}
+	return append(dst, ' ')
+}
+
+// AppendOwner appends who holds the socket: "postgres[812]", "uid 105" where
+// the process is not known, "-" where nothing is.
+func AppendOwner(dst []byte, e *Event) []byte {
+	switch {
+	case e.Process.PID != 0:
+		dst = AppendSafe(dst, e.Process.Comm)
+		dst = append(dst, '[')
+		dst = strconv.AppendInt(dst, int64(e.Process.PID), 10)
+		return append(dst, ']')
+	case e.Has&HasUID != 0:
+		return strconv.AppendUint(append(dst, "uid "...), uint64(e.UID), 10)
+	}
+	return append(dst, '-')
+}
+
+// AppendWords appends what happened, in words.
+func AppendWords(dst []byte, e *Event) []byte {
+	switch e.Kind {
+	case KindProbe:
+		return appendProbeWords(dst, e)
+	case KindAnswer:
+		dst = append(dst, "peer answered"...)
+		if e.Has&HasRTT != 0 {
+			dst = appendRTT(append(dst, ", round trip "...), e)
+		}
+		return appendNext(dst, e)
+	case KindReset:
+		return appendResetWords(dst, e)
+	case KindPeerReset:
+		dst = append(dst, "peer answered the probe with RST: it no longer knows the connection"...)
+		return appendReads(dst, e)
+	case KindICMP:
+		dst = append(dst, "ICMP "...)
+		dst = append(dst, e.ICMP.Text...)
+		if e.ICMP.From.IsValid() {
+			dst = e.ICMP.From.AppendTo(append(dst, " from "...))
+		}
+		return dst
+	case KindProbed:
+		return append(dst, "peer sent a keepalive probe, this side answers"...)
+	case KindEnabled:
+		dst = append(dst, "SO_KEEPALIVE on: idle "...)
+		dst = AppendSpan(dst, e.Keepalive.Idle)
+		dst = AppendSpan(append(dst, ", interval "...), e.Keepalive.Interval)
+		return strconv.AppendInt(append(dst, ", count "...), int64(e.Keepalive.Count), 10)
+	case KindWindowProbe:
+		dst = append(dst, "zero-window probe: the peer's receive window is closed, "...)
+		dst = strconv.AppendInt(dst, int64(e.Unanswered), 10)
+		return append(dst, " unanswered"...)
+	case KindTimer:
+		dst = append(dst, "no probe: "...)
+		dst = append(dst, reasonWords[e.Reason]...)
+		return appendNext(dst, e)
+	case KindClosed:
+		return append(dst, "closed, not by keepalive"...)
+	case KindLost:
+		return appendLostWords(dst, e.Lost)
+	}
+	return dst
+}
+
+var reasonWords = [...]string{
+	0:                  "the reason is not known",
+	ReasonSocketBusy:   "a process holds the socket, the timer tries again",
+	ReasonFinWait2:     "orphan in FIN_WAIT2, the timer is not keepalive's",
+	ReasonKeepaliveOff: "SO_KEEPALIVE is off",
+	ReasonClosed:       "the socket is closed or not yet connected",
+	ReasonDataInFlight: "data in flight or unsent, retransmission is in charge",
+	ReasonNotIdle:      "not idle long enough",
+}
+
+func appendProbeWords(dst []byte, e *Event) []byte {
+	dst = append(dst, "probe "...)
+	switch {
+	case e.SendError == Congested:
+		dst = append(dst, "refused by the local queue, not counted"...)
+		return appendNext(dst, e)
+	case e.Keepalive.UserTimeout != 0:
+		// The count does not decide then.
+		dst = strconv.AppendInt(dst, int64(e.Unanswered), 10)
+	default:
+		dst = strconv.AppendInt(dst, int64(e.Unanswered), 10)
+		dst = append(dst, '/')
+		dst = strconv.AppendInt(dst, int64(e.Keepalive.Count), 10)
+	}
+	switch {
+	case e.SendError != "":
+		dst = append(dst, " did not leave: "...)
+		dst = append(dst, e.SendError...)
+	case e.Unanswered > 1:
+		dst = append(dst, " unanswered"...)
+	default:
+		dst = append(dst, " sent"...)
+	}
+	dst = AppendSpan(append(dst, ", idle "...), e.IdleFor)
+	if e.Has&HasDiesIn != 0 {
+		dst = AppendSpan(append(dst, ", gives up in "...), e.DiesIn)
+	}
+	if e.Keepalive.UserTimeout != 0 {
+		dst = AppendSpan(append(dst, " (TCP_USER_TIMEOUT "...), e.Keepalive.UserTimeout)
+		dst = append(dst, ')')
+	}
+	return dst
+}
+
+func appendResetWords(dst []byte, e *Event) []byte {
+	dst = append(dst, "gave up after "...)
+	dst = AppendSpan(dst, e.IdleFor)
+	dst = append(dst, " of silence, "...)
+	dst = strconv.AppendInt(dst, int64(e.Unanswered), 10)
+	dst = append(dst, " probes unanswered"...)
+	if e.Reason == ReasonUserTimeout {
+		dst = AppendSpan(append(dst, ": TCP_USER_TIMEOUT "...), e.Keepalive.UserTimeout)
+		dst = append(dst, " decides, not TCP_KEEPCNT "...)
+		dst = strconv.AppendInt(dst, int64(e.Keepalive.Count), 10)
+	}
+	return appendReads(dst, e)
+}
+
+func appendReads(dst []byte, e *Event) []byte {
+	if e.Errno == "" {
+		return dst
+	}
+	return append(append(dst, "; the application reads "...), e.Errno...)
+}
+
+func appendNext(dst []byte, e *Event) []byte {
+	if e.Has&HasNext == 0 {
+		return dst
+	}
+	return AppendSpan(append(dst, ", timer fires in "...), e.Next)
+}
+
+// appendRTT says a round trip that is known to a jiffy only as a bound.
+func appendRTT(dst []byte, e *Event) []byte {
+	if e.RTTExact {
+		return AppendSpan(dst, e.RTT)
+	}
+	if e.RTT == 0 {
+		return append(dst, "below a jiffy"...)
+	}
+	return AppendSpan(append(dst, "about "...), e.RTT)
+}
+
+func appendLostWords(dst []byte, l Lost) []byte {
+	dst = strconv.AppendUint(dst, l.Total(), 10)
+	dst = append(dst, " lost:"...)
+	sep := " "
+	for _, c := range [...]struct {
+		n    uint64
+		what string
+	}{
+		{l.Ring, " records, the ring buffer was full (try a larger --ring-size)"},
+		{l.Missed, " firings, the kernel skipped the probe"},
+		{l.Follow, " connections not followed, their answers go unseen"},
+	} {
+		if c.n == 0 {
+			continue
+		}
+		dst = append(append(dst, sep...), strconv.FormatUint(c.n, 10)...)
+		dst = append(dst, c.what...)
+		sep = ", "
+	}
+	return dst
+}
+
+// AppendSpan appends a duration in at most two units, as a person would say
+// it: 84us, 12ms, 4.1s, 70s, 2m5s, 2h11m, 3d4h.
+func AppendSpan(dst []byte, d time.Duration) []byte {
+	two := func(a int64, ua byte, b int64, ub byte) []byte {
+		dst = append(strconv.AppendInt(dst, a, 10), ua)
+		if b != 0 {
+			dst = append(strconv.AppendInt(dst, b, 10), ub)
+		}
+		return dst
+	}
+	if d < 0 {
+		dst, d = append(dst, '-'), -d
+	}
+	switch s := int64(d.Round(time.Second) / time.Second); {
+	case d < time.Millisecond:
+		return append(strconv.AppendInt(dst, d.Microseconds(), 10), "us"...)
+	case d < 950*time.Millisecond:
+		return append(strconv.AppendInt(dst, d.Milliseconds(), 10), "ms"...)
+	case d < 9950*time.Millisecond:
+		tenths := int64(d.Round(100*time.Millisecond) / (100 * time.Millisecond))
+		dst = strconv.AppendInt(dst, tenths/10, 10)
+		if tenths%10 != 0 {
+			dst = strconv.AppendInt(append(dst, '.'), tenths%10, 10)
+		}
+		return append(dst, 's')
+	case s < 120:
+		return append(strconv.AppendInt(dst, s, 10), 's')
+	case s < 3600:
+		return two(s/60, 'm', s%60, 's')
+	case s < 48*3600:
+		return two(s/3600, 'h', s%3600/60, 'm')
+	default:
+		return two(s/86400, 'd', s%86400/3600, 'h')
+	}
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package events
+
+import (
+	"net/netip"
+	"time"
+
+	"katrace/internal/loader"
+)
+
+// Tracker turns the kernel's records into events: it knows each connection's
+// story so far, and so the verdict. Not safe for concurrent use.
+type Tracker struct {
+	clock clock
+	conns map[uint64]*story // by the socket's address
+	event Event             // the one being told, used again
+}
+
+// story is what is remembered of a connection between its records.
+type story struct {
+	netns         uint32
+	family        Family
+	local, remote netip.AddrPort
+	unreachable   bool // a local send error since the peer was last heard
+}
+
+// NewTracker makes a Tracker for a kernel whose tick is jiffy long.
+func NewTracker(jiffy time.Duration) *Tracker {
+	return &Tracker{clock: clock{jiffy: jiffy, offset: wallOffset()}, conns: map[uint64]*story{}}
+}
+
+// SetClock reads the wall clock again. It is called every second or so: the
+// wall clock may be set, and the boot clock is not.
+func (t *Tracker) SetClock() { t.clock.offset = wallOffset() }
+
+// Connections is how many connections are remembered.
+func (t *Tracker) Connections() int { return len(t.conns) }
+
+// Record takes a record and tells the one or two events it stands for. The
+// Event is only valid during the call of tell.
+func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
+	s := t.story(r)
+	if r.Flags&loader.FlagAnswered != 0 {
+		if err := t.answer(r, s, tell); err != nil {
+			return err
+		}
+	}
+	e := t.start(r, s)
+	switch r.Kind {
+	case loader.RecordAnswer:
+		return nil // told above
+	case loader.RecordProbe:
+		e.Kind = KindProbe
+		t.probe(r, s, e)
+	case loader.RecordReset:
+		e.Kind = KindReset
+		e.Reason = Reason(r.Reason)
+		e.Errno = errnoName(r.Ret)
+		e.Unanswered, e.Has = int(r.Probes), e.Has|HasUnanswered
+		e.Verdict = VerdictTimedOut
+		// Another errno than ETIMEDOUT is what an ICMP error left (sk_err_soft).
+		if s.unreachable || e.Errno != "ETIMEDOUT" {
+			e.Verdict = VerdictUnreachable
+		}
+	case loader.RecordPeerReset:
+		e.Kind = KindPeerReset
+		e.Errno = errnoName(r.Ret)
+		e.Unanswered, e.Has = int(r.Probes), e.Has|HasUnanswered
+		e.Verdict = VerdictRebooted
+	case loader.RecordTimer:
+		e.Kind = KindTimer
+		e.Reason = Reason(r.Reason)
+		e.Unanswered, e.Has = int(r.Probes), e.Has|HasUnanswered
+		if e.Reason == ReasonDataInFlight {
+			e.Verdict = VerdictSuspended
+		}
+		e.setNext(e.Reason)
+	case loader.RecordWindowProbe:
+		e.Kind = KindWindowProbe
+		e.Unanswered, e.Has = int(r.Probes), e.Has|HasUnanswered
+		e.Verdict = VerdictSuspended
+	case loader.RecordClosed:
+		delete(t.conns, r.Sk)
+		if r.Flags&loader.FlagGaveUp != 0 {
+			return nil // the end has been told
+		}
+		e.Kind = KindClosed
+	default:
+		return nil // a newer object than this decoder: not possible within one binary
+	}
+	return tell(e)
+}
+
+// story finds the connection's story, a new one if the address is now another
+// connection's (the record of the old one's end was lost).
+func (t *Tracker) story(r *loader.Record) *story {
+	s := t.conns[r.Sk]
+	if r.Kind == loader.RecordClosed && s != nil {
+		return s // the tuple is partly gone by then
+	}
+	family, local, remote := decodeTuple(r)
+	if s != nil && s.netns == r.Netns && s.local == local && s.remote == remote {
+		return s
+	}
+	s = &story{netns: r.Netns, family: family, local: local, remote: remote}
+	t.conns[r.Sk] = s
+	return s
+}
+
+func (t *Tracker) start(r *loader.Record, s *story) *Event {
+	e := &t.event
+	*e = Event{}
+	t.clock.decodeSocket(r, e)
+	e.Family, e.Local, e.Remote = s.family, s.local, s.remote
+	return e
+}
+
+func (t *Tracker) answer(r *loader.Record, s *story, tell func(*Event) error) error {
+	s.unreachable = false
+	e := t.start(r, s)
+	e.Kind = KindAnswer
+	e.Verdict = VerdictAlive
+	if r.Flags&loader.FlagRTT != 0 {
+		e.RTT, e.Has = t.clock.span(r.Rtt), e.Has|HasRTT
+	}
+	if r.Kind == loader.RecordAnswer {
+		e.setNext(Reason(r.Reason))
+	}
+	return tell(e)
+}
+
+func (t *Tracker) probe(r *loader.Record, s *story, e *Event) {
+	e.Unanswered = int(r.Probes)
+	e.Seq = r.Seq
+	e.Has |= HasUnanswered | HasSeq | HasNext
+	switch {
+	case r.Ret > 0:
+		e.SendError = Congested
+		e.Verdict = VerdictCongested
+		e.Next = RetryCongested
+		return
+	case r.Ret < 0:
+		e.SendError = errnoName(-r.Ret)
+		s.unreachable = true
+	}
+	switch {
+	case s.unreachable:
+		e.Verdict = VerdictUnreachable
+	case e.Unanswered > 1:
+		e.Verdict = VerdictSilent
+	}
+	e.Next = e.Keepalive.Interval
+	e.DiesIn = e.Keepalive.DiesIn(e.Unanswered, e.IdleFor, e.Next)
+	e.Has |= HasDiesIn
+}
+
+// Congested is the SendError of a probe that the local queue refused
+// (tcp_write_wakeup returned > 0). The kernel does not count such a probe.
+const Congested = "congested"
+
+// setNext sets when the timer fires next, after a firing that sent nothing for
+// that reason, and what then becomes of a peer that stays silent.
+func (e *Event) setNext(why Reason) {
+	switch why {
+	case ReasonNotIdle:
+		e.Next = e.Keepalive.Idle - e.IdleFor
+		e.DiesIn = e.Keepalive.DiesIn(0, e.IdleFor, e.Next)
+		e.Has |= HasNext | HasDiesIn
+	case ReasonDataInFlight:
+		e.Next = e.Keepalive.Idle
+		e.Has |= HasNext
+	case ReasonSocketBusy:
+		e.Next = retryBusy
+		e.Has |= HasNext
+	}
+}

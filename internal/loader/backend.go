@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package loader
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Backend is a way of attaching to the kernel.
+type Backend string
+
+// The backends, best first: Auto takes the first that this kernel and these
+// privileges allow.
+const (
+	Auto       Backend = "auto"
+	Kprobe     Backend = "kprobe"
+	Tracepoint Backend = "tracepoint"
+)
+
+// Backends lists the real ones in the order in which Auto tries them.
+func Backends() []Backend { return []Backend{Kprobe, Tracepoint} }
+
+// ParseBackend reads the value of --attach.
+func ParseBackend(s string) (Backend, error) {
+	words := []string{string(Auto)}
+	for _, b := range append([]Backend{Auto}, Backends()...) {
+		if string(b) == s {
+			return b, nil
+		}
+		if b != Auto {
+			words = append(words, string(b))
+		}
+	}
+	return "", fmt.Errorf("unknown backend %q (one of: %s)", s, strings.Join(words, ", "))
+}
+
+// Facts says what a backend can know beyond the events that all of them give.
+type Facts struct {
+	SendErrors   bool // a probe that did not leave: no route, link down, queue full
+	ICMP         bool // ICMP errors, with the router that said it
+	WindowProbes bool // zero-window probes
+	Probed       bool // probes that the peer sends us
+}
+
+// Facts tells what the backend can know.
+func (b Backend) Facts() Facts {
+	if b == Tracepoint {
+		return Facts{}
+	}
+	return Facts{SendErrors: true, WindowProbes: true}
+}
+
+// Lacks says in words what this backend cannot know and another could.
+func (b Backend) Lacks() []string {
+	var l []string
+	f := b.Facts()
+	if !f.SendErrors {
+		l = append(l, "whether a probe left this host (no route, link down, queue full)")
+	}
+	if !f.WindowProbes {
+		l = append(l, "zero-window probes")
+	}
+	return l
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package loader
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+)
+
+// ErrUnsupported is wrapped by errors that say that this kernel, or these
+// privileges, cannot do it: exit status 3.
+var ErrUnsupported = errors.New("not supported here")
+
+// UnsupportedError says what was tried, what the kernel said, and what helps.
+type UnsupportedError struct {
+	Doing string // "attach kprobe tcp_write_wakeup"
+	Err   error  // what the kernel said
+	Hint  string // the next step, "" if there is none
+}
+
+func (e *UnsupportedError) Error() string {
+	s := e.Doing + ": " + e.Err.Error()
+	if e.Hint != "" {
+		s += " (" + e.Hint + ")"
+	}
+	return s
+}
+
+func (e *UnsupportedError) Unwrap() error { return e.Err }
+
+// Is makes errors.Is(err, ErrUnsupported) true.
+func (e *UnsupportedError) Is(target error) bool { return target == ErrUnsupported }
+
+func unsupported(doing string, err error, hint string) error {
+	if hint == "" && isPermission(err) {
+		hint = permissionHint()
+	}
+	return &UnsupportedError{Doing: doing, Err: err, Hint: hint}
+}
+
+func isPermission(err error) bool {
+	return errors.Is(err, os.ErrPermission) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES)
+}
+
+func permissionHint() string {
+	if os.Geteuid() != 0 {
+		return "needs CAP_BPF, CAP_PERFMON and CAP_SYSLOG; try sudo"
+	}
+	return "root without the capability, or kernel lockdown; see katrace doctor"
+}
+
+// VerifierLog returns the verifier's whole log if that is why err came about.
+func VerifierLog(err error) (string, bool) {
+	var ve *ebpf.VerifierError
+	if !errors.As(err, &ve) {
+		return "", false
+	}
+	return fmt.Sprintf("%+v", ve), true
+}

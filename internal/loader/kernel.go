@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package loader
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cilium/ebpf/btf"
+	"golang.org/x/sys/unix"
+)
+
+// Jiffy is the length of the kernel's tick, 1/HZ: what
+// clock_getres(CLOCK_MONOTONIC_COARSE) returns.
+func Jiffy() (time.Duration, error) {
+	var ts unix.Timespec
+	if err := unix.ClockGetres(unix.CLOCK_MONOTONIC_COARSE, &ts); err != nil {
+		return 0, fmt.Errorf("read the kernel's tick length: %w", err)
+	}
+	return time.Duration(ts.Nano()), nil
+}
+
+// kernelTypes reads the kernel's BTF, or that of the file the user names.
+func kernelTypes(file string) (*btf.Spec, error) {
+	if file != "" {
+		spec, err := btf.LoadSpec(file)
+		if err != nil {
+			return nil, fmt.Errorf("read BTF from %q: %w", file, err)
+		}
+		return spec, nil
+	}
+	spec, err := btf.LoadKernelSpec()
+	if err != nil {
+		return nil, unsupported("read the kernel's BTF", err,
+			"the kernel needs CONFIG_DEBUG_INFO_BTF=y, or name a BTF file for it with --btf")
+	}
+	return spec, nil
+}
+
+// resetReasonParam is the place (1 is the first) of tcp_send_active_reset's
+// parameter named reason, 0 where there is none.
+func resetReasonParam(types *btf.Spec) (uint8, error) {
+	var fn *btf.Func
+	if err := types.TypeByName("tcp_send_active_reset", &fn); err != nil {
+		return 0, unsupported("find tcp_send_active_reset in the kernel's BTF", err, "")
+	}
+	proto, ok := fn.Type.(*btf.FuncProto)
+	if !ok {
+		return 0, fmt.Errorf("BTF of tcp_send_active_reset: want a prototype, found %T", fn.Type)
+	}
+	for i, p := range proto.Params {
+		if p.Name == "reason" {
+			return uint8(i + 1), nil
+		}
+	}
+	return 0, nil
+}
+
+// hasSafeAllocation says whether hash maps may allocate in tracing programs
+// (kernel/bpf/memalloc.c, since 6.1). Before, the kernel warns about it.
+func hasSafeAllocation(types *btf.Spec) bool {
+	var s *btf.Struct
+	return types.TypeByName("bpf_mem_alloc", &s) == nil
+}
+
+// functionAddress looks a kernel function up in /proc/kallsyms. It fails where
+// the kernel hides addresses (kptr_restrict without CAP_SYSLOG).
+func functionAddress(name string) (uint64, error) {
+	f, err := os.Open("/proc/kallsyms")
+	if err != nil {
+		return 0, unsupported("find the address of "+name, err, "")
+	}
+	defer func() { _ = f.Close() }()
+	sc := bufio.NewScanner(f)
+	for sc.Scan() {
+		line := sc.Text()
+		if !strings.HasSuffix(line, " "+name) {
+			continue
+		}
+		addr, err := strconv.ParseUint(strings.Fields(line)[0], 16, 64)
+		if err != nil {
+			return 0, fmt.Errorf("parse /proc/kallsyms line %q: %w", line, err)
+		}
+		if addr == 0 {
+			return 0, unsupported("find the address of "+name, errors.New("/proc/kallsyms hides addresses"),
+				"needs CAP_SYSLOG, or sysctl kernel.kptr_restrict=0")
+		}
+		return addr, nil
+	}
+	if err := sc.Err(); err != nil {
+		return 0, fmt.Errorf("read /proc/kallsyms: %w", err)
+	}
+	return 0, unsupported("find the address of "+name, errors.New("no such function in /proc/kallsyms"), "")
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+// Package loader brings katrace's programs into the kernel and their records
+// out of it: it finds out what this kernel allows, chooses the backend, loads,
+// attaches, reads the ring buffer and counts what was lost. It knows no sink.
+package loader
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/ringbuf"
+	"github.com/cilium/ebpf/rlimit"
+)
+
+// Options say what to attach. The zero value traces everything by the best
+// backend there is.
+type Options struct {
+	Backend  Backend // "" is Auto
+	All      bool    // uneventful firings, zero-window probes, plain closes
+	Filter   Filter
+	RingSize uint32 // bytes, a power of two times the page size; 0: 8 MiB
+	BTF      string // file with the kernel's BTF, "": the kernel's own
+}
+
+// Tracer is a set of attached programs and the ring buffer they fill.
+type Tracer struct {
+	Backend Backend
+	// Passed says why better backends were passed over, one error each.
+	Passed []error
+
+	coll  *ebpf.Collection
+	links []attached // held: an unreferenced link is detached by the garbage collector
+	ring  *ringbuf.Reader
+	raw   ringbuf.Record
+	loss  lossReader
+}
+
+type attached struct {
+	hook hook
+	link link.Link
+	prog *ebpf.Program
+}
+
+// Open loads and attaches. Errors that mean "not on this kernel, not with
+// these privileges" wrap ErrUnsupported.
+func Open(o Options) (*Tracer, error) {
+	// Kernels before 5.11 charge maps to RLIMIT_MEMLOCK. Without the right to
+	// raise it, loading says so.
+	_ = rlimit.RemoveMemlock()
+
+	types, err := kernelTypes(o.BTF)
+	if err != nil {
+		return nil, err
+	}
+	tries := []Backend{o.Backend}
+	if o.Backend == Auto || o.Backend == "" {
+		tries = Backends()
+	}
+	var passed []error
+	for _, b := range tries {
+		t, err := open(b, &o, types)
+		if err == nil {
+			t.Passed = passed
+			return t, nil
+		}
+		passed = append(passed, fmt.Errorf("%s: %w", b, err))
+		if !errors.Is(err, ErrUnsupported) {
+			return nil, passed[len(passed)-1]
+		}
+	}
+	if len(passed) == 1 {
+		return nil, passed[0]
+	}
+	return nil, &UnsupportedError{Doing: "no backend can be attached", Err: joined(passed)}
+}
+
+// joined is errors.Join on one line.
+type joined []error
+
+func (j joined) Error() string {
+	s := make([]string, len(j))
+	for i, err := range j {
+		s[i] = err.Error()
+	}
+	return strings.Join(s, "; ")
+}
+
+func (j joined) Unwrap() []error { return j }
+
+func open(b Backend, o *Options, types *btf.Spec) (_ *Tracer, err error) {
+	t := &Tracer{Backend: b}
+	defer func() {
+		if err != nil {
+			t.Close()
+		}
+	}()
+	hs := hooksOf(b, o)
+	if t.coll, err = load(b, o, hs, types); err != nil {
+		return nil, err
+	}
+	if t.ring, err = ringbuf.NewReader(t.coll.Maps[katraceMapRing]); err != nil {
+		return nil, fmt.Errorf("map the ring buffer: %w", err)
+	}
+	for _, h := range hs {
+		prog := t.coll.Programs[h.prog]
+		l, err := h.attach(prog)
+		if err != nil {
+			return nil, unsupported(string("attach "+h.how)+" "+h.at, errors.Unwrap(err), "")
+		}
+		t.links = append(t.links, attached{h, l, prog})
+	}
+	t.loss = lossReader{counters: t.coll.Maps[katraceMapLost], links: t.links}
+	return t, nil
+}
+
+// load loads the programs of hs and the maps they use.
+func load(b Backend, o *Options, hs []hook, types *btf.Spec) (*ebpf.Collection, error) {
+	spec, err := loadKatrace()
+	if err != nil {
+		return nil, fmt.Errorf("read the embedded BPF object: %w", err)
+	}
+	wanted := map[string]bool{}
+	for _, h := range hs {
+		wanted[h.prog] = true
+	}
+	for name := range spec.Programs {
+		if !wanted[name] {
+			delete(spec.Programs, name)
+		}
+	}
+	if o.RingSize != 0 {
+		spec.Maps[katraceMapRing].MaxEntries = o.RingSize
+	}
+	if hasSafeAllocation(types) {
+		followed := spec.Maps[katraceMapFollowed]
+		followed.Flags |= noPrealloc
+		followed.MaxEntries = 1 << 20
+	}
+	if err := setVariables(spec, b, o, types); err != nil {
+		return nil, err
+	}
+	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{
+		Programs: ebpf.ProgramOptions{KernelTypes: types},
+	})
+	if err != nil {
+		return nil, unsupported("load the programs", err, "")
+	}
+	return coll, nil
+}
+
+const noPrealloc = 1 // BPF_F_NO_PREALLOC
+
+func setVariables(spec *ebpf.CollectionSpec, b Backend, o *Options, types *btf.Spec) error {
+	vars := map[string]any{
+		katraceVarAll:    b2u(o.All),
+		katraceVarFilter: o.Filter.kernelFilter(),
+	}
+	switch b {
+	case Tracepoint:
+		addr, err := functionAddress("tcp_keepalive_timer")
+		if err != nil {
+			return err
+		}
+		vars[katraceVarKeepaliveTimerAddr] = addr
+	case Kprobe:
+		param, err := resetReasonParam(types)
+		if err != nil {
+			return err
+		}
+		vars[katraceVarResetReasonParam] = param
+	}
+	for name, value := range vars {
+		if err := spec.Variables[name].Set(value); err != nil {
+			return fmt.Errorf("set %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// Close detaches everything.
+func (t *Tracer) Close() {
+	for _, a := range t.links {
+		_ = a.link.Close()
+	}
+	t.links = nil
+	if t.ring != nil {
+		_ = t.ring.Close()
+	}
+	if t.coll != nil {
+		t.coll.Close()
+	}
+}

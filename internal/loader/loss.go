@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package loader
+
+import (
+	"fmt"
+
+	"github.com/cilium/ebpf"
+)
+
+// Lost counts what did not arrive since Open.
+type Lost struct {
+	Ring   uint64 // the ring buffer was full
+	Follow uint64 // the table of followed connections was full: their answers go unseen
+	Missed uint64 // the kernel did not run a program: kprobe misses, recursion
+}
+
+type lossReader struct {
+	counters *ebpf.Map
+	links    []attached
+}
+
+// Lost reads the counters.
+func (t *Tracer) Lost() (Lost, error) { return t.loss.read() }
+
+func (r *lossReader) read() (Lost, error) {
+	var l Lost
+	for cause, sum := range map[katraceLostCause]*uint64{
+		katraceLostCauseLOST_RING:   &l.Ring,
+		katraceLostCauseLOST_FOLLOW: &l.Follow,
+	} {
+		var perCPU []uint64
+		if err := r.counters.Lookup(uint32(cause), &perCPU); err != nil {
+			return Lost{}, fmt.Errorf("read the count of lost records: %w", err)
+		}
+		for _, n := range perCPU {
+			*sum += n
+		}
+	}
+	for _, a := range r.links {
+		l.Missed += a.missed()
+	}
+	return l, nil
+}
+
+// missed is how often the kernel skipped the program. Where the kernel does
+// not tell (kprobe misses before 6.7, recursion before 5.12) it counts as 0.
+func (a attached) missed() uint64 {
+	var n uint64
+	if stats, err := a.prog.Stats(); err == nil {
+		n += stats.RecursionMisses
+	}
+	if a.hook.how == byKprobe || a.hook.how == byKretprobe {
+		if info, err := a.link.Info(); err == nil {
+			if pe := info.PerfEvent(); pe != nil {
+				if k := pe.Kprobe(); k != nil {
+					n += k.Missed
+				}
+			}
+		}
+	}
+	return n
+}
