@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+// Package lab stages real TCP connections whose keepalive timers live through
+// everything that katrace tells apart: for `katrace demo`, and for tests. It
+// knows nothing of BPF; it knows what the kernel does, by the application's
+// errno, the kernel's counters and a packet capture, and judges by them what
+// katrace says.
+//
+// Every case has network namespaces of its own, without a name: nothing of the
+// machine is touched, and all of it goes with the process, however that ends.
+// No external program is run. It needs CAP_SYS_ADMIN, CAP_NET_ADMIN and
+// CAP_NET_RAW, and for some cases the veth module.
+package lab
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"katrace/internal/events"
+)
+
+// Case is one situation that a connection gets into.
+type Case struct {
+	Name    string          // unique: "vanished"
+	About   string          // what there is to see, a sentence
+	Staged  string          // what is done to the connection, in a few words
+	Setting events.Settings // of the traced socket; Inherited ones come from the namespace
+	Family  events.Family
+	Expect  Expect
+
+	network       func() (*network, error)
+	finTimeout    int                                 // net.ipv4.tcp_fin_timeout, seconds
+	receiveBuffer int                                 // the peer's, bytes; 0: the system's
+	prepare       func(*stage) error                  // just before keepalive is switched on
+	run           func(context.Context, *stage) error // from then to the end
+}
+
+// Ending says what ended the connection.
+type Ending uint8
+
+// The endings.
+const (
+	ByLab       Ending = iota // the lab closed it; keepalive had no part in it
+	ByKeepalive               // the keepalive timer gave it up
+	ByPeer                    // the peer answered a probe with RST
+)
+
+// Expect is what the kernel does in a Case, and what a tracer that misses
+// nothing would say about it.
+type Expect struct {
+	Errno unix.Errno    // what the application reads; 0: nothing
+	After time.Duration // when it reads it, counted from Begin, at the earliest
+	End   Ending
+
+	Counted      Range // growth of TcpExtTCPKeepAlive
+	Wire         Range // keepalive probes that leave
+	Answers      Range // of these, answered with ACK
+	WindowProbes bool  // zero-window probes leave
+	ResetsOut    Range // RST that the traced socket sends
+
+	Verdict   events.Verdict   // in the end
+	Said      []events.Verdict // verdicts on the way there, in this order
+	Reason    events.Reason    // of the keepalive timer's reset
+	ICMP      bool             // a router answers each probe with ICMP host unreachable
+	SendError []string         // a probe that does not leave has one of these
+	Timer     events.Reason    // firings that send nothing, of which there are some
+	State     events.State     // while probes are sent
+}
+
+// Range is a number between two bounds, both included.
+type Range struct{ Min, Max int }
+
+func exactly(n int) Range    { return Range{n, n} }
+func between(a, b int) Range { return Range{a, b} }
+
+func (r Range) holds(n int) bool { return n >= r.Min && n <= r.Max }
+
+// String is "3" or "2 to 4".
+func (r Range) String() string {
+	if r.Min == r.Max {
+		return fmt.Sprint(r.Min)
+	}
+	return fmt.Sprintf("%d to %d", r.Min, r.Max)
+}
+
+// ByName picks cases, in the order of the names. Without names it is all of them.
+func ByName(names ...string) ([]Case, error) {
+	all := Cases()
+	if len(names) == 0 {
+		return all, nil
+	}
+	var picked []Case
+	for _, name := range names {
+		c, ok := find(all, name)
+		if !ok {
+			return nil, fmt.Errorf("no case %q (one of: %s)", name, strings.Join(Names(), ", "))
+		}
+		picked = append(picked, c)
+	}
+	return picked, nil
+}
+
+// Names lists the cases' names.
+func Names() []string {
+	var names []string
+	for _, c := range Cases() {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+func find(all []Case, name string) (Case, bool) {
+	for _, c := range all {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	return Case{}, false
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package lab
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"katrace/internal/events"
+)
+
+// suspendedCases are those in which the timer fires and keepalive holds back.
+func suspendedCases() []Case {
+	watch := func(ctx context.Context, s *stage) error {
+		if err := rest(ctx, 3300*time.Millisecond); err != nil {
+			return err
+		}
+		return s.closeApp(true)
+	}
+	return []Case{{
+		Name:   "unacked-data",
+		About:  "Data is on its way: retransmission is in charge, and no probe is sent.",
+		Staged: "data to a peer that drops everything",
+		Expect: Expect{
+			ResetsOut: exactly(1),
+			Verdict:   events.VerdictSuspended, Timer: events.ReasonDataInFlight,
+		},
+		prepare: (*stage).silenceWithData,
+		run:     watch,
+	}, {
+		Name:   "zero-window",
+		About:  "The peer reads nothing and closed its window: there are zero-window probes, which are not keepalive.",
+		Staged: "more data than the peer takes",
+		Expect: Expect{
+			ResetsOut: exactly(1), WindowProbes: true,
+			Verdict: events.VerdictSuspended, Timer: events.ReasonDataInFlight,
+		},
+		receiveBuffer: 4096,
+		prepare:       (*stage).overfill,
+		run:           watch,
+	}}
+}
+
+// changeCases are those in which things get better.
+func changeCases() []Case {
+	return []Case{{
+		Name:    "recovers",
+		About:   "The peer is silent for two probes and answers the third: the count starts over.",
+		Staged:  "silent for two probes, then answers",
+		Setting: events.Settings{Idle: time.Second, Interval: time.Second, Count: 5},
+		Expect: Expect{
+			Counted: between(4, 5), Wire: between(4, 5), Answers: between(2, 3),
+			Verdict: events.VerdictAlive, Said: []events.Verdict{events.VerdictSilent, events.VerdictAlive},
+			State: events.StateEstablished,
+		},
+		prepare: (*stage).silence,
+		run: func(ctx context.Context, s *stage) error {
+			err := s.until(ctx, "two probes", func(c *Capture) bool { return len(c.Probes) >= 2 })
+			if err != nil {
+				return err
+			}
+			if err := s.speak(); err != nil {
+				return err
+			}
+			if err := s.untilAnswers(ctx, 2); err != nil {
+				return err
+			}
+			return s.closeBoth()
+		},
+	}, {
+		Name:   "congested",
+		About:  "The own queue is full: the kernel tries again every half second and never gives up. Then there is room, and the peer answers.",
+		Staged: "the own queue is full for 3 tries",
+		Expect: Expect{
+			Counted: between(5, 6), Wire: between(2, 3), Answers: between(2, 3),
+			Verdict: events.VerdictAlive, Said: []events.Verdict{events.VerdictCongested, events.VerdictAlive},
+			SendError: []string{congested}, State: events.StateEstablished,
+		},
+		prepare: (*stage).blockQueue,
+		run: func(ctx context.Context, s *stage) error {
+			if err := s.untilCounted(ctx, 3); err != nil {
+				return err
+			}
+			if err := s.freeQueue(); err != nil {
+				return err
+			}
+			if err := s.untilAnswers(ctx, 2); err != nil {
+				return err
+			}
+			return s.closeBoth()
+		},
+	}}
+}
+
+// congested is Event.SendError for a segment that found the own queue full.
+const congested = "congested"
+
+// otherCases end in ways that look like keepalive's and are not.
+func otherCases() []Case {
+	// endedOtherwise is a connection with a peer that has answered once.
+	endedOtherwise := Expect{
+		Counted: between(1, 2), Wire: between(1, 2), Answers: between(1, 2), ResetsOut: exactly(1),
+		Verdict: events.VerdictAlive, State: events.StateEstablished,
+	}
+	return []Case{{
+		Name:   "abort",
+		About:  "The application aborts: the RST is its own and not keepalive's.",
+		Staged: "close with linger 0 after an answer",
+		Expect: endedOtherwise,
+		run: func(ctx context.Context, s *stage) error {
+			if err := s.untilAnswers(ctx, 1); err != nil {
+				return err
+			}
+			return s.closeApp(true)
+		},
+	}, {
+		Name:   "unread-close",
+		About:  "The application closes and leaves data unread: the RST is not keepalive's.",
+		Staged: "close with unread data after an answer",
+		Expect: endedOtherwise,
+		run: func(ctx context.Context, s *stage) error {
+			if err := s.untilAnswers(ctx, 1); err != nil {
+				return err
+			}
+			s.reader.stop()
+			if err := s.peer.write(1); err != nil {
+				return err
+			}
+			if err := s.app.control(func(fd int) error { return await(fd, unix.POLLIN) }); err != nil {
+				return err
+			}
+			return s.closeApp(false)
+		},
+	}, {
+		// tcp_keepalive_timer sends this RST itself, with keepalive switched on
+		// on the socket: the namespace's FIN timeout fell below TCP_TIMEWAIT_LEN
+		// (60 s) while the timer ran for what is above it.
+		Name:       "fin-wait2-orphan",
+		About:      "A closed socket waits for the peer's FIN: the same timer resets it, and that is not keepalive.",
+		Staged:     "close after an answer, the peer does not",
+		Expect:     endedOtherwise,
+		finTimeout: 62,
+		run: func(ctx context.Context, s *stage) error {
+			if err := orphan(ctx, s); err != nil {
+				return err
+			}
+			if err := s.net.near.do(func() error { return sysctl("net.ipv4.tcp_fin_timeout", 1) }); err != nil {
+				return err
+			}
+			return s.until(ctx, "the orphan's RST", func(c *Capture) bool { return c.ResetsOut > 0 })
+		},
+	}, {
+		Name:   "fin-wait2-timeout",
+		About:  "A closed socket waits for the peer's FIN: the same timer moves it to TIME_WAIT, without a word.",
+		Staged: "close after an answer, the peer does not",
+		Expect: endedOtherwise.but(func(e *Expect) {
+			e.ResetsOut, e.Timer = exactly(0), events.ReasonFinWait2
+		}),
+		finTimeout: 62,
+		run: func(ctx context.Context, s *stage) error {
+			return errors.Join(orphan(ctx, s), rest(ctx, 2500*time.Millisecond))
+		},
+	}}
+}
+
+// orphan closes the traced socket after an answer. The peer acknowledges that
+// and does not close; the keepalive timer then runs for the FIN timeout less
+// TCP_TIMEWAIT_LEN (tcp_close, tcp_rcv_state_process).
+func orphan(ctx context.Context, s *stage) error {
+	if err := s.untilAnswers(ctx, 1); err != nil {
+		return err
+	}
+	if err := s.closeApp(false); err != nil {
+		return err
+	}
+	return rest(ctx, 500*time.Millisecond) // the acknowledgement arrives
+}

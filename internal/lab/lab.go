@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package lab
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"katrace/internal/events"
+)
+
+// Lab is a set of cases, staged and ready to be played.
+type Lab struct{ stages []*stage }
+
+// Conn is the traced connection of a case.
+type Conn struct {
+	Case string
+	events.Conn
+	Inode  uint64 // the traced socket's
+	Family events.Family
+}
+
+// Outcome is what became of a case, by the three witnesses: the application,
+// the kernel's counters and the capture.
+type Outcome struct {
+	Case           string
+	Conn           events.Conn
+	Inode          uint64
+	PID            int           // the traced socket's owner
+	Begun          time.Time     // when keepalive was switched on
+	Errno          unix.Errno    // what the application read; 0: nothing
+	ErrnoAfter     time.Duration // when it read that, since Begun
+	KeepaliveCount uint64        // growth of TcpExtTCPKeepAlive in the namespace since Begun
+	Captured       Capture
+}
+
+// Start sets the cases up: namespaces, connections, captures. Keepalive is
+// still off. Where one case cannot be set up none is, and the error names it.
+func Start(ctx context.Context, cases []Case) (*Lab, error) {
+	l := &Lab{stages: make([]*stage, len(cases))}
+	err := each(len(cases), func(i int) (err error) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		l.stages[i], err = newStage(cases[i])
+		return err
+	})
+	if err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// Conns lists the traced connections, in the order of the cases.
+func (l *Lab) Conns() []Conn {
+	var conns []Conn
+	for _, s := range l.stages {
+		conns = append(conns, Conn{Case: s.Name, Conn: s.conn(), Inode: s.inode, Family: s.Family})
+	}
+	return conns
+}
+
+// Begin switches keepalive on, in all cases at once. A tracer is to be attached
+// before. Wait has to follow soon: what happens to a peer later on happens there.
+func (l *Lab) Begin() error {
+	return each(len(l.stages), func(i int) error { return l.stages[i].begin() })
+}
+
+// Wait plays all cases at once to their ends, which takes less than 8 seconds,
+// and returns the outcomes in the order of the cases. The connections are gone
+// then. When ctx ends first, or a case fails, the error says so, and the
+// outcomes are what was seen so far.
+func (l *Lab) Wait(ctx context.Context) ([]Outcome, error) {
+	outcomes := make([]Outcome, len(l.stages))
+	err := each(len(l.stages), func(i int) (err error) {
+		outcomes[i], err = l.stages[i].play(ctx)
+		return err
+	})
+	return outcomes, err
+}
+
+// Close frees everything. It may be called at any time but during Wait.
+func (l *Lab) Close() error {
+	return each(len(l.stages), func(i int) error {
+		if l.stages[i] == nil {
+			return nil
+		}
+		return l.stages[i].close()
+	})
+}
+
+// each runs f for 0 to n-1 at once and joins the errors in that order.
+func each(n int, f func(i int) error) error {
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { errs[i] = f(i) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}

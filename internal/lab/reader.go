@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package lab
+
+import (
+	"errors"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// reader is the application: it blocks in a read of the traced socket until
+// that fails.
+type reader struct {
+	sock *socket
+	done chan struct{} // closed when the reading is over
+
+	errno unix.Errno // what the read returned; 0: it was stopped, or read end-of-file
+	at    time.Time
+}
+
+// startReader begins to read.
+func startReader(s *socket) *reader {
+	r := &reader{sock: s, done: make(chan struct{})}
+	go func() {
+		defer close(r.done)
+		_ = s.raw.Read(func(fd uintptr) bool {
+			var buf [4096]byte
+			for {
+				n, err := unix.Read(int(fd), buf[:])
+				switch {
+				case errors.Is(err, unix.EINTR):
+				case errors.Is(err, unix.EAGAIN):
+					return false // wait until there is something
+				case err != nil:
+					r.at = time.Now()
+					errors.As(err, &r.errno)
+					return true
+				case n == 0:
+					return true
+				}
+			}
+		})
+	}()
+	return r
+}
+
+// stop ends the reading and says what came of it.
+func (r *reader) stop() (unix.Errno, time.Time) {
+	// A deadline in the past wakes the reader. It fails on a closed socket, of
+	// which the reader knows already.
+	_ = r.sock.file.SetReadDeadline(time.Unix(1, 0))
+	<-r.done
+	return r.errno, r.at
+}

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"katrace/internal/events"
+)
+
+// stage is one case being played: its network, the two ends of its connection,
+// and the three witnesses: the application's reader, the counters, the capture.
+type stage struct {
+	Case
+	net      *network
+	app      *socket // the traced one
+	peer     *socket
+	local    netip.AddrPort
+	remote   netip.AddrPort
+	inode    uint64
+	reader   *reader
+	counters *counters
+	capture  *capture
+
+	begun     time.Time // when keepalive was switched on
+	keepalive uint64    // the counter then
+}
+
+// newStage sets everything up but keepalive.
+func newStage(c Case) (_ *stage, err error) {
+	s := &stage{Case: c}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("stage %q: %w", c.Name, err)
+			s.close()
+		}
+	}()
+	if s.net, err = c.network(); err != nil {
+		return nil, err
+	}
+	if s.counters, err = openCounters(s.net.near); err != nil {
+		return nil, err
+	}
+	err = s.net.near.do(func() (err error) {
+		if err := s.setSysctls(); err != nil {
+			return err
+		}
+		s.capture, err = openCapture(s.net.ifname)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.connect(); err != nil {
+		return nil, err
+	}
+	s.capture.follow(s.local, s.remote)
+	return s, s.setOptions()
+}
+
+// setSysctls gives the traced side's namespace values that are known: a new
+// namespace may have copied them from the first one. Settings that the socket
+// inherits are staged here; the others get the kernel's defaults, which differ
+// from what the socket sets.
+func (s *stage) setSysctls() error {
+	inherits := func(one events.Setting, value, otherwise int) int {
+		if s.Setting.Inherited&one != 0 {
+			return value
+		}
+		return otherwise
+	}
+	return errors.Join(
+		sysctl("net.ipv4.tcp_keepalive_time", inherits(events.SettingIdle, seconds(s.Setting.Idle), 7200)),
+		sysctl("net.ipv4.tcp_keepalive_intvl", inherits(events.SettingInterval, seconds(s.Setting.Interval), 75)),
+		sysctl("net.ipv4.tcp_keepalive_probes", inherits(events.SettingCount, s.Setting.Count, 9)),
+		sysctl("net.ipv4.tcp_fin_timeout", max(s.finTimeout, 1)),
+	)
+}
+
+// connect makes the connection. Both ends reset when they are closed, unless
+// told otherwise: a socket that lives on without a file, to send its FIN, would
+// keep the namespace alive after the process.
+func (s *stage) connect() error {
+	addr := s.net.farAddr
+	var listener *socket
+	err := s.net.far.do(func() (err error) {
+		listener, s.remote, err = listenTCP(addr.Unmap(), s.receiveBuffer)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer listener.close()
+	err = s.net.near.do(func() (err error) {
+		s.app, err = dialTCP(netip.AddrPortFrom(addr, s.remote.Port()))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if s.peer, err = listener.accept(); err != nil {
+		return err
+	}
+	err = s.app.control(func(fd int) (err error) {
+		var st unix.Stat_t
+		if err := unix.Fstat(fd, &st); err != nil {
+			return fmt.Errorf("stat the traced socket: %w", err)
+		}
+		s.inode = st.Ino
+		s.local, err = localAddr(fd)
+		return err
+	})
+	return errors.Join(err, s.app.setLinger(true), s.peer.setLinger(true))
+}
+
+// setOptions sets what the traced socket does not inherit.
+func (s *stage) setOptions() error {
+	var errs []error
+	for _, o := range []struct {
+		setting events.Setting
+		option  int
+		value   int
+	}{
+		{events.SettingIdle, unix.TCP_KEEPIDLE, seconds(s.Setting.Idle)},
+		{events.SettingInterval, unix.TCP_KEEPINTVL, seconds(s.Setting.Interval)},
+		{events.SettingCount, unix.TCP_KEEPCNT, s.Setting.Count},
+	} {
+		if s.Setting.Inherited&o.setting == 0 {
+			errs = append(errs, s.app.set(unix.IPPROTO_TCP, o.option, o.value))
+		}
+	}
+	if s.Setting.UserTimeout > 0 {
+		errs = append(errs, s.app.set(unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(s.Setting.UserTimeout.Milliseconds())))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("set the keepalive options: %w", err)
+	}
+	return nil
+}
+
+// begin lets the peer be heard once more, prepares the case and switches
+// keepalive on: the idle time counts from here.
+func (s *stage) begin() (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("begin %q: %w", s.Name, err)
+		}
+	}()
+	if err := s.touch(); err != nil {
+		return err
+	}
+	if s.prepare != nil {
+		if err := s.prepare(s); err != nil {
+			return err
+		}
+	}
+	if s.keepalive, err = s.counters.tcpExt(counterKeepalive); err != nil {
+		return err
+	}
+	s.begun = time.Now()
+	s.reader = startReader(s.app)
+	return s.app.set(unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
+}
+
+// play runs the case to its end and says what was seen. The connection is gone
+// afterwards.
+func (s *stage) play(ctx context.Context) (Outcome, error) {
+	if s.reader == nil || s.app == nil {
+		return Outcome{}, fmt.Errorf("play %q: it is not begun, or over", s.Name)
+	}
+	ctx, cancel := context.WithTimeout(ctx, caseLimit)
+	defer cancel()
+	err := s.run(ctx, s)
+	// What the end set off, like a router's answer to the last RST, is still on its way.
+	time.Sleep(settle)
+	count, counted := s.counters.tcpExt(counterKeepalive)
+	err = errors.Join(err, counted)
+	errno, at := s.reader.stop()
+	o := Outcome{
+		Case:           s.Name,
+		Conn:           s.conn(),
+		Inode:          s.inode,
+		PID:            os.Getpid(),
+		Begun:          s.begun,
+		Errno:          errno,
+		KeepaliveCount: count - s.keepalive,
+	}
+	if errno != 0 {
+		o.ErrnoAfter = at.Sub(s.begun)
+	}
+	err = errors.Join(err, s.hangUp())
+	var stopped error
+	o.Captured, stopped = s.capture.stop()
+	if err = errors.Join(err, stopped); err != nil {
+		return o, fmt.Errorf("play %q: %w", s.Name, err)
+	}
+	return o, nil
+}
+
+const (
+	// caseLimit ends a case that does not end as it should; each takes less than 8 s.
+	caseLimit = time.Minute
+	settle    = 50 * time.Millisecond
+)
+
+// hangUp ends what is left of the connection without a word on the wire.
+func (s *stage) hangUp() error {
+	var errs []error
+	for _, end := range []**socket{&s.app, &s.peer} {
+		if *end != nil {
+			errs = append(errs, (*end).vanish())
+			*end = nil
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// close frees everything, in whatever state the stage is.
+func (s *stage) close() error {
+	var errs []error
+	if s.reader != nil {
+		s.reader.stop()
+	}
+	errs = append(errs, s.hangUp())
+	if s.capture != nil {
+		errs = append(errs, s.capture.close())
+	}
+	if s.counters != nil {
+		errs = append(errs, s.counters.close())
+	}
+	if s.net != nil {
+		errs = append(errs, s.net.close())
+	}
+	return errors.Join(errs...)
+}
+
+func (s *stage) conn() events.Conn {
+	return events.Conn{Netns: s.net.near.inum, Local: s.local, Remote: s.remote}
+}
+
+func seconds(d time.Duration) int { return int(d / time.Second) }

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// network is where the two ends of a connection live.
+type network struct {
+	near, far *namespace // of the traced socket, and of its peer; maybe the same
+	router    *namespace // between them, or nil
+	farAddr   netip.Addr // the peer's address
+	ifname    string     // the traced side's interface
+	gateway   netip.Addr // the router's address on the traced side
+}
+
+func (n *network) close() (err error) {
+	all := []*namespace{n.near, n.router}
+	if n.far != n.near {
+		all = append(all, n.far)
+	}
+	for _, ns := range all {
+		if ns != nil {
+			err = errors.Join(err, ns.close())
+		}
+	}
+	return err
+}
+
+// loopback is one namespace with both ends on lo.
+func loopback(farAddr netip.Addr) func() (*network, error) {
+	return func() (*network, error) {
+		ns, err := newNamespace()
+		if err != nil {
+			return nil, err
+		}
+		return &network{near: ns, far: ns, farAddr: farAddr, ifname: "lo"}, nil
+	}
+}
+
+// pair is two hosts on one wire: 192.0.2.1 and 192.0.2.2 (RFC 5737).
+func pair() (_ *network, err error) {
+	n := &network{farAddr: netip.MustParseAddr("192.0.2.2"), ifname: "a0"}
+	defer func() {
+		if err != nil {
+			n.close()
+		}
+	}()
+	if n.near, err = newNamespace(); err != nil {
+		return nil, err
+	}
+	if n.far, err = newNamespace(); err != nil {
+		return nil, err
+	}
+	err = plug(end{n.near, "a0", "192.0.2.1/24"}, end{n.far, "b0", "192.0.2.2/24"})
+	return n, err
+}
+
+// routed is two hosts with a router between them: 192.0.2.1 - 192.0.2.254,
+// 198.51.100.254 - 198.51.100.2. The router's ICMP errors are not rate-limited.
+func routed() (_ *network, err error) {
+	n := &network{
+		farAddr: netip.MustParseAddr("198.51.100.2"),
+		ifname:  "a0",
+		gateway: netip.MustParseAddr("192.0.2.254"),
+	}
+	defer func() {
+		if err != nil {
+			n.close()
+		}
+	}()
+	for _, ns := range []**namespace{&n.near, &n.router, &n.far} {
+		if *ns, err = newNamespace(); err != nil {
+			return nil, err
+		}
+	}
+	return n, errors.Join(
+		plug(end{n.near, "a0", "192.0.2.1/24"}, end{n.router, "r0", "192.0.2.254/24"}),
+		plug(end{n.router, "r1", "198.51.100.254/24"}, end{n.far, "b0", "198.51.100.2/24"}),
+		n.router.do(func() error {
+			return errors.Join(sysctl("net.ipv4.ip_forward", 1), sysctl("net.ipv4.icmp_ratelimit", 0))
+		}),
+		n.near.do(func() error { return defaultRoute("192.0.2.254") }),
+		n.far.do(func() error { return defaultRoute("198.51.100.254") }),
+	)
+}
+
+// end is one end of a virtual wire.
+type end struct {
+	ns     *namespace
+	name   string
+	prefix string // address and mask
+}
+
+// plug lays a virtual wire between two namespaces.
+func plug(a, b end) error {
+	err := a.ns.do(func() error {
+		attrs := netlink.NewLinkAttrs()
+		attrs.Name = a.name
+		wire := &netlink.Veth{LinkAttrs: attrs, PeerName: b.name, PeerNamespace: netlink.NsFd(b.ns.file.Fd())}
+		if err := netlink.LinkAdd(wire); err != nil {
+			return fmt.Errorf("make a veth pair: %w%s", err, vethHint(err))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, e := range []end{a, b} {
+		err := e.ns.do(func() error {
+			addr, err := netlink.ParseAddr(e.prefix)
+			if err != nil {
+				return err
+			}
+			link, err := netlink.LinkByName(e.name)
+			if err != nil {
+				return fmt.Errorf("find interface %q: %w", e.name, err)
+			}
+			if err := netlink.AddrAdd(link, addr); err != nil {
+				return fmt.Errorf("give interface %q the address %s: %w", e.name, e.prefix, err)
+			}
+			return linkUp(e.name)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return a.ns.do(func() error { return awaitLink(a.name) })
+}
+
+func vethHint(err error) string {
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		return " (this kernel has no veth; try modprobe veth)"
+	}
+	return hint(err)
+}
+
+// awaitLink waits until an interface carries packets: the kernel says so in a
+// deferred work, and drops what is sent before.
+func awaitLink(name string) error {
+	for end := time.Now().Add(callLimit); ; time.Sleep(5 * time.Millisecond) {
+		link, err := netlink.LinkByName(name)
+		if err != nil {
+			return fmt.Errorf("find interface %q: %w", name, err)
+		}
+		if link.Attrs().OperState == netlink.OperUp {
+			return nil
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("interface %q is not up after %v: %v", name, callLimit, link.Attrs().OperState)
+		}
+	}
+}
+
+func defaultRoute(via string) error {
+	_, all, _ := net.ParseCIDR("0.0.0.0/0")
+	if err := netlink.RouteAdd(&netlink.Route{Dst: all, Gw: net.ParseIP(via)}); err != nil {
+		return fmt.Errorf("add a default route by %s: %w", via, err)
+	}
+	return nil
+}
+
+// forget makes a router answer ICMP host unreachable for one address.
+func forget(addr netip.Addr) error {
+	dst := &net.IPNet{IP: addr.AsSlice(), Mask: net.CIDRMask(addr.BitLen(), addr.BitLen())}
+	if err := netlink.RouteAdd(&netlink.Route{Dst: dst, Type: unix.RTN_UNREACHABLE}); err != nil {
+		return fmt.Errorf("make %s unreachable: %w", addr, err)
+	}
+	return nil
+}
+
+// removeRoutes deletes the routes of the main table, those that the kernel made
+// for an interface's addresses too.
+func removeRoutes(ifname string) error {
+	link, err := netlink.LinkByName(ifname)
+	if err != nil {
+		return fmt.Errorf("find interface %q: %w", ifname, err)
+	}
+	routes, err := netlink.RouteList(link, netlink.FAMILY_V4)
+	if err != nil {
+		return fmt.Errorf("list the routes by %q: %w", ifname, err)
+	}
+	for _, r := range routes {
+		if err := netlink.RouteDel(&r); err != nil {
+			return fmt.Errorf("delete the route %v: %w", r, err)
+		}
+	}
+	return nil
+}
+
+// jam gives an interface a queue with room for nothing: sending fails with
+// NET_XMIT_DROP, which tcp_write_wakeup returns as 1. unjam takes it away.
+// (A netlink.GenericQdisc has no options, and the limit has no other way in.)
+func jam(ifname string) error {
+	req, err := qdiscRequest(ifname, unix.RTM_NEWQDISC, unix.NLM_F_CREATE|unix.NLM_F_REPLACE)
+	if err != nil {
+		return err
+	}
+	req.AddData(nl.NewRtAttr(nl.TCA_KIND, nl.ZeroTerminated("pfifo")))
+	req.AddData(nl.NewRtAttr(nl.TCA_OPTIONS, make([]byte, 4))) // struct tc_fifo_qopt: limit 0
+	if _, err := req.Execute(unix.NETLINK_ROUTE, 0); err != nil {
+		return fmt.Errorf("give interface %q a full queue: %w", ifname, err)
+	}
+	return nil
+}
+
+func unjam(ifname string) error {
+	req, err := qdiscRequest(ifname, unix.RTM_DELQDISC, 0)
+	if err != nil {
+		return err
+	}
+	if _, err := req.Execute(unix.NETLINK_ROUTE, 0); err != nil {
+		return fmt.Errorf("take the full queue from interface %q: %w", ifname, err)
+	}
+	return nil
+}
+
+func qdiscRequest(ifname string, kind, flags int) (*nl.NetlinkRequest, error) {
+	link, err := netlink.LinkByName(ifname)
+	if err != nil {
+		return nil, fmt.Errorf("find interface %q: %w", ifname, err)
+	}
+	req := nl.NewNetlinkRequest(kind, flags|unix.NLM_F_ACK)
+	req.AddData(&nl.TcMsg{Family: nl.FAMILY_ALL, Ifindex: int32(link.Attrs().Index), Parent: netlink.HANDLE_ROOT})
+	return req, nil
+}
