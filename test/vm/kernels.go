@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// kernel is a kernel in the cache, ready to boot.
+type kernel struct {
+	Format  int      `json:"format"`
+	Series  string   `json:"series"`
+	Arch    string   `json:"arch"`
+	Version string   `json:"version"` // of the Debian package
+	Modules []module `json:"modules"`
+	Wanted  []string `json:"wanted"` // the names that modules were collected for
+
+	dir string
+}
+
+// kernelFormat is raised when what lies in a kernel's directory changes.
+const kernelFormat = 1
+
+func (k *kernel) vmlinuz() string { return filepath.Join(k.dir, "vmlinuz") }
+
+// String names the kernel as the archive does.
+func (k *kernel) String() string { return k.Version + " " + k.Arch }
+
+// store fetches kernels and keeps them.
+type store struct {
+	dir     string
+	refresh bool      // ask the archive even if it was asked today
+	say     io.Writer // progress
+}
+
+// resolution remembers what the archive's newest version was on a day.
+type resolution struct {
+	Date    string `json:"date"` // UTC
+	Version string `json:"version"`
+}
+
+// get returns the newest kernel of a series, from the cache where the archive
+// was asked today, or where the archive is out of reach.
+func (st *store) get(ctx context.Context, s series, arch string) (*kernel, error) {
+	unlock, err := lockCache(st.dir)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+
+	today := time.Now().UTC().Format(time.DateOnly)
+	last, lastErr := st.lastResolution(s, arch)
+	var cached *kernel
+	if lastErr == nil {
+		cached = st.cached(last.Version, arch)
+	}
+	if cached != nil && last.Date == today && !st.refresh {
+		fmt.Fprintf(st.say, "kernel %s: %s (asked the archive today; -refresh asks again)\n", s.name, cached)
+		return cached, nil
+	}
+	k, err := st.fetch(ctx, s, arch, today)
+	if err == nil {
+		return k, nil
+	}
+	if cached != nil && ctx.Err() == nil {
+		fmt.Fprintf(st.say, "WARNING: kernel %s: the archive could not be asked: %v\n"+
+			"WARNING: kernel %s: going on with %s, the newest on %s: THERE MAY BE A NEWER ONE\n", s.name, err, s.name, cached, last.Date)
+		return cached, nil
+	}
+	return nil, fmt.Errorf("kernel %s %s: %w", s.name, arch, err)
+}
+
+// fetch asks the archive and gets what the cache lacks.
+func (st *store) fetch(ctx context.Context, s series, arch, today string) (*kernel, error) {
+	m, err := findMirror(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a, err := openArchive(filepath.Join(st.dir, "apt-"+s.name+"-"+arch), m, s, arch)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.update(ctx); err != nil {
+		return nil, err
+	}
+	packages, err := a.kernels(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r, err := chooseRelease(packages, s, arch)
+	if err != nil {
+		return nil, err
+	}
+	k := st.cached(r.version, arch)
+	if k != nil {
+		fmt.Fprintf(st.say, "kernel %s: %s (in the cache, and still the newest)\n", s.name, k)
+	} else {
+		start := time.Now()
+		if k, err = st.unpack(ctx, a, s, r); err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(st.say, "kernel %s: %s (fetched and unpacked in %.1f s)\n", s.name, k, time.Since(start).Seconds())
+	}
+	return k, writeJSON(st.resolutionFile(s, arch), resolution{today, r.version})
+}
+
+// unpack downloads a release's packages and keeps vmlinuz and the modules.
+func (st *store) unpack(ctx context.Context, a *archive, s series, r release) (*kernel, error) {
+	work, err := os.MkdirTemp(st.dir, "unpack-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(work)
+	debs, err := a.download(ctx, r, work)
+	if err != nil {
+		return nil, err
+	}
+	tree := filepath.Join(work, "tree")
+	for _, deb := range debs {
+		if _, err := output(exec.CommandContext(ctx, "dpkg-deb", "-x", deb, tree)); err != nil {
+			return nil, err
+		}
+	}
+	ready := filepath.Join(work, "ready")
+	if err := os.Mkdir(ready, 0o755); err != nil {
+		return nil, err
+	}
+	image, err := findVmlinuz(tree)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Rename(image, filepath.Join(ready, "vmlinuz")); err != nil {
+		return nil, err
+	}
+	modules, err := collectModules(ctx, tree, ready)
+	if err != nil {
+		return nil, err
+	}
+	k := &kernel{
+		Format:  kernelFormat,
+		Series:  s.name,
+		Arch:    a.arch,
+		Version: r.version,
+		Modules: modules,
+		Wanted:  wantedNames(),
+		dir:     st.kernelDir(r.version, a.arch),
+	}
+	if err := writeJSON(filepath.Join(ready, "kernel.json"), k); err != nil {
+		return nil, err
+	}
+	if err := os.RemoveAll(k.dir); err != nil {
+		return nil, err
+	}
+	return k, os.Rename(ready, k.dir)
+}
+
+// cached returns a kernel that the cache holds, or nil.
+func (st *store) cached(version, arch string) *kernel {
+	k := &kernel{}
+	dir := st.kernelDir(version, arch)
+	if err := readJSON(filepath.Join(dir, "kernel.json"), k); err != nil ||
+		k.Format != kernelFormat || !slices.Equal(k.Wanted, wantedNames()) {
+		return nil
+	}
+	k.dir = dir
+	return k
+}
+
+func (st *store) kernelDir(version, arch string) string {
+	return filepath.Join(st.dir, version+"-"+arch)
+}
+
+func (st *store) resolutionFile(s series, arch string) string {
+	return filepath.Join(st.dir, "newest-"+s.name+"-"+arch+".json")
+}
+
+func (st *store) lastResolution(s series, arch string) (r resolution, err error) {
+	err = readJSON(st.resolutionFile(s, arch), &r)
+	return r, err
+}
+
+func wantedNames() (names []string) {
+	for _, w := range wanted {
+		names = append(names, w.name)
+	}
+	return names
+}
+
+// findVmlinuz finds the one kernel in an unpacked tree: /boot/vmlinuz-RELEASE
+// up to 6.18, /usr/lib/modules/RELEASE/vmlinuz later.
+func findVmlinuz(tree string) (string, error) {
+	var found []string
+	for _, pattern := range []string{"boot/vmlinuz-*", "usr/lib/modules/*/vmlinuz", "lib/modules/*/vmlinuz"} {
+		paths, err := filepath.Glob(filepath.Join(tree, pattern))
+		if err != nil {
+			return "", err
+		}
+		found = append(found, paths...)
+	}
+	if len(found) != 1 {
+		return "", fmt.Errorf("%d files called vmlinuz in the package, want 1", len(found))
+	}
+	return found[0], nil
+}
+
+func readJSON(path string, v any) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, v)
+}
+
+// writeJSON replaces path in one step.
+func writeJSON(path string, v any) error {
+	text, err := json.MarshalIndent(v, "", "\t")
+	if err != nil {
+		return err
+	}
+	tmp := path + ".new"
+	return errors.Join(os.WriteFile(tmp, append(text, '\n'), 0o644), os.Rename(tmp, path))
+}

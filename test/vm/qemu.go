@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package main
+
+import (
+	"fmt"
+	"strconv"
+
+	"katrace/test/vm/internal/wire"
+)
+
+// machine is what an emulated machine is made of.
+type machine struct {
+	arch   string
+	memMiB int
+	cpus   int
+	icount bool // the clock counts instructions, 1 ns each: for measuring costs
+}
+
+// qemuArgs are the emulator's arguments. It is always TCG: KVM, where a machine
+// that is itself virtual offers it, hangs.
+func qemuArgs(m machine, vmlinuz, initrd, socket string) []string {
+	var machineType, cpu, console string
+	switch m.arch {
+	case "arm64":
+		machineType, cpu, console = "virt", "cortex-a72", "ttyAMA0"
+	default:
+		machineType, cpu, console = "pc", "max", "ttyS0"
+	}
+	cpus := m.cpus
+	accel := "tcg,thread=single"
+	args := []string{"-no-user-config", "-nodefaults", "-no-reboot", "-display", "none", "-monitor", "none"}
+	if m.icount {
+		// One processor, one thread: instructions are counted in one order.
+		args = append(args, "-icount", "shift=0,sleep=off")
+		accel, cpus = "tcg,thread=single", 1
+	}
+	return append(args,
+		"-accel", accel,
+		"-machine", machineType,
+		"-cpu", cpu,
+		"-smp", strconv.Itoa(cpus),
+		"-m", strconv.Itoa(m.memMiB),
+		"-kernel", vmlinuz,
+		"-initrd", initrd,
+		"-append", kernelCommandLine(console),
+		"-chardev", "stdio,id=console,signal=off",
+		"-serial", "chardev:console",
+		"-chardev", "socket,id=port,path="+socket,
+		"-device", "virtio-serial-pci",
+		"-device", "virtserialport,chardev=port,name="+wire.PortName,
+	)
+}
+
+// kernelCommandLine: a panic ends the guest at once (-no-reboot). The watchdogs
+// measure how long a processor was away, and an emulated one is away whenever
+// its host is busy: real hangs end at the run's own time limit.
+func kernelCommandLine(console string) string {
+	return fmt.Sprintf("console=%s panic=-1 nowatchdog rcupdate.rcu_cpu_stall_suppress=1", console)
+}

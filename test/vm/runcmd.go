@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"katrace/test/vm/internal/wire"
+)
+
+// fileList collects -file path[:guestpath].
+type fileList []shipped
+
+func (l *fileList) String() string { return "" }
+
+func (l *fileList) Set(value string) error {
+	from, to, ok := strings.Cut(value, ":")
+	if !ok {
+		to = "/" + filepath.Base(from)
+	}
+	if _, err := os.Stat(from); err != nil {
+		return err
+	}
+	if !path.IsAbs(to) {
+		return fmt.Errorf("the guest's path %q is not absolute", to)
+	}
+	*l = append(*l, shipped{from, to})
+	return nil
+}
+
+// envList collects -env KEY=value.
+type envList []string
+
+func (l *envList) String() string { return "" }
+
+func (l *envList) Set(value string) error {
+	if !strings.Contains(value, "=") {
+		return fmt.Errorf("%q is not KEY=value", value)
+	}
+	*l = append(*l, value)
+	return nil
+}
+
+// runCommand runs one command in one guest.
+func runCommand(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("run", flag.ContinueOnError)
+	var files fileList
+	var env envList
+	series := flags.String("kernel", "newest", "one of "+seriesNames())
+	arch := flags.String("arch", "amd64", "amd64 or arm64")
+	mem := flags.Int("mem", 1024, "the guest's memory, MiB")
+	cpus := flags.Int("smp", 2, "the guest's processors")
+	timeout := flags.Duration("timeout", 3*time.Minute, "from power-on to the command's end")
+	icount := flags.Bool("icount", false, "the guest's clock counts instructions, 1 ns each, on 1 processor")
+	console := flags.Bool("console", false, "show the guest's console at the end, on stderr")
+	refresh := flags.Bool("refresh", false, "ask the archive for a newer kernel even if it was asked today")
+	flags.Var(&files, "file", "`path[:guestpath]` of a file or directory to ship (default guestpath: /name); may be repeated")
+	flags.Var(&env, "env", "`KEY=value` for the command's environment; may be repeated")
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	if flags.NArg() == 0 {
+		fmt.Fprintln(os.Stderr, "vm run: no command: put it behind --")
+		return errUsage
+	}
+	kernels, err := getKernels(ctx, *series, *arch, *refresh)
+	if err != nil {
+		return err
+	}
+	if len(kernels) != 1 {
+		return errors.New("run boots one kernel; matrix boots several")
+	}
+	for _, f := range files {
+		if err := checkProgram(f.from, *arch); err != nil {
+			return err
+		}
+	}
+	work, err := os.MkdirTemp("", "katrace-vm-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	init, err := buildInit(ctx, work, *arch)
+	if err != nil {
+		return err
+	}
+	g := &guest{
+		kernel:   kernels[0],
+		machine:  machine{*arch, *mem, *cpus, *icount},
+		init:     init,
+		files:    files,
+		commands: []wire.Command{{Args: flags.Args(), Env: env}},
+		timeout:  *timeout,
+	}
+	out, err := g.run(ctx, passThrough{}, os.Stderr)
+	if *console {
+		_, _ = os.Stderr.Write(out.console)
+	}
+	if err != nil {
+		return err
+	}
+	return verdict(out)
+}
+
+// verdict is the error of a guest that ran one command.
+func verdict(out *outcome) error {
+	if len(out.hello.Problems) > 0 {
+		return fmt.Errorf("the guest is of no use: %s", strings.Join(out.hello.Problems, "; "))
+	}
+	x := out.exits[0]
+	fmt.Fprintf(os.Stderr, "guest %s: up after %.1f s, the command took %.1f s, off after %.1f s\n",
+		out.hello.Release, out.boot.Seconds(), x.Seconds, out.total.Seconds())
+	if x.Error != "" {
+		fmt.Fprintln(os.Stderr, "vm:", x.Error)
+	}
+	if fault := kernelFault(out); fault != "" {
+		return errors.New(fault)
+	}
+	if x.Status != 0 {
+		return statusError(x.Status)
+	}
+	return nil
+}
+
+// passThrough shows a command's output as its own.
+type passThrough struct{}
+
+func (passThrough) hello(h wire.Hello) {
+	for _, note := range h.Notes {
+		fmt.Fprintln(os.Stderr, "guest:", note)
+	}
+}
+func (passThrough) start(int) {}
+func (passThrough) output(_ int, kind wire.Kind, text []byte) {
+	to := os.Stdout
+	if kind == wire.KindStderr {
+		to = os.Stderr
+	}
+	_, _ = to.Write(text)
+}
+func (passThrough) exit(wire.Exit) {}
