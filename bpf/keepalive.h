@@ -56,10 +56,10 @@ static __always_inline void handle_firing(struct sock *sk)
 		firing->rec.reason = why_no_probe(sk);
 	}
 	f = bpf_map_lookup_elem(&followed, &key);
-	if (f && f->outstanding && why_no_probe(sk)) {
-		struct record r = {};
+	if (f && f->outstanding) {
+		struct record r = { .reason = why_no_probe(sk) };
 
-		if (!take_answer(sk, f, &r))
+		if (!r.reason || !take_answer(sk, f, &r))
 			return;
 		read_tuple(sk, &r);
 		read_rest(sk, &r);

@@ -182,12 +182,28 @@ func setVariables(spec *ebpf.CollectionSpec, b Backend, o *Options, types *btf.S
 	return nil
 }
 
-// Close detaches everything.
-func (t *Tracer) Close() {
+// Wake makes a waiting Read return what is there and then ErrFlushed. It is the
+// only method that may be called while another goroutine is in Read.
+func (t *Tracer) Wake() { _ = t.ring.Flush() }
+
+// Stop detaches everything. Read returns what is left in the ring buffer, and
+// then ErrFlushed.
+func (t *Tracer) Stop() {
+	t.loss.stop()
+	t.detach()
+	t.Wake()
+}
+
+func (t *Tracer) detach() {
 	for _, a := range t.links {
 		_ = a.link.Close()
 	}
 	t.links = nil
+}
+
+// Close detaches everything and gives all memory back.
+func (t *Tracer) Close() {
+	t.detach()
 	if t.ring != nil {
 		_ = t.ring.Close()
 	}

@@ -18,13 +18,22 @@ type Lost struct {
 type lossReader struct {
 	counters *ebpf.Map
 	links    []attached
+	missed   uint64 // by links that are gone
+}
+
+// stop keeps what the links count, for when they are closed.
+func (r *lossReader) stop() {
+	for _, a := range r.links {
+		r.missed += a.missed()
+	}
+	r.links = nil
 }
 
 // Lost reads the counters.
 func (t *Tracer) Lost() (Lost, error) { return t.loss.read() }
 
 func (r *lossReader) read() (Lost, error) {
-	var l Lost
+	l := Lost{Missed: r.missed}
 	for cause, sum := range map[katraceLostCause]*uint64{
 		katraceLostCauseLOST_RING:   &l.Ring,
 		katraceLostCauseLOST_FOLLOW: &l.Follow,

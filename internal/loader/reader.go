@@ -34,14 +34,14 @@ const (
 	FlagGaveUp   = uint8(katraceRecordFlagFLAG_GAVE_UP)
 )
 
-// ErrClosed is returned by Read after Close.
-var ErrClosed = ringbuf.ErrClosed
+// ErrFlushed is returned by Read when it has given all there was after Wake or Stop.
+var ErrFlushed = ringbuf.ErrFlushed
 
 // Read waits for the next record. It returns os.ErrDeadlineExceeded when the
-// deadline passes first, ErrClosed after Close.
+// deadline passes first, ErrFlushed after Wake and Stop.
 func (t *Tracer) Read(r *Record) error {
 	if err := t.ring.ReadInto(&t.raw); err != nil {
-		if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, ringbuf.ErrClosed) {
+		if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, ringbuf.ErrFlushed) {
 			return err
 		}
 		return fmt.Errorf("read the ring buffer: %w", err)

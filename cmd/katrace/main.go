@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+// Command katrace shows the kernel's TCP keepalive timer at work.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"katrace/internal/loader"
+)
+
+// The exit statuses (docs: README.md, "Exit status").
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitUnsupported = 3
+)
+
+// usageError is wrong input on the command line.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+func main() {
+	// A closed pipe is an error of write, which ends us quietly, not a signal.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:])
+	stop()
+	os.Exit(exitStatus(err))
+}
+
+// run does the work; main only turns its error into the exit status.
+func run(ctx context.Context, args []string) error {
+	cmd := newRootCommand()
+	cmd.SetArgs(args)
+	err := cmd.ExecuteContext(ctx)
+	if err == nil || isQuiet(err) {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "katrace: %v\n", err)
+	var usage usageError
+	if errors.As(err, &usage) {
+		fmt.Fprintln(os.Stderr, "Run 'katrace --help' for usage.")
+	}
+	if log, ok := loader.VerifierLog(err); ok {
+		if debug, _ := cmd.PersistentFlags().GetBool("debug"); debug {
+			fmt.Fprintln(os.Stderr, log)
+		} else {
+			fmt.Fprintln(os.Stderr, "The kernel's verifier refused a program; --debug prints its log.")
+		}
+	}
+	return err
+}
+
+// errDisagrees ends a command that has already said what is wrong.
+var errDisagrees = errors.New("")
+
+// isQuiet says that there is nothing to be said about err.
+func isQuiet(err error) bool {
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, errDisagrees)
+}
+
+func exitStatus(err error) int {
+	var usage usageError
+	switch {
+	case err == nil || errors.Is(err, syscall.EPIPE):
+		return exitDone
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.Is(err, loader.ErrUnsupported):
+		return exitUnsupported
+	}
+	return exitFailed
+}

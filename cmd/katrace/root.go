@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+const rootLong = `katrace shows the kernel's TCP keepalive timer at work: every probe it sends on
+an idle connection, every answer, every connection it gives up, and why.
+
+The kernel tells nobody about this: no recv returns it, no log holds it, and
+ss shows a countdown at best. katrace sees it by eBPF programs on
+tcp_keepalive_timer, tcp_write_wakeup and tcp_send_active_reset (kprobes), or
+by tracepoints where the kernel has no kprobes.
+
+It needs root, or CAP_BPF, CAP_PERFMON and CAP_SYSLOG. 'katrace doctor' says
+what this kernel and these privileges allow.`
+
+const rootExample = `  sudo katrace                                 every keepalive event on this machine
+  sudo katrace --silent --dead                 only peers that do not answer, and ends
+  sudo katrace --port 5432 -o json             PostgreSQL's connections, as JSON lines
+  sudo katrace --addr 10.0.0.0/8 --duration 1m one minute, one network
+  sudo katrace demo                            see it at work on staged connections`
+
+func newRootCommand() *cobra.Command {
+	var raw rawStreamFlags
+	cmd := &cobra.Command{
+		Use:           "katrace",
+		Short:         "Show the kernel's TCP keepalive timer at work",
+		Long:          rootLong,
+		Example:       rootExample,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o, err := raw.validate()
+			if err != nil {
+				return err
+			}
+			o.debug, _ = cmd.Flags().GetBool("debug")
+			return runStream(cmd.Context(), o)
+		},
+	}
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	cmd.PersistentFlags().Bool("debug", false, "say more where something fails: the verifier's log, why a backend was passed over")
+	raw.register(cmd)
+	cmd.AddCommand(newDoctorCommand(), newVersionCommand())
+	return cmd
+}
+
+// noArgs refuses arguments, and says which.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if cmd.HasSubCommands() {
+		return usageError{fmt.Errorf("unknown command %q", args[0])}
+	}
+	return usageError{fmt.Errorf("%s takes no argument, not %q", cmd.CommandPath(), args[0])}
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+
+	"katrace/internal/events"
+)
+
+// lineSink writes one line an event, by one of the encoders of package events.
+type lineSink struct {
+	w      *bufio.Writer
+	encode func([]byte, *events.Event) []byte
+	line   []byte
+}
+
+// newLineSink makes a sink for --output text or json. It buffers; the stream
+// flushes it whenever it pauses.
+func newLineSink(w io.Writer, output string) *lineSink {
+	s := &lineSink{w: bufio.NewWriterSize(w, 64<<10), encode: events.AppendText}
+	if output == "json" {
+		s.encode = events.AppendJSON
+	}
+	return s
+}
+
+func (s *lineSink) Event(e *events.Event) error {
+	s.line = append(s.encode(s.line[:0], e), '\n')
+	if _, err := s.w.Write(s.line); err != nil {
+		return fmt.Errorf("write events: %w", err)
+	}
+	return nil
+}
+
+func (s *lineSink) Flush() error {
+	if err := s.w.Flush(); err != nil {
+		return fmt.Errorf("write events: %w", err)
+	}
+	return nil
+}

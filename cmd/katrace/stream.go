@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"katrace/internal/events"
+	"katrace/internal/loader"
+)
+
+// stream brings records from the kernel to a sink until its context ends.
+type stream struct {
+	tracer  *loader.Tracer
+	tracker *events.Tracker
+	filter  events.Filter
+	sink    events.Sink
+	limit   uint64 // events, 0: none
+	all     bool   // tell events that needsAll
+
+	told     uint64      // events that reached the sink, lost ones not counted
+	reported loader.Lost // what KindLost events have told so far
+	lost     events.Event
+}
+
+// errLimit ends the stream when enough events are told.
+var errLimit = errors.New("enough events")
+
+// tick is how often losses are looked for and the wall clock is read again.
+const tick = time.Second
+
+// openStream attaches; the stream begins with run.
+func openStream(o streamOptions, sink events.Sink) (*stream, error) {
+	jiffy, err := loader.Jiffy()
+	if err != nil {
+		return nil, err
+	}
+	tracer, err := loader.Open(o.load)
+	if err != nil {
+		return nil, err
+	}
+	return &stream{tracer: tracer, tracker: events.NewTracker(jiffy), filter: o.filter, sink: sink, limit: o.count, all: o.load.All}, nil
+}
+
+// run streams until ctx ends or the limit is reached; both are no error. What
+// the kernel recorded before that is still told.
+func (s *stream) run(ctx context.Context) error {
+	defer s.tracer.Close()
+	defer context.AfterFunc(ctx, s.tracer.Wake)()
+
+	err := s.loop(ctx)
+	if errors.Is(err, errLimit) {
+		err = nil
+	}
+	if err == nil {
+		err = s.reportLost()
+	}
+	if err == nil {
+		err = s.sink.Flush()
+	}
+	return err
+}
+
+func (s *stream) loop(ctx context.Context) error {
+	var (
+		rec     loader.Record
+		stopped bool
+		next    = time.Now().Add(tick)
+	)
+	s.tracer.SetDeadline(next)
+	for n := 0; ; n++ {
+		err := s.tracer.Read(&rec)
+		switch {
+		case err == nil:
+			if err := s.tracker.Record(&rec, s.tell); err != nil {
+				return err
+			}
+			if !s.tracer.Pending() {
+				if err := s.sink.Flush(); err != nil {
+					return err
+				}
+			} else if n%1024 != 0 {
+				continue // in the thick of it the clock is not asked for every record
+			}
+		case errors.Is(err, loader.ErrFlushed):
+			if stopped {
+				return nil
+			}
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return err
+		}
+		if ctx.Err() != nil && !stopped {
+			stopped = true
+			s.tracer.Stop()
+			s.tracer.SetDeadline(time.Time{})
+			continue
+		}
+		if now := time.Now(); !stopped && !now.Before(next) {
+			next = now.Add(tick)
+			s.tracer.SetDeadline(next)
+			s.tracker.SetClock()
+			if err := s.reportLost(); err != nil {
+				return err
+			}
+			if err := s.sink.Flush(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// tell hands an event to the sink if the user wants it.
+func (s *stream) tell(e *events.Event) error {
+	if !s.filter.Match(e) || needsAll(e.Kind) && !s.all {
+		return nil
+	}
+	if err := s.sink.Event(e); err != nil {
+		return err
+	}
+	if e.Kind == events.KindLost {
+		return nil
+	}
+	s.told++
+	if s.told == s.limit {
+		return errLimit
+	}
+	return nil
+}
+
+// reportLost tells of what was lost since it was last asked.
+func (s *stream) reportLost() error {
+	now, err := s.tracer.Lost()
+	if err != nil {
+		return err
+	}
+	was := s.reported
+	if now == was {
+		return nil
+	}
+	s.reported = now
+	s.lost = events.Event{Time: time.Now().UTC(), Kind: events.KindLost, Lost: events.Lost{
+		Ring: now.Ring - was.Ring, Missed: now.Missed - was.Missed, Follow: now.Follow - was.Follow,
+	}}
+	return s.sink.Event(&s.lost)
+}
+
+// summary is said on stderr at the end.
+func (s *stream) summary(took time.Duration) string {
+	l := s.reported
+	total := events.Lost{Ring: l.Ring, Missed: l.Missed, Follow: l.Follow}
+	lost := "nothing lost"
+	if total.Total() > 0 {
+		lost = string(events.AppendWords(nil, &events.Event{Kind: events.KindLost, Lost: total}))
+	}
+	return fmt.Sprintf("%d events in %s, %s", s.told, events.AppendSpan(nil, took), lost)
+}
+
+// opening is said on stderr at the start: how katrace is attached, and what it
+// cannot know that way.
+func opening(t *loader.Tracer, debug bool) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "attached by %s", t.Backend)
+	if len(t.Passed) > 0 && !debug {
+		names := make([]string, len(t.Passed))
+		for i, err := range t.Passed {
+			names[i], _, _ = strings.Cut(err.Error(), ":")
+		}
+		fmt.Fprintf(&b, " (%s cannot be: see katrace doctor)", strings.Join(names, ", "))
+	}
+	if lacks := t.Backend.Lacks(); len(lacks) > 0 {
+		fmt.Fprintf(&b, "; not known this way: %s", strings.Join(lacks, "; "))
+	}
+	if debug {
+		for _, err := range t.Passed {
+			fmt.Fprintf(&b, "\nkatrace: passed over %v", err)
+		}
+	}
+	return b.String()
+}
+
+// runStream is katrace without a subcommand.
+func runStream(ctx context.Context, o streamOptions) error {
+	s, err := openStream(o, newLineSink(os.Stdout, o.output))
+	if err != nil {
+		return err
+	}
+	if o.duration > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.duration)
+		defer cancel()
+	}
+	fmt.Fprintf(os.Stderr, "katrace: %s\n", opening(s.tracer, o.debug))
+	start := time.Now()
+	err = s.run(ctx)
+	if err == nil {
+		fmt.Fprintf(os.Stderr, "katrace: %s\n", s.summary(time.Since(start)))
+	}
+	return err
+}

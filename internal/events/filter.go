@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package events
+
+import (
+	"net/netip"
+	"slices"
+
+	"katrace/internal/loader"
+)
+
+// Filter says which events the user wants. Values of one kind are or-ed, kinds
+// are and-ed. The zero value wants all. The part that the socket can answer is
+// also tested in the kernel.
+type Filter struct {
+	Socket loader.Filter
+	Kinds  []Kind
+	Dead   bool // only ends: reset, peer_reset
+	Silent bool // only unanswered: a probe after an unanswered one, or that did not leave
+}
+
+// Match says whether the event is wanted. KindLost always is.
+func (f *Filter) Match(e *Event) bool {
+	if e.Kind == KindLost {
+		return true
+	}
+	if len(f.Kinds) > 0 && !slices.Contains(f.Kinds, e.Kind) {
+		return false
+	}
+	if (f.Dead || f.Silent) && !(f.Dead && isEnd(e) || f.Silent && isSilent(e)) {
+		return false
+	}
+	s := &f.Socket
+	if s.OnlyIPv4 != s.OnlyIPv6 && s.OnlyIPv6 != (e.Family == IPv6) {
+		return false
+	}
+	if len(s.Netns) > 0 && !slices.Contains(s.Netns, e.Netns) {
+		return false
+	}
+	local, remote := e.Local.Port(), e.Remote.Port()
+	if len(s.Ports) > 0 && !slices.Contains(s.Ports, local) && !slices.Contains(s.Ports, remote) {
+		return false
+	}
+	if len(s.LocalPorts) > 0 && !slices.Contains(s.LocalPorts, local) {
+		return false
+	}
+	if len(s.RemotePorts) > 0 && !slices.Contains(s.RemotePorts, remote) {
+		return false
+	}
+	return len(s.Prefixes) == 0 || slices.ContainsFunc(s.Prefixes, func(p netip.Prefix) bool {
+		return p.Contains(e.Local.Addr()) || p.Contains(e.Remote.Addr())
+	})
+}
+
+func isEnd(e *Event) bool { return e.Kind == KindReset || e.Kind == KindPeerReset }
+
+func isSilent(e *Event) bool {
+	return e.Kind == KindProbe && (e.Unanswered > 1 || e.SendError != "") || e.Kind == KindICMP
+}
