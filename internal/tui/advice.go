@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package tui
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"katrace/internal/events"
+)
+
+// stateCloseWait is the state after the peer's FIN (TCP_CLOSE_WAIT).
+const stateCloseWait events.State = 8
+
+// advise says what is going on with a connection and what one can do, one
+// sentence or two an item, the most urgent first. It is a function of what was
+// seen: what the backend cannot know is said, not guessed.
+func advise(f *facts, now nanos, lacks []string) []string {
+	var a []string
+	switch f.class() {
+	case classTimedOut, classUnreachableEnded:
+		a = adviseTimedOut(a, f)
+	case classRebooted:
+		a = append(a, "The peer answered a probe with RST: it does not know this connection. It restarted or failed over, or it closed the connection while it was cut off."+reader(f),
+			"A RST bears the peer's address whoever sent it: a middlebox that forgot the flow may answer so too. The peer's own log, or a capture on its side, tells which.")
+	case classSilent:
+		a = append(a, fmt.Sprintf("%s unanswered in a row.%s The peer is down, or the path drops packets in one of the directions: from here both look the same.", upper(count(f.unanswered, "probe")), givesUp(f, now)),
+			"Can the host be reached otherwise (ping, another port)? Then look for a firewall or NAT that forgot this flow.")
+	case classUnreachable:
+		a = append(a, "Probes go unanswered, and an error about it was seen."+givesUp(f, now))
+	case classCongested:
+		a = append(a, "The probe did not leave this host: the local queue is full (tcp_write_wakeup returned > 0). The kernel does not count it as a probe, tries again every 0.5 s and does not give up meanwhile. Look at the interface's queue: tc -s qdisc.")
+	case classSuspended:
+		a = append(a, "Data in flight: retransmission decides, not keepalive. No probe is sent while sent data is unacknowledged or data is unsent; net.ipv4.tcp_retries2 (15: about 15 minutes) or TCP_USER_TIMEOUT then ends it.",
+			"To find a dead peer sooner while data is in flight, set TCP_USER_TIMEOUT on the socket.")
+	case classAsking:
+		a = append(a, "The first probe that was seen is out. Whether the peer answers shows when it does, or at the timer's next firing.")
+	case classAlive:
+		a = append(a, "The peer answers."+found(f))
+	case classWaiting:
+		a = append(a, "Keepalive is on. No probe is out, and none was seen answered so far."+found(f))
+	}
+	a = adviseErrors(a, f)
+	a = adviseSettings(a, f)
+	if f.overdue(now) {
+		a = append(a, fmt.Sprintf("No news: the timer was due %s ago and no event came. Data may have flowed (a firing that sends nothing is an event only with --all), the connection may have closed unseen, or the record was lost (see the header).", short(time.Duration(now-f.next))))
+	}
+	if f.probedBy != 0 {
+		a = append(a, fmt.Sprintf("The peer probes us too (last %s ago), and we answer: the other side also keeps this connection alive.", age(time.Duration(now-f.probedBy))))
+	}
+	if f.state == stateCloseWait && !f.ended {
+		a = append(a, "CLOSE_WAIT: the peer has closed its side, the application here has not. If it stays so, the application leaks sockets: keepalive does not end it while the peer's host answers.")
+	}
+	if f.class().failing() && len(lacks) > 0 {
+		a = append(a, "This backend cannot know: "+strings.Join(lacks, "; ")+". A cause of that kind would not show here.")
+	}
+	return a
+}
+
+func adviseTimedOut(a []string, f *facts) []string {
+	switch {
+	case f.reason == events.ReasonUserTimeout:
+		a = append(a, fmt.Sprintf("The kernel gave the connection up: TCP_USER_TIMEOUT%s was over with %s unanswered; TCP_KEEPCNT played no part.%s", after(f.keep.UserTimeout), count(f.unanswered, "probe"), reader(f)))
+	case f.unanswered > 0:
+		a = append(a, fmt.Sprintf("The kernel gave the connection up: %s in a row unanswered.%s", count(f.unanswered, "probe"), reader(f)))
+	default:
+		a = append(a, "The kernel gave the connection up."+reader(f))
+	}
+	return append(a, "The peer is down, or the path drops packets: from here both look the same. If the host is up, look for a firewall or NAT between that forgot this flow.")
+}
+
+// adviseErrors adds what routers and the own host said.
+func adviseErrors(a []string, f *facts) []string {
+	if f.icmpAt != 0 {
+		from := "a router"
+		if f.icmp.From.IsValid() {
+			from = f.icmp.From.String()
+			if f.icmp.From.Unmap() == f.conn.Remote.Addr().Unmap() {
+				from += " (the peer itself)"
+			}
+		}
+		s := fmt.Sprintf("ICMP from %s: %s (type %d, code %d).", from, f.icmp.Text, f.icmp.Type, f.icmp.Code)
+		if f.class() != classAlive {
+			s += " On an idle connection the kernel drops it as out of window, so the application reads ETIMEDOUT all the same; only with data in flight does it read the ICMP's error."
+		}
+		a = append(a, s)
+	}
+	if f.sendError != "" && f.sendError != "congested" {
+		a = append(a, fmt.Sprintf("The probe did not leave this host: %s. The kernel counts it as a probe nonetheless. Look at the own route and link: ip route get %s.", f.sendError, f.conn.Remote.Addr().Unmap().WithZone("")))
+	}
+	return a
+}
+
+// Idle limits of middleboxes, and the issues that name them.
+var idleLimits = []struct {
+	after time.Duration
+	who   string
+}{
+	{4 * time.Minute, "Azure's load balancer"},
+	{350 * time.Second, "AWS NLB"},
+	{15 * time.Minute, "IPVS"},
+}
+
+// adviseSettings adds what follows from the settings.
+func adviseSettings(a []string, f *facts) []string {
+	if f.has&events.HasKeepalive == 0 || f.ended {
+		return a
+	}
+	k := f.keep
+	if k.UserTimeout > 0 {
+		at, probes := patience(k)
+		s := fmt.Sprintf("TCP_USER_TIMEOUT %s makes KEEPCNT %d ineffective: a silent peer is given up %s after its last segment, with %s unanswered.",
+			exactly(k.UserTimeout), k.Count, exactly(at), count(probes, "probe"))
+		if probes == 1 {
+			s += " One lost probe is enough."
+		}
+		a = append(a, s)
+	}
+	var faster []string
+	for _, l := range idleLimits {
+		if k.Idle >= l.after {
+			faster = append(faster, fmt.Sprintf("%s (%s)", exactly(l.after), l.who))
+		}
+	}
+	if len(faster) > 0 {
+		a = append(a, fmt.Sprintf("First probe after %s idle: a middlebox that forgets idle flows sooner is faster, by default after %s. If one is on the path, set TCP_KEEPIDLE below its limit.", exactly(k.Idle), strings.Join(faster, ", ")))
+	}
+	var from []string
+	for _, s := range settings(k) {
+		if s.sysctl {
+			from = append(from, s.from)
+		}
+	}
+	if len(from) > 0 {
+		a = append(a, "Not set on the socket, so a change in this network namespace reaches it: "+strings.Join(from, ", ")+".")
+	}
+	return a
+}
+
+// patience is how long after the peer's last segment the kernel gives up a
+// peer that is silent, and after how many unanswered probes.
+func patience(k events.Settings) (time.Duration, int) {
+	at := k.DiesIn(0, 0, k.Idle)
+	if k.Interval <= 0 {
+		return at, k.Count
+	}
+	return at, int((at - k.Idle) / k.Interval)
+}
+
+// found says how soon a dead peer is found.
+func found(f *facts) string {
+	if f.has&events.HasKeepalive == 0 || f.keep.Idle <= 0 {
+		return ""
+	}
+	at, _ := patience(f.keep)
+	return fmt.Sprintf(" If it fell silent, the kernel would give up %s after its last segment.", exactly(at))
+}
+
+func givesUp(f *facts, now nanos) string {
+	switch {
+	case f.dies == 0 || f.overdue(now):
+		return ""
+	case f.dies <= now:
+		return " The kernel gives up now."
+	}
+	return fmt.Sprintf(" The kernel gives up in %s unless it answers.", short(time.Duration(f.dies-now)))
+}
+
+func after(d time.Duration) string {
+	if d <= 0 {
+		return ""
+	}
+	return " (" + exactly(d) + ")"
+}
+
+// reader says what the application gets to know.
+func reader(f *facts) string {
+	if f.errno == "" {
+		return ""
+	}
+	s := " The application reads " + f.errno
+	switch f.errno {
+	case "ETIMEDOUT":
+		s += ` ("Connection timed out")`
+	case "ECONNRESET":
+		s += ` ("Connection reset by peer")`
+	case "EHOSTUNREACH":
+		s += ` ("No route to host")`
+	case "ENETUNREACH":
+		s += ` ("Network is unreachable")`
+	}
+	return s + "."
+}
+
+func upper(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package tui
+
+import "katrace/internal/events"
+
+// class is what a row is shown as: the verdict, with what the verdict leaves
+// open told apart. The order is the order of the table: worst first.
+type class uint8
+
+const (
+	classTimedOut         class = iota // the kernel gave up
+	classRebooted                      // the peer answered a probe with RST
+	classUnreachableEnded              // gave up, and an error on the way was seen
+	classSilent                        // probes go unanswered
+	classUnreachable                   // the same, and an error on the way was seen
+	classCongested                     // the probe did not get out of our own queue
+	classSuspended                     // data in flight: retransmission is in charge
+	classAsking                        // the first probe is out, nothing is known yet
+	classAlive                         // the peer answered
+	classWaiting                       // keepalive is on, no probe was seen yet
+	numClasses
+)
+
+// String is the word for the class: the verdict's name in the stream where
+// there is one.
+func (c class) String() string {
+	return [numClasses]string{"timed_out", "rebooted", "unreachable", "silent", "unreachable",
+		"congested", "suspended", "asking", "alive", "waiting"}[c]
+}
+
+// ended tells whether connections of the class are over.
+func (c class) ended() bool { return c <= classUnreachableEnded }
+
+// failing tells whether the peer of a connection of the class does not answer.
+func (c class) failing() bool { return c == classSilent || c == classUnreachable }
+
+// class tells as what the connection is shown.
+func (f *facts) class() class {
+	if f.ended {
+		switch {
+		case f.verdict == events.VerdictUnreachable:
+			return classUnreachableEnded
+		case f.verdict == events.VerdictRebooted, f.kind == events.KindPeerReset:
+			return classRebooted
+		}
+		return classTimedOut
+	}
+	switch f.verdict {
+	case events.VerdictAlive:
+		return classAlive
+	case events.VerdictSilent, events.VerdictTimedOut, events.VerdictRebooted:
+		return classSilent // an end's verdict without the end: not over yet
+	case events.VerdictUnreachable:
+		return classUnreachable
+	case events.VerdictCongested:
+		return classCongested
+	case events.VerdictSuspended:
+		return classSuspended
+	}
+	if f.unanswered > 0 {
+		return classAsking
+	}
+	return classWaiting
+}

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package tui
+
+import (
+	"strings"
+	"time"
+
+	"katrace/internal/events"
+)
+
+// nanos is a wall clock time in nanoseconds since 1970; 0 means not known.
+type nanos = int64
+
+// sparkLen is the number of round trips kept for a connection.
+const sparkLen = 12
+
+// facts are what is known about one connection: what a row of the table and
+// the detail pane show. A copy is deep enough to keep.
+type facts struct {
+	id          uint64 // in the order of first sight, never used twice
+	conn        events.Conn
+	inode       uint64 // 0: not known, or no file refers to the socket
+	first, last nanos  // its first and its latest event
+	kind        events.Kind
+
+	has     events.Fact // HasUID, HasKeepalive, HasSeq
+	family  events.Family
+	state   events.State
+	verdict events.Verdict
+	reason  events.Reason
+	ended   bool // by a reset, ours or the peer's
+
+	process   events.Process
+	uid       uint32
+	cgroup    string
+	container string
+
+	keep       events.Settings
+	unanswered int
+	seq        uint32
+	heard      nanos         // the latest segment from the peer
+	next       nanos         // when the timer fires next
+	plan       time.Duration // how far ahead next was when it was told
+	dies       nanos         // when the kernel gives up if the peer stays silent
+	probedBy   nanos         // the latest probe of the peer's
+
+	probes, answers uint32 // seen so far
+	sendError       string // of the latest probe
+	errno           string
+	icmp            events.ICMP
+	icmpAt          nanos
+
+	rtts     [sparkLen]uint32 // microseconds, oldest first
+	numRTT   uint8
+	rttExact bool
+}
+
+// conn is one connection in the Store.
+type conn struct {
+	facts
+	index int   // in Store.conns
+	shown class // under which it is counted in Store.counts
+	story story
+	match matchCache
+}
+
+// apply takes over what an event says about the connection.
+func (f *facts) apply(e *events.Event) {
+	at := e.Time.UnixNano()
+	if f.first == 0 {
+		f.first = at
+	}
+	f.last, f.kind = at, e.Kind
+	f.applyOwner(e)
+	if e.Inode != 0 {
+		f.inode = e.Inode
+	}
+	if e.Family != 0 {
+		f.family = e.Family
+	}
+	if e.State != 0 {
+		f.state = e.State
+	}
+	if e.Has&events.HasKeepalive != 0 {
+		f.keep = e.Keepalive
+	}
+	if e.Has&events.HasSeq != 0 {
+		f.seq = e.Seq
+	}
+	if e.Has&events.HasIdleFor != 0 {
+		f.heard = at - int64(e.IdleFor)
+	}
+	f.has |= e.Has & (events.HasUID | events.HasKeepalive | events.HasSeq)
+	f.applyVerdict(e)
+	if e.Reason != 0 {
+		f.reason = e.Reason
+	}
+	f.applyTimer(e, at)
+	switch e.Kind {
+	case events.KindProbe:
+		f.probes++
+		keep(&f.sendError, e.SendError)
+	case events.KindAnswer:
+		f.answers++
+		f.sendError = ""
+		if e.Has&events.HasRTT != 0 {
+			f.addRTT(e.RTT, e.RTTExact)
+		}
+	case events.KindICMP:
+		f.icmp, f.icmpAt = e.ICMP, at
+	case events.KindProbed:
+		f.probedBy = at
+	case events.KindReset, events.KindPeerReset:
+		f.ended = true
+		f.next, f.dies = 0, 0
+		keep(&f.errno, e.Errno)
+	}
+}
+
+// applyOwner takes over the owner. What is absent is not forgotten: a reset
+// may come when the socket has left its process already.
+func (f *facts) applyOwner(e *events.Event) {
+	if e.Process.PID != 0 {
+		f.process.PID = e.Process.PID
+		keep(&f.process.Comm, e.Process.Comm)
+	}
+	if e.Has&events.HasUID != 0 {
+		f.uid = e.UID
+	}
+	if e.Cgroup != "" {
+		keep(&f.cgroup, e.Cgroup)
+	}
+	if e.Container != "" {
+		keep(&f.container, e.Container)
+	}
+}
+
+// applyVerdict takes over the verdict. An event without one leaves that of a
+// peer that answered before as it is, and ends what only held for the moment.
+func (f *facts) applyVerdict(e *events.Event) {
+	switch {
+	case e.Verdict != 0:
+		f.verdict = e.Verdict
+	case f.verdict == events.VerdictAlive:
+	case e.Kind == events.KindProbe, e.Kind == events.KindTimer && e.Reason == events.ReasonNotIdle:
+		f.verdict = 0
+	}
+}
+
+// applyTimer takes over the counts and predictions.
+func (f *facts) applyTimer(e *events.Event, at nanos) {
+	switch {
+	case e.Has&events.HasUnanswered != 0:
+		f.unanswered = e.Unanswered
+	case e.Kind == events.KindAnswer:
+		f.unanswered = 0
+	}
+	if e.Has&events.HasNext != 0 {
+		f.next, f.plan = at+int64(e.Next), e.Next
+	}
+	switch {
+	case e.Has&events.HasDiesIn != 0:
+		f.dies = at + int64(e.DiesIn)
+	case e.Has&events.HasNext != 0, e.Kind == events.KindAnswer:
+		f.dies = 0 // a new plan without a giving up, or the old one is void
+	}
+}
+
+func (f *facts) addRTT(d time.Duration, exact bool) {
+	us := uint32(min(max(d.Microseconds(), 0), 1<<32-1))
+	if f.numRTT == sparkLen {
+		copy(f.rtts[:], f.rtts[1:])
+		f.numRTT--
+	}
+	f.rtts[f.numRTT] = us
+	f.numRTT++
+	f.rttExact = exact
+}
+
+// keep sets *dst to a copy of s if it differs: the copy does not hold on to
+// the buffer that s may be a part of.
+func keep(dst *string, s string) {
+	if *dst != s {
+		*dst = strings.Clone(s)
+	}
+}
+
+// overdue tells whether the timer should have fired by now, with the slack
+// that the kernel's timers have, and nothing was heard of it.
+func (f *facts) overdue(now nanos) bool {
+	if f.ended || f.next == 0 {
+		return false
+	}
+	return now > f.next+int64(max(2*time.Second, f.plan/10))
+}
+
+// event makes the facts an Event again: the latest one, with what the earlier
+// ones told.
+func (f *facts) event() events.Event {
+	e := events.Event{
+		Time: time.Unix(0, f.last).UTC(), Kind: f.kind, Has: f.has,
+		Netns: f.conn.Netns, Inode: f.inode, Family: f.family, State: f.state,
+		Local: f.conn.Local, Remote: f.conn.Remote,
+		Process: f.process, UID: f.uid, Cgroup: f.cgroup, Container: f.container,
+		Keepalive: f.keep, Unanswered: f.unanswered, Seq: f.seq,
+		Verdict: f.verdict,
+	}
+	e.Has |= events.HasUnanswered
+	if f.heard != 0 {
+		e.Has |= events.HasIdleFor
+		e.IdleFor = time.Duration(f.last - f.heard)
+	}
+	if f.next != 0 {
+		e.Has |= events.HasNext
+		e.Next = time.Duration(f.next - f.last)
+	}
+	if f.dies != 0 {
+		e.Has |= events.HasDiesIn
+		e.DiesIn = time.Duration(f.dies - f.last)
+	}
+	switch f.kind {
+	case events.KindProbe:
+		e.SendError = f.sendError
+	case events.KindAnswer:
+		if f.numRTT > 0 {
+			e.Has |= events.HasRTT
+			e.RTT = time.Duration(f.rtts[f.numRTT-1]) * time.Microsecond
+			e.RTTExact = f.rttExact
+		}
+	case events.KindICMP:
+		e.ICMP = f.icmp
+	case events.KindReset, events.KindPeerReset:
+		e.Errno = f.errno
+		e.Reason = f.reason
+	case events.KindTimer:
+		e.Reason = f.reason
+	}
+	return e
+}

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package tui
+
+import (
+	"strings"
+
+	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/x/ansi"
+)
+
+// detail is the pane of one connection: who it is, what is going on, what is
+// going to happen, its settings and its story.
+type detail struct {
+	open  bool
+	facts facts // of the connection that it shows
+	tale  tale
+	gone  bool // the connection is in the store no more
+	top   int  // lines scrolled
+	lines []string
+	width int
+}
+
+// load takes the selected connection's facts and story out of the store. What
+// is gone stays on the screen as it was last, and is said to be gone.
+func (d *detail) load(m *model) {
+	if !d.open {
+		return
+	}
+	if m.table.sel == nil {
+		d.open = false
+		return
+	}
+	facts := m.src.row(m.table.sel)
+	if facts.id != d.facts.id {
+		d.top, d.gone = 0, false
+	}
+	d.facts = facts
+	if tale, ok := m.src.tale(m.table.sel); ok {
+		d.tale, d.gone = tale, false
+	} else {
+		d.gone = true
+	}
+	d.width = m.width
+	d.lines = d.render(m, m.width)
+}
+
+// clamp keeps the scrolling within the text; height has the pane's title.
+func (d *detail) clamp(height int) {
+	d.top = max(0, min(d.top, len(d.lines)-(height-1)))
+}
+
+// view draws the pane: its title and as much of the text as fits.
+func (d *detail) view(m *model, width, height int) []string {
+	if height <= 0 {
+		return nil
+	}
+	t := m.theme
+	state := "connection " + thousands(m.table.selAt+1) + " of " + thousands(len(m.snap.order))
+	if d.gone {
+		state = "gone"
+	}
+	if hidden := len(d.lines) - (height - 1); hidden > 0 {
+		if below := hidden - d.top; below > 0 {
+			state += t.glyph.sep + count(below, "line") + " below"
+		} else {
+			state += t.glyph.sep + "end"
+		}
+	}
+	out := append(make([]string, 0, height), t.ruleTitle("detail", state, width))
+	for i := d.top; i < len(d.lines) && len(out) < height; i++ {
+		out = append(out, d.lines[i])
+	}
+	for len(out) < height {
+		out = append(out, "")
+	}
+	return out
+}
+
+// twoColumns is the width from which the story stands beside the rest.
+const twoColumns = 140
+
+// render writes the whole text of the pane.
+func (d *detail) render(m *model, width int) []string {
+	if width < twoColumns {
+		lines := d.who(m, width)
+		lines = append(lines, d.goingOn(m, width)...)
+		lines = append(lines, d.prediction(m, width)...)
+		lines = append(lines, d.settings(m, width)...)
+		return append(lines, d.story(m, width)...)
+	}
+	left := width/2 - 2
+	right := width - left - 3
+	a := d.goingOn(m, left)
+	a = append(a, d.prediction(m, left)...)
+	a = append(a, d.settings(m, left)...)
+	b := d.story(m, right)
+	lines := d.who(m, width)
+	bar := m.theme.dim.Render(" │ ")
+	if m.theme.ascii {
+		bar = m.theme.dim.Render(" | ")
+	}
+	for i := range max(len(a), len(b)) {
+		var l, r string
+		if i < len(a) {
+			l = a[i]
+		}
+		if i < len(b) {
+			r = b[i]
+		}
+		lines = append(lines, l+strings.Repeat(" ", max(0, left-ansi.StringWidth(l)))+bar+r)
+	}
+	return lines
+}
+
+// who names the connection and its owner.
+func (d *detail) who(m *model, width int) []string {
+	t, f := m.theme, &d.facts
+	cl := f.class()
+	var l line
+	l.add(t.class[cl], " "+t.glyph.class[cl]+" "+cl.String()+"  ")
+	l.add(t.bold, f.conn.Local.String()+" "+t.glyph.arrow+" "+f.conn.Remote.String())
+	var kind []string
+	for _, s := range []string{f.family.String(), f.state.String()} {
+		if s != "" {
+			kind = append(kind, s)
+		}
+	}
+	if len(kind) > 0 {
+		l.add(t.dim, "  "+strings.Join(kind, ", "))
+	}
+	lines := []string{ansi.Truncate(l.String(), width, t.glyph.ellipsis)}
+	if d.gone {
+		lines = append(lines, t.alarm.Render(t.cut(" GONE: closed, not by keepalive, or dismissed. This is its last state. ", width)))
+	}
+	facts := []pair{{"owner", t.owner(f)}}
+	if f.has&hasUID != 0 && f.process.PID != 0 {
+		facts = append(facts, pair{"uid", thousandsPlain(uint64(f.uid))})
+	}
+	if f.container != "" {
+		facts = append(facts, pair{"container", sanitize(f.container, t.ascii)})
+	}
+	if f.cgroup != "" {
+		facts = append(facts, pair{"cgroup", sanitize(f.cgroup, t.ascii)})
+	}
+	if f.conn.Netns != 0 {
+		facts = append(facts, pair{"netns", thousandsPlain(uint64(f.conn.Netns))})
+	}
+	if f.inode != 0 {
+		facts = append(facts, pair{"inode", thousandsPlain(f.inode)})
+	}
+	return append(lines, t.pairs(facts, width)...)
+}
+
+type pair struct{ name, value string }
+
+// pairs writes names and values one after the other, as many on a line as fit.
+func (t *theme) pairs(list []pair, width int) []string {
+	var lines []string
+	var l line
+	for _, p := range list {
+		n := ansi.StringWidth(p.name) + 1 + ansi.StringWidth(p.value) + 2
+		if l.w > 0 && l.w+n > width {
+			lines = append(lines, l.String())
+			l = line{}
+		}
+		l.add(t.dim, " "+p.name+" ")
+		l.add(t.text, t.cut(p.value, width-l.w-1))
+		l.add(t.text, " ")
+	}
+	return t.clip(append(lines, l.String()), width)
+}
+
+// clip cuts lines that are too long; a safety net for tiny widths.
+func (t *theme) clip(lines []string, width int) []string {
+	for i, s := range lines {
+		if ansi.StringWidth(s) > width {
+			lines[i] = ansi.Truncate(s, width, "")
+		}
+	}
+	return lines
+}
+
+// section is a heading within the pane.
+func (t *theme) section(name, note string, width int) []string {
+	var l line
+	l.add(t.title, " "+name)
+	if note != "" {
+		l.add(t.dim, "  "+note)
+	}
+	return []string{"", ansi.Truncate(l.String(), width, t.glyph.ellipsis)}
+}
+
+// goingOn is the advice.
+func (d *detail) goingOn(m *model, width int) []string {
+	t := m.theme
+	lines := t.section("What is going on", "", width)
+	for _, s := range advise(&d.facts, m.now(), m.opt.Lacks) {
+		lines = append(lines, t.item(t.key, t.text, sanitize(s, t.ascii), width)...)
+	}
+	return lines
+}
+
+// item writes a bullet and a wrapped text.
+func (t *theme) item(bullet, text lipgloss.Style, s string, width int) []string {
+	var lines []string
+	for i, part := range strings.Split(ansi.Wrap(s, max(1, width-4), ""), "\n") {
+		var l line
+		if i == 0 {
+			l.add(bullet, " "+t.glyph.bullet+" ")
+		} else {
+			l.add(text, "   ")
+		}
+		l.add(text, part)
+		lines = append(lines, l.String())
+	}
+	return t.clip(lines, width)
+}
+
+// settings are the settings in force with their sources.
+func (d *detail) settings(m *model, width int) []string {
+	t, f := m.theme, &d.facts
+	lines := t.section("Settings", "", width)
+	if f.has&hasKeepalive == 0 {
+		return t.clip(append(lines, t.dim.Render("   not known: no event has told them yet")), width)
+	}
+	for _, s := range settings(f.keep) {
+		var l line
+		l.add(t.dim, "   "+t.fit(s.name, 13))
+		l.add(t.bold, t.fit(s.value, 9)+" ")
+		source := t.text
+		if s.sysctl {
+			source = t.warn
+		}
+		l.add(source, s.from)
+		lines = append(lines, ansi.Truncate(l.String(), width, t.glyph.ellipsis))
+	}
+	return lines
+}
+
+// story is every event kept, the latest first, with the time since the one before.
+func (d *detail) story(m *model, width int) []string {
+	t, f := m.theme, &d.facts
+	note := "latest first, UTC, + since the event before"
+	lines := t.section("Story", note, width)
+	r := d.tale.records
+	for i := len(r) - 1; i >= 0; i-- {
+		since := ""
+		if i > 0 {
+			since = "+" + short(timeBetween(r[i-1].at, r[i].at))
+		}
+		var l line
+		l.add(t.dim, "   "+clockTime(r[i].at)+" "+t.fitRight(since, 7)+"  ")
+		l.add(t.storyStyle(r[i].kind, r[i].unanswered), t.words(f, r[i], d.tale.notes[i]))
+		lines = append(lines, ansi.Truncate(l.String(), width, t.glyph.ellipsis))
+	}
+	if d.tale.earlier > 0 {
+		lines = append(lines, t.clip([]string{t.dim.Render("   " + t.glyph.ellipsis + " " + count(d.tale.earlier, "earlier event") + " not kept")}, width)...)
+	}
+	return lines
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package tui
+
+import "charm.land/bubbles/v2/key"
+
+type keyBinding = key.Binding
+
+// classHelp explains the words of the verdict column.
+var classHelp = [numClasses]string{
+	"ended: the kernel gave up after unanswered probes",
+	"ended: the peer answered a probe with RST",
+	"ended: given up, and an ICMP or send error was seen",
+	"two probes or more in a row are unanswered",
+	"an ICMP error, or probes cannot be sent from here",
+	"the probe did not get out of the local queue",
+	"data in flight: retransmission is in charge",
+	"a first probe is out, nothing is known yet",
+	"the peer answered its last probe",
+	"keepalive is on, no probe is out",
+}
+
+// helpNotes explain what the columns do not say themselves.
+var helpNotes = []string{
+	"NEXT and GIVES UP count down between events to what the kernel planned. \"no news\": the timer should have fired and nothing was heard of it. GIVES UP of a connection that ended is what the application reads.",
+	"UNANSWERED: probes without an answer, of those that the kernel allows. With \"ut\" TCP_USER_TIMEOUT decides: the bar is the time.",
+	"ROUND TRIPS: the last 12, each against their median, a level for half as much again. \"~\": known to a jiffy only.",
+	"A filter is words that all have to match: parts of an address, port, process, pid, container, cgroup or verdict; \"!word\" must not match.",
+	"Click a row to select it, again for its detail; click a title to sort by it, again to reverse.",
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package tui
+
+import (
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"katrace/internal/events"
+)
+
+// logPane shows the latest events as lines. It has its own copy of them, so
+// that it can be scrolled while the view is frozen.
+type logPane struct {
+	size    int
+	entries []logEntry
+	last    uint64 // number of the newest entry
+	total   uint64 // events of the stream so far
+	bottom  uint64 // number of the last entry shown; 0: follow
+}
+
+// take adds the new entries of a snapshot.
+func (p *logPane) take(news []logEntry, total uint64) {
+	p.total = total
+	if len(news) == 0 {
+		return
+	}
+	p.last = news[len(news)-1].seq
+	if over := len(p.entries) + len(news) - p.size; over > 0 {
+		over = min(over, len(p.entries))
+		n := copy(p.entries, p.entries[over:])
+		p.entries = p.entries[:n]
+	}
+	p.entries = append(p.entries, news[max(0, len(news)-p.size):]...)
+}
+
+// scroll moves the window by n entries; towards the end it follows again.
+func (p *logPane) scroll(m *model, n int) {
+	shown := p.matching(m)
+	if len(shown) == 0 {
+		return
+	}
+	at := p.index(shown) + n
+	if at >= len(shown)-1 {
+		p.bottom = 0
+		return
+	}
+	p.bottom = p.entries[shown[max(0, at)]].seq
+}
+
+// index is the place in shown of the last entry on the screen.
+func (p *logPane) index(shown []int) int {
+	if p.bottom == 0 {
+		return len(shown) - 1
+	}
+	for i, e := range shown {
+		if p.entries[e].seq >= p.bottom {
+			return i
+		}
+	}
+	return len(shown) - 1
+}
+
+// clamp keeps a pane that is scrolled back from leaving room above its oldest line.
+func (p *logPane) clamp(m *model, height int) {
+	if p.bottom == 0 {
+		return
+	}
+	shown := p.matching(m)
+	if least := height - 2; p.index(shown) < least {
+		if least >= len(shown)-1 {
+			p.bottom = 0
+			return
+		}
+		p.bottom = p.entries[shown[least]].seq
+	}
+}
+
+// matching lists the entries that the filter lets through, by their index.
+func (p *logPane) matching(m *model) []int {
+	shown := make([]int, 0, len(p.entries))
+	for i := range p.entries {
+		e := &p.entries[i]
+		if m.query.filter != nil && !m.query.filter.matchLine(p.text(e)) {
+			continue
+		}
+		shown = append(shown, i)
+	}
+	return shown
+}
+
+// text is the entry's line as the text stream has it, for the filter.
+func (p *logPane) text(e *logEntry) string {
+	if e.line == "" {
+		e.line = string(events.AppendText(nil, &e.event)) + " " + e.event.Verdict.String()
+	}
+	return e.line
+}
+
+// render draws the pane: a title, then the lines.
+func (p *logPane) render(m *model, width, height int) []string {
+	if height <= 0 {
+		return nil
+	}
+	t := m.theme
+	shown := p.matching(m)
+	at := p.index(shown)
+	lines := make([]string, 0, height)
+	// From the newest upwards, with a word where entries are missing.
+	if p.bottom == 0 && p.total > p.last {
+		lines = append(lines, p.gap(t, p.total-p.last, width))
+	}
+	for i := at; i >= 0 && len(lines) < height-1; i-- {
+		e := &p.entries[shown[i]]
+		lines = append(lines, p.line(m, e, width))
+		if shown[i] > 0 && len(lines) < height-1 {
+			if missing := e.seq - p.entries[shown[i]-1].seq - 1; missing > 0 {
+				lines = append(lines, p.gap(t, missing, width))
+			}
+		}
+	}
+	out := append(make([]string, 0, height), p.title(m, len(shown)-1-at, width))
+	for i := len(lines) - 1; i >= 0 && len(out) < height; i-- {
+		out = append(out, lines[i])
+	}
+	for len(out) < height {
+		out = append(out, "")
+	}
+	return out
+}
+
+func (p *logPane) title(m *model, below, width int) string {
+	state := "following"
+	switch {
+	case !m.frozen.IsZero():
+		state = "frozen"
+	case p.bottom != 0:
+		state = count(below, "line") + " below, G follows"
+	}
+	if m.query.filter != nil {
+		state += ", filtered"
+	}
+	return m.theme.ruleTitle("log", state, width)
+}
+
+func (p *logPane) gap(t *theme, n uint64, width int) string {
+	return t.dim.Render(t.cut(" "+t.glyph.ellipsis+" "+count(n, "event")+" not shown", width))
+}
+
+// line draws one entry: by the Options' function, or in columns that fit.
+func (p *logPane) line(m *model, e *logEntry, width int) string {
+	t := m.theme
+	ev := &e.event
+	style := t.text
+	switch ev.Kind {
+	case events.KindReset, events.KindPeerReset:
+		style = t.class[classTimedOut]
+	case events.KindLost:
+		style = t.alarm
+	case events.KindTimer, events.KindWindowProbe, events.KindClosed:
+		style = t.dim
+	}
+	var l line
+	if m.opt.Line != nil {
+		l.add(style, t.cut(sanitize(string(m.opt.Line(nil, ev)), t.ascii), width))
+		return l.String()
+	}
+	words := sanitize(string(events.AppendWords(nil, ev)), t.ascii)
+	l.add(t.dim, ev.Time.UTC().Format("15:04:05.000")+" ")
+	l.add(style, t.fit(ev.Kind.String(), 12)+" ")
+	if ev.Kind != events.KindLost {
+		if width >= 140 {
+			l.add(t.dim, t.fit(ev.Local.String()+" "+t.glyph.arrow, 24)+" ")
+		}
+		l.add(t.text, t.fitAddr(ev.Remote.String(), 21)+" ")
+		if width >= 100 {
+			l.add(t.text, t.fit(sanitize(string(events.AppendOwner(nil, ev)), t.ascii), 18)+" ")
+		}
+	}
+	if l.w >= width {
+		return ansi.Truncate(l.String(), width, t.glyph.ellipsis)
+	}
+	l.add(style, t.cut(words, width-l.w))
+	return l.String()
+}
+
+// ruleTitle draws the line above a pane: its name and its state in a rule.
+func (t *theme) ruleTitle(name, state string, width int) string {
+	var l line
+	l.add(t.dim, t.glyph.rule+t.glyph.rule+" ")
+	l.add(t.title, name)
+	if state != "" {
+		l.add(t.dim, t.glyph.sep+state)
+	}
+	l.add(t.dim, " ")
+	if n := width - l.w; n > 0 {
+		l.add(t.dim, strings.Repeat(t.glyph.rule, n))
+	}
+	return ansi.Truncate(l.String(), width, "")
+}

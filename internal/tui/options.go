@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package tui
+
+import (
+	"time"
+
+	"katrace/internal/events"
+)
+
+// Options say what the view cannot learn from events. The zero value works.
+type Options struct {
+	Backend string   // "kprobe", "fentry", "tracepoint"; empty in a replay
+	Lacks   []string // what the backend cannot know, in words
+	Kernel  string   // the kernel's release
+	Source  string   // "live" or the recording's name; empty: live
+
+	NoColor bool // no colours; NO_COLOR in the environment does the same
+	ASCII   bool // no characters beyond ASCII; so does a locale that is not UTF-8
+
+	// Now is the clock that countdowns run against: nil means time.Now, a
+	// replay gives the recording's clock.
+	Now func() time.Time
+
+	// Line appends an event as one line of text, without a newline, for the
+	// log pane; nil: columns of the pane's own that fit its width.
+	Line func(dst []byte, e *events.Event) []byte
+	// JSON appends an event as one line of JSON, for copying; nil: events.AppendJSON.
+	JSON func(dst []byte, e *events.Event) []byte
+	// Notice is asked on each tick for a sentence that the header shows when it
+	// is not empty ("3 damaged lines skipped"). It must not block.
+	Notice func() string
+
+	MaxConns int // live connections kept; 0: 200,000
+	MaxEnded int // ended connections kept until dismissed; 0: 10,000
+	MaxLog   int // events kept for the log pane; 0: 2,000
+}
+
+// Bounds of what the Store holds where Options say nothing.
+const (
+	defaultMaxConns = 200_000
+	defaultMaxEnded = 10_000
+	defaultMaxLog   = 2_000
+)
+
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Source == "" {
+		o.Source = "live"
+	}
+	if o.JSON == nil {
+		o.JSON = events.AppendJSON
+	}
+	if o.MaxConns <= 0 {
+		o.MaxConns = defaultMaxConns
+	}
+	if o.MaxEnded <= 0 {
+		o.MaxEnded = defaultMaxEnded
+	}
+	if o.MaxLog <= 0 {
+		o.MaxLog = defaultMaxLog
+	}
+	return o
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package tui
+
+import (
+	"cmp"
+	"encoding/binary"
+	"math"
+	"slices"
+	"time"
+
+	"katrace/internal/events"
+)
+
+// Column is a column of the table, and an order of its rows.
+type Column uint8
+
+// The columns. Sorting by the verdict is the default: worst first.
+const (
+	ColVerdict Column = iota
+	ColRemote
+	ColLocal
+	ColOwner
+	ColUnanswered
+	ColNext
+	ColDeath
+	ColRTT
+	ColLast
+	numColumns
+)
+
+// sortKey orders one connection among others: by hi, then lo, then tie.
+type sortKey struct {
+	hi, lo uint64
+	tie    uint64
+	c      *conn
+}
+
+func sortKeys(keys []sortKey, reverse bool) {
+	slices.SortFunc(keys, func(a, b sortKey) int {
+		if c := cmp.Compare(a.hi, b.hi); c != 0 {
+			return c
+		}
+		if c := cmp.Compare(a.lo, b.lo); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.tie, b.tie)
+	})
+	if reverse {
+		slices.Reverse(keys)
+	}
+}
+
+// key is the connection's place by the column; late says that its timer is overdue.
+func (col Column) key(c *conn, late bool) sortKey {
+	k := sortKey{tie: c.id, c: c}
+	switch col {
+	case ColVerdict:
+		k.hi, k.lo = badness(c, late)
+	case ColRemote:
+		k.hi, k.lo = addrKey(c.conn.Remote.Addr().As16())
+		k.tie = uint64(c.conn.Remote.Port())<<48 | c.id
+	case ColLocal:
+		k.hi, k.lo = addrKey(c.conn.Local.Addr().As16())
+		k.tie = uint64(c.conn.Local.Port())<<48 | c.id
+	case ColOwner:
+		k.hi, k.lo = ownerKey(c)
+		k.tie = uint64(c.process.PID)<<32 | c.id&math.MaxUint32
+	case ColUnanswered: // the fullest first
+		share := 0
+		if c.keep.Count > 0 {
+			share = c.unanswered * 1000 / c.keep.Count
+		}
+		k.hi = math.MaxUint64 - uint64(share)
+		k.lo = math.MaxUint64 - uint64(c.unanswered)
+	case ColNext: // the soonest first
+		k.hi = soonest(c.next, late)
+	case ColDeath:
+		k.hi = soonest(c.dies, late)
+	case ColRTT: // the slowest first
+		if c.numRTT > 0 {
+			k.hi = uint64(c.rtts[c.numRTT-1])
+		}
+		k.hi = math.MaxUint64 - k.hi
+	case ColLast: // the latest first
+		k.hi = math.MaxUint64 - uint64(c.last)
+	}
+	return k
+}
+
+// badness orders by what needs a look first: what has ended, the latest first;
+// what fails, by nearness of death; then the others, each class in the order
+// of first sight, so that rows do not jump.
+func badness(c *conn, late bool) (hi, lo uint64) {
+	switch cl := c.shown; {
+	case cl.ended():
+		return 0, math.MaxUint64 - uint64(c.last)
+	case cl.failing() || cl == classCongested || cl == classSuspended:
+		// To the second: predictions shift by a few milliseconds.
+		lo = soonest(c.dies, late)
+		if lo != math.MaxUint64 {
+			lo /= uint64(time.Second)
+		}
+		return uint64(cl), lo
+	default:
+		return uint64(cl), 0
+	}
+}
+
+// soonest is a time to come as a sort key; what is not known, or past without
+// news, comes last.
+func soonest(at nanos, late bool) uint64 {
+	if at <= 0 || late {
+		return math.MaxUint64
+	}
+	return uint64(at)
+}
+
+func addrKey(a [16]byte) (hi, lo uint64) {
+	return binary.BigEndian.Uint64(a[:8]), binary.BigEndian.Uint64(a[8:])
+}
+
+// ownerKey orders by the process name, which has 15 bytes at most, then by the
+// user; connections of unknown owners come last.
+func ownerKey(c *conn) (hi, lo uint64) {
+	var name [16]byte
+	switch {
+	case c.process.PID != 0:
+		copy(name[:], c.process.Comm)
+	case c.has&events.HasUID != 0:
+		name[0] = 0xfe
+		binary.BigEndian.PutUint32(name[1:], c.uid)
+	default:
+		name[0] = 0xff
+	}
+	return addrKey(name)
+}

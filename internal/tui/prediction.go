@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package tui
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"katrace/internal/events"
+)
+
+const (
+	hasUID       = events.HasUID
+	hasKeepalive = events.HasKeepalive
+)
+
+func timeBetween(a, b nanos) time.Duration { return time.Duration(b - a) }
+
+func thousandsPlain(n uint64) string { return strconv.FormatUint(n, 10) }
+
+// storyStyle is how an event's words look in a story.
+func (t *theme) storyStyle(k events.Kind, unanswered uint8) lipgloss.Style {
+	switch k {
+	case events.KindReset, events.KindPeerReset:
+		return t.class[classTimedOut]
+	case events.KindICMP:
+		return t.class[classUnreachable]
+	case events.KindAnswer:
+		return t.class[classAlive]
+	case events.KindProbe:
+		if unanswered > 1 {
+			return t.class[classSilent].Bold(false)
+		}
+		return t.text
+	}
+	return t.dim
+}
+
+// prediction says what is going to happen, and when.
+func (d *detail) prediction(m *model, width int) []string {
+	t, f, now := m.theme, &d.facts, m.now()
+	lines := t.section("Prediction", "if the peer stays silent", width)
+	add := func(name, value string, style lipgloss.Style) {
+		var l line
+		l.add(t.dim, "   "+t.fit(name, 13))
+		l.add(style, value)
+		lines = append(lines, ansi.Truncate(l.String(), width, t.glyph.ellipsis))
+	}
+	switch {
+	case f.ended:
+		lines[1] = ansi.Truncate(t.title.Render(" Prediction"), width, "")
+		add("ended", fmt.Sprintf("%s ago, at %s UTC", age(time.Duration(now-f.last)), clockTime(f.last)), t.bold)
+		return lines
+	case f.overdue(now):
+		add("no news", fmt.Sprintf("the timer was due %s ago, at %s UTC", age(time.Duration(now-f.next)), clockTime(f.next)), t.warn)
+		return lines
+	case f.next == 0 && f.dies == 0:
+		add("not known", "no event has told when the timer fires", t.dim)
+		return lines
+	}
+	if f.heard != 0 {
+		add("last heard", age(time.Duration(now-f.heard))+" ago", t.text)
+	}
+	if f.next != 0 {
+		add("timer fires", in(f.next, now), t.bold)
+	}
+	if f.dies != 0 {
+		style := t.bold
+		if f.class().failing() {
+			style = t.class[f.class()]
+		}
+		add("gives up", in(f.dies, now), style)
+	}
+	return append(lines, d.timeline(t, now, width)...)
+}
+
+// in says when: "in 4.2s, at 01:02:03.456 UTC".
+func in(at, now nanos) string {
+	if at <= now {
+		return "now"
+	}
+	return "in " + short(time.Duration(at-now)) + ", at " + clockTime(at) + " UTC"
+}
+
+// timeline draws the time from the peer's last segment to the kernel's giving
+// up: probes sent, now, probes to come.
+func (d *detail) timeline(t *theme, now nanos, width int) []string {
+	f := &d.facts
+	cells := min(width-6, 100)
+	if f.heard == 0 || f.dies == 0 || f.dies <= f.heard || cells < 24 || f.keep.Interval <= 0 {
+		return nil
+	}
+	from := f.heard
+	at := func(n nanos) int {
+		return int(math.Round(float64(n-from) / float64(f.dies-from) * float64(cells-1)))
+	}
+	if idle := at(f.heard + int64(f.keep.Idle)); idle > cells/2 {
+		// A long idle time would press the probes together: begin later.
+		from = max(f.heard, min(now, f.heard+int64(f.keep.Idle))-(f.dies-f.heard-int64(f.keep.Idle))/4)
+	}
+	row := make([]string, cells)
+	style := make([]lipgloss.Style, cells)
+	for i := range row {
+		row[i], style[i] = t.glyph.line, t.dim
+	}
+	put := func(n nanos, sign string, s lipgloss.Style) {
+		if i := at(n); i >= 0 && i < cells && n >= from {
+			row[i], style[i] = sign, s
+		}
+	}
+	for n := f.next; f.next != 0 && n < f.dies-int64(f.keep.Interval)/2; n += int64(f.keep.Interval) {
+		put(n, t.glyph.planned, t.text)
+	}
+	for _, r := range d.tale.records {
+		if r.kind == events.KindProbe && r.at > f.heard {
+			put(r.at, t.glyph.sent, t.class[classSilent])
+		}
+	}
+	put(now, t.glyph.now, t.key)
+	put(f.dies, t.glyph.died, t.class[classTimedOut])
+
+	var l line
+	l.add(t.text, "   ")
+	for i := range row {
+		l.add(style[i], row[i])
+	}
+	var legend line
+	legend.add(t.dim, "   "+age(time.Duration(now-from))+" ago  ")
+	for _, e := range []struct {
+		sign, word string
+		s          lipgloss.Style
+	}{
+		{t.glyph.sent, "probe unanswered", t.class[classSilent]},
+		{t.glyph.now, "now", t.key},
+		{t.glyph.planned, "probe to come", t.text},
+		{t.glyph.died, "given up", t.class[classTimedOut]},
+	} {
+		legend.add(e.s, e.sign+" ")
+		legend.add(t.dim, e.word+"  ")
+	}
+	return t.clip([]string{l.String(), legend.String()}, width)
+}

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package tui
+
+import (
+	"time"
+
+	"katrace/internal/events"
+)
+
+// Query says which connections a Snapshot orders, and how.
+type Query struct {
+	Sort    Column
+	Reverse bool
+	Ended   bool    // only those that have ended
+	filter  *filter // nil: all
+}
+
+// Snapshot is the Store at one moment: what a frame is drawn from.
+type Snapshot struct {
+	At        time.Time
+	Counts    [numClasses]int
+	NoNews    int // live connections whose timer is overdue
+	Total     uint64
+	Since     uint64  // events that this snapshot stands for: since the one before
+	PerSecond float64 // events
+	Lost      events.Lost
+	Dismissed uint64 // ended connections that had to make room
+	Refused   uint64 // events about connections that there was no room for
+	Took      time.Duration
+
+	order []*conn // those that the query asks for, in its order
+	log   []logEntry
+}
+
+// Kept is the number of connections that the Store holds.
+func (sn *Snapshot) Kept() (n int) {
+	for _, c := range sn.Counts {
+		n += c
+	}
+	return n
+}
+
+// EndedKept is the number of those that have ended.
+func (sn *Snapshot) EndedKept() int {
+	return sn.Counts[classTimedOut] + sn.Counts[classRebooted] + sn.Counts[classUnreachableEnded]
+}
+
+// Snapshot takes a snapshot into sn, whose memory it uses again, with the log
+// entries after the one numbered logged. Only one goroutine may call it.
+func (s *Store) Snapshot(q Query, logged uint64, sn *Snapshot) {
+	started := time.Now()
+	now := s.opt.Now()
+	s.mu.Lock()
+	if now.IsZero() || now.Unix() == 0 {
+		now = time.Unix(0, s.clock) // a replay that has not begun
+	}
+	sn.At = now
+	sn.Counts, sn.Lost = s.counts, s.lost
+	sn.Since, sn.Total = s.total-sn.Total, s.total
+	sn.Dismissed, sn.Refused = s.dismissed, s.refused
+	sn.PerSecond = s.rate.add(now, s.total)
+	sn.log = s.log.since(sn.log[:0], logged)
+	keys := s.collect(q, now.UnixNano(), sn)
+	s.mu.Unlock()
+
+	// The keys are copies: sorting them does not hold up the reader.
+	sortKeys(keys, q.Reverse)
+	sn.order = sn.order[:0]
+	for i := range keys {
+		sn.order = append(sn.order, keys[i].c)
+	}
+	s.scratch = keys[:0]
+	sn.Took = time.Since(started)
+}
+
+// collect gathers the sort keys of the connections that q asks for.
+func (s *Store) collect(q Query, now nanos, sn *Snapshot) []sortKey {
+	keys := s.scratch[:0]
+	sn.NoNews = 0
+	for _, c := range s.conns {
+		late := c.overdue(now)
+		if late {
+			sn.NoNews++
+		}
+		if q.Ended && !c.ended || q.filter != nil && !q.filter.match(c) {
+			continue
+		}
+		keys = append(keys, q.Sort.key(c, late))
+	}
+	return keys
+}
+
+// row copies the facts of a connection.
+func (s *Store) row(c *conn) facts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return c.facts
+}
+
+// rows appends the facts of the connections to dst.
+func (s *Store) rows(dst []facts, conns []*conn) []facts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range conns {
+		dst = append(dst, c.facts)
+	}
+	return dst
+}
+
+// tale is the story of a connection, ready to be shown.
+type tale struct {
+	records []record
+	notes   []note // one a record
+	earlier uint64 // records that are not kept any more
+}
+
+// tale copies the story of a connection, or returns false if it is gone.
+func (s *Store) tale(c *conn) (t tale, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.index < 0 {
+		return t, false
+	}
+	t.records = c.story.appendTo(make([]record, 0, len(c.story.ring)))
+	t.earlier = c.story.n - uint64(len(t.records))
+	t.notes = make([]note, len(t.records))
+	for i, r := range t.records {
+		t.notes[i] = s.notes.get(r.note)
+	}
+	return t, true
+}
+
+// freezeMax bounds the connections of a frozen view.
+const freezeMax = 20_000
+
+// freeze returns a Store that holds copies of the connections, with their
+// stories, and gets no events. Of more than freezeMax connections it holds the
+// first of those in order.
+func (s *Store) freeze(order []*conn) *Store {
+	f := NewStore(s.opt)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := s.opt.Now()
+	f.opt.Now = func() time.Time { return at }
+	f.notes.all = append([]note(nil), s.notes.all...)
+	f.total, f.lost, f.refused, f.dismissed, f.clock = s.total, s.lost, s.refused, s.dismissed, s.clock
+	f.rate = s.rate
+	f.counts = s.counts
+	if len(s.conns) <= freezeMax {
+		order = s.conns
+	}
+	for _, c := range order[:min(len(order), freezeMax)] {
+		if c.index < 0 {
+			continue
+		}
+		d := &conn{facts: c.facts, index: len(f.conns), shown: c.shown}
+		d.story = c.story
+		d.story.ring = append([]record(nil), c.story.ring...)
+		f.conns = append(f.conns, d)
+		if d.ended {
+			f.ended.push(d)
+		}
+	}
+	return f
+}
+
+// rate measures events a second over about two seconds of the view's clock.
+type rate struct {
+	at    [8]time.Time
+	total [8]uint64
+	n     int
+}
+
+const rateStep = 250 * time.Millisecond
+
+func (r *rate) add(now time.Time, total uint64) float64 {
+	size := len(r.at)
+	if r.n > 0 {
+		if newest := (r.n - 1) % size; now.Before(r.at[newest]) {
+			r.n = 0 // the clock went back: a recording starts over
+		} else if now.Sub(r.at[newest]) < rateStep {
+			return r.since(now, total)
+		}
+	}
+	v := r.since(now, total)
+	r.at[r.n%size], r.total[r.n%size] = now, total
+	r.n++
+	return v
+}
+
+// since is the rate from the oldest sample to now.
+func (r *rate) since(now time.Time, total uint64) float64 {
+	if r.n == 0 {
+		return 0
+	}
+	oldest := 0
+	if r.n > len(r.at) {
+		oldest = r.n % len(r.at)
+	}
+	d := now.Sub(r.at[oldest])
+	if d <= 0 {
+		return 0
+	}
+	return float64(total-r.total[oldest]) / d.Seconds()
+}
+
+// byID finds a connection, or nil.
+func (s *Store) byID(id uint64) *conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.conns {
+		if c.id == id {
+			return c
+		}
+	}
+	return nil
+}

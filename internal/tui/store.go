@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package tui
+
+import (
+	"sync"
+	"time"
+
+	"katrace/internal/events"
+)
+
+// Store aggregates events for the view. It is an events.Sink: Event is called
+// by the reader of the stream, everything else by the view.
+type Store struct {
+	opt Options
+
+	mu      sync.Mutex
+	byConn  map[events.Conn]*conn // the latest connection of each tuple
+	conns   []*conn               // all that are kept, in no order
+	ended   endedQueue
+	counts  [numClasses]int
+	notes   notes
+	records int // records in all stories, kept or room for them
+	nextID  uint64
+	log     logRing
+
+	total     uint64      // events since the start
+	lost      events.Lost // since the start
+	refused   uint64      // events about connections beyond MaxConns
+	dismissed uint64      // ended connections dropped for MaxEnded
+	clock     nanos       // the latest event's time
+	swept     nanos       // when stale connections were last looked for
+
+	rate    rate      // for Snapshot
+	scratch []sortKey // for Snapshot
+}
+
+// NewStore makes an empty Store.
+func NewStore(opt Options) *Store {
+	opt = opt.withDefaults()
+	return &Store{opt: opt, byConn: make(map[events.Conn]*conn), log: newLogRing(opt.MaxLog)}
+}
+
+// Flush is a no-op: the view shows what there is on its own tick.
+func (s *Store) Flush() error { return nil }
+
+// Event takes one event. It never fails.
+func (s *Store) Event(e *events.Event) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.total++
+	s.clock = max(s.clock, e.Time.UnixNano())
+	s.log.add(e, s.total)
+	switch e.Kind {
+	case events.KindLost:
+		s.lost.Ring += e.Lost.Ring
+		s.lost.Missed += e.Lost.Missed
+		s.lost.Follow += e.Lost.Follow
+		return nil
+	case events.KindClosed:
+		if c := s.byConn[e.Conn()]; c != nil && !c.ended && !reused(c, e) {
+			s.drop(c)
+		}
+		return nil
+	}
+	c := s.find(e)
+	if c == nil {
+		return nil
+	}
+	wasEnded := c.ended
+	c.apply(e)
+	s.records += c.story.add(s.newRecord(e, c.keep.Count), s.records < storyBudget)
+	if now := c.class(); now != c.shown {
+		s.counts[c.shown]--
+		s.counts[now]++
+		c.shown = now
+	}
+	if c.ended && !wasEnded {
+		s.ended.push(c)
+		for len(s.conns) > 0 && s.ended.n > s.opt.MaxEnded {
+			s.drop(s.ended.oldest())
+			s.dismissed++
+		}
+	}
+	return nil
+}
+
+// find returns the connection that the event is about, a new one if need be,
+// or nil if there is no room for it.
+func (s *Store) find(e *events.Event) *conn {
+	key := e.Conn()
+	c := s.byConn[key]
+	switch {
+	case c == nil:
+	case c.ended && (e.Kind == events.KindProbe || e.Kind == events.KindEnabled || e.Kind == events.KindAnswer || e.Kind == events.KindProbed):
+		// The tuple lives again; what ended stays on the table beside it.
+		delete(s.byConn, key)
+		c = nil
+	case reused(c, e):
+		if c.ended {
+			delete(s.byConn, key)
+		} else {
+			s.drop(c) // it must have closed unseen
+		}
+		c = nil
+	}
+	if c != nil || !begins(e) {
+		return c
+	}
+	if len(s.conns)-s.ended.n >= s.opt.MaxConns && !s.sweep() {
+		s.refused++
+		return nil
+	}
+	s.nextID++
+	c = &conn{facts: facts{id: s.nextID, conn: key}, index: len(s.conns), shown: classWaiting}
+	s.counts[classWaiting]++
+	s.conns = append(s.conns, c)
+	s.byConn[key] = c
+	return c
+}
+
+// begins tells whether an event alone is worth a row: it shows that the
+// connection has keepalive on, or had.
+func begins(e *events.Event) bool {
+	switch e.Kind {
+	case events.KindWindowProbe:
+		return false
+	case events.KindTimer:
+		return e.Reason == events.ReasonDataInFlight || e.Reason == events.ReasonNotIdle || e.Reason == events.ReasonSocketBusy
+	}
+	return true
+}
+
+// reused tells whether the event's tuple is that of another connection: the
+// same addresses and ports, another socket.
+func reused(c *conn, e *events.Event) bool {
+	return c.inode != 0 && e.Inode != 0 && c.inode != e.Inode
+}
+
+// drop forgets a connection.
+func (s *Store) drop(c *conn) {
+	if c.index < 0 {
+		return
+	}
+	last := len(s.conns) - 1
+	s.conns[c.index] = s.conns[last]
+	s.conns[c.index].index = c.index
+	s.conns[last] = nil
+	s.conns = s.conns[:last]
+	c.index = -1
+	s.counts[c.shown]--
+	s.records -= cap(c.story.ring)
+	c.story = story{}
+	if c.ended {
+		s.ended.forget()
+	}
+	if s.byConn[c.conn] == c {
+		delete(s.byConn, c.conn)
+	}
+}
+
+// Bounds for sweep.
+const (
+	sweepEvery = 10 * time.Second
+	staleAfter = time.Hour
+)
+
+// sweep drops connections whose timer should have fired long ago, of which
+// nothing was heard since: they have closed, and the record of it was lost or
+// does not exist. It tells whether there is room now.
+func (s *Store) sweep() bool {
+	if s.swept != 0 && s.clock-s.swept < int64(sweepEvery) {
+		return false
+	}
+	s.swept = s.clock
+	for i := len(s.conns) - 1; i >= 0; i-- {
+		if c := s.conns[i]; !c.ended && c.overdue(s.clock-int64(staleAfter)-int64(c.plan)) {
+			s.drop(c)
+		}
+	}
+	return len(s.conns)-s.ended.n < s.opt.MaxConns
+}
+
+// dismiss drops the ended connections among those with the given ids and
+// returns how many there were.
+func (s *Store) dismiss(ids map[uint64]bool) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := len(s.conns) - 1; i >= 0; i-- {
+		if c := s.conns[i]; c.ended && ids[c.id] {
+			s.drop(c)
+			n++
+		}
+	}
+	return n
+}
+
+// events counts the events since the start.
+func (s *Store) events() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.total
+}
+
+// endedQueue holds the ended connections in the order of their ends. Those
+// that were dropped meanwhile stay in it until it is compacted.
+type endedQueue struct {
+	q []*conn
+	n int // not dropped
+}
+
+func (q *endedQueue) push(c *conn) {
+	if len(q.q) > 64 && len(q.q) > 2*q.n {
+		kept := q.q[:0]
+		for _, c := range q.q {
+			if c.index >= 0 {
+				kept = append(kept, c)
+			}
+		}
+		clear(q.q[len(kept):])
+		q.q = kept
+	}
+	q.q = append(q.q, c)
+	q.n++
+}
+
+// oldest returns the connection that ended first.
+func (q *endedQueue) oldest() *conn {
+	for i, c := range q.q {
+		if c.index >= 0 {
+			clear(q.q[:i])
+			q.q = q.q[i:]
+			return c
+		}
+	}
+	return nil
+}
+
+func (q *endedQueue) forget() { q.n-- }

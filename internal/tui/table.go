@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package tui
+
+import (
+	"strings"
+	"time"
+
+	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/x/ansi"
+)
+
+// table is the pane of the connections.
+type table struct {
+	top    int             // index of the first row on the screen
+	sel    *conn           // the selected connection; nil: none
+	selAt  int             // its index in the order, or where it was
+	wants  [numColumns]int // widest contents seen, per flexible column
+	width  int             // for which wants hold
+	cells  []placed
+	buffer []facts
+}
+
+// follow finds the selected connection in a new order. If it is gone, and the
+// caller does not want to keep it, its successor is selected.
+func (t *table) follow(order []*conn, keepGone bool) (found bool) {
+	if t.sel == nil {
+		return false
+	}
+	if t.selAt < len(order) && order[t.selAt] == t.sel {
+		return true
+	}
+	for i, c := range order {
+		if c == t.sel {
+			t.selAt = i
+			return true
+		}
+	}
+	if keepGone {
+		return false
+	}
+	t.pick(order, t.selAt)
+	return false
+}
+
+// pick selects by index; one out of range is the nearest.
+func (t *table) pick(order []*conn, i int) {
+	if len(order) == 0 {
+		t.sel, t.selAt = nil, 0
+		return
+	}
+	t.selAt = min(max(i, 0), len(order)-1)
+	t.sel = order[t.selAt]
+}
+
+// scroll moves the window so that the selected row is in it.
+func (t *table) scroll(n, height int) {
+	if t.sel != nil {
+		t.top = max(min(t.top, t.selAt), t.selAt-height+1)
+	}
+	t.top = max(0, min(t.top, n-height))
+}
+
+// layout places the columns for what is in the rows.
+func (t *table) layout(th *theme, width int, rows []facts) {
+	if width != t.width {
+		t.wants, t.width = [numColumns]int{}, width
+	}
+	for i := range rows {
+		f := &rows[i]
+		t.wants[ColRemote] = max(t.wants[ColRemote], len(f.conn.Remote.String()))
+		t.wants[ColLocal] = max(t.wants[ColLocal], len(f.conn.Local.String()))
+		t.wants[ColOwner] = max(t.wants[ColOwner], ansi.StringWidth(th.owner(f)))
+	}
+	t.cells = place(width, t.wants)
+}
+
+// titles draws the line of the columns' names, with the order marked.
+func (t *table) titles(th *theme, width int, sort Column, reverse bool) string {
+	var l line
+	l.add(th.barTitle, " ")
+	for _, p := range t.cells {
+		l.pad(th.barTitle, p.x)
+		title, style := p.title, th.barTitle
+		if p.col == sort && p.w > 1 {
+			mark := th.glyph.down
+			if reverse {
+				mark = th.glyph.up
+			}
+			title, style = title+mark, th.on2(th.title, th.barTitle)
+		}
+		if columnSpecs[p.col].right {
+			title = th.fitRight(title, p.w)
+		} else {
+			title = th.fit(title, p.w)
+		}
+		l.add(style, title)
+	}
+	l.pad(th.barTitle, width)
+	return l.String()
+}
+
+// row draws one connection.
+func (t *table) row(th *theme, f *facts, width int, now nanos, selected bool) string {
+	var l line
+	cl := f.class()
+	late := f.overdue(now)
+	style := func(s lipgloss.Style) lipgloss.Style { return th.on(s, selected) }
+	text, dim, own := style(th.text), style(th.dim), style(th.class[cl])
+	if late {
+		own, text = dim, dim
+	}
+	if selected {
+		l.add(own, th.glyph.cursor)
+	} else {
+		l.add(text, " ")
+	}
+	for _, p := range t.cells {
+		l.pad(text, p.x)
+		switch p.col {
+		case ColVerdict:
+			sign := th.glyph.class[cl]
+			if p.w == 1 {
+				l.add(own, sign)
+				break
+			}
+			word := cl.String()
+			l.add(own, th.fit(sign+" "+word, p.w))
+		case ColRemote:
+			s := text
+			if cl.ended() || cl.failing() {
+				s = s.Bold(true)
+			}
+			l.add(s, th.fitAddr(f.conn.Remote.String(), p.w))
+		case ColLocal:
+			l.add(dim, th.fitAddr(f.conn.Local.String(), p.w))
+		case ColOwner:
+			l.add(text, th.fitOwner(th.owner(f), p.w))
+		case ColUnanswered:
+			t.gauge(&l, th, f, p.w, now, own, dim, text)
+		case ColNext:
+			s := text
+			if !cl.failing() {
+				s = dim
+			}
+			l.add(s, th.fitRight(countdown(f, f.next, now), p.w))
+		case ColDeath:
+			t.death(&l, th, f, p.w, now, own, dim)
+		case ColRTT:
+			t.trips(&l, th, f, p.w, style(th.key).Bold(false), dim)
+		case ColLast:
+			l.add(dim, th.fit(lastEvent(f, now), p.w))
+		}
+	}
+	l.pad(text, width)
+	return l.String()
+}
+
+func (t *table) gauge(l *line, th *theme, f *facts, w int, now nanos, own, dim, text lipgloss.Style) {
+	cells := 0
+	if w >= 10 {
+		cells = w - 6
+	}
+	full, empty, figure := th.gauge(f, now, cells)
+	if f.unanswered == 0 { // no bar: what has one stands out
+		text = dim
+		full, empty = "", strings.Repeat(" ", cells)
+	}
+	if cells > 0 && full+empty != "" {
+		l.add(own, full)
+		l.add(dim, empty+" ")
+		w -= cells + 1
+	}
+	l.add(text, th.fit(figure, w))
+}
+
+// death draws the countdown to the giving up, and of what has ended the error
+// that the application reads.
+func (t *table) death(l *line, th *theme, f *facts, w int, now nanos, own, dim lipgloss.Style) {
+	cl := f.class()
+	switch {
+	case f.ended && f.errno != "":
+		l.add(own, th.fitRight(sanitize(f.errno, th.ascii), w))
+	case cl.failing():
+		l.add(own, th.fitRight(countdown(f, f.dies, now), w))
+	default:
+		l.add(dim, th.fitRight(countdown(f, f.dies, now), w))
+	}
+}
+
+// trips draws the sparkline and the latest round trip.
+func (t *table) trips(l *line, th *theme, f *facts, w int, spark, dim lipgloss.Style) {
+	figure := ""
+	if f.numRTT > 0 {
+		d := time.Duration(f.rtts[f.numRTT-1]) * time.Microsecond
+		figure = roundTrip(d, f.rttExact)
+	}
+	if cells := min(w-8, sparkLen); cells > 2 {
+		l.add(spark, th.fit(th.sparkline(f, cells), cells))
+		l.add(dim, " ")
+		w -= cells + 1
+	}
+	l.add(dim, th.fitRight(figure, w))
+}
+
+// hit tells the column at cell x, for a click on the titles.
+func (t *table) hit(x int) (Column, bool) {
+	for i, p := range t.cells {
+		if x >= p.x && (i+1 == len(t.cells) || x < t.cells[i+1].x) {
+			return p.col, true
+		}
+	}
+	return 0, false
+}
+
+// line is a line of the screen as it is put together.
+type line struct {
+	b strings.Builder
+	w int
+}
+
+func (l *line) add(s lipgloss.Style, text string) {
+	if text == "" {
+		return
+	}
+	l.w += ansi.StringWidth(text)
+	l.b.WriteString(s.Inline(true).Render(text))
+}
+
+// pad adds spaces up to column x.
+func (l *line) pad(s lipgloss.Style, x int) {
+	if n := x - l.w; n > 0 {
+		l.add(s, strings.Repeat(" ", n))
+	}
+}
+
+func (l *line) String() string { return l.b.String() }

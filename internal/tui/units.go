@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package tui
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+// short writes a duration in at most six cells: "4.2s", "52s", "1m12s",
+// "1h58m", "2d03h". Negative ones are 0.
+func short(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "0s"
+	case d < 9950*time.Millisecond:
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	case d < 60*time.Second:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+	case d < 100*24*time.Hour:
+		return fmt.Sprintf("%dd%02dh", int(d.Hours())/24, int(d.Hours())%24)
+	}
+	return fmt.Sprintf("%dd", int(d.Hours())/24)
+}
+
+// age writes how long ago something was, in whole seconds: it does not flicker.
+func age(d time.Duration) string {
+	if d < 10*time.Second {
+		return fmt.Sprintf("%ds", max(0, int(d.Seconds())))
+	}
+	return short(d)
+}
+
+// exactly writes a setting as its user would: "75s", "2h", "2h11m15s", "1.5s".
+func exactly(d time.Duration) string {
+	s := d.Round(time.Millisecond).String()
+	if strings.HasSuffix(s, "m0s") {
+		s = s[:len(s)-2]
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = s[:len(s)-2]
+	}
+	return s
+}
+
+// roundTrip writes a round trip in at most six cells: "84us", "3.1ms", "612ms",
+// "1.2s". One that is known to a jiffy only has a "~" before it, and may be
+// less than that.
+func roundTrip(d time.Duration, exact bool) string {
+	var s string
+	switch {
+	case d <= 0 && !exact:
+		return "<jiffy"
+	case d < time.Millisecond:
+		s = strconv.Itoa(int(d.Microseconds())) + "us"
+	case d < 10*time.Millisecond:
+		s = fmt.Sprintf("%.1fms", float64(d.Microseconds())/1000)
+	case d < time.Second:
+		s = fmt.Sprintf("%dms", d.Milliseconds())
+	case d < 100*time.Second:
+		s = fmt.Sprintf("%.1fs", d.Seconds())
+	default:
+		s = short(d)
+	}
+	if !exact {
+		s = "~" + s
+	}
+	return s
+}
+
+// thousands writes a number with separators: "1,234,567".
+func thousands[T int | uint64](n T) string {
+	s := strconv.FormatInt(int64(n), 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// count writes a number with its noun: "1 probe", "3 probes".
+func count[T int | uint64 | uint32](n T, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return thousands(uint64(n)) + " " + noun + "s"
+}
+
+// fit makes s exactly w cells wide: padded at its end, or cut with an
+// ellipsis. s holds no escape sequences.
+func (t *theme) fit(s string, w int) string {
+	n := ansi.StringWidth(s)
+	if n > w {
+		s = ansi.Truncate(s, w, t.glyph.ellipsis)
+		n = ansi.StringWidth(s)
+	}
+	if n < w {
+		s += strings.Repeat(" ", w-n)
+	}
+	return s
+}
+
+// fitRight is fit for what stands at the right edge of its column.
+func (t *theme) fitRight(s string, w int) string {
+	if n := ansi.StringWidth(s); n < w {
+		return strings.Repeat(" ", w-n) + s
+	}
+	return t.fit(s, w)
+}
+
+// fitAddr is fit for an address with a port: the middle of the address is
+// left out, its beginning and the port stay.
+func (t *theme) fitAddr(s string, w int) string {
+	return t.fitMiddle(s, w, strings.LastIndexByte(s, ':'), w/2)
+}
+
+// fitOwner is fit for an owner: the pid stays.
+func (t *theme) fitOwner(s string, w int) string {
+	return t.fitMiddle(s, w, strings.LastIndexByte(s, '['), 0)
+}
+
+// fitMiddle is fit for what has its end from byte tail on, and tailLeast cells
+// at least, to be kept.
+func (t *theme) fitMiddle(s string, w, tail, tailLeast int) string {
+	if ansi.StringWidth(s) <= w || w < 8 || tail < 0 {
+		return t.fit(s, w)
+	}
+	end := s[tail:]
+	if cells := tailLeast - ansi.StringWidth(end); cells > 0 && plain(s) {
+		end = s[max(0, tail-cells):]
+	}
+	room := w - ansi.StringWidth(end) - ansi.StringWidth(t.glyph.ellipsis)
+	if room < 1 {
+		return t.fit(s, w)
+	}
+	return t.fit(ansi.Truncate(s, room, "")+t.glyph.ellipsis+end, w)
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package tui
+
+import (
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
+)
+
+// Update takes a message. It does no I/O: a snapshot is a short look at memory.
+func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case tickMsg:
+		return m, m.ticked()
+	case tea.WindowSizeMsg:
+		m.width, m.height = msg.Width, msg.Height
+		m.help.SetWidth(m.width)
+		m.settle()
+	case tea.BackgroundColorMsg:
+		m.dark = msg.IsDark()
+		m.restyle()
+		m.settle()
+	case tea.ColorProfileMsg:
+		m.plain = m.opt.NoColor || msg.Profile < colorprofile.ANSI
+		m.restyle()
+		m.settle()
+	case tea.KeyPressMsg:
+		return m, m.pressed(msg)
+	case tea.PasteMsg:
+		if m.filtering {
+			m.input.insert(msg.Content)
+			m.setFilter(m.input.String())
+		}
+	case wheelMsg:
+		m.wheeled(msg)
+	case tea.MouseClickMsg:
+		m.clicked(tea.Mouse(msg))
+	}
+	return m, nil
+}
+
+func (m *model) ticked() tea.Cmd {
+	if m.toastTicks--; m.toastTicks <= 0 {
+		m.toast = ""
+	}
+	m.sure--
+	if m.opt.Notice != nil {
+		m.notice = m.opt.Notice()
+	}
+	m.wheeled(m.wheel.rest())
+	if m.frozen.IsZero() {
+		m.refresh()
+	}
+	return m.tick()
+}
+
+// pressed handles a key.
+func (m *model) pressed(k tea.KeyPressMsg) tea.Cmd {
+	switch {
+	case key.Matches(k, m.keys.Suspend):
+		return tea.Suspend
+	case k.String() == "ctrl+c":
+		return tea.Quit
+	case m.filtering:
+		m.edit(k)
+		return nil
+	}
+	if !key.Matches(k, m.keys.DismissAll) {
+		m.sure = 0
+	}
+	switch {
+	case key.Matches(k, m.keys.Quit):
+		return tea.Quit
+	case key.Matches(k, m.keys.Help):
+		m.toggle(screenHelp)
+	case key.Matches(k, m.keys.Log):
+		m.toggle(screenLog)
+	case key.Matches(k, m.keys.Back):
+		m.back()
+	case key.Matches(k, m.keys.Filter):
+		m.filtering = true
+		m.toast = ""
+	case key.Matches(k, m.keys.Freeze):
+		m.freeze()
+	case key.Matches(k, m.keys.Ended):
+		m.query.Ended = !m.query.Ended
+		m.refresh()
+	case key.Matches(k, m.keys.Sort):
+		m.sortBy((m.query.Sort+1)%numColumns, false)
+	case key.Matches(k, m.keys.SortBack):
+		m.sortBy((m.query.Sort+numColumns-1)%numColumns, false)
+	case key.Matches(k, m.keys.Turn):
+		m.sortBy(m.query.Sort, !m.query.Reverse)
+	case key.Matches(k, m.keys.Detail):
+		m.openDetail()
+	case key.Matches(k, m.keys.Dismiss):
+		m.dismissOne()
+	case key.Matches(k, m.keys.DismissAll):
+		m.dismissAll()
+	case key.Matches(k, m.keys.Copy):
+		return m.copyJSON()
+	default:
+		m.moved(k)
+	}
+	m.settle()
+	return nil
+}
+
+// moved handles the keys that move: the selection, or the text on the screen.
+func (m *model) moved(k tea.KeyPressMsg) {
+	l := m.layout()
+	page := max(1, l.rows-1)
+	var by int
+	switch {
+	case key.Matches(k, m.keys.ScrollUp):
+		m.detail.top--
+		return
+	case key.Matches(k, m.keys.ScrollDown):
+		m.detail.top++
+		return
+	case key.Matches(k, m.keys.Up):
+		by = -1
+	case key.Matches(k, m.keys.Down):
+		by = 1
+	case key.Matches(k, m.keys.PageUp):
+		by = -page
+	case key.Matches(k, m.keys.PageDown):
+		by = page
+	case key.Matches(k, m.keys.Top):
+		by = -1 << 30
+	case key.Matches(k, m.keys.Bottom):
+		by = 1 << 30
+	default:
+		return
+	}
+	paged := by != 1 && by != -1
+	switch {
+	case m.screen == screenHelp:
+		m.helpTop = max(0, m.helpTop+by)
+	case m.screen == screenLog:
+		if paged && by > -1<<30 && by < 1<<30 {
+			by = by / page * max(1, l.log-2)
+		}
+		m.log.scroll(m, by)
+	case m.detail.open && paged:
+		m.detail.top += max(-1<<20, min(1<<20, by/page*max(1, l.detail-2)))
+	default:
+		m.move(by)
+	}
+}
+
+// move moves the selection; without one, the first row on the screen is selected.
+func (m *model) move(by int) {
+	order := m.snap.order
+	if m.table.sel == nil {
+		switch {
+		case by == 1<<30:
+			m.table.pick(order, len(order)-1)
+		case by == -1<<30:
+			m.table.pick(order, 0)
+		default:
+			m.table.pick(order, m.table.top)
+		}
+		return
+	}
+	m.table.pick(order, m.table.selAt+by)
+}
+
+func (m *model) toggle(s screen) {
+	if m.screen == s {
+		s = screenTable
+	}
+	m.screen, m.helpTop = s, 0
+}
+
+// back undoes the topmost thing: a screen, the detail, the filter, the
+// choice of the ended, the selection.
+func (m *model) back() {
+	switch {
+	case m.screen != screenTable:
+		m.screen = screenTable
+	case m.detail.open:
+		m.detail.open = false
+		m.table.follow(m.snap.order, false)
+	case m.query.filter != nil:
+		m.setFilter("")
+	case m.query.Ended:
+		m.query.Ended = false
+		m.refresh()
+	default:
+		m.table.sel, m.table.top = nil, 0
+	}
+}
+
+func (m *model) openDetail() {
+	if m.screen != screenTable {
+		return
+	}
+	if m.table.sel == nil {
+		m.table.pick(m.snap.order, m.table.top)
+	}
+	m.detail.open = m.table.sel != nil
+}
+
+func (m *model) sortBy(c Column, reverse bool) {
+	m.query.Sort, m.query.Reverse = c, reverse
+	m.refresh()
+}
+
+// edit handles a key while the filter is typed.
+func (m *model) edit(k tea.KeyPressMsg) {
+	switch k.String() {
+	case "enter":
+		m.filtering = false
+		m.settle()
+	case "esc":
+		m.filtering = false
+		m.setFilter("")
+	case "up", "down":
+		m.moved(k)
+		m.settle()
+	default:
+		m.input.key(k)
+		m.setFilter(m.input.String())
+	}
+}
+
+func (m *model) setFilter(text string) {
+	if m.input.String() != text {
+		m.input.set(text)
+	}
+	m.query.filter = newFilter(text)
+	m.table.top = 0
+	m.refresh()
+}

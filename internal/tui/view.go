@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+)
+
+// View draws the frame.
+func (m *model) View() tea.View {
+	lines := m.lines()
+	v := tea.NewView(strings.Join(lines, "\n"))
+	v.AltScreen = true
+	v.MouseMode = tea.MouseModeCellMotion
+	if m.filtering && len(lines) > 0 {
+		if _, x := m.input.view(m.width - 2); x+1 < m.width {
+			v.Cursor = tea.NewCursor(x+1, len(lines)-1)
+		}
+	}
+	return v
+}
+
+// lines draws the frame: as many lines as the screen has, none too wide.
+func (m *model) lines() []string {
+	l := m.layout()
+	if m.height <= 0 || m.width <= 0 {
+		return nil
+	}
+	var out []string
+	for _, draw := range m.headerPlan()[:l.header] {
+		out = append(out, draw(m))
+	}
+	if m.screen == screenHelp {
+		out = append(out, m.helpLines(m.height-l.header-l.footer)...)
+	} else {
+		out = append(out, m.tableLines(l)...)
+		out = append(out, m.detail.view(m, m.width, l.detail)...)
+		out = append(out, m.log.render(m, m.width, l.log)...)
+	}
+	if l.footer > 0 {
+		out = append(out, m.footer())
+	}
+	// What was laid out fits; a terminal narrower than a single word does not.
+	for i, s := range out {
+		if ansi.StringWidth(s) > m.width {
+			out[i] = ansi.Truncate(s, m.width, "")
+		}
+	}
+	return out[:min(len(out), m.height)]
+}
+
+func (m *model) tableLines(l layout) []string {
+	if l.rows+l.titles <= 0 {
+		return nil
+	}
+	t, order := m.theme, m.snap.order
+	from := min(m.table.top, len(order))
+	to := min(from+l.rows, len(order))
+	m.table.buffer = m.src.rows(m.table.buffer[:0], order[from:to])
+	m.table.layout(t, m.width, m.table.buffer)
+	out := make([]string, 0, l.rows+l.titles)
+	if l.titles > 0 {
+		out = append(out, m.table.titles(t, m.width, m.query.Sort, m.query.Reverse))
+	}
+	now := m.now()
+	for i := range m.table.buffer {
+		f := &m.table.buffer[i]
+		out = append(out, m.table.row(t, f, m.width, now, order[from+i] == m.table.sel))
+	}
+	if len(order) == 0 && l.rows > 0 {
+		out = append(out, t.dim.Render(t.cut("  "+m.emptyText(), m.width)))
+	}
+	for len(out) < l.rows+l.titles {
+		out = append(out, "")
+	}
+	return out
+}
+
+// emptyText says why the table is empty.
+func (m *model) emptyText() string {
+	switch {
+	case m.query.filter != nil:
+		return "no connection matches the filter (esc clears it)"
+	case m.query.Ended:
+		return "no connection has ended so far (d shows all)"
+	}
+	return "waiting for the first keepalive event: a connection shows when its timer does something"
+}
+
+func (m *model) helpLines(height int) []string {
+	t := m.theme
+	text := []string{t.ruleTitle("help", "", m.width), ""}
+	text = append(text, m.helpKeys()...)
+	text = append(text, "")
+	for c := range numClasses {
+		var l line
+		l.add(t.class[c], "  "+t.fit(t.glyph.class[c]+" "+c.String(), 14))
+		l.add(t.text, classHelp[c])
+		text = append(text, ansi.Truncate(l.String(), m.width, t.glyph.ellipsis))
+	}
+	text = append(text, "")
+	for _, s := range helpNotes {
+		text = append(text, t.item(t.key, t.text, s, m.width)...)
+	}
+	m.helpTop = max(0, min(m.helpTop, len(text)-height))
+	text = text[m.helpTop:]
+	for len(text) < height {
+		text = append(text, "")
+	}
+	return text[:max(0, height)]
+}
+
+// helpKeys lays the keys out in as many columns as fit.
+func (m *model) helpKeys() []string {
+	groups := m.keys.FullHelp()
+	h := m.help
+	h.SetWidth(0) // no columns cut off: they go below each other instead
+	all := strings.Split(h.FullHelpView(groups), "\n")
+	if ansi.StringWidth(all[0])+2 > m.width {
+		all = nil
+		for _, g := range groups {
+			all = append(all, strings.Split(h.FullHelpView([][]keyBinding{g}), "\n")...)
+		}
+	}
+	for i := range all {
+		all[i] = "  " + all[i]
+	}
+	return m.theme.clip(all, m.width)
+}
+
+// footer is the last line: what was typed, said, or can be pressed.
+func (m *model) footer() string {
+	t := m.theme
+	place := m.placeText()
+	var left string
+	switch {
+	case m.filtering:
+		text, _ := m.input.view(m.width - 2)
+		left = t.key.Render("/") + text + t.dim.Render(t.cut("  "+m.input.hint(), m.width-2-ansi.StringWidth(text)))
+	case m.toast != "":
+		left = t.bold.Render(t.cut(" "+m.toast, m.width))
+		place = ""
+	default:
+		h := m.help
+		h.SetWidth(max(1, m.width-ansi.StringWidth(place)-2))
+		left = " " + h.ShortHelpView(m.keys.ShortHelp())
+	}
+	w := ansi.StringWidth(left)
+	if place == "" || w+1+ansi.StringWidth(place) > m.width {
+		return ansi.Truncate(left, m.width, "")
+	}
+	return left + strings.Repeat(" ", m.width-w-ansi.StringWidth(place)) + t.key.Bold(false).Render(place)
+}
+
+// placeText says what of the connections is shown.
+func (m *model) placeText() string {
+	sep := m.theme.glyph.sep
+	var parts []string
+	if !m.frozen.IsZero() {
+		parts = append(parts, thousands(m.live.events()-m.frozenTotal)+" events since")
+	}
+	if f := m.query.filter; f != nil && !m.filtering {
+		parts = append(parts, "/"+sanitize(f.text, m.theme.ascii))
+	}
+	if m.query.Ended {
+		parts = append(parts, "only ended")
+	}
+	n := len(m.snap.order)
+	switch {
+	case m.table.sel != nil && n > 0:
+		parts = append(parts, fmt.Sprintf("%s/%s", thousands(m.table.selAt+1), thousands(n)))
+	case m.query.filter != nil || m.query.Ended:
+		parts = append(parts, thousands(n)+" of "+thousands(m.snap.Kept()))
+	default:
+		parts = append(parts, thousands(n))
+	}
+	return " " + strings.Join(parts, sep) + " "
+}
