@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-/* katrace's programs. keepalive.h holds what they do, kprobe.h and
- * tracepoint.h how they are attached; the loader picks one of the two and adds
- * the programs below, which both need. */
+/* katrace's programs. keepalive.h, icmp.h and peer.h hold what they
+ * do, kprobe.h, fentry.h and tracepoint.h how they are attached; the loader
+ * picks one of the three and adds the programs below, which all have. */
 #include "kernel_types.h"
 
 #include <linux/bpf.h>
 
 #include <bpf/bpf_helpers.h>
 
+#include "fentry.h"
 #include "kprobe.h"
 #include "tracepoint.h"
 
@@ -30,5 +31,14 @@ SEC("raw_tp/inet_sock_set_state")
 int tp_set_state(struct bpf_raw_tracepoint_args *ctx)
 {
 	handle_state((struct sock *)ctx->args[0], ctx->args[2]);
+	return 0;
+}
+
+/* --rtt only. */
+SEC("raw_tp/tcp_probe")
+int tp_probe(struct bpf_raw_tracepoint_args *ctx)
+{
+	if (armed > 0)
+		handle_segment((struct sock *)ctx->args[0], (struct sk_buff *)ctx->args[1]);
 	return 0;
 }

@@ -10,10 +10,67 @@
 /* --all: firings that sent nothing, zero-window probes, plain closes. */
 const volatile __u8 all = 0;
 
+/* --rtt: exact round trips, from every segment that is received. */
+const volatile __u8 exact_rtt = 0;
+/* ICMP errors are hooked: connections have to be found by their tuple. */
+const volatile __u8 find_by_tuple = 0;
+
 static __always_inline void submit(const struct record *r)
+{
+	if (bpf_ringbuf_output(&ring, (void *)r, RECORD_SHORT, 0))
+		count_lost(LOST_RING);
+}
+
+static __always_inline void submit_long(const struct record *r)
 {
 	if (bpf_ringbuf_output(&ring, (void *)r, sizeof(*r), 0))
 		count_lost(LOST_RING);
+}
+
+/* A hash of the tuple that read_tuple fills in (multiply and fold each word). */
+static __always_inline __u64 hash_tuple(const struct record *r)
+{
+	const __u64 *words = (const __u64 *)r->local;
+	__u64 h = (__u64)r->netns << 32 | (__u32)r->local_port << 16 | r->remote_port;
+
+	for (int i = 0; i < 4; i++) {
+		h = (h ^ words[i]) * 0x9e3779b97f4a7c15ULL;
+		h ^= h >> 32;
+	}
+	return h;
+}
+
+/* follow_of finds or makes the socket's entry; NULL if the table is full. */
+static __always_inline struct follow *follow_of(const struct record *r)
+{
+	struct follow *f, fresh = {};
+
+	f = bpf_map_lookup_elem(&followed, &r->sk);
+	if (f)
+		return f;
+	if (find_by_tuple)
+		fresh.tuple = hash_tuple(r);
+	if (bpf_map_update_elem(&followed, &r->sk, &fresh, BPF_ANY) ||
+	    (find_by_tuple && bpf_map_update_elem(&by_tuple, &fresh.tuple, &r->sk, BPF_ANY)))
+		count_lost(LOST_FOLLOW);
+	return bpf_map_lookup_elem(&followed, &r->sk);
+}
+
+/* arm, disarm: is the connection's next segment an answer to be timed? */
+static __always_inline void arm(struct follow *f)
+{
+	if (exact_rtt && !f->armed) {
+		f->armed = 1;
+		__sync_fetch_and_add(&armed, 1);
+	}
+}
+
+static __always_inline void disarm(struct follow *f)
+{
+	if (exact_rtt && f->armed) {
+		f->armed = 0;
+		__sync_fetch_and_add(&armed, -1);
+	}
 }
 
 /* Has the peer been heard since the last probe? Notes the round trip where it
@@ -33,6 +90,7 @@ static __always_inline int take_answer(struct sock *sk, struct follow *f, struct
 		r->rtt = heard - f->probed_at;
 	}
 	f->outstanding = 0;
+	disarm(f);
 	return 1;
 }
 
@@ -81,19 +139,13 @@ static __always_inline void handle_firing_end(struct firing *firing)
  * flags has FLAG_RET; probes is icsk_probes_out with this probe counted. */
 static __always_inline void handle_probe(struct sock *sk, __u8 probes, int ret, __u8 flags)
 {
-	struct follow *f, fresh = {};
 	struct record r = {};
-	__u64 key = (__u64)sk;
+	struct follow *f;
 
 	read_tuple(sk, &r);
 	if (!passes(&r))
 		return;
-	f = bpf_map_lookup_elem(&followed, &key);
-	if (!f) {
-		if (bpf_map_update_elem(&followed, &key, &fresh, BPF_ANY))
-			count_lost(LOST_FOLLOW);
-		f = bpf_map_lookup_elem(&followed, &key);
-	}
+	f = follow_of(&r);
 	if (f)
 		take_answer(sk, f, &r);
 	read_rest(sk, &r);
@@ -108,6 +160,10 @@ static __always_inline void handle_probe(struct sock *sk, __u8 probes, int ret, 
 		f->left = !ret;
 		if (f->outstanding < 255)
 			f->outstanding++;
+		if (exact_rtt && f->left) {
+			f->probed_ns = r.time;
+			arm(f);
+		}
 	}
 }
 
@@ -128,35 +184,19 @@ static __always_inline void handle_window_probe(struct sock *sk, __u8 probes, in
 	submit(&r);
 }
 
-/* tcp_write_wakeup begins: whose is it? */
-static __always_inline void handle_wakeup(struct sock *sk)
+/* tcp_write_wakeup is over; its caller counts the probe after it, if ret <= 0. */
+static __always_inline void handle_wakeup_end(struct sock *sk, int ret)
 {
+	__u8 probes = ICSK(sk, icsk_probes_out) + (ret <= 0);
 	struct firing *firing = this_firing();
 
-	if (!firing)
-		return;
-	firing->wakeup_sk = (__u64)sk;
-	firing->is_keepalive = nothing_to_send(sk);
-	if (firing->is_keepalive)
-		firing->done = 1;
-}
-
-/* tcp_write_wakeup returns; the caller counts the probe after it, if ret <= 0. */
-static __always_inline void handle_wakeup_end(int ret)
-{
-	struct firing *firing = this_firing();
-	struct sock *sk;
-	__u8 probes;
-
-	if (!firing || !firing->wakeup_sk)
-		return;
-	sk = (struct sock *)firing->wakeup_sk;
-	firing->wakeup_sk = 0;
-	probes = ICSK(sk, icsk_probes_out) + (ret <= 0);
-	if (firing->is_keepalive)
-		handle_probe(sk, probes, ret, FLAG_RET);
-	else
+	if (!nothing_to_send(sk)) {
 		handle_window_probe(sk, probes, ret, FLAG_RET);
+		return;
+	}
+	if (firing)
+		firing->done = 1;
+	handle_probe(sk, probes, ret, FLAG_RET);
 }
 
 /* tcp_send_active_reset. Only keepalive's giving-up is told: in a firing of
@@ -236,6 +276,9 @@ static __always_inline void handle_state(struct sock *sk, int state)
 	take_answer(sk, f, &r);
 	if (f->ended)
 		r.flags |= FLAG_GAVE_UP;
+	disarm(f);
+	if (find_by_tuple)
+		bpf_map_delete_elem(&by_tuple, &f->tuple);
 	bpf_map_delete_elem(&followed, &key);
 	read_tuple(sk, &r);
 	read_rest(sk, &r);

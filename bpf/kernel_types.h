@@ -13,6 +13,7 @@ enum {
 	TCP_FIN_WAIT2 = 5,
 	TCP_CLOSE = 7,
 	TCP_CLOSE_WAIT = 8,
+	TCP_LISTEN = 10,
 };
 
 #define AF_INET 2
@@ -145,12 +146,47 @@ struct tcp_sock {
 	__u32 write_seq;
 	__u32 rcv_tstamp; /* jiffies, last ACK received */
 	__u32 segs_in;	  /* segments received */
+	__u32 rcv_nxt;
+	__u32 rcv_wup;
+	__u32 rcv_wnd;
 	unsigned int keepalive_time;  /* jiffies, 0: the sysctl applies */
 	unsigned int keepalive_intvl; /* jiffies, 0: the sysctl applies */
 	__u8 keepalive_probes;	      /* 0: the sysctl applies */
 };
 
+struct net_device {
+	possible_net_t nd_net;
+};
+
+struct sk_buff {
+	struct net_device *dev;
+	char cb[48]; /* struct tcp_skb_cb: seq, end_seq first */
+	unsigned char *head, *data;
+	__u16 transport_header, network_header; /* offsets from head */
+};
+
 #pragma clang attribute pop
+
+/* Headers on the wire (RFC 791, 8200, 9293), as far as they are read. */
+struct ipv4_header {
+	__u8 version_ihl;
+	__u8 skipped[11];
+	__u8 saddr[4], daddr[4];
+};
+
+struct ipv6_header {
+	__u8 skipped[8];
+	__u8 saddr[16], daddr[16];
+};
+
+struct tcp_header {
+	__be16 source, dest;
+	__be32 seq, ack_seq;
+	__u8 offset, flags;
+};
+
+#define TCP_FLAG_RST_BYTE 0x04
+#define TCP_FLAG_ACK_BYTE 0x10
 
 /* What the kprobe macros of bpf_tracing.h read arguments from: the part of
  * the registers whose layout is fixed. */

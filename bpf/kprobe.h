@@ -3,7 +3,9 @@
 #ifndef KATRACE_KPROBE_H
 #define KATRACE_KPROBE_H
 
+#include "icmp.h"
 #include "keepalive.h"
+#include "peer.h"
 #include <bpf/bpf_tracing.h>
 
 SEC("kprobe/tcp_keepalive_timer")
@@ -27,14 +29,22 @@ int BPF_KRETPROBE(kretprobe_keepalive_timer)
 SEC("kprobe/tcp_write_wakeup")
 int BPF_KPROBE(kprobe_write_wakeup, struct sock *sk)
 {
-	handle_wakeup(sk);
+	struct firing *firing = this_firing();
+
+	if (firing)
+		firing->wakeup_sk = (__u64)sk;
 	return 0;
 }
 
 SEC("kretprobe/tcp_write_wakeup")
 int BPF_KRETPROBE(kretprobe_write_wakeup, int ret)
 {
-	handle_wakeup_end(ret);
+	struct firing *firing = this_firing();
+
+	if (firing && firing->wakeup_sk) {
+		handle_wakeup_end((struct sock *)firing->wakeup_sk, ret);
+		firing->wakeup_sk = 0;
+	}
 	return 0;
 }
 
@@ -43,6 +53,34 @@ int BPF_KPROBE(kprobe_send_active_reset, struct sock *sk, __u64 arg2, __u64 arg3
 {
 	if (is_keepalive_reason(reset_reason_param == 2 ? arg2 : arg3))
 		handle_reset(sk);
+	return 0;
+}
+
+SEC("kprobe/tcp_v4_err")
+int BPF_KPROBE(kprobe_v4_err, struct sk_buff *skb)
+{
+	handle_icmp4(skb);
+	return 0;
+}
+
+SEC("kprobe/tcp_v6_err")
+int BPF_KPROBE(kprobe_v6_err, struct sk_buff *skb, void *opt, __u8 type, __u8 code, int offset)
+{
+	handle_icmp6(skb, type, code, offset);
+	return 0;
+}
+
+SEC("kprobe/tcp_send_dupack")
+int BPF_KPROBE(kprobe_send_dupack, struct sock *sk, struct sk_buff *skb)
+{
+	handle_dupack(sk, skb);
+	return 0;
+}
+
+SEC("kprobe/tcp_set_keepalive")
+int BPF_KPROBE(kprobe_set_keepalive, struct sock *sk, int val)
+{
+	handle_set_keepalive(sk, val);
 	return 0;
 }
 

@@ -24,14 +24,17 @@ struct {
 	__type(value, __u64);
 } lost SEC(".maps");
 
-/* What is remembered of a connection from its first probe to its end. */
+/* What is remembered of a connection from its first record to its end. */
 struct follow {
+	__u64 tuple;	 /* its key in by_tuple */
+	__u64 probed_ns; /* boot clock, the last probe; with --rtt */
 	__u32 probed_at; /* jiffies, the last probe */
 	__u32 segs_in;	 /* segments received when it was sent */
 	__u8 outstanding; /* probes since the peer was last heard */
 	__u8 left;	 /* the last one left this host, as far as is known */
 	__u8 ended;	 /* a reset or peer_reset record was made */
-	__u8 pad;
+	__u8 armed;	 /* counted in armed */
+	__u8 pad[4];
 };
 
 struct {
@@ -41,16 +44,28 @@ struct {
 	__type(value, struct follow);
 } followed SEC(".maps");
 
+/* Followed connections by a hash of their tuple, for ICMP errors, which come
+ * without a socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1 << 16);
+	__type(key, __u64);
+	__type(value, __u64); /* key in followed */
+} by_tuple SEC(".maps");
+
+/* Connections whose next segment is an answer; --rtt looks at packets only
+ * while this is not 0. */
+__s64 armed = 0;
+
 /* The firing that this CPU is in. Softirqs do not nest on a CPU, so one is enough. */
 struct firing {
 	__u64 timer;	 /* tracepoints: which timer is between entry and exit */
 	__u64 sk;	 /* 0: none */
-	__u64 wakeup_sk; /* between tcp_write_wakeup's entry and return */
+	__u64 wakeup_sk; /* kprobe: between tcp_write_wakeup's entry and return */
 	__u8 probes_out; /* at entry */
-	__u8 is_keepalive; /* the wakeup is keepalive's, not a zero-window probe */
 	__u8 done;	 /* a probe or reset came of this firing */
 	__u8 orphan;	 /* tracepoints: in FIN_WAIT2 at entry */
-	__u8 pad[4];
+	__u8 pad[5];
 	struct record rec; /* with --all: the socket at entry */
 };
 

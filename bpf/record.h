@@ -12,6 +12,9 @@ enum record_kind {
 	RECORD_CLOSED,
 	RECORD_TIMER,
 	RECORD_WINDOW_PROBE,
+	RECORD_ICMP,
+	RECORD_PROBED,
+	RECORD_ENABLED,
 };
 
 enum record_flag {
@@ -19,6 +22,7 @@ enum record_flag {
 	FLAG_RTT = 1 << 1,	/* .rtt holds */
 	FLAG_RET = 1 << 2,	/* .ret holds */
 	FLAG_GAVE_UP = 1 << 3,	/* on RECORD_CLOSED: after a reset or peer_reset record */
+	FLAG_RTT_EXACT = 1 << 4, /* .rtt is in ns, not in jiffies */
 };
 
 /* Settings that the socket did not set itself; the values of events.Setting. */
@@ -57,7 +61,7 @@ struct record {
 	__u32 intvl;	    /* jiffies */
 	__u32 user_timeout; /* ms, 0: not set */
 	__u32 idle_for;	    /* jiffies since the last segment received */
-	__u32 rtt;	    /* jiffies from the probe to its answer */
+	__u32 rtt;	    /* from the probe to its answer: jiffies, or ns (up to 4.29 s) */
 	__s32 ret;	    /* RECORD_PROBE: what tcp_write_wakeup returned; RESET, PEER_RESET: errno */
 	__u8 kind;	    /* enum record_kind */
 	__u8 family;	    /* AF_INET, AF_INET6 */
@@ -67,6 +71,16 @@ struct record {
 	__u8 cnt;	    /* the value in force */
 	__u8 inherited;	    /* enum record_inherited */
 	__u8 reason;	    /* enum record_reason */
+
+	/* What follows only RECORD_ICMP and RECORD_ENABLED have; the others end here. */
+	__u8 from[16];	    /* ICMP: who said it, in the form of local and remote */
+	__u8 comm[16];	    /* ENABLED: the process that did it */
+	__u32 pid;	    /* ENABLED: in the first pid namespace */
+	__u8 icmp_type;
+	__u8 icmp_code;
+	__u8 pad[2];
 };
+
+#define RECORD_SHORT __builtin_offsetof(struct record, from)
 
 #endif

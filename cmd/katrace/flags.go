@@ -24,7 +24,7 @@ import (
 type rawStreamFlags struct {
 	output                      string
 	attach                      string
-	all                         bool
+	all, rtt                    bool
 	port, localPort, remotePort []string
 	addr, netns, event          []string
 	only4, only6, dead, silent  bool
@@ -57,14 +57,15 @@ func (r *rawStreamFlags) register(cmd *cobra.Command) {
 	f.StringSliceVar(&r.event, "event", nil, "only these events: "+strings.Join(events.KindNames(), ", "))
 	f.BoolVar(&r.dead, "dead", false, "only ends: reset, peer_reset")
 	f.BoolVar(&r.silent, "silent", false, "only unanswered: probes that follow an unanswered one or did not leave")
+	f.BoolVar(&r.rtt, "rtt", false, "exact round trips; looks at received segments while a probe is out")
 	f.BoolVar(&r.all, "all", false, "also firings that sent nothing, zero-window probes, and closes")
 	f.DurationVar(&r.duration, "duration", 0, "stop after this time, such as 30s or 5m")
 	f.Uint64Var(&r.count, "count", 0, "stop after this many events")
-	f.StringVar(&r.attach, "attach", "auto", "how to attach: auto, kprobe or tracepoint")
+	f.StringVar(&r.attach, "attach", "auto", "how to attach: auto, kprobe, fentry or tracepoint")
 	f.StringVar(&r.ringSize, "ring-size", "8MiB", "size of the ring buffer, a power of two: 4KiB to 1GiB")
 	f.StringVar(&r.btf, "btf", "", "file with this kernel's BTF, where the kernel has none itself")
 	for name, values := range map[string][]string{
-		"output": {"text", "json"}, "attach": {"auto", "kprobe", "tracepoint"}, "event": events.KindNames(),
+		"output": {"text", "json"}, "attach": {"auto", "kprobe", "fentry", "tracepoint"}, "event": events.KindNames(),
 	} {
 		// Fails only for a flag that is not there.
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
@@ -128,7 +129,7 @@ func (r *rawStreamFlags) validate() (streamOptions, error) {
 		}
 		o.filter.Kinds = append(o.filter.Kinds, k)
 	}
-	o.load = loader.Options{Backend: backend, All: r.all, Filter: socket, RingSize: size, BTF: r.btf}
+	o.load = loader.Options{Backend: backend, All: r.all, ExactRTT: r.rtt, Filter: socket, RingSize: size, BTF: r.btf}
 	return o, nil
 }
 

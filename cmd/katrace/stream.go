@@ -172,8 +172,8 @@ func opening(t *loader.Tracer, debug bool) string {
 		}
 		fmt.Fprintf(&b, " (%s cannot be: see katrace doctor)", strings.Join(names, ", "))
 	}
-	if lacks := t.Backend.Lacks(); len(lacks) > 0 {
-		fmt.Fprintf(&b, "; not known this way: %s", strings.Join(lacks, "; "))
+	if len(t.Lacks) > 0 {
+		fmt.Fprintf(&b, "; not known this way: %s", strings.Join(t.Lacks, ", "))
 	}
 	if debug {
 		for _, err := range t.Passed {

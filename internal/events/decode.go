@@ -55,7 +55,7 @@ func (c *clock) decodeSocket(r *loader.Record, e *Event) {
 func decodeTuple(r *loader.Record) (Family, netip.AddrPort, netip.AddrPort) {
 	var family Family
 	var local, remote netip.Addr
-	if r.Family == unix.AF_INET {
+	if r.Family == afInet {
 		family = IPv4
 		local = netip.AddrFrom4([4]byte(r.Local[:4]))
 		remote = netip.AddrFrom4([4]byte(r.Remote[:4]))
@@ -69,6 +69,9 @@ func decodeTuple(r *loader.Record) (Family, netip.AddrPort, netip.AddrPort) {
 	}
 	return family, netip.AddrPortFrom(local, r.LocalPort), netip.AddrPortFrom(remote, r.RemotePort)
 }
+
+// afInet is AF_INET as struct record has it.
+const afInet = unix.AF_INET
 
 // errnoName is the errno's name, "ETIMEDOUT".
 func errnoName(errno int32) string {

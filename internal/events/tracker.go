@@ -22,7 +22,7 @@ type story struct {
 	netns         uint32
 	family        Family
 	local, remote netip.AddrPort
-	unreachable   bool // a local send error since the peer was last heard
+	unreachable   bool // an ICMP or local send error since the peer was last heard
 }
 
 // NewTracker makes a Tracker for a kernel whose tick is jiffy long.
@@ -80,6 +80,16 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 		e.Kind = KindWindowProbe
 		e.Unanswered, e.Has = int(r.Probes), e.Has|HasUnanswered
 		e.Verdict = VerdictSuspended
+	case loader.RecordICMP:
+		e.Kind = KindICMP
+		t.icmp(r, s, e)
+	case loader.RecordProbed:
+		e.Kind = KindProbed
+		e.Has &^= HasIdleFor // a probe is old data and does not count as heard
+	case loader.RecordEnabled:
+		e.Kind = KindEnabled
+		e.Process = Process{PID: int(r.Pid), Comm: cString(r.Comm[:])}
+		e.setNext(ReasonNotIdle)
 	case loader.RecordClosed:
 		delete(t.conns, r.Sk)
 		if r.Flags&loader.FlagGaveUp != 0 {
@@ -122,7 +132,12 @@ func (t *Tracker) answer(r *loader.Record, s *story, tell func(*Event) error) er
 	e.Kind = KindAnswer
 	e.Verdict = VerdictAlive
 	if r.Flags&loader.FlagRTT != 0 {
-		e.RTT, e.Has = t.clock.span(r.Rtt), e.Has|HasRTT
+		e.Has |= HasRTT
+		if e.RTTExact = r.Flags&loader.FlagRTTExact != 0; e.RTTExact {
+			e.RTT = time.Duration(r.Rtt)
+		} else {
+			e.RTT = t.clock.span(r.Rtt)
+		}
 	}
 	if r.Kind == loader.RecordAnswer {
 		e.setNext(Reason(r.Reason))

@@ -15,11 +15,12 @@ type Backend string
 const (
 	Auto       Backend = "auto"
 	Kprobe     Backend = "kprobe"
+	Fentry     Backend = "fentry"
 	Tracepoint Backend = "tracepoint"
 )
 
 // Backends lists the real ones in the order in which Auto tries them.
-func Backends() []Backend { return []Backend{Kprobe, Tracepoint} }
+func Backends() []Backend { return []Backend{Kprobe, Fentry, Tracepoint} }
 
 // ParseBackend reads the value of --attach.
 func ParseBackend(s string) (Backend, error) {
@@ -41,25 +42,27 @@ type Facts struct {
 	ICMP         bool // ICMP errors, with the router that said it
 	WindowProbes bool // zero-window probes
 	Probed       bool // probes that the peer sends us
+	Enabled      bool // who switches SO_KEEPALIVE on
 }
 
-// Facts tells what the backend can know.
+// Facts tells what the backend can know, given hooks that are all there.
 func (b Backend) Facts() Facts {
 	if b == Tracepoint {
 		return Facts{}
 	}
-	return Facts{SendErrors: true, WindowProbes: true}
+	return Facts{SendErrors: true, ICMP: true, WindowProbes: true, Probed: true, Enabled: true}
 }
 
 // Lacks says in words what this backend cannot know and another could.
 func (b Backend) Lacks() []string {
-	var l []string
-	f := b.Facts()
-	if !f.SendErrors {
-		l = append(l, "whether a probe left this host (no route, link down, queue full)")
+	if b != Tracepoint {
+		return nil
 	}
-	if !f.WindowProbes {
-		l = append(l, "zero-window probes")
+	return []string{
+		"whether a probe left this host",
+		"ICMP errors",
+		"zero-window probes",
+		givesProbed,
+		givesEnabled,
 	}
-	return l
 }

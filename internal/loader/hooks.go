@@ -11,9 +11,12 @@ import (
 
 // hook is one attachment: a program and the place in the kernel it goes to.
 type hook struct {
-	prog   string     // the program's name in the object
-	at     string     // the kernel function or tracepoint
-	how    attachment // how it gets there
+	prog string     // the program's name in the object
+	at   string     // the kernel function or tracepoint
+	how  attachment // how it gets there
+	// gives says what is not known without the hook. A hook without such a
+	// word has to be there.
+	gives  string
 	onlyIf func(*Options) bool
 }
 
@@ -22,35 +25,65 @@ type attachment string
 const (
 	byKprobe        attachment = "kprobe"
 	byKretprobe     attachment = "kretprobe"
+	byFentry        attachment = "fentry"
+	byFexit         attachment = "fexit"
 	byRawTracepoint attachment = "raw tracepoint"
 )
 
 // String names the hook as errors and the doctor do: "kprobe tcp_write_wakeup".
 func (h hook) String() string { return string(h.how) + " " + h.at }
 
+// onFunction says that the hook is on a kernel function, not a tracepoint.
+func (h hook) onFunction() bool { return h.how != byRawTracepoint }
+
 func withAll(o *Options) bool { return o.All }
+func withRTT(o *Options) bool { return o.ExactRTT }
+
+// What the hooks that a kernel may lack are for.
+const (
+	givesICMP4   = "ICMP errors (IPv4)"
+	givesICMP6   = "ICMP errors (IPv6)"
+	givesProbed  = "probes that the peer sends"
+	givesEnabled = "who switches SO_KEEPALIVE on"
+	givesRTT     = "exact round trips"
+)
 
 // hooks lists what each backend attaches, in the order of attaching: what ends
 // a thing comes before what begins it, so that nothing is half seen.
 var hooks = map[Backend][]hook{
 	Kprobe: append([]hook{
-		{katraceProgKretprobeWriteWakeup, "tcp_write_wakeup", byKretprobe, nil},
-		{katraceProgKprobeWriteWakeup, "tcp_write_wakeup", byKprobe, nil},
-		{katraceProgKprobeSendActiveReset, "tcp_send_active_reset", byKprobe, nil},
-		{katraceProgKretprobeKeepaliveTimer, "tcp_keepalive_timer", byKretprobe, withAll},
-		{katraceProgKprobeKeepaliveTimer, "tcp_keepalive_timer", byKprobe, nil},
+		{prog: katraceProgKretprobeWriteWakeup, at: "tcp_write_wakeup", how: byKretprobe},
+		{prog: katraceProgKprobeWriteWakeup, at: "tcp_write_wakeup", how: byKprobe},
+		{prog: katraceProgKprobeSendActiveReset, at: "tcp_send_active_reset", how: byKprobe},
+		{prog: katraceProgKretprobeKeepaliveTimer, at: "tcp_keepalive_timer", how: byKretprobe, onlyIf: withAll},
+		{prog: katraceProgKprobeKeepaliveTimer, at: "tcp_keepalive_timer", how: byKprobe},
+		{prog: katraceProgKprobeV4Err, at: "tcp_v4_err", how: byKprobe, gives: givesICMP4},
+		{prog: katraceProgKprobeV6Err, at: "tcp_v6_err", how: byKprobe, gives: givesICMP6},
+		{prog: katraceProgKprobeSendDupack, at: "tcp_send_dupack", how: byKprobe, gives: givesProbed},
+		{prog: katraceProgKprobeSetKeepalive, at: "tcp_set_keepalive", how: byKprobe, gives: givesEnabled},
+	}, common...),
+	Fentry: append([]hook{
+		{prog: katraceProgFexitWriteWakeup, at: "tcp_write_wakeup", how: byFexit},
+		{prog: katraceProgFentrySendActiveReset, at: "tcp_send_active_reset", how: byFentry},
+		{prog: katraceProgFexitKeepaliveTimer, at: "tcp_keepalive_timer", how: byFexit, onlyIf: withAll},
+		{prog: katraceProgFentryKeepaliveTimer, at: "tcp_keepalive_timer", how: byFentry},
+		{prog: katraceProgFentryV4Err, at: "tcp_v4_err", how: byFentry, gives: givesICMP4},
+		{prog: katraceProgFentryV6Err, at: "tcp_v6_err", how: byFentry, gives: givesICMP6},
+		{prog: katraceProgFentrySendDupack, at: "tcp_send_dupack", how: byFentry, gives: givesProbed},
+		{prog: katraceProgFentrySetKeepalive, at: "tcp_set_keepalive", how: byFentry, gives: givesEnabled},
 	}, common...),
 	Tracepoint: append([]hook{
-		{katraceProgTpSendReset, "tcp_send_reset", byRawTracepoint, nil},
-		{katraceProgTpTimerExpireExit, "timer_expire_exit", byRawTracepoint, nil},
-		{katraceProgTpTimerExpireEntry, "timer_expire_entry", byRawTracepoint, nil},
+		{prog: katraceProgTpSendReset, at: "tcp_send_reset", how: byRawTracepoint},
+		{prog: katraceProgTpTimerExpireExit, at: "timer_expire_exit", how: byRawTracepoint},
+		{prog: katraceProgTpTimerExpireEntry, at: "timer_expire_entry", how: byRawTracepoint},
 	}, common...),
 }
 
 // common are the hooks that every backend has.
 var common = []hook{
-	{katraceProgTpReceiveReset, "tcp_receive_reset", byRawTracepoint, nil},
-	{katraceProgTpSetState, "inet_sock_set_state", byRawTracepoint, nil},
+	{prog: katraceProgTpReceiveReset, at: "tcp_receive_reset", how: byRawTracepoint},
+	{prog: katraceProgTpSetState, at: "inet_sock_set_state", how: byRawTracepoint},
+	{prog: katraceProgTpProbe, at: "tcp_probe", how: byRawTracepoint, gives: givesRTT, onlyIf: withRTT},
 }
 
 // hooksOf are the backend's hooks that these options ask for.
@@ -76,11 +109,13 @@ func (h hook) attach(prog *ebpf.Program) (link.Link, error) {
 		l, err = link.Kprobe(h.at, prog, nil)
 	case byKretprobe:
 		l, err = link.Kretprobe(h.at, prog, nil)
+	case byFentry, byFexit:
+		l, err = link.AttachTracing(link.TracingOptions{Program: prog})
 	case byRawTracepoint:
 		l, err = link.AttachRawTracepoint(link.RawTracepointOptions{Name: h.at, Program: prog})
 	}
 	if err != nil {
-		return nil, fmt.Errorf("attach %s: %w", h, err)
+		return nil, unsupported(fmt.Sprintf("attach %s", h), err, "")
 	}
 	return l, nil
 }

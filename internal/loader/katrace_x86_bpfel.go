@@ -35,26 +35,28 @@ type katraceFilter struct {
 }
 
 type katraceFiring struct {
-	_           structs.HostLayout
-	Timer       uint64
-	Sk          uint64
-	WakeupSk    uint64
-	ProbesOut   uint8
-	IsKeepalive uint8
-	Done        uint8
-	Orphan      uint8
-	Pad         [4]uint8
-	Rec         katraceRecord
+	_         structs.HostLayout
+	Timer     uint64
+	Sk        uint64
+	WakeupSk  uint64
+	ProbesOut uint8
+	Done      uint8
+	Orphan    uint8
+	Pad       [5]uint8
+	Rec       katraceRecord
 }
 
 type katraceFollow struct {
 	_           structs.HostLayout
+	Tuple       uint64
+	ProbedNs    uint64
 	ProbedAt    uint32
 	SegsIn      uint32
 	Outstanding uint8
 	Left        uint8
 	Ended       uint8
-	Pad         uint8
+	Armed       uint8
+	Pad         [4]uint8
 }
 
 type katraceLostCause uint32
@@ -92,15 +94,22 @@ type katraceRecord struct {
 	Cnt         uint8
 	Inherited   uint8
 	Reason      uint8
+	From        [16]uint8
+	Comm        [16]uint8
+	Pid         uint32
+	IcmpType    uint8
+	IcmpCode    uint8
+	Pad         [2]uint8
 }
 
 type katraceRecordFlag uint32
 
 const (
-	katraceRecordFlagFLAG_ANSWERED katraceRecordFlag = 1
-	katraceRecordFlagFLAG_RTT      katraceRecordFlag = 2
-	katraceRecordFlagFLAG_RET      katraceRecordFlag = 4
-	katraceRecordFlagFLAG_GAVE_UP  katraceRecordFlag = 8
+	katraceRecordFlagFLAG_ANSWERED  katraceRecordFlag = 1
+	katraceRecordFlagFLAG_RTT       katraceRecordFlag = 2
+	katraceRecordFlagFLAG_RET       katraceRecordFlag = 4
+	katraceRecordFlagFLAG_GAVE_UP   katraceRecordFlag = 8
+	katraceRecordFlagFLAG_RTT_EXACT katraceRecordFlag = 16
 )
 
 type katraceRecordKind uint32
@@ -113,28 +122,48 @@ const (
 	katraceRecordKindRECORD_CLOSED       katraceRecordKind = 5
 	katraceRecordKindRECORD_TIMER        katraceRecordKind = 6
 	katraceRecordKindRECORD_WINDOW_PROBE katraceRecordKind = 7
+	katraceRecordKindRECORD_ICMP         katraceRecordKind = 8
+	katraceRecordKindRECORD_PROBED       katraceRecordKind = 9
+	katraceRecordKindRECORD_ENABLED      katraceRecordKind = 10
 )
 
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	katraceMapByTuple                  = "by_tuple"
 	katraceMapFirings                  = "firings"
 	katraceMapFollowed                 = "followed"
 	katraceMapLost                     = "lost"
 	katraceMapRing                     = "ring"
+	katraceProgFentryKeepaliveTimer    = "fentry_keepalive_timer"
+	katraceProgFentrySendActiveReset   = "fentry_send_active_reset"
+	katraceProgFentrySendDupack        = "fentry_send_dupack"
+	katraceProgFentrySetKeepalive      = "fentry_set_keepalive"
+	katraceProgFentryV4Err             = "fentry_v4_err"
+	katraceProgFentryV6Err             = "fentry_v6_err"
+	katraceProgFexitKeepaliveTimer     = "fexit_keepalive_timer"
+	katraceProgFexitWriteWakeup        = "fexit_write_wakeup"
 	katraceProgKprobeKeepaliveTimer    = "kprobe_keepalive_timer"
 	katraceProgKprobeSendActiveReset   = "kprobe_send_active_reset"
+	katraceProgKprobeSendDupack        = "kprobe_send_dupack"
+	katraceProgKprobeSetKeepalive      = "kprobe_set_keepalive"
+	katraceProgKprobeV4Err             = "kprobe_v4_err"
+	katraceProgKprobeV6Err             = "kprobe_v6_err"
 	katraceProgKprobeWriteWakeup       = "kprobe_write_wakeup"
 	katraceProgKretprobeKeepaliveTimer = "kretprobe_keepalive_timer"
 	katraceProgKretprobeWriteWakeup    = "kretprobe_write_wakeup"
+	katraceProgTpProbe                 = "tp_probe"
 	katraceProgTpReceiveReset          = "tp_receive_reset"
 	katraceProgTpSendReset             = "tp_send_reset"
 	katraceProgTpSetState              = "tp_set_state"
 	katraceProgTpTimerExpireEntry      = "tp_timer_expire_entry"
 	katraceProgTpTimerExpireExit       = "tp_timer_expire_exit"
 	katraceVarAll                      = "all"
+	katraceVarArmed                    = "armed"
+	katraceVarExactRtt                 = "exact_rtt"
 	katraceVarFilter                   = "filter"
+	katraceVarFindByTuple              = "find_by_tuple"
 	katraceVarKeepaliveTimerAddr       = "keepalive_timer_addr"
 	katraceVarResetReasonParam         = "reset_reason_param"
 	katraceVarUnusedCause              = "unused_cause"
@@ -185,11 +214,24 @@ type katraceSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type katraceProgramSpecs struct {
+	FentryKeepaliveTimer    *ebpf.ProgramSpec `ebpf:"fentry_keepalive_timer"`
+	FentrySendActiveReset   *ebpf.ProgramSpec `ebpf:"fentry_send_active_reset"`
+	FentrySendDupack        *ebpf.ProgramSpec `ebpf:"fentry_send_dupack"`
+	FentrySetKeepalive      *ebpf.ProgramSpec `ebpf:"fentry_set_keepalive"`
+	FentryV4Err             *ebpf.ProgramSpec `ebpf:"fentry_v4_err"`
+	FentryV6Err             *ebpf.ProgramSpec `ebpf:"fentry_v6_err"`
+	FexitKeepaliveTimer     *ebpf.ProgramSpec `ebpf:"fexit_keepalive_timer"`
+	FexitWriteWakeup        *ebpf.ProgramSpec `ebpf:"fexit_write_wakeup"`
 	KprobeKeepaliveTimer    *ebpf.ProgramSpec `ebpf:"kprobe_keepalive_timer"`
 	KprobeSendActiveReset   *ebpf.ProgramSpec `ebpf:"kprobe_send_active_reset"`
+	KprobeSendDupack        *ebpf.ProgramSpec `ebpf:"kprobe_send_dupack"`
+	KprobeSetKeepalive      *ebpf.ProgramSpec `ebpf:"kprobe_set_keepalive"`
+	KprobeV4Err             *ebpf.ProgramSpec `ebpf:"kprobe_v4_err"`
+	KprobeV6Err             *ebpf.ProgramSpec `ebpf:"kprobe_v6_err"`
 	KprobeWriteWakeup       *ebpf.ProgramSpec `ebpf:"kprobe_write_wakeup"`
 	KretprobeKeepaliveTimer *ebpf.ProgramSpec `ebpf:"kretprobe_keepalive_timer"`
 	KretprobeWriteWakeup    *ebpf.ProgramSpec `ebpf:"kretprobe_write_wakeup"`
+	TpProbe                 *ebpf.ProgramSpec `ebpf:"tp_probe"`
 	TpReceiveReset          *ebpf.ProgramSpec `ebpf:"tp_receive_reset"`
 	TpSendReset             *ebpf.ProgramSpec `ebpf:"tp_send_reset"`
 	TpSetState              *ebpf.ProgramSpec `ebpf:"tp_set_state"`
@@ -201,6 +243,7 @@ type katraceProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type katraceMapSpecs struct {
+	ByTuple  *ebpf.MapSpec `ebpf:"by_tuple"`
 	Firings  *ebpf.MapSpec `ebpf:"firings"`
 	Followed *ebpf.MapSpec `ebpf:"followed"`
 	Lost     *ebpf.MapSpec `ebpf:"lost"`
@@ -212,7 +255,10 @@ type katraceMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type katraceVariableSpecs struct {
 	All                *ebpf.VariableSpec `ebpf:"all"`
+	Armed              *ebpf.VariableSpec `ebpf:"armed"`
+	ExactRtt           *ebpf.VariableSpec `ebpf:"exact_rtt"`
 	Filter             *ebpf.VariableSpec `ebpf:"filter"`
+	FindByTuple        *ebpf.VariableSpec `ebpf:"find_by_tuple"`
 	KeepaliveTimerAddr *ebpf.VariableSpec `ebpf:"keepalive_timer_addr"`
 	ResetReasonParam   *ebpf.VariableSpec `ebpf:"reset_reason_param"`
 	UnusedCause        *ebpf.VariableSpec `ebpf:"unused_cause"`
@@ -241,6 +287,7 @@ func (o *katraceObjects) Close() error {
 //
 // It can be passed to loadKatraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type katraceMaps struct {
+	ByTuple  *ebpf.Map `ebpf:"by_tuple"`
 	Firings  *ebpf.Map `ebpf:"firings"`
 	Followed *ebpf.Map `ebpf:"followed"`
 	Lost     *ebpf.Map `ebpf:"lost"`
@@ -249,6 +296,7 @@ type katraceMaps struct {
 
 func (m *katraceMaps) Close() error {
 	return _KatraceClose(
+		m.ByTuple,
 		m.Firings,
 		m.Followed,
 		m.Lost,
@@ -261,7 +309,10 @@ func (m *katraceMaps) Close() error {
 // It can be passed to loadKatraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type katraceVariables struct {
 	All                *ebpf.Variable `ebpf:"all"`
+	Armed              *ebpf.Variable `ebpf:"armed"`
+	ExactRtt           *ebpf.Variable `ebpf:"exact_rtt"`
 	Filter             *ebpf.Variable `ebpf:"filter"`
+	FindByTuple        *ebpf.Variable `ebpf:"find_by_tuple"`
 	KeepaliveTimerAddr *ebpf.Variable `ebpf:"keepalive_timer_addr"`
 	ResetReasonParam   *ebpf.Variable `ebpf:"reset_reason_param"`
 	UnusedCause        *ebpf.Variable `ebpf:"unused_cause"`
@@ -274,11 +325,24 @@ type katraceVariables struct {
 //
 // It can be passed to loadKatraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type katracePrograms struct {
+	FentryKeepaliveTimer    *ebpf.Program `ebpf:"fentry_keepalive_timer"`
+	FentrySendActiveReset   *ebpf.Program `ebpf:"fentry_send_active_reset"`
+	FentrySendDupack        *ebpf.Program `ebpf:"fentry_send_dupack"`
+	FentrySetKeepalive      *ebpf.Program `ebpf:"fentry_set_keepalive"`
+	FentryV4Err             *ebpf.Program `ebpf:"fentry_v4_err"`
+	FentryV6Err             *ebpf.Program `ebpf:"fentry_v6_err"`
+	FexitKeepaliveTimer     *ebpf.Program `ebpf:"fexit_keepalive_timer"`
+	FexitWriteWakeup        *ebpf.Program `ebpf:"fexit_write_wakeup"`
 	KprobeKeepaliveTimer    *ebpf.Program `ebpf:"kprobe_keepalive_timer"`
 	KprobeSendActiveReset   *ebpf.Program `ebpf:"kprobe_send_active_reset"`
+	KprobeSendDupack        *ebpf.Program `ebpf:"kprobe_send_dupack"`
+	KprobeSetKeepalive      *ebpf.Program `ebpf:"kprobe_set_keepalive"`
+	KprobeV4Err             *ebpf.Program `ebpf:"kprobe_v4_err"`
+	KprobeV6Err             *ebpf.Program `ebpf:"kprobe_v6_err"`
 	KprobeWriteWakeup       *ebpf.Program `ebpf:"kprobe_write_wakeup"`
 	KretprobeKeepaliveTimer *ebpf.Program `ebpf:"kretprobe_keepalive_timer"`
 	KretprobeWriteWakeup    *ebpf.Program `ebpf:"kretprobe_write_wakeup"`
+	TpProbe                 *ebpf.Program `ebpf:"tp_probe"`
 	TpReceiveReset          *ebpf.Program `ebpf:"tp_receive_reset"`
 	TpSendReset             *ebpf.Program `ebpf:"tp_send_reset"`
 	TpSetState              *ebpf.Program `ebpf:"tp_set_state"`
@@ -288,11 +352,24 @@ type katracePrograms struct {
 
 func (p *katracePrograms) Close() error {
 	return _KatraceClose(
+		p.FentryKeepaliveTimer,
+		p.FentrySendActiveReset,
+		p.FentrySendDupack,
+		p.FentrySetKeepalive,
+		p.FentryV4Err,
+		p.FentryV6Err,
+		p.FexitKeepaliveTimer,
+		p.FexitWriteWakeup,
 		p.KprobeKeepaliveTimer,
 		p.KprobeSendActiveReset,
+		p.KprobeSendDupack,
+		p.KprobeSetKeepalive,
+		p.KprobeV4Err,
+		p.KprobeV6Err,
 		p.KprobeWriteWakeup,
 		p.KretprobeKeepaliveTimer,
 		p.KretprobeWriteWakeup,
+		p.TpProbe,
 		p.TpReceiveReset,
 		p.TpSendReset,
 		p.TpSetState,

@@ -22,6 +22,7 @@ import (
 type Options struct {
 	Backend  Backend // "" is Auto
 	All      bool    // uneventful firings, zero-window probes, plain closes
+	ExactRTT bool    // time answers when they come, by a look at received segments
 	Filter   Filter
 	RingSize uint32 // bytes, a power of two times the page size; 0: 8 MiB
 	BTF      string // file with the kernel's BTF, "": the kernel's own
@@ -32,6 +33,9 @@ type Tracer struct {
 	Backend Backend
 	// Passed says why better backends were passed over, one error each.
 	Passed []error
+	// Lacks says in words what is not known, for the backend or this kernel
+	// has no hook for it.
+	Lacks []string
 
 	coll  *ebpf.Collection
 	links []attached // held: an unreferenced link is detached by the garbage collector
@@ -99,7 +103,8 @@ func open(b Backend, o *Options, types *btf.Spec) (_ *Tracer, err error) {
 			t.Close()
 		}
 	}()
-	hs := hooksOf(b, o)
+	t.Lacks = b.Lacks()
+	hs := t.present(hooksOf(b, o), types)
 	if t.coll, err = load(b, o, hs, types); err != nil {
 		return nil, err
 	}
@@ -109,13 +114,32 @@ func open(b Backend, o *Options, types *btf.Spec) (_ *Tracer, err error) {
 	for _, h := range hs {
 		prog := t.coll.Programs[h.prog]
 		l, err := h.attach(prog)
+		if err != nil && h.gives != "" {
+			t.Lacks = append(t.Lacks, h.gives)
+			continue
+		}
 		if err != nil {
-			return nil, unsupported(string("attach "+h.how)+" "+h.at, errors.Unwrap(err), "")
+			return nil, err
 		}
 		t.links = append(t.links, attached{h, l, prog})
 	}
 	t.loss = lossReader{counters: t.coll.Maps[katraceMapLost], links: t.links}
 	return t, nil
+}
+
+// present leaves out the hooks on functions that this kernel does not have, if
+// they may lack: it would refuse to load a program for them.
+func (t *Tracer) present(hs []hook, types *btf.Spec) []hook {
+	var there []hook
+	for _, h := range hs {
+		var fn *btf.Func
+		if h.gives != "" && h.onFunction() && types.TypeByName(h.at, &fn) != nil {
+			t.Lacks = append(t.Lacks, h.gives)
+			continue
+		}
+		there = append(there, h)
+	}
+	return there
 }
 
 // load loads the programs of hs and the maps they use.
@@ -137,9 +161,10 @@ func load(b Backend, o *Options, hs []hook, types *btf.Spec) (*ebpf.Collection, 
 		spec.Maps[katraceMapRing].MaxEntries = o.RingSize
 	}
 	if hasSafeAllocation(types) {
-		followed := spec.Maps[katraceMapFollowed]
-		followed.Flags |= noPrealloc
-		followed.MaxEntries = 1 << 20
+		for _, name := range []string{katraceMapFollowed, katraceMapByTuple} {
+			spec.Maps[name].Flags |= noPrealloc
+			spec.Maps[name].MaxEntries = 1 << 20
+		}
 	}
 	if err := setVariables(spec, b, o, types); err != nil {
 		return nil, err
@@ -157,8 +182,10 @@ const noPrealloc = 1 // BPF_F_NO_PREALLOC
 
 func setVariables(spec *ebpf.CollectionSpec, b Backend, o *Options, types *btf.Spec) error {
 	vars := map[string]any{
-		katraceVarAll:    b2u(o.All),
-		katraceVarFilter: o.Filter.kernelFilter(),
+		katraceVarAll:         b2u(o.All),
+		katraceVarExactRtt:    b2u(o.ExactRTT),
+		katraceVarFindByTuple: b2u(b.Facts().ICMP),
+		katraceVarFilter:      o.Filter.kernelFilter(),
 	}
 	switch b {
 	case Tracepoint:
@@ -167,7 +194,7 @@ func setVariables(spec *ebpf.CollectionSpec, b Backend, o *Options, types *btf.S
 			return err
 		}
 		vars[katraceVarKeepaliveTimerAddr] = addr
-	case Kprobe:
+	case Kprobe, Fentry:
 		param, err := resetReasonParam(types)
 		if err != nil {
 			return err

@@ -24,6 +24,9 @@ const (
 	RecordClosed      = uint8(katraceRecordKindRECORD_CLOSED)
 	RecordTimer       = uint8(katraceRecordKindRECORD_TIMER)
 	RecordWindowProbe = uint8(katraceRecordKindRECORD_WINDOW_PROBE)
+	RecordICMP        = uint8(katraceRecordKindRECORD_ICMP)
+	RecordProbed      = uint8(katraceRecordKindRECORD_PROBED)
+	RecordEnabled     = uint8(katraceRecordKindRECORD_ENABLED)
 )
 
 // The flags of Record.Flags.
@@ -32,6 +35,7 @@ const (
 	FlagRTT      = uint8(katraceRecordFlagFLAG_RTT)
 	FlagRet      = uint8(katraceRecordFlagFLAG_RET)
 	FlagGaveUp   = uint8(katraceRecordFlagFLAG_GAVE_UP)
+	FlagRTTExact = uint8(katraceRecordFlagFLAG_RTT_EXACT)
 )
 
 // ErrFlushed is returned by Read when it has given all there was after Wake or Stop.
@@ -46,10 +50,20 @@ func (t *Tracer) Read(r *Record) error {
 		}
 		return fmt.Errorf("read the ring buffer: %w", err)
 	}
-	if n := len(t.raw.RawSample); n != int(unsafe.Sizeof(*r)) {
-		return fmt.Errorf("read the ring buffer: record of %d bytes, want %d", n, unsafe.Sizeof(*r))
+	return decode(t.raw.RawSample, r)
+}
+
+// The two lengths of a record: most kinds end before the field From.
+const (
+	recordSize = int(unsafe.Sizeof(Record{}))
+	shortSize  = int(unsafe.Offsetof(Record{}.From))
+)
+
+func decode(raw []byte, r *Record) error {
+	if n := len(raw); n != shortSize && n != recordSize {
+		return fmt.Errorf("read the ring buffer: record of %d bytes, want %d or %d", n, shortSize, recordSize)
 	}
-	*r = *(*Record)(unsafe.Pointer(&t.raw.RawSample[0]))
+	clear((*[recordSize]byte)(unsafe.Pointer(r))[copy((*[recordSize]byte)(unsafe.Pointer(r))[:], raw):])
 	return nil
 }
 
