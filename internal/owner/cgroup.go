@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package owner
+
+import (
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// cgroups finds the path of a cgroup v2 directory by its id, the kernfs id
+// that a socket's record holds. An id is never used again while the machine is
+// up, so what was found once holds for ever.
+type cgroups struct {
+	mount int    // a descriptor of cgroup2's mount point, -1: none
+	at    string // the mount point
+	tries budget
+
+	mu    sync.RWMutex
+	known map[uint64]cgroupPath
+}
+
+type cgroupPath struct {
+	path  string
+	until time.Duration // for "": not asked for again before
+}
+
+const (
+	maxCgroups   = 1 << 14
+	cgroupTries  = 500              // system calls for unknown ids, a second
+	cgroupForget = 10 * time.Second // how long "no such cgroup" is believed
+
+	fileidKernfs = 0xfe // FILEID_KERNFS in include/linux/exportfs.h
+)
+
+func newCgroups(mountinfo string) *cgroups {
+	c := &cgroups{mount: -1, tries: budget{limit: cgroupTries}, known: map[uint64]cgroupPath{}}
+	text, err := os.ReadFile(mountinfo)
+	if err != nil {
+		return c
+	}
+	c.at = cgroup2Mount(string(text))
+	if c.at == "" {
+		return c
+	}
+	if fd, err := unix.Open(c.at, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err == nil {
+		c.mount = fd
+	}
+	return c
+}
+
+// cgroup2Mount finds where cgroup v2 is mounted in a mountinfo text. A mount of
+// its root is wanted: below another one not every cgroup can be seen.
+func cgroup2Mount(mountinfo string) string {
+	best := ""
+	for line := range strings.Lines(mountinfo) {
+		before, after, ok := strings.Cut(line, " - ")
+		fields := strings.Fields(before)
+		if !ok || len(fields) < 5 || !strings.HasPrefix(after, "cgroup2 ") {
+			continue
+		}
+		if at := unescapeMount(fields[4]); best == "" || fields[3] == "/" {
+			best = at
+			if fields[3] == "/" {
+				return best
+			}
+		}
+	}
+	return best
+}
+
+// unescapeMount undoes mountinfo's \040 for a blank and the like.
+func unescapeMount(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+3 < len(s) {
+			if n, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
+				b.WriteByte(byte(n))
+				i += 3
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// path is the cgroup's path as /proc/PID/cgroup would show it. What is not
+// cached takes three system calls, at most cgroupTries times a second.
+func (c *cgroups) path(id uint64, now time.Duration) (string, bool) {
+	if id == 0 || c.mount < 0 {
+		return "", false
+	}
+	c.mu.RLock()
+	p, ok := c.known[id]
+	c.mu.RUnlock()
+	if ok && (p.path != "" || now < p.until) {
+		return p.path, p.path != ""
+	}
+	if !c.tries.take(now) {
+		return "", false
+	}
+	found := c.resolve(id)
+	c.mu.Lock()
+	if len(c.known) >= maxCgroups {
+		clear(c.known)
+	}
+	c.known[id] = cgroupPath{found, now + cgroupForget}
+	c.mu.Unlock()
+	return found, found != ""
+}
+
+// resolve opens the directory by its file handle, which for kernfs is the id.
+func (c *cgroups) resolve(id uint64) string {
+	fd, err := unix.OpenByHandleAt(c.mount, unix.NewFileHandle(fileidKernfs, binary.NativeEndian.AppendUint64(nil, id)), unix.O_PATH|unix.O_CLOEXEC)
+	if err != nil {
+		return "" // gone, or CAP_DAC_READ_SEARCH is missing
+	}
+	defer func() { _ = unix.Close(fd) }()
+	path, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd))
+	if err != nil || strings.HasSuffix(path, " (deleted)") {
+		return ""
+	}
+	rel, err := filepath.Rel(c.at, path)
+	if err != nil || strings.HasPrefix(rel, "..") {
+		return "" // outside what is mounted here
+	}
+	if rel == "." {
+		return "/"
+	}
+	return "/" + rel
+}
+
+func (c *cgroups) close() {
+	if c.mount >= 0 {
+		_ = unix.Close(c.mount)
+	}
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package owner
+
+import "strings"
+
+// Container is what a cgroup's path tells about the container it belongs to.
+type Container struct {
+	ID      string // as the runtime's own commands show it; a name for lxc and systemd-nspawn
+	Runtime string // "docker", "containerd", "cri-o", "podman", "lxc", "nspawn"; "" where only an id is to be seen
+	PodUID  string // the Kubernetes pod's uid, 8-4-4-4-12
+}
+
+// scopes are the systemd units that runtimes make for a container:
+// <prefix><id>.scope.
+var scopes = []struct{ prefix, runtime string }{
+	{"docker-", "docker"},
+	{"cri-containerd-", "containerd"},
+	{"nerdctl-", "containerd"},
+	{"crio-", "cri-o"},
+	{"libpod-payload-", "podman"},
+	{"libpod-", "podman"},
+}
+
+// ParseContainer tells which container a cgroup belongs to; the zero Container
+// where none is to be seen. Of nested containers the innermost counts. The
+// shapes are those of the runtimes' cgroup managers:
+//
+//	/docker/<id>                                              docker, cgroupfs
+//	/system.slice/docker-<id>.scope                           docker, systemd
+//	/kubepods/burstable/pod<uid>/<id>                         Kubernetes, cgroupfs
+//	/kubepods.slice/…-pod<uid>.slice/cri-containerd-<id>.scope  containerd
+//	/kubepods.slice/…-pod<uid>.slice/crio-<id>.scope          cri-o
+//	/system.slice/containerd.service/kubepods-…-pod<uid>.slice:cri-containerd:<id>
+//	/machine.slice/libpod-<id>.scope[/container]              podman
+//	/lxc.payload.<name>, /lxc/<name>                          lxc
+//	/machine.slice/systemd-nspawn@<name>.service/payload      systemd-nspawn
+func ParseContainer(path string) Container {
+	var c Container
+	for rest := path; rest != "" && (c.ID == "" || c.PodUID == ""); {
+		slash := strings.LastIndexByte(rest, '/')
+		part := rest[slash+1:]
+		rest = rest[:max(slash, 0)]
+		if c.ID == "" {
+			c.ID, c.Runtime = parsePart(part, rest)
+		}
+		if c.PodUID == "" {
+			c.PodUID = podUID(part)
+		}
+	}
+	return c
+}
+
+// parsePart looks for a container in one part of the path, whose parent is given.
+func parsePart(part, parent string) (id, runtime string) {
+	above := parent[strings.LastIndexByte(parent, '/')+1:]
+	if unit, ok := strings.CutSuffix(part, ".scope"); ok {
+		for _, s := range scopes {
+			if id, ok := strings.CutPrefix(unit, s.prefix); ok && isID(id) {
+				return id, s.runtime
+			}
+		}
+		return "", ""
+	}
+	if i := strings.LastIndexByte(part, ':'); i >= 0 && isID(part[i+1:]) { // slice:prefix:id
+		_, prefix, _ := strings.Cut(part[:i], ":")
+		for _, s := range scopes {
+			if prefix+"-" == s.prefix {
+				return part[i+1:], s.runtime
+			}
+		}
+		return part[i+1:], ""
+	}
+	if name, ok := strings.CutPrefix(part, "systemd-nspawn@"); ok {
+		if name, ok = strings.CutSuffix(name, ".service"); ok && name != "" {
+			return name, "nspawn"
+		}
+	}
+	if name, ok := strings.CutPrefix(part, "lxc.payload."); ok && name != "" {
+		return name, "lxc"
+	}
+	if above == "lxc" && part != "" {
+		return part, "lxc"
+	}
+	if id, ok := strings.CutPrefix(part, "libpod-"); ok && isID(id) {
+		return id, "podman"
+	}
+	if isID(part) {
+		if above == "docker" {
+			return part, "docker"
+		}
+		return part, ""
+	}
+	return "", ""
+}
+
+// isID says that s is a container's id: 64 hexadecimal digits, or those of
+// Amazon ECS, 32 and a decimal number.
+func isID(s string) bool {
+	if hex, number, ok := strings.Cut(s, "-"); ok {
+		return len(hex) == 32 && isHex(hex) && number != "" && strings.Trim(number, "0123456789") == ""
+	}
+	return len(s) == 64 && isHex(s)
+}
+
+func isHex(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }
+
+// podUID finds a pod's uid in a part of the path: pod<uid>, or
+// kubepods[-qos]-pod<uid>.slice with _ for -. A static pod's uid is a hash
+// without dashes.
+func podUID(part string) string {
+	part, _, _ = strings.Cut(part, ":")
+	part = strings.TrimSuffix(part, ".slice")
+	if i := strings.LastIndex(part, "-pod"); i >= 0 && strings.HasPrefix(part, "kubepods") {
+		part = part[i+1:]
+	}
+	uid, ok := strings.CutPrefix(part, "pod")
+	if !ok {
+		return ""
+	}
+	uid = strings.ReplaceAll(uid, "_", "-")
+	if len(uid) == 32 && isHex(uid) {
+		return uid
+	}
+	if len(uid) != 36 || !isHex(strings.ReplaceAll(uid, "-", "")) {
+		return ""
+	}
+	for i, c := range []byte(uid) {
+		if (c == '-') != (i == 8 || i == 13 || i == 18 || i == 23) {
+			return ""
+		}
+	}
+	return uid
+}

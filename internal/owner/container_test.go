@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package owner
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+const (
+	id64 = "3f2a9c0d11e24b5f8a7766554433221100ffeeddccbbaa998877665544332211"
+	uid  = "0b9e5c1a-7d3f-4e2b-9a61-2f4c8d7e6a50"
+	uidU = "0b9e5c1a_7d3f_4e2b_9a61_2f4c8d7e6a50"
+)
+
+func TestParseContainer(t *testing.T) {
+	hash := strings.Repeat("ab", 16)
+	for _, tt := range []struct {
+		path string
+		want Container
+	}{
+		{"", Container{}},
+		{"/", Container{}},
+		{"/system.slice/postgresql@16-main.service", Container{}},
+		{"/user.slice/user-1000.slice/session-3.scope", Container{}},
+		{"/docker/" + id64, Container{ID: id64, Runtime: "docker"}},
+		{"/docker/" + id64 + "/system.slice/nginx.service", Container{ID: id64, Runtime: "docker"}},
+		{"/system.slice/docker-" + id64 + ".scope", Container{ID: id64, Runtime: "docker"}},
+		{"/system.slice/docker-" + id64 + ".scope/init.scope", Container{ID: id64, Runtime: "docker"}},
+		{"/system.slice/docker.service", Container{}},
+		{"/kubepods/burstable/pod" + uid + "/" + id64, Container{ID: id64, PodUID: uid}},
+		{"/kubepods/pod" + uid + "/" + id64, Container{ID: id64, PodUID: uid}},
+		{"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" + uidU + ".slice/cri-containerd-" + id64 + ".scope", Container{id64, "containerd", uid}},
+		{"/kubepods.slice/kubepods-pod" + uidU + ".slice/crio-" + id64 + ".scope", Container{id64, "cri-o", uid}},
+		{"/kubepods.slice/kubepods-pod" + uidU + ".slice/crio-conmon-" + id64 + ".scope", Container{PodUID: uid}},
+		{"/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod" + hash + ".slice/docker-" + id64 + ".scope", Container{id64, "docker", hash}},
+		{"/system.slice/containerd.service/kubepods-burstable-pod" + uidU + ".slice:cri-containerd:" + id64, Container{id64, "containerd", uid}},
+		{"/system.slice:docker:" + id64, Container{ID: id64, Runtime: "docker"}},
+		{"/machine.slice/libpod-" + id64 + ".scope", Container{ID: id64, Runtime: "podman"}},
+		{"/machine.slice/libpod-" + id64 + ".scope/container", Container{ID: id64, Runtime: "podman"}},
+		{"/machine.slice/libpod-conmon-" + id64 + ".scope", Container{}},
+		{"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" + id64 + ".scope/container", Container{ID: id64, Runtime: "podman"}},
+		{"/libpod_parent/libpod-" + id64, Container{ID: id64, Runtime: "podman"}},
+		{"/lxc.payload.web/system.slice/nginx.service", Container{ID: "web", Runtime: "lxc"}},
+		{"/lxc/web", Container{ID: "web", Runtime: "lxc"}},
+		{"/machine.slice/systemd-nspawn@web.service/payload/system.slice/x.service", Container{ID: "web", Runtime: "nspawn"}},
+		{"/ecs/" + hash + "/" + hash + "-1234567890", Container{ID: hash + "-1234567890"}},
+		{"/docker/" + id64 + "/docker/" + strings.Repeat("c", 64), Container{ID: strings.Repeat("c", 64), Runtime: "docker"}},
+		{"/docker/" + id64[:63], Container{}},
+		{"/docker/" + strings.ToUpper(id64), Container{}},
+		{"/kubepods/podinfo/x", Container{}},
+	} {
+		if got := ParseContainer(tt.path); got != tt.want {
+			t.Errorf("%s:\n got %+v\nwant %+v", tt.path, got, tt.want)
+		}
+	}
+}
+
+func FuzzParseContainer(f *testing.F) {
+	f.Add("/kubepods.slice/kubepods-burstable-pod" + uidU + ".slice/cri-containerd-" + id64 + ".scope")
+	f.Add("/system.slice/containerd.service/kubepods-pod" + uidU + ".slice:cri-containerd:" + id64)
+	f.Add("/lxc/a\x1b[2J/b")
+	f.Add(":/-pod::.scope//")
+	f.Fuzz(func(t *testing.T, path string) {
+		c := ParseContainer(path)
+		if c.ID != "" && !strings.Contains(path, c.ID) {
+			t.Errorf("%q: id %q is not in the path", path, c.ID)
+		}
+		if c.PodUID != "" && (len(c.PodUID) != 36 && len(c.PodUID) != 32 || !utf8.ValidString(c.PodUID)) {
+			t.Errorf("%q: pod uid %q", path, c.PodUID)
+		}
+		if c.ID == "" && c.Runtime != "" {
+			t.Errorf("%q: a runtime, %q, but no id", path, c.Runtime)
+		}
+	})
+}
+
+func TestParseProcCgroup(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{"v2", "0::/system.slice/ssh.service\n", "/system.slice/ssh.service"},
+		{"v2 root", "0::/\n", "/"},
+		{"v1", "9:name=systemd:/system.slice/cron.service\n4:memory:/x\n1:cpu:/\n", "/system.slice/cron.service"},
+		{"hybrid, v2 says nothing", "9:name=systemd:/\n4:memory:/jobs/7\n0::/\n", "/jobs/7"},
+		{"hybrid, both", "1:name=systemd:/a\n0::/b\n", "/b"},
+		{"v1 docker", "5:pids:/docker/" + id64 + "\n1:name=systemd:/init.scope\n0::/\n", "/docker/" + id64},
+		{"colons in the path", "0::/a:b:c\n", "/a:b:c"},
+		{"nothing", "", ""},
+		{"damaged", "0:\nx\n", ""},
+	} {
+		if got := parseProcCgroup([]byte(tt.text)); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestParseStat(t *testing.T) {
+	const rest = " S 1 7 7 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 81237 1 1 1\n"
+	for _, tt := range []struct {
+		in, comm string
+		start    uint64
+	}{
+		{"7 (nginx)" + rest, "nginx", 81237},
+		{"7 (a) b (c)" + rest, "a) b (c", 81237},
+		{"7 (\x1b[2J\n)" + rest, "\x1b[2J\n", 81237},
+		{"7 ()" + rest, "", 81237},
+	} {
+		got, err := parseStat([]byte(tt.in))
+		if err != nil || got.comm != tt.comm || got.start != tt.start || got.kernel {
+			t.Errorf("%q: %+v, %v", tt.in, got, err)
+		}
+	}
+	for _, in := range []string{"", "7 nginx S 1", "7 (nginx) S 1", ")(", "7 (x)" + strings.Replace(rest, "81237", "-", 1)} {
+		if got, err := parseStat([]byte(in)); err == nil {
+			t.Errorf("%q: no error, %+v", in, got)
+		}
+	}
+}
+
+func FuzzParseStat(f *testing.F) {
+	f.Add([]byte("7 (a) b (c) S 1 7 7 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 81237 1"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		_, _ = parseStat(b)
+		_ = parseProcCgroup(b)
+		_ = cgroup2Mount(string(b))
+		_, _ = parseLink(b, "socket:[")
+	})
+}
+
+func TestCgroup2Mount(t *testing.T) {
+	for _, tt := range []struct{ text, want string }{
+		{"30 25 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n", "/sys/fs/cgroup"},
+		{"1 2 0:1 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n2 2 0:2 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n", "/sys/fs/cgroup/unified"},
+		{"1 2 0:1 /docker/x /a rw - cgroup2 c rw\n1 2 0:1 / /b\\040c rw - cgroup2 c rw\n", "/b c"},
+		{"1 2 0:1 / /proc rw - proc proc rw\n", ""},
+	} {
+		if got := cgroup2Mount(tt.text); got != tt.want {
+			t.Errorf("%q: got %q, want %q", tt.text, got, tt.want)
+		}
+	}
+}

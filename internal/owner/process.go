@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package owner
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"sync/atomic"
+)
+
+// procKey identifies a process for as long as the machine is up: a pid is used
+// again, but not with the same start time.
+type procKey struct {
+	pid   int
+	start uint64 // clock ticks after boot
+}
+
+// process is what is known of a process that holds sockets. It does not
+// change, but for the marks; a process that renames itself gets another.
+type process struct {
+	procKey
+	comm      string
+	cgroup    string
+	container Container
+
+	asked atomic.Bool // somebody wants to know whether it still lives
+	gone  atomic.Bool // it does not
+}
+
+// readProcess reads what is shown of a process.
+func readProcess(root string, pid int) (*process, error) {
+	st, err := readStat(root, pid)
+	if err != nil {
+		return nil, err
+	}
+	p := &process{procKey: procKey{pid, st.start}, comm: st.comm}
+	// Without it (the process ends just now) the cgroup is unknown.
+	if text, err := os.ReadFile(root + "/" + strconv.Itoa(pid) + "/cgroup"); err == nil {
+		p.cgroup = parseProcCgroup(text)
+		p.container = ParseContainer(p.cgroup)
+	}
+	return p, nil
+}
+
+// stat is the part of /proc/PID/stat that is used here.
+type stat struct {
+	comm   string
+	start  uint64
+	kernel bool // a kernel thread
+}
+
+func readStat(root string, pid int) (stat, error) {
+	text, err := os.ReadFile(root + "/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return stat{}, err
+	}
+	return parseStat(text)
+}
+
+// parseStat reads a line of /proc/PID/stat. The name, in parentheses, may hold
+// anything, parentheses included: the last one ends it.
+func parseStat(text []byte) (stat, error) {
+	open, end := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')
+	if open < 0 || end < open {
+		return stat{}, fmt.Errorf("parse stat %q: no name", text)
+	}
+	const (
+		flags     = 9 - 3 // fields as proc(5) counts them, after the name
+		startTime = 22 - 3
+		pfKthread = 0x00200000
+	)
+	fields := bytes.Fields(text[end+1:])
+	if len(fields) <= startTime {
+		return stat{}, fmt.Errorf("parse stat %q: %d fields", text, len(fields))
+	}
+	start, err := strconv.ParseUint(string(fields[startTime]), 10, 64)
+	if err != nil {
+		return stat{}, fmt.Errorf("parse stat %q: start time: %w", text, err)
+	}
+	f, err := strconv.ParseUint(string(fields[flags]), 10, 64)
+	if err != nil {
+		return stat{}, fmt.Errorf("parse stat %q: flags: %w", text, err)
+	}
+	return stat{comm: string(text[open+1 : end]), start: start, kernel: f&pfKthread != 0}, nil
+}
+
+// parseProcCgroup picks one path of /proc/PID/cgroup: that of cgroup v2 if it
+// says anything, else of v1, where systemd's own hierarchy (name=systemd) says
+// most and any other that is not the root serves. A line that names a
+// container wins over all.
+func parseProcCgroup(text []byte) string {
+	best, rank := "", -1
+	for line := range bytes.Lines(text) {
+		parts := bytes.SplitN(bytes.TrimSuffix(line, []byte("\n")), []byte(":"), 3)
+		if len(parts) != 3 || len(parts[2]) == 0 || parts[2][0] != '/' {
+			continue
+		}
+		path := string(parts[2])
+		r := 0
+		switch root := path == "/"; {
+		case root && string(parts[0]) == "0":
+			r = 1
+		case root:
+		case string(parts[0]) == "0":
+			r = 4
+		case string(parts[1]) == "name=systemd":
+			r = 3
+		default:
+			r = 2
+		}
+		if ParseContainer(path).ID != "" {
+			r += 4
+		}
+		if r > rank {
+			best, rank = path, r
+		}
+	}
+	return best
+}

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package owner
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"katrace/internal/events"
+)
+
+// helper runs this test binary again as another process: it holds sockets and
+// says what it did on its standard output, until its standard input ends.
+const helperEnv = "OWNER_TEST_HELPER"
+
+func TestMain(m *testing.M) {
+	if what := os.Getenv(helperEnv); what != "" {
+		helper(what)
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func helper(what string) {
+	runtime.LockOSThread()
+	if what == "netns" {
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			fmt.Println(0)
+			return
+		}
+	}
+	if comm, ok := strings.CutPrefix(what, "comm="); ok {
+		_ = os.WriteFile("/proc/self/comm", []byte(comm), 0)
+	}
+	if what == "hold" { // descriptor 3 was handed down
+		fmt.Println("ready")
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		return
+	}
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if err != nil {
+		fmt.Println(0)
+		return
+	}
+	fmt.Println(inodeOf(fd))
+	_, _ = io.Copy(io.Discard, os.Stdin)
+}
+
+func inodeOf(fd int) uint64 {
+	var st unix.Stat_t
+	if unix.Fstat(fd, &st) != nil {
+		return 0
+	}
+	return st.Ino
+}
+
+type child struct {
+	cmd   *exec.Cmd
+	in    io.Closer
+	first string
+}
+
+func startHelper(t *testing.T, what string, files ...*os.File) *child {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), helperEnv+"="+what)
+	cmd.ExtraFiles = files
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	c := &child{cmd: cmd, in: in}
+	t.Cleanup(c.end)
+	c.first, err = bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.first = strings.TrimSpace(c.first)
+	return c
+}
+
+func (c *child) inode(t *testing.T) uint64 {
+	t.Helper()
+	n, err := strconv.ParseUint(c.first, 10, 64)
+	if err != nil || n == 0 {
+		t.Fatalf("helper said %q", c.first)
+	}
+	return n
+}
+
+func (c *child) end() {
+	_ = c.in.Close()
+	_ = c.cmd.Wait()
+}
+
+func newResolver(t *testing.T, o Options) *Resolver {
+	t.Helper()
+	r := New(o)
+	t.Cleanup(r.Close)
+	<-r.Ready()
+	return r
+}
+
+// eventually waits for a lookup to give what is wanted: the scans have their pauses.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if ok() {
+			return
+		}
+	}
+	t.Fatalf("never: %s", what)
+}
+
+func TestLookupOwnSocket(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	inode := inodeOf(int(f.Fd()))
+	r := newResolver(t, Options{})
+	p, ok := r.Lookup(inode)
+	if !ok || p.PID != os.Getpid() || p.Comm == "" {
+		t.Fatalf("got %+v, %v", p, ok)
+	}
+	if n := r.Holders(inode); n != 1 { // by two descriptors
+		t.Errorf("%d holders", n)
+	}
+	e := events.Event{Inode: inode}
+	r.Fill(&e)
+	text, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.Process != p || e.Cgroup != parseProcCgroup(text) {
+		t.Errorf("filled %+v", e)
+	}
+	_, _ = f.Close(), l.Close()
+	if p, ok := r.Lookup(inode); ok {
+		t.Errorf("after close: %+v", p)
+	}
+}
+
+func TestLookupLater(t *testing.T) {
+	r := newResolver(t, Options{MinPause: 50 * time.Millisecond})
+	c := startHelper(t, "socket")
+	inode := c.inode(t)
+	eventually(t, "owner of a socket made after the first scan", func() bool {
+		p, ok := r.Lookup(inode)
+		return ok && p.PID == c.cmd.Process.Pid
+	})
+	c.end()
+	if p, ok := r.Lookup(inode); ok {
+		t.Errorf("after the process's end: %+v", p)
+	}
+	// Without checks, too, once the scan or the check of processes has seen it.
+	r.checks.limit = 0
+	eventually(t, "the exited owner is forgotten", func() bool { _, ok := r.Lookup(inode); return !ok })
+}
+
+func TestLookupOtherNetns(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("making a network namespace needs root")
+	}
+	c := startHelper(t, "netns")
+	r := newResolver(t, Options{})
+	if p, ok := r.Lookup(c.inode(t)); !ok || p.PID != c.cmd.Process.Pid {
+		t.Errorf("got %+v, %v", p, ok)
+	}
+}
+
+// TestLookupShared: a socket that several processes hold belongs to the oldest
+// of them, and to the next when that one ends or closes it.
+func TestLookupShared(t *testing.T) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := os.NewFile(uintptr(fd), "socket")
+	inode := inodeOf(fd)
+	one := startHelper(t, "hold", f)
+	time.Sleep(20 * time.Millisecond) // a start time is counted in 10 ms
+	two := startHelper(t, "hold", f)
+	r := newResolver(t, Options{MinPause: 50 * time.Millisecond})
+	if p, ok := r.Lookup(inode); !ok || p.PID != os.Getpid() {
+		t.Errorf("shared by three: %+v, %v", p, ok)
+	}
+	if n := r.Holders(inode); n != 3 {
+		t.Errorf("%d holders, want 3", n)
+	}
+	_ = f.Close()
+	eventually(t, "the first child owns it", func() bool {
+		p, ok := r.Lookup(inode)
+		if ok && p.PID == os.Getpid() {
+			t.Fatalf("this process has closed it")
+		}
+		return ok && p.PID == one.cmd.Process.Pid
+	})
+	one.end()
+	eventually(t, "the second child owns it", func() bool {
+		p, ok := r.Lookup(inode)
+		if ok && p.PID == one.cmd.Process.Pid {
+			t.Fatalf("the first child has ended")
+		}
+		return ok && p.PID == two.cmd.Process.Pid
+	})
+}
+
+func TestHostileComm(t *testing.T) {
+	const comm = "\x1b[2J) 0 (\n"
+	c := startHelper(t, "comm="+comm)
+	r := newResolver(t, Options{})
+	p, ok := r.Lookup(c.inode(t))
+	if !ok || p.Comm != comm {
+		t.Fatalf("got %q, %v", p.Comm, ok)
+	}
+	line := events.AppendOwner(nil, &events.Event{Process: p})
+	if i := strings.IndexFunc(string(line), func(c rune) bool { return c < ' ' }); i >= 0 {
+		t.Errorf("a control character reaches the terminal: %q", line)
+	}
+}
+
+// TestLookupNeverWaits asks for sockets that nobody has, as fast as it goes:
+// each answer comes at once, and the scans keep to their share of a core.
+func TestLookupNeverWaits(t *testing.T) {
+	r := newResolver(t, Options{MinPause: 100 * time.Millisecond})
+	var worst time.Duration
+	n := 0
+	begun := time.Now()
+	for time.Since(begun) < 2*time.Second {
+		before := time.Now()
+		for range 100 {
+			n++
+			if _, ok := r.Lookup(1<<40 + uint64(n%200000)); ok {
+				t.Fatal("an owner of a socket that does not exist")
+			}
+		}
+		worst = max(worst, time.Since(before))
+	}
+	st := r.Stats()
+	t.Logf("%d lookups, 100 at most %s, %d scans in %s", n, worst, st.Scans, st.Spent)
+	if n < 200_000 {
+		t.Errorf("only %d lookups in 2 s", n)
+	}
+	if st.Spent > 600*time.Millisecond {
+		t.Errorf("scanning took %s of 2 s", st.Spent)
+	}
+	if len(r.missed) > maxMissed || len(r.unknown) > maxUnknown {
+		t.Errorf("unbounded: %d missed, %d unknown", len(r.missed), len(r.unknown))
+	}
+}
+
+func TestCgroupPath(t *testing.T) {
+	r := newResolver(t, Options{})
+	if r.cgroups.mount < 0 {
+		t.Skip("no cgroup v2 here")
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("making a cgroup needs root")
+	}
+	const name = "docker-" + id64 + ".scope"
+	dir := filepath.Join(r.cgroups.at, name)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var st syscall.Stat_t
+	if err := syscall.Stat(dir, &st); err != nil {
+		t.Fatal(err)
+	}
+	id := st.Ino
+	if got, ok := r.CgroupPath(id); !ok || got != "/"+name {
+		t.Errorf("got %q, %v", got, ok)
+	}
+	e := events.Event{Cgroup: "/" + name}
+	if r.Fill(&e); e.Container != id64 {
+		t.Errorf("container %q", e.Container)
+	}
+	if err := syscall.Rmdir(dir); err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := r.CgroupPath(id); !ok || got != "/"+name {
+		t.Errorf("what an id was found to be is forgotten: %q, %v", got, ok)
+	}
+	if got, ok := newCgroups("/proc/self/mountinfo").path(id, 0); ok {
+		t.Errorf("a removed cgroup has the path %q", got)
+	}
+	if _, ok := r.CgroupPath(0); ok {
+		t.Error("id 0 has a path")
+	}
+}
+
+func BenchmarkLookup(b *testing.B) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	inode := inodeOf(fd)
+	r := New(Options{})
+	defer r.Close()
+	<-r.Ready()
+	bench := func(name string, limit int64, inode uint64, want bool) {
+		b.Run(name, func(b *testing.B) {
+			r.checks.limit = limit
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, ok := r.Lookup(inode); ok != want {
+					b.Fatal(ok)
+				}
+			}
+		})
+	}
+	bench("unchecked", 0, inode, true)
+	bench("checked", 1<<40, inode, true)
+	bench("unknown", 0, 1<<40, false)
+}
+
+func BenchmarkScan(b *testing.B) {
+	r := New(Options{})
+	defer r.Close()
+	<-r.Ready()
+	s := scanner{root: "/proc"}
+	for b.Loop() {
+		keys, err := s.pids()
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, k := range keys {
+			_ = s.sockets(k.pid, func(int32, uint64) {})
+		}
+	}
+}
