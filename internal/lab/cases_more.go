@@ -77,7 +77,7 @@ func changeCases() []Case {
 		Expect: Expect{
 			Counted: between(5, 6), Wire: between(2, 3), Answers: between(2, 3),
 			Verdict: events.VerdictAlive, Said: []events.Verdict{events.VerdictCongested, events.VerdictAlive},
-			SendError: []string{congested}, State: events.StateEstablished,
+			SendError: []string{events.Congested}, State: events.StateEstablished,
 		},
 		prepare: (*stage).blockQueue,
 		run: func(ctx context.Context, s *stage) error {
@@ -94,9 +94,6 @@ func changeCases() []Case {
 		},
 	}}
 }
-
-// congested is Event.SendError for a segment that found the own queue full.
-const congested = "congested"
 
 // otherCases end in ways that look like keepalive's and are not.
 func otherCases() []Case {

@@ -14,7 +14,10 @@ import (
 )
 
 // Lab is a set of cases, staged and ready to be played.
-type Lab struct{ stages []*stage }
+type Lab struct {
+	stages []*stage
+	closed sync.Once
+}
 
 // Conn is the traced connection of a case.
 type Conn struct {
@@ -84,14 +87,18 @@ func (l *Lab) Wait(ctx context.Context) ([]Outcome, error) {
 	return outcomes, err
 }
 
-// Close frees everything. It may be called at any time but during Wait.
-func (l *Lab) Close() error {
-	return each(len(l.stages), func(i int) error {
-		if l.stages[i] == nil {
-			return nil
-		}
-		return l.stages[i].close()
+// Close frees everything. It may be called at any time but during Begin and
+// Wait, and again.
+func (l *Lab) Close() (err error) {
+	l.closed.Do(func() {
+		err = each(len(l.stages), func(i int) error {
+			if l.stages[i] == nil {
+				return nil
+			}
+			return l.stages[i].close()
+		})
 	})
+	return err
 }
 
 // each runs f for 0 to n-1 at once and joins the errors in that order.

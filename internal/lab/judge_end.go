@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package lab
+
+import (
+	"slices"
+
+	"katrace/internal/events"
+)
+
+// end: a reset event if and only if the keepalive timer gave the connection up,
+// a peer_reset event if and only if the peer reset it, each with the errno that
+// the application read, and nothing but closed after it.
+func (r *review) end() {
+	for _, ending := range []struct {
+		kind events.Kind
+		by   Ending
+	}{{events.KindReset, ByKeepalive}, {events.KindPeerReset, ByPeer}} {
+		told := r.kinds[ending.kind]
+		if r.c.Expect.End != ending.by {
+			if len(told) > 0 {
+				r.no("%s: the connection did not end so", plural(len(told), ending.kind.String()+" event"))
+			}
+			continue
+		}
+		if len(told) != 1 {
+			r.no("%s, the connection ended so once", plural(len(told), ending.kind.String()+" event"))
+		}
+		for _, e := range told {
+			if e.Errno != errnoName(r.o.Errno) {
+				r.no("%s event says errno %q, the application read %s", ending.kind, e.Errno, errnoName(r.o.Errno))
+			}
+			if !r.near(e.Time, r.died()) {
+				r.no("%s event says %v later than the application", ending.kind, round(e.Time.Sub(r.died())))
+			}
+			if e.Reason != r.c.Expect.Reason {
+				r.no("%s event says reason %q, not %q", ending.kind, e.Reason, r.c.Expect.Reason)
+			}
+		}
+	}
+	over := false
+	for i := range r.all {
+		e := &r.all[i]
+		if over && !slices.Contains([]events.Kind{events.KindClosed, events.KindICMP}, e.Kind) {
+			r.no("%s event after the end", e.Kind)
+		}
+		over = over || e.Kind == events.KindReset || e.Kind == events.KindPeerReset || e.Kind == events.KindClosed
+	}
+}
+
+// icmp: one event for each error that the capture shows, as it shows it; none
+// where the backend cannot know. What the last RST brought about may be told,
+// or be missed by the capture.
+func (r *review) icmp() {
+	told, wire := r.kinds[events.KindICMP], r.o.Captured.ICMP
+	if !r.can.ICMP {
+		if len(told) > 0 {
+			r.no("%s, which the backend cannot know", plural(len(told), "icmp event"))
+		}
+		return
+	}
+	atLeast := min(len(wire), len(r.o.Captured.Probes))
+	atMost := max(len(wire), atLeast)
+	if r.c.Expect.ICMP {
+		atMost = max(atMost, len(r.o.Captured.Probes)+r.o.Captured.ResetsOut)
+	}
+	if len(told) < atLeast || len(told) > atMost {
+		r.no("%s, %d captured", plural(len(told), "icmp event"), len(wire))
+	}
+	for i, e := range told[:min(len(told), len(wire))] {
+		if e.ICMP.From != wire[i].From {
+			r.no("icmp event %d says that it is from %v, the capture %v", i+1, e.ICMP.From, wire[i].From)
+		}
+		if e.ICMP.Type != wire[i].Type || e.ICMP.Code != wire[i].Code {
+			r.no("icmp event %d says type %d code %d, the capture %d and %d",
+				i+1, e.ICMP.Type, e.ICMP.Code, wire[i].Type, wire[i].Code)
+		}
+	}
+}
+
+// uneventful: firings that send nothing, and zero-window probes, where they were
+// asked for and can be known.
+func (r *review) uneventful() {
+	timers, windows := r.kinds[events.KindTimer], r.kinds[events.KindWindowProbe]
+	switch {
+	case !r.can.TimerReasons && len(timers) > 0:
+		r.no("%s, which were not asked for", plural(len(timers), "timer event"))
+	case r.can.TimerReasons && r.c.Expect.Timer != 0:
+		if !slices.ContainsFunc(timers, func(e *events.Event) bool { return e.Reason == r.c.Expect.Timer }) {
+			r.no("no timer event with reason %q", r.c.Expect.Timer)
+		}
+	}
+	for _, e := range timers {
+		if suspends := r.c.Expect.Timer == events.ReasonDataInFlight; e.Reason == events.ReasonDataInFlight && !suspends {
+			r.no("timer event says reason %q", e.Reason)
+		}
+	}
+	switch {
+	case !r.can.WindowProbes && len(windows) > 0:
+		r.no("%s, which were not asked for or cannot be known", plural(len(windows), "window_probe event"))
+	// tcp_write_wakeup may fill a nearly closed window with data, too.
+	case r.can.WindowProbes && !between(len(r.o.Captured.WindowProbes), len(r.o.Captured.WindowProbes)+r.o.Captured.Data).holds(len(windows)):
+		r.no("%s, %d captured", plural(len(windows), "window_probe event"), len(r.o.Captured.WindowProbes))
+	}
+	if n := len(r.kinds[events.KindProbed]); n > 0 {
+		r.no("%s, the peer's keepalive is off", plural(n, "probed event"))
+	}
+}
+
+// verdicts: the last one is right as far as the backend can know, and those on
+// the way were said.
+func (r *review) verdicts() {
+	want := []events.Verdict{r.c.Expect.Verdict}
+	way := r.c.Expect.Said
+	switch r.c.Expect.Verdict {
+	case events.VerdictUnreachable:
+		if (r.c.Expect.ICMP && !r.can.ICMP) || (!r.c.Expect.ICMP && !r.can.SendErrors) {
+			want = []events.Verdict{events.VerdictTimedOut}
+		}
+	case events.VerdictSuspended:
+		if !r.can.TimerReasons {
+			want = append(want, 0) // nothing that would carry it is told
+		}
+	case events.VerdictAlive:
+		if !r.can.PromptAnswers && len(r.kinds[events.KindAnswer]) == 0 {
+			want = []events.Verdict{0} // it ended before the backend could know
+		}
+	}
+	if got := r.verdict(); !slices.Contains(want, got) {
+		r.no("the verdict is %q in the end, not %q", got, want[0])
+	}
+	if !r.can.SendErrors {
+		way = slices.DeleteFunc(slices.Clone(way), func(v events.Verdict) bool { return v == events.VerdictCongested })
+	}
+	for i := range r.all {
+		if len(way) > 0 && r.all[i].Verdict == way[0] {
+			way = way[1:]
+		}
+	}
+	for _, missing := range way {
+		r.no("the verdict was never %q when it should have been", missing)
+	}
+}
