@@ -11,6 +11,7 @@
 static __always_inline void handle_icmp(struct sk_buff *skb, struct record *r, void *th)
 {
 	struct record quoted;
+	const __u64 *a, *b;
 	struct tcp_header tcp = {};
 	struct follow *f;
 	struct sock *sk;
@@ -34,8 +35,10 @@ static __always_inline void handle_icmp(struct sk_buff *skb, struct record *r, v
 	/* The hash may have led to another socket. */
 	quoted = *r;
 	read_tuple(sk, r);
-	if (__builtin_memcmp(quoted.remote, r->remote, 16) || quoted.remote_port != r->remote_port ||
-	    quoted.local_port != r->local_port || quoted.netns != r->netns)
+	a = (const __u64 *)quoted.local;
+	b = (const __u64 *)r->local;
+	if (a[0] != b[0] || a[1] != b[1] || a[2] != b[2] || a[3] != b[3] || quoted.netns != r->netns ||
+	    quoted.local_port != r->local_port || quoted.remote_port != r->remote_port)
 		return;
 	read_rest(sk, r);
 	r->kind = RECORD_ICMP;
