@@ -94,6 +94,15 @@ static __always_inline int take_answer(struct sock *sk, struct follow *f, struct
 	return 1;
 }
 
+/* tcp_keepalive_timer ends. Only attached where it has to be: for --all, and
+ * by the tracepoints. */
+static __always_inline void handle_firing_end(struct firing *firing)
+{
+	if (all && firing->sk && !firing->done && passes(&firing->rec))
+		submit(&firing->rec);
+	firing->sk = 0;
+}
+
 /* tcp_keepalive_timer begins. An answer to the last probe is told now, unless
  * this firing will probe again: then the probe's record tells it. */
 static __always_inline void handle_firing(struct sock *sk)
@@ -112,6 +121,9 @@ static __always_inline void handle_firing(struct sock *sk)
 		read_rest(sk, &firing->rec);
 		firing->rec.kind = RECORD_TIMER;
 		firing->rec.reason = why_no_probe(sk);
+		/* An orphan's end comes within the firing: this has to be told before. */
+		if (firing->rec.reason == REASON_FIN_WAIT2)
+			handle_firing_end(firing);
 	}
 	f = bpf_map_lookup_elem(&followed, &key);
 	if (f && f->outstanding) {
@@ -124,15 +136,6 @@ static __always_inline void handle_firing(struct sock *sk)
 		r.kind = RECORD_ANSWER;
 		submit(&r);
 	}
-}
-
-/* tcp_keepalive_timer ends. Only attached where it has to be: for --all, and
- * by the tracepoints. */
-static __always_inline void handle_firing_end(struct firing *firing)
-{
-	if (all && firing->sk && !firing->done && passes(&firing->rec))
-		submit(&firing->rec);
-	firing->sk = 0;
 }
 
 /* A probe was sent, or tried. ret is what tcp_write_wakeup returned, where

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"katrace/internal/events"
+	"katrace/internal/inventory"
+	"katrace/internal/loader"
+)
+
+const listLong = `katrace list shows every TCP socket once: whether SO_KEEPALIVE is on, the idle
+time, interval, count and user timeout in force and where each comes from, what
+its timer waits for, when the next probe is due and when the kernel gives up if
+the peer is silent from now on, and who holds it.
+
+By a BPF iterator where the kernel and the privileges allow it, otherwise by
+sock_diag and by asking the sockets through their processes (pidfd_getfd). The
+latter cannot tell a value that was set from an inherited one where both are
+the same. What is not known is "?" in the table and absent in the JSON.
+
+Columns: IDLE is the time since the last segment from the peer; KEEPALIVE is
+off, or idle/interval/count; SOURCE says where these three come from: set (by
+the socket), sysctl, or ? where it cannot be told; NEXT is the time to the next
+probe, or what keeps it from being sent: "retransmit" (data is unacknowledged),
+"window" (the peer's window is closed), "fin_wait2" (an orphan's timer); DIES
+is the time to the giving up. An owner marked +2 shares the socket with two
+more processes.`
+
+const listExample = `  sudo katrace list                       every TCP socket of this network namespace
+  sudo katrace list --all-netns --off     those without keepalive, everywhere
+  sudo katrace list --idle-limit aws-nlb  those that a load balancer forgets before their first probe
+  sudo katrace list --port 5432 -o json   PostgreSQL's, as JSON lines
+  sudo katrace list --sort dies --watch   who dies next, every two seconds`
+
+// rawListFlags are the flags of list as typed.
+type rawListFlags struct {
+	output, method string
+	allNetns, off  bool
+	state          []string
+	idleLimit      string
+	sort           string
+	watch          time.Duration
+	btf            string
+	socket         socketFlags
+	owner          ownerFlags
+}
+
+// listOptions say what to list, and how to show it.
+type listOptions struct {
+	output    string
+	inventory inventory.Options
+	owner     ownerFlags
+	off       bool
+	idleLimit limit // zero: none
+	less      func(a, b *inventory.Socket) int
+	watch     time.Duration // 0: once
+	debug     bool
+	jiffy     time.Duration
+}
+
+func newListCommand() *cobra.Command {
+	var raw rawListFlags
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List TCP sockets with their keepalive settings",
+		Long:    listLong,
+		Example: listExample,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o, err := raw.validate()
+			if err != nil {
+				return err
+			}
+			o.debug, _ = cmd.Flags().GetBool("debug")
+			return runList(cmd.Context(), o, os.Stdout)
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVarP(&raw.output, "output", "o", "table", "table or json (one object a socket)")
+	f.BoolVar(&raw.allNetns, "all-netns", false, "sockets of all network namespaces, not only of this one")
+	f.BoolVar(&raw.off, "off", false, "only connections without keepalive")
+	f.StringVar(&raw.idleLimit, "idle-limit", "", "only connections whose first probe may come later than this: a time such as 350s, or "+presetNames())
+	f.StringSliceVar(&raw.state, "state", nil, "only sockets in this state: "+strings.Join(inventory.States(), ", "))
+	f.StringVar(&raw.sort, "sort", "local", "order: "+strings.Join(sortNames(), ", "))
+	f.DurationVar(&raw.watch, "watch", 0, "list again every so often")
+	f.Lookup("watch").NoOptDefVal = "2s"
+	raw.socket.register(cmd)
+	raw.owner.register(cmd)
+	f.StringVar(&raw.method, "method", "auto", "how to list: auto, bpf or netlink")
+	f.StringVar(&raw.btf, "btf", "", "file with this kernel's BTF, where the kernel has none itself")
+	for name, values := range map[string][]string{
+		"output": {"table", "json"}, "method": {"auto", "bpf", "netlink"}, "state": inventory.States(), "sort": sortNames(),
+	} {
+		// Fails only for a flag that is not there.
+		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+	}
+	return cmd
+}
+
+func (r *rawListFlags) validate() (o listOptions, err error) {
+	o = listOptions{output: r.output, off: r.off, watch: r.watch}
+	if r.output != "table" && r.output != "json" {
+		return o, usagef("--output %q: want table or json", r.output)
+	}
+	if r.watch < 0 || r.watch > 0 && r.watch < 100*time.Millisecond {
+		return o, usagef("--watch %s: want 100ms or more", r.watch)
+	}
+	if o.less = sortOrders[r.sort]; o.less == nil {
+		return o, usagef("--sort %q: want one of: %s", r.sort, strings.Join(sortNames(), ", "))
+	}
+	if r.idleLimit != "" {
+		if o.idleLimit, err = parseLimit(r.idleLimit); err != nil {
+			return o, err
+		}
+	}
+	o.inventory = inventory.Options{Method: inventory.Method(r.method), AllNetns: r.allNetns, BTF: r.btf}
+	switch o.inventory.Method {
+	case inventory.Auto, inventory.BPF, inventory.Netlink:
+	default:
+		return o, usagef("--method %q: want auto, bpf or netlink", r.method)
+	}
+	for _, s := range r.state {
+		state, err := events.ParseState(s)
+		if err != nil {
+			return o, usagef("--state: %w", err)
+		}
+		o.inventory.States = append(o.inventory.States, state)
+	}
+	if o.inventory.Filter, err = r.socket.validate(); err != nil {
+		return o, err
+	}
+	if err := r.owner.validate(); err != nil {
+		return o, err
+	}
+	o.owner = r.owner
+	if o.jiffy, err = loader.Jiffy(); err != nil {
+		return o, err
+	}
+	return o, nil
+}
+
+// wants tests what inventory.Snapshot has not tested.
+func (o *listOptions) wants(s *inventory.Socket) bool {
+	if o.off && (!s.Connected() || s.Has&inventory.HasOn == 0 || s.On) {
+		return false
+	}
+	if o.idleLimit.after > 0 && !s.Late(o.idleLimit.after, o.jiffy) {
+		return false
+	}
+	return o.owner.match(s)
+}
+
+func runList(ctx context.Context, o listOptions, out io.Writer) error {
+	for {
+		if err := listOnce(ctx, &o, out); err != nil || o.watch == 0 {
+			if ctx.Err() != nil {
+				return nil // interrupted: done
+			}
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(o.watch):
+		}
+	}
+}
+
+func listOnce(ctx context.Context, o *listOptions, out io.Writer) error {
+	l, err := inventory.Snapshot(ctx, o.inventory)
+	if err != nil {
+		return err
+	}
+	l.Sockets = slices.DeleteFunc(l.Sockets, func(s inventory.Socket) bool { return !o.wants(&s) })
+	sorted := sortSockets(l.Sockets, o.less)
+	begun := time.Now()
+	w := bufio.NewWriterSize(out, 64<<10)
+	width := 0
+	if f, ok := out.(*os.File); ok {
+		width = terminalWidth(f)
+	}
+	if o.watch > 0 && width > 0 {
+		// What a terminal shows now, and what it has scrolled by stays.
+		_, _ = w.WriteString("\x1b[H\x1b[2J")
+	}
+	if o.output == "json" {
+		err = writeListJSON(w, l, sorted)
+	} else {
+		err = writeTable(w, l, sorted, width)
+	}
+	if err = errors.Join(err, w.Flush()); err != nil {
+		return fmt.Errorf("write the list: %w", err)
+	}
+	sayLacks(os.Stderr, o, l, time.Since(begun))
+	return nil
+}
+
+// sayLacks says on stderr what could not be known, and with --debug what took how long.
+func sayLacks(w io.Writer, o *listOptions, l *inventory.List, wrote time.Duration) {
+	for _, lack := range l.Lacks {
+		if lack.Sockets > 0 {
+			fmt.Fprintf(w, "katrace: not known for %d sockets: %s\n", lack.Sockets, lack.What)
+		} else {
+			fmt.Fprintf(w, "katrace: left out: %s\n", lack.What)
+		}
+	}
+	if !o.debug {
+		return
+	}
+	if l.Passed != nil {
+		fmt.Fprintf(w, "katrace: passed over bpf: %v\n", l.Passed)
+	}
+	ms := func(d time.Duration) string { return d.Round(time.Millisecond).String() }
+	fmt.Fprintf(w, "katrace: %d sockets listed by %s in %s: sockets %s and owners %s (at once), settings %s, writing %s\n",
+		len(l.Sockets), l.Method, ms(l.Took.All+wrote), ms(l.Took.Sockets), ms(l.Took.Owners), ms(l.Took.Settings), ms(wrote))
+}
+
+// terminalWidth is 0 where f is no terminal.
+func terminalWidth(f *os.File) int {
+	ws, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return 0
+	}
+	if ws.Col == 0 {
+		return 80
+	}
+	return int(ws.Col)
+}
