@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package inventory
+
+import (
+	"context"
+	"errors"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"katrace/internal/events"
+	"katrace/internal/owner"
+)
+
+// gatherer collects what a Snapshot finds.
+type gatherer struct {
+	ctx     context.Context
+	o       *Options
+	src     *source
+	list    *List
+	sysctls map[uint32]events.Settings // by namespace: those that were looked into
+}
+
+func (g *gatherer) seen(netns uint32) bool { _, ok := g.sysctls[netns]; return ok }
+
+// namespace lists the sockets of a namespace. One that is gone by now, or may
+// not be entered, is left out; the latter is said.
+func (g *gatherer) namespace(ns namespace) error {
+	err := ns.do(func() error {
+		var err error
+		if g.sysctls[ns.inum], err = Defaults(); err != nil {
+			return err
+		}
+		return g.src.sockets(g.ctx, ns.inum, g.states(), g.add)
+	})
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case ns.path != "" && errors.Is(err, os.ErrPermission):
+		g.lack("network namespaces that may not be entered (needs CAP_SYS_ADMIN)", 0)
+		return nil
+	}
+	return err
+}
+
+func (g *gatherer) states() uint32 {
+	if len(g.o.States) == 0 {
+		return allStates
+	}
+	var bits uint32
+	for _, s := range g.o.States {
+		bits |= 1 << s
+	}
+	return bits
+}
+
+func (g *gatherer) add(s *Socket) {
+	if len(g.o.States) > 0 && !slices.Contains(g.o.States, s.State) || !s.Match(&g.o.Filter) {
+		return
+	}
+	g.list.Sockets = append(g.list.Sockets, *s)
+}
+
+func (g *gatherer) lack(what string, sockets int) {
+	for i := range g.list.Lacks {
+		if l := &g.list.Lacks[i]; l.What == what {
+			l.Sockets += sockets
+			return
+		}
+	}
+	g.list.Lacks = append(g.list.Lacks, Lack{what, sockets})
+}
+
+// owners sets who holds each socket.
+func (g *gatherer) owners(t *owner.Table) {
+	paths := owner.NewCgroupPaths()
+	defer paths.Close()
+	for i := range g.list.Sockets {
+		s := &g.list.Sockets[i]
+		s.fd = -1
+		if h, ok := t.Find(s.Inode); ok {
+			s.Process, s.Holders, s.fd = h.Process, h.Count, h.FD
+			s.Cgroup, s.Container = h.Cgroup, h.Container
+		}
+		// The socket's own cgroup says more than its process's, but for the root.
+		if path, ok := paths.Path(uint64(s.cgroup)); ok && path != "/" && path != s.Cgroup {
+			s.Cgroup, s.Container = path, owner.ParseContainer(path).ID
+		}
+	}
+}
+
+// settings asks each socket for its settings, a process at a time, on all processors.
+func (g *gatherer) settings() {
+	sockets := g.list.Sockets
+	order := make([]int32, 0, len(sockets))
+	var unheld, orphans int
+	for i := range sockets {
+		switch s := &sockets[i]; {
+		case s.fd >= 0:
+			order = append(order, int32(i))
+		case s.Inode != 0:
+			unheld++
+		case s.Connected():
+			orphans++
+		}
+	}
+	slices.SortFunc(order, func(a, b int32) int { return sockets[a].Process.PID - sockets[b].Process.PID })
+	if unheld > 0 {
+		g.lack("the holders and settings of sockets whose process is hidden or has just let go of them", unheld)
+	}
+	if orphans > 0 {
+		g.lack("the settings of sockets that no process holds any more", orphans)
+	}
+	const chunk = 512 // of one process or of several
+	var (
+		next    atomic.Int64
+		refused atomic.Int64
+		wg      sync.WaitGroup
+	)
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for {
+				from := int(next.Add(chunk)) - chunk
+				if from >= len(order) || g.ctx.Err() != nil {
+					return
+				}
+				refused.Add(g.askAll(order[from:min(len(order), from+chunk)]))
+			}
+		})
+	}
+	wg.Wait()
+	if n := int(refused.Load()); n > 0 {
+		g.lack("the settings of sockets of other users' processes (needs CAP_SYS_PTRACE)", n)
+	}
+}
+
+// askAll asks the sockets at those places, which are in the order of their
+// processes, and returns how many were refused.
+func (g *gatherer) askAll(places []int32) (refused int64) {
+	pid, pidfd := 0, -1
+	var err error
+	for _, i := range places {
+		s := &g.list.Sockets[i]
+		if s.Process.PID != pid {
+			if pidfd >= 0 {
+				_ = unix.Close(pidfd)
+			}
+			pid = s.Process.PID
+			if pidfd, err = unix.PidfdOpen(pid, 0); err != nil {
+				pidfd = -1
+			}
+		}
+		if pidfd < 0 {
+			g.forget(s)
+			continue
+		}
+		fd, err := borrow(pidfd, s.fd, s.Inode)
+		if err != nil {
+			if errors.Is(err, os.ErrPermission) {
+				refused++
+			} else {
+				g.forget(s)
+			}
+			continue
+		}
+		// A socket that refuses has just been closed: what is known stays.
+		_ = s.ask(fd, g.sysctls[s.Netns])
+		_ = unix.Close(fd)
+	}
+	if pidfd >= 0 {
+		_ = unix.Close(pidfd)
+	}
+	return refused
+}
+
+// forget takes back an owner who has ended or let go of the socket since the scan.
+func (g *gatherer) forget(s *Socket) {
+	s.Process, s.Holders, s.fd, s.Cgroup, s.Container = events.Process{}, 0, -1, "", ""
+}

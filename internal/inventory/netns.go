@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package inventory
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// threadNetns is the calling thread's network namespace.
+const threadNetns = "/proc/thread-self/ns/net"
+
+// namespace is a network namespace to look into.
+type namespace struct {
+	inum uint32
+	path string // of a file that refers to it; "": where we are
+}
+
+// here is the network namespace that katrace runs in.
+func here() (namespace, error) {
+	inum, err := inumOf("/proc/self/ns/net")
+	return namespace{inum, ""}, err
+}
+
+func inumOf(path string) (uint32, error) {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return 0, fmt.Errorf("stat %s: %w", path, err)
+	}
+	return uint32(st.Ino), nil
+}
+
+// namespaces finds the network namespaces that processes are in and those that
+// are mounted (ip netns, container runtimes), ours first. Those that only a
+// descriptor refers to are found by the scan for owners.
+func namespaces() ([]namespace, error) {
+	own, err := here()
+	if err != nil {
+		return nil, err
+	}
+	all := []namespace{own}
+	seen := map[uint32]bool{own.inum: true}
+	add := func(path string) {
+		if inum, err := inumOf(path); err == nil && !seen[inum] {
+			seen[inum] = true
+			all = append(all, namespace{inum, path})
+		}
+	}
+	paths, _ := filepath.Glob("/proc/[0-9]*/ns/net") // the pattern is good
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err == nil {
+		paths = append(paths, netnsMounts(string(mounts))...)
+	}
+	for _, p := range paths {
+		add(p)
+	}
+	return all, nil
+}
+
+// netnsMounts finds the mount points of network namespaces in a mountinfo text.
+func netnsMounts(mountinfo string) []string {
+	var at []string
+	for line := range strings.Lines(mountinfo) {
+		fields := strings.Fields(line)
+		if len(fields) > 4 && strings.HasPrefix(fields[3], "net:[") && !slices.Contains(at, fields[4]) {
+			at = append(at, fields[4])
+		}
+	}
+	return at
+}
+
+// do runs f on a thread that is in the namespace.
+func (ns namespace) do(f func() error) error {
+	if ns.path == "" {
+		return f()
+	}
+	file, err := os.Open(ns.path)
+	if err != nil {
+		return fmt.Errorf("open network namespace %d: %w", ns.inum, err)
+	}
+	defer func() { _ = file.Close() }()
+	if inum, err := inumOf(fmt.Sprintf("/proc/self/fd/%d", file.Fd())); err != nil || inum != ns.inum {
+		return fmt.Errorf("open network namespace %d: %s is now %d: %w", ns.inum, ns.path, inum, os.ErrNotExist)
+	}
+	done := make(chan error, 1)
+	go func() {
+		// A thread that cannot be put back is ended by the runtime, because its
+		// goroutine ends while locked to it.
+		runtime.LockOSThread()
+		home, err := os.Open(threadNetns)
+		if err != nil {
+			runtime.UnlockOSThread()
+			done <- fmt.Errorf("open this thread's network namespace: %w", err)
+			return
+		}
+		defer func() { _ = home.Close() }()
+		if err := unix.Setns(int(file.Fd()), unix.CLONE_NEWNET); err != nil {
+			runtime.UnlockOSThread()
+			done <- fmt.Errorf("enter network namespace %d: %w (needs CAP_SYS_ADMIN; try sudo)", ns.inum, err)
+			return
+		}
+		err = f()
+		if unix.Setns(int(home.Fd()), unix.CLONE_NEWNET) == nil {
+			runtime.UnlockOSThread()
+		}
+		done <- err
+	}()
+	return <-done
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package inventory
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"katrace/internal/events"
+	"katrace/internal/loader"
+	"katrace/internal/owner"
+)
+
+// Method is a way of finding the sockets.
+type Method string
+
+// The methods: Auto takes BPF where the kernel and the privileges allow it.
+const (
+	Auto    Method = "auto"
+	BPF     Method = "bpf"     // a BPF iterator over the sockets: everything is known
+	Netlink Method = "netlink" // sock_diag, and getsockopt through pidfd_getfd
+)
+
+// Options say what to list. The zero value lists every TCP socket of the
+// network namespace katrace runs in, by the best method there is.
+type Options struct {
+	Method   Method
+	AllNetns bool          // every network namespace that can be found; also where Filter.Netns asks for some
+	Filter   loader.Filter // sockets that it refuses are left out
+	States   []events.State
+	BTF      string // file with the kernel's BTF, "": the kernel's own
+}
+
+// List is what a Snapshot found.
+type List struct {
+	Time    time.Time
+	Method  Method
+	Passed  error // why BPF was passed over, if it was
+	Sockets []Socket
+	Lacks   []Lack
+	Took    Took
+}
+
+// Lack is something that could not be had, and for how many sockets.
+type Lack struct {
+	What    string // "settings of sockets that no process holds"
+	Sockets int    // 0: whole namespaces
+}
+
+// Took says how long the parts of a Snapshot took. Owners and Sockets run at once.
+type Took struct {
+	Sockets  time.Duration // the kernel's list
+	Owners   time.Duration // the scan of /proc
+	Settings time.Duration // asking each socket (Netlink only)
+	All      time.Duration
+}
+
+// Snapshot lists the TCP sockets. Where a fact cannot be had for want of
+// privileges the list is made without it, and Lacks says so.
+func Snapshot(ctx context.Context, o Options) (*List, error) {
+	begun := time.Now()
+	l := &List{Time: begun.UTC(), Method: Netlink}
+	src, err := openSource(o)
+	if err != nil {
+		return nil, err
+	}
+	defer src.close()
+	l.Method, l.Passed = src.method, src.passed
+
+	spaces, wanted, err := o.spaces()
+	if err != nil {
+		return nil, err
+	}
+	type scanned struct {
+		table *owner.Table
+		err   error
+	}
+	owners := make(chan scanned, 1)
+	go func() {
+		t, err := owner.Scan(ctx)
+		l.Took.Owners = time.Since(begun)
+		owners <- scanned{t, err}
+	}()
+	g := gatherer{ctx: ctx, o: &o, src: src, list: l, sysctls: map[uint32]events.Settings{}}
+	for _, ns := range spaces {
+		err = errors.Join(err, g.namespace(ns))
+	}
+	l.Took.Sockets = time.Since(begun)
+	found := <-owners
+	if err := cmp.Or(found.err, err); err != nil {
+		return nil, err
+	}
+	// Namespaces that only descriptors refer to.
+	for inum, path := range found.table.Netns {
+		if wanted != nil && wanted(inum) && !g.seen(inum) {
+			if err := g.namespace(namespace{inum, path}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if len(o.Filter.Netns) > 0 && len(g.sysctls) == 0 {
+		return nil, fmt.Errorf("no network namespace %d is to be found: nothing refers to it, or its processes are hidden", o.Filter.Netns[0])
+	}
+	asked := time.Now()
+	g.owners(found.table)
+	if src.method == Netlink {
+		g.settings()
+		l.Took.Settings = time.Since(asked)
+	}
+	for i := range l.Sockets {
+		l.Sockets[i].foresee()
+	}
+	l.Took.All = time.Since(begun)
+	return l, ctx.Err()
+}
+
+// spaces lists the namespaces to look into; wanted says which others are
+// wanted, nil: none.
+func (o *Options) spaces() (_ []namespace, wanted func(uint32) bool, err error) {
+	if !o.AllNetns && len(o.Filter.Netns) == 0 {
+		own, err := here()
+		return []namespace{own}, nil, err
+	}
+	wanted = func(inum uint32) bool {
+		return len(o.Filter.Netns) == 0 || slices.Contains(o.Filter.Netns, inum)
+	}
+	all, err := namespaces()
+	return slices.DeleteFunc(all, func(ns namespace) bool { return !wanted(ns.inum) }), wanted, err
+}

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package inventory
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"katrace/internal/events"
+	"katrace/internal/loader"
+)
+
+// requireEnv, where it is set, says that this machine has to be able to load
+// BPF iterators: a test that would be skipped fails.
+const requireEnv = "KATRACE_REQUIRE_BPF"
+
+// eachMethod runs a test with every method that this kernel and these
+// privileges allow: the same sockets give the same list.
+func eachMethod(t *testing.T, f func(*testing.T, Method)) {
+	loopbackUp(t)
+	for _, m := range []Method{Netlink, BPF} {
+		t.Run(string(m), func(t *testing.T) {
+			if m == BPF {
+				if _, err := Snapshot(context.Background(), Options{Method: BPF}); errors.Is(err, loader.ErrUnsupported) && os.Getenv(requireEnv) == "" {
+					t.Skip(err)
+				}
+			}
+			f(t, m)
+		})
+	}
+}
+
+func snapshot(t *testing.T, o Options) *List {
+	t.Helper()
+	l, err := Snapshot(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Method != "" && o.Method != l.Method {
+		t.Fatalf("listed by %s, not %s", l.Method, o.Method)
+	}
+	return l
+}
+
+// ofPair finds the pair's own socket, by its address.
+func (l *List) ofPair(t *testing.T, p *pair) *Socket {
+	t.Helper()
+	var found *Socket
+	for i := range l.Sockets {
+		if s := &l.Sockets[i]; s.Local == p.local && s.State != stateListen {
+			if found != nil {
+				t.Fatalf("%s is there twice", p.local)
+			}
+			found = s
+		}
+	}
+	if found == nil {
+		t.Fatalf("%s is not in the list", p.local)
+	}
+	return found
+}
+
+func TestSettings(t *testing.T) {
+	needsRoot(t)
+	eachMethod(t, func(t *testing.T, m Method) {
+		sysctl, err := Defaults()
+		if err != nil {
+			t.Fatal(err)
+		}
+		const second = time.Second
+		for _, tt := range []struct {
+			name, addr             string
+			idle, intvl, cnt, user int // as set, 0: not
+			family                 events.Family
+		}{
+			{"all set", "127.0.0.1", 60, 10, 6, 0, events.IPv4},
+			{"all inherited", "127.0.0.1", 0, 0, 0, 0, events.IPv4},
+			{"count inherited", "127.0.0.1", 60, 10, 0, 0, events.IPv4},
+			{"set equal to the sysctl", "127.0.0.1", int(sysctl.Idle / second), 0, 0, 0, events.IPv4},
+			{"user timeout", "127.0.0.1", 30, 5, 3, 45000, events.IPv4},
+			{"extremes", "127.0.0.1", 32767, 32767, 127, 0, events.IPv4},
+			{"ipv6", "::1", 60, 10, 6, 0, events.IPv6},
+			{"ipv4-mapped", "::ffff:127.0.0.1", 60, 10, 6, 0, events.IPv6Mapped},
+		} {
+			t.Run(tt.name, func(t *testing.T) {
+				p := connect(t, tt.addr)
+				p.keepalive(t, tt.idle, tt.intvl, tt.cnt, tt.user)
+				s := snapshot(t, Options{Method: m}).ofPair(t, p)
+				want := sysctl
+				var own events.Setting
+				if tt.idle != 0 {
+					want.Idle, own = time.Duration(tt.idle)*second, own|events.SettingIdle
+				}
+				if tt.intvl != 0 {
+					want.Interval, own = time.Duration(tt.intvl)*second, own|events.SettingInterval
+				}
+				if tt.cnt != 0 {
+					want.Count, own = tt.cnt, own|events.SettingCount
+				}
+				want.UserTimeout = time.Duration(tt.user) * time.Millisecond
+				want.Inherited = AllSettings &^ own
+				if m == Netlink {
+					// A value that equals the sysctl may be either's.
+					want.Inherited = 0
+					if want.Idle == sysctl.Idle {
+						own &^= events.SettingIdle
+					}
+				}
+				if s.Has&(HasOn|HasSettings) != HasOn|HasSettings || !s.On || s.Settings != want || s.Own != own {
+					t.Errorf("on %v, %+v own %03b\nwant %+v own %03b", s.On, s.Settings, s.Own, want, own)
+				}
+				if s.Family != tt.family || s.Inode != p.inode || s.Process.PID != os.Getpid() || s.Netns == 0 || s.UID != uint32(os.Getuid()) {
+					t.Errorf("identity: %+v", s)
+				}
+				if s.WaitsFor != WaitsProbe {
+					t.Errorf("waits for %q", s.WaitsFor)
+				}
+				near(t, "next probe", s.NextProbe, want.Idle, s.Has&HasNextProbe)
+				dies := want.Idle + time.Duration(want.Count)*want.Interval
+				if tt.user != 0 {
+					dies = 45 * second // at the first firing after it: 30, 35, 40, 45
+				}
+				near(t, "death", s.DiesIn, dies, s.Has&HasDiesIn)
+			})
+		}
+	})
+}
+
+func near(t *testing.T, what string, got, want time.Duration, has Fact) {
+	t.Helper()
+	// The jiffies' clock and the wheel's: a timer is rounded up to its level.
+	if has == 0 || got < want-2*time.Second || got > want+want/8+2*time.Second {
+		t.Errorf("%s in %s (known: %v), want about %s", what, got, has != 0, want)
+	}
+}
+
+func TestStates(t *testing.T) {
+	needsRoot(t)
+	eachMethod(t, func(t *testing.T, m Method) {
+		off := connect(t, "127.0.0.1")
+		closeWait := connect(t, "127.0.0.1")
+		closeWait.closePeer()
+		gone := connect(t, "127.0.0.1")
+		gone.closeOurs()
+		// Only where it is to last longer than TIME_WAIT is it a whole socket.
+		orphan := connect(t, "127.0.0.1")
+		if err := unix.SetsockoptInt(orphan.ours, unix.IPPROTO_TCP, unix.TCP_LINGER2, 100); err != nil {
+			t.Fatal(err)
+		}
+		orphan.closeOurs()
+		flight := connect(t, "127.0.0.1")
+		flight.keepalive(t, 60, 10, 6, 0)
+		flight.vanish(t)
+		if _, err := unix.Write(flight.ours, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		window := connect(t, "127.0.0.1")
+		window.keepalive(t, 60, 10, 6, 0)
+		window.fill(t)
+		silent := connect(t, "127.0.0.1")
+		silent.vanish(t)
+		silent.keepalive(t, 1, 1, 2, 0)
+		time.Sleep(1500 * time.Millisecond) // one probe is out
+		l := snapshot(t, Options{Method: m})
+		for _, tt := range []struct {
+			name                 string
+			pair                 *pair
+			state                string
+			on, settings, future bool
+			waits                Waiting
+			unanswered           int
+			owned                bool
+		}{
+			{"off", off, "established", false, true, false, WaitsNothing, 0, true},
+			{"close_wait", closeWait, "close_wait", false, true, false, WaitsNothing, 0, true},
+			{"fin_wait2 mini-socket", gone, "fin_wait2", false, false, false, WaitsFinWait2, 0, false},
+			{"fin_wait2 orphan", orphan, "fin_wait2", false, m == BPF, false, WaitsFinWait2, 0, false},
+			{"data in flight", flight, "established", true, true, false, WaitsRetransmission, 0, true},
+			{"zero window", window, "established", true, true, false, WaitsWindowProbe, -1, true},
+			{"silent", silent, "established", true, true, true, WaitsProbe, 1, true},
+		} {
+			s := l.ofPair(t, tt.pair)
+			if s.State.String() != tt.state || s.On != tt.on || (s.Has&HasSettings != 0) != tt.settings || s.WaitsFor != tt.waits {
+				t.Errorf("%s: %s on %v settings %v waits for %q", tt.name, s.State, s.On, s.Has&HasSettings != 0, s.WaitsFor)
+			}
+			if future := s.Has&HasDiesIn != 0; future != tt.future || s.Has&HasNextProbe != 0 && !future {
+				t.Errorf("%s: next %v, dies %v", tt.name, s.Has&HasNextProbe != 0, future)
+			}
+			if tt.unanswered >= 0 && s.Unanswered != tt.unanswered {
+				t.Errorf("%s: %d unanswered", tt.name, s.Unanswered)
+			}
+			if owned := s.Process.PID == os.Getpid(); owned != tt.owned || owned != (s.Inode != 0) {
+				t.Errorf("%s: owner %+v, inode %d", tt.name, s.Process, s.Inode)
+			}
+		}
+		s := l.ofPair(t, silent)
+		if s.NextProbe > 700*time.Millisecond || s.DiesIn < s.NextProbe+900*time.Millisecond || s.IdleFor < 1400*time.Millisecond {
+			t.Errorf("silent: next in %s, dies in %s, idle for %s", s.NextProbe, s.DiesIn, s.IdleFor)
+		}
+	})
+}
+
+// TestNextProbeIsNotTheCountdown: data from the peer leaves the timer as it
+// is, so it fires too early for a probe.
+func TestNextProbeIsNotTheCountdown(t *testing.T) {
+	needsRoot(t)
+	eachMethod(t, func(t *testing.T, m Method) {
+		p := connect(t, "127.0.0.1")
+		p.keepalive(t, 20, 1, 2, 0)
+		time.Sleep(2 * time.Second)
+		if _, err := unix.Write(p.peer, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		s := snapshot(t, Options{Method: m}).ofPair(t, p)
+		if s.timer > 18500*time.Millisecond+2*time.Second || s.NextProbe < 19500*time.Millisecond || s.IdleFor > 500*time.Millisecond {
+			t.Errorf("timer in %s, next probe in %s, idle for %s", s.timer, s.NextProbe, s.IdleFor)
+		}
+	})
+}
+
+// helperEnv makes this test binary the holder of a connection in a network
+// namespace of its own.
+const helperEnv = "INVENTORY_TEST_HELPER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(helperEnv) == "" {
+		os.Exit(m.Run())
+	}
+	runtime.LockOSThread()
+	var st unix.Stat_t
+	err := unix.Unshare(unix.CLONE_NEWNET)
+	if err == nil {
+		err = unix.Stat(threadNetns, &st)
+	}
+	fd := -1
+	if err == nil {
+		fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	}
+	if err == nil {
+		err = unix.Listen(fd, 1)
+	}
+	if err == nil {
+		err = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 77)
+	}
+	fmt.Printf("[%d, %t]\n", st.Ino, err == nil)
+	_, _ = io.Copy(io.Discard, os.Stdin)
+}
+
+func TestAllNetns(t *testing.T) {
+	needsRoot(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), helperEnv+"=1")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = in.Close(); _ = cmd.Wait() }()
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said []any
+	if err := json.Unmarshal(line, &said); err != nil || said[1] != true {
+		t.Fatalf("helper: %s, %v", line, err)
+	}
+	netns := uint32(said[0].(float64))
+	find := func(t *testing.T, o Options) int {
+		n := 0
+		for _, s := range snapshot(t, o).Sockets {
+			if s.Netns == netns {
+				n++
+				if s.Process.PID != cmd.Process.Pid || s.Has&HasSettings == 0 || s.Settings.Idle != 77*time.Second || s.State != stateListen {
+					t.Errorf("%+v", s)
+				}
+			}
+		}
+		return n
+	}
+	eachMethod(t, func(t *testing.T, m Method) {
+		for _, tt := range []struct {
+			name string
+			o    Options
+			want int
+		}{
+			{"ours", Options{Method: m}, 0},
+			{"all", Options{Method: m, AllNetns: true}, 1},
+			{"that one", Options{Method: m, Filter: loader.Filter{Netns: []uint32{netns}}}, 1},
+		} {
+			if n := find(t, tt.o); n != tt.want {
+				t.Errorf("%s: %d sockets, want %d", tt.name, n, tt.want)
+			}
+		}
+	})
+	if _, err := Snapshot(context.Background(), Options{Filter: loader.Filter{Netns: []uint32{1}}}); err == nil {
+		t.Error("a namespace that does not exist: no error")
+	}
+}

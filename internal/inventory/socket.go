@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+// Package inventory lists every TCP socket with its keepalive settings, where
+// each comes from, what its timer waits for, when the next probe is due and
+// when the kernel gives up: by a BPF iterator where the kernel lets us load
+// one, otherwise by netlink's sock_diag and the holding process's descriptor.
+package inventory
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"katrace/internal/events"
+	"katrace/internal/loader"
+)
+
+// Socket is one TCP socket. As in events.Event a fact that is not known is
+// absent: Has tells for those without a natural "nothing" value.
+type Socket struct {
+	Netns  uint32
+	Inode  uint64 // 0: no file refers to it
+	Family events.Family
+	State  events.State
+	Local  netip.AddrPort
+	Remote netip.AddrPort
+
+	Process   events.Process
+	Holders   int // processes that hold it; Process is the oldest
+	UID       uint32
+	Cgroup    string
+	Container string
+
+	On       bool            // SO_KEEPALIVE; HasOn
+	Settings events.Settings // the values in force; HasSettings. Inherited holds those that are certainly the sysctl's
+	Own      events.Setting  // those that are certainly the socket's own
+	WaitsFor Waiting
+
+	Unanswered int           // probes out; HasUnanswered
+	IdleFor    time.Duration // since the last segment from the peer; HasIdleFor
+	NextProbe  time.Duration // HasNextProbe
+	DiesIn     time.Duration // if the peer is silent from now on; HasDiesIn
+
+	Has Fact
+
+	fd      int           // of Process, -1: none
+	timer   time.Duration // until the keepalive timer fires; hasTimer
+	unsent  bool          // data that is not acknowledged, or not sent: no probe then
+	cgroup  cgroupID      // the socket's own, 0: not known
+	derived bool          // On follows from the timer, the socket itself was not asked
+}
+
+// Fact is a set of facts that a Socket holds.
+type Fact uint16
+
+// The facts whose zero value is a value.
+const (
+	HasUID Fact = 1 << iota
+	HasOn
+	HasSettings
+	HasUnanswered
+	HasIdleFor
+	HasNextProbe
+	HasDiesIn
+	hasTimer
+)
+
+// AllSettings are the settings that a sysctl stands behind.
+const AllSettings = events.SettingIdle | events.SettingInterval | events.SettingCount
+
+// SourcesKnown says whether the source of each setting is known.
+func (s *Socket) SourcesKnown() bool {
+	return s.Has&HasSettings != 0 && s.Own|s.Settings.Inherited == AllSettings
+}
+
+// Waiting is what a socket's timer waits for.
+type Waiting uint8
+
+// The values of Waiting. Zero is "not known".
+const (
+	WaitsProbe          Waiting = iota + 1 // the keepalive timer runs
+	WaitsRetransmission                    // an unacknowledged segment: keepalive has to wait
+	WaitsWindowProbe                       // the peer's window is closed: keepalive has to wait
+	WaitsFinWait2                          // an orphan waits for the peer's FIN, for a time: no probe is sent
+	WaitsNothing
+)
+
+var waitingNames = [...]string{"", "probe", "retransmission", "window_probe", "fin_wait2", "nothing"}
+
+// String is the name in the JSON: "window_probe".
+func (w Waiting) String() string {
+	if int(w) < len(waitingNames) {
+		return waitingNames[w]
+	}
+	return ""
+}
+
+// The TCP states that matter here (net/tcp_states.h) beside those of package events.
+const (
+	stateSynSent    events.State = 2
+	stateSynRecv    events.State = 3
+	stateTimeWait   events.State = 6
+	stateListen     events.State = 10
+	stateNewSynRecv events.State = 12
+	stateBound      events.State = 13
+)
+
+// Connected says that the socket has a connection that can be idle: it was
+// established, is not yet closed, and is no orphan that waits for the peer's FIN.
+func (s *Socket) Connected() bool {
+	if s.WaitsFor == WaitsFinWait2 {
+		return false
+	}
+	switch s.State {
+	case stateSynSent, stateSynRecv, stateTimeWait, events.StateClose, stateListen, stateNewSynRecv, stateBound, 0:
+		return false
+	}
+	return true
+}
+
+// Late says that an idle connection may stay silent for longer than a
+// middlebox remembers it: keepalive is off, or its first probe may leave only
+// after the limit, the timer's slack included. False where it is not known.
+func (s *Socket) Late(limit, jiffy time.Duration) bool {
+	switch {
+	case !s.Connected() || s.Has&HasOn == 0:
+		return false
+	case !s.On:
+		return true
+	case s.Has&HasSettings == 0:
+		return false
+	}
+	return s.Settings.Idle+Slack(s.Settings.Idle, jiffy) > limit
+}
+
+// Match says whether the filter wants the socket.
+func (s *Socket) Match(f *loader.Filter) bool {
+	e := events.Event{Kind: events.KindProbe, Netns: s.Netns, Family: s.Family, Local: s.Local, Remote: s.Remote}
+	return (&events.Filter{Socket: *f}).Match(&e)
+}
+
+// Event is the socket as an event about it would show it, Kind left open: a
+// row of the live view before the first event. Time is when the list was made.
+func (s *Socket) Event(now time.Time) events.Event {
+	e := events.Event{
+		Time: now, Netns: s.Netns, Inode: s.Inode, Family: s.Family, State: s.State, Local: s.Local, Remote: s.Remote,
+		Process: s.Process, UID: s.UID, Cgroup: s.Cgroup, Container: s.Container,
+		Keepalive: s.Settings, Unanswered: s.Unanswered, IdleFor: s.IdleFor, Next: s.NextProbe, DiesIn: s.DiesIn,
+	}
+	for _, f := range [...]struct {
+		have Fact
+		is   events.Fact
+	}{
+		{HasUID, events.HasUID}, {HasSettings, events.HasKeepalive}, {HasUnanswered, events.HasUnanswered},
+		{HasIdleFor, events.HasIdleFor}, {HasNextProbe, events.HasNext}, {HasDiesIn, events.HasDiesIn},
+	} {
+		if s.Has&f.have != 0 {
+			e.Has |= f.is
+		}
+	}
+	if s.WaitsFor == WaitsRetransmission || s.WaitsFor == WaitsWindowProbe {
+		e.Verdict = events.VerdictSuspended
+	}
+	return e
+}
+
+// States lists the names of the states for --state.
+func States() []string {
+	var names []string
+	for s := events.State(1); s.String() != ""; s++ {
+		names = append(names, s.String())
+	}
+	return slices.Clip(names)
+}

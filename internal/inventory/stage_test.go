@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package inventory
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// pair is a connection over loopback: ours is the one looked at.
+type pair struct {
+	ours, peer int
+	inode      uint64
+	local      netip.AddrPort
+}
+
+// connect makes a connection to addr ("127.0.0.1", "::1", "::ffff:127.0.0.1").
+func connect(t *testing.T, addr string) *pair {
+	t.Helper()
+	a := netip.MustParseAddr(addr)
+	family := unix.AF_INET
+	if a.Is6() {
+		family = unix.AF_INET6
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	socket := func() int {
+		fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		must(err)
+		return fd
+	}
+	sockaddr := func(port int) unix.Sockaddr {
+		if a.Is6() {
+			return &unix.SockaddrInet6{Addr: a.As16(), Port: port}
+		}
+		return &unix.SockaddrInet4{Addr: a.As4(), Port: port}
+	}
+	port := func(fd int) int {
+		sa, err := unix.Getsockname(fd)
+		must(err)
+		if sa, ok := sa.(*unix.SockaddrInet6); ok {
+			return sa.Port
+		}
+		return sa.(*unix.SockaddrInet4).Port
+	}
+	l := socket()
+	defer func() { _ = unix.Close(l) }()
+	must(unix.Bind(l, sockaddr(0)))
+	must(unix.Listen(l, 1))
+	p := &pair{ours: socket()}
+	must(unix.Connect(p.ours, sockaddr(port(l))))
+	var err error
+	p.peer, _, err = unix.Accept4(l, unix.SOCK_CLOEXEC)
+	must(err)
+	var st unix.Stat_t
+	must(unix.Fstat(p.ours, &st))
+	p.inode = st.Ino
+	p.local = netip.AddrPortFrom(a.Unmap(), uint16(port(p.ours)))
+	t.Cleanup(func() { p.closeOurs(); p.closePeer() })
+	return p
+}
+
+func (p *pair) closeOurs() { p.ours = closeOnce(p.ours) }
+func (p *pair) closePeer() { p.peer = closeOnce(p.peer) }
+
+func closeOnce(fd int) int {
+	if fd >= 0 {
+		_ = unix.Close(fd)
+	}
+	return -1
+}
+
+// keepalive switches it on; seconds that are 0 stay inherited.
+func (p *pair) keepalive(t *testing.T, idle, intvl, cnt, userTimeoutMS int) {
+	t.Helper()
+	set := func(level, name, value int) {
+		t.Helper()
+		if err := unix.SetsockoptInt(p.ours, level, name, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, o := range [...]struct{ name, value int }{
+		{unix.TCP_KEEPIDLE, idle}, {unix.TCP_KEEPINTVL, intvl}, {unix.TCP_KEEPCNT, cnt}, {unix.TCP_USER_TIMEOUT, userTimeoutMS},
+	} {
+		if o.value != 0 {
+			set(unix.IPPROTO_TCP, o.name, o.value)
+		}
+	}
+	set(unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
+}
+
+// vanish makes the peer drop all that comes.
+func (p *pair) vanish(t *testing.T) {
+	t.Helper()
+	f := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K} // ret #0
+	if err := unix.SetsockoptSockFprog(p.peer, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &f}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fill writes until the peer's window is closed and all is acknowledged.
+func (p *pair) fill(t *testing.T) {
+	t.Helper()
+	if err := unix.SetNonblock(p.ours, true); err != nil {
+		t.Fatal(err)
+	}
+	chunk := make([]byte, 64<<10)
+	for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); {
+		if _, err := unix.Write(p.ours, chunk); errors.Is(err, unix.EAGAIN) {
+			time.Sleep(10 * time.Millisecond)
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func loopbackUp(t *testing.T) {
+	t.Helper()
+	i, err := net.InterfaceByName("lo")
+	if err != nil || i.Flags&net.FlagUp == 0 {
+		t.Skip("the loopback interface is not up")
+	}
+}
+
+func needsRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+}
