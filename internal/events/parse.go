@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package events
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// line is one line of the JSON stream as encoding/json reads it. Keys that are
+// absent stay nil; keys that are not known are passed over, for new ones may come.
+type line struct {
+	V      *int       `json:"v"`
+	Time   *time.Time `json:"time"`
+	Event  string     `json:"event"`
+	Netns  uint32     `json:"netns"`
+	Inode  uint64     `json:"inode"`
+	Family string     `json:"family"`
+	State  string     `json:"state"`
+	Local  *addrPort  `json:"local"`
+	Remote *addrPort  `json:"remote"`
+
+	Process *struct {
+		PID  int    `json:"pid"`
+		Comm string `json:"comm"`
+	} `json:"process"`
+	UID       *uint32 `json:"uid"`
+	Cgroup    string  `json:"cgroup"`
+	Container string  `json:"container"`
+
+	Keepalive *struct {
+		Idle        millis   `json:"idle_ms"`
+		Interval    millis   `json:"intvl_ms"`
+		Count       int      `json:"cnt"`
+		UserTimeout millis   `json:"user_timeout_ms"`
+		Inherited   []string `json:"inherited"`
+	} `json:"keepalive"`
+	Unanswered *int    `json:"unanswered"`
+	Seq        *uint32 `json:"seq"`
+	IdleFor    *millis `json:"idle_for_ms"`
+	Next       *millis `json:"next_ms"`
+	DiesIn     *millis `json:"dies_in_ms"`
+	SendError  string  `json:"send_error"`
+
+	RTT      *int64 `json:"rtt_us"`
+	RTTExact bool   `json:"rtt_exact"`
+	Reason   string `json:"reason"`
+	Errno    string `json:"errno"`
+	ICMP     *struct {
+		Type uint8       `json:"type"`
+		Code uint8       `json:"code"`
+		Text string      `json:"text"`
+		From *netip.Addr `json:"from"`
+	} `json:"icmp"`
+	Verdict string `json:"verdict"`
+
+	Lost *struct {
+		Ring   uint64 `json:"ring"`
+		Missed uint64 `json:"missed"`
+		Follow uint64 `json:"follow"`
+	} `json:"lost"`
+}
+
+type addrPort struct {
+	Addr netip.Addr `json:"addr"`
+	Port uint16     `json:"port"`
+}
+
+type millis int64
+
+func (m millis) span() time.Duration { return time.Duration(m) * time.Millisecond }
+
+// ParseJSON reads one line of the JSON stream, as AppendJSON writes it. An
+// error means that it is not such a line: damaged, or of another version.
+func ParseJSON(data []byte) (Event, error) {
+	var l line
+	if err := json.Unmarshal(data, &l); err != nil {
+		return Event{}, err
+	}
+	if l.V == nil || *l.V != SchemaVersion {
+		return Event{}, fmt.Errorf("not a line of a katrace stream: want \"v\":%d", SchemaVersion)
+	}
+	if l.Time == nil {
+		return Event{}, fmt.Errorf("no time")
+	}
+	e := Event{
+		Time: l.Time.UTC(), Netns: l.Netns, Inode: l.Inode,
+		Cgroup: l.Cgroup, Container: l.Container, SendError: l.SendError, Errno: l.Errno,
+	}
+	var err error
+	if e.Kind, err = ParseKind(l.Event); err != nil {
+		return Event{}, err
+	}
+	for _, w := range []struct {
+		word  string
+		parse func() error
+	}{
+		{l.Family, func() (err error) { e.Family, err = ParseFamily(l.Family); return }},
+		{l.State, func() (err error) { e.State, err = ParseState(l.State); return }},
+		{l.Reason, func() (err error) { e.Reason, err = ParseReason(l.Reason); return }},
+		{l.Verdict, func() (err error) { e.Verdict, err = ParseVerdict(l.Verdict); return }},
+	} {
+		if w.word == "" {
+			continue
+		}
+		if err := w.parse(); err != nil {
+			return Event{}, err
+		}
+	}
+	l.fill(&e)
+	return e, nil
+}
+
+// fill sets the facts that are there.
+func (l *line) fill(e *Event) {
+	if l.Local != nil {
+		e.Local = netip.AddrPortFrom(l.Local.Addr, l.Local.Port)
+	}
+	if l.Remote != nil {
+		e.Remote = netip.AddrPortFrom(l.Remote.Addr, l.Remote.Port)
+	}
+	if l.Process != nil {
+		e.Process = Process{l.Process.PID, l.Process.Comm}
+	}
+	if l.UID != nil {
+		e.UID, e.Has = *l.UID, e.Has|HasUID
+	}
+	if k := l.Keepalive; k != nil {
+		e.Keepalive = Settings{Idle: k.Idle.span(), Interval: k.Interval.span(), Count: k.Count, UserTimeout: k.UserTimeout.span()}
+		for _, name := range k.Inherited {
+			for set := SettingIdle; set <= SettingCount; set <<= 1 {
+				if set.Name() == name {
+					e.Keepalive.Inherited |= set
+				}
+			}
+		}
+		e.Has |= HasKeepalive
+	}
+	if l.Unanswered != nil {
+		e.Unanswered, e.Has = *l.Unanswered, e.Has|HasUnanswered
+	}
+	if l.Seq != nil {
+		e.Seq, e.Has = *l.Seq, e.Has|HasSeq
+	}
+	for _, t := range []struct {
+		in   *millis
+		out  *time.Duration
+		fact Fact
+	}{{l.IdleFor, &e.IdleFor, HasIdleFor}, {l.Next, &e.Next, HasNext}, {l.DiesIn, &e.DiesIn, HasDiesIn}} {
+		if t.in != nil {
+			*t.out, e.Has = t.in.span(), e.Has|t.fact
+		}
+	}
+	if l.RTT != nil {
+		e.RTT, e.RTTExact, e.Has = time.Duration(*l.RTT)*time.Microsecond, l.RTTExact, e.Has|HasRTT
+	}
+	if l.ICMP != nil {
+		e.ICMP = ICMP{Type: l.ICMP.Type, Code: l.ICMP.Code, Text: l.ICMP.Text}
+		if l.ICMP.From != nil {
+			e.ICMP.From = *l.ICMP.From
+		}
+	}
+	if l.Lost != nil {
+		e.Lost = Lost{Ring: l.Lost.Ring, Missed: l.Lost.Missed, Follow: l.Lost.Follow}
+	}
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+// Package e2e tests the katrace program on real sockets and a real kernel:
+// natively by the tracepoint backend, and in test/vm's guests by the others.
+//
+//	go test ./test/e2e -katrace bin/katrace -backend tracepoint
+//
+// It needs root.
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"katrace/internal/events"
+	"katrace/internal/loader"
+)
+
+var (
+	program = flag.String("katrace", "", "the program to test")
+	backend = flag.String("backend", "tracepoint", "how it attaches")
+	slack   = flag.Duration("slack", 0, "how late timers may be (default: the lab's own, more in a guest)")
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if *program == "" {
+		fmt.Fprintln(os.Stderr, "name the program to test: -katrace FILE")
+		os.Exit(2)
+	}
+	if os.Geteuid() != 0 {
+		fmt.Fprintln(os.Stderr, "these tests need root")
+		os.Exit(2)
+	}
+	if *slack == 0 && os.Getenv("KATRACE_GUEST") != "" {
+		*slack = 3 * time.Second // emulation: timers come late
+	}
+	os.Exit(m.Run())
+}
+
+// facts is what the backend under test can know.
+func facts() loader.Facts { return loader.Backend(*backend).Facts() }
+
+// run is a katrace that is running.
+type run struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	stderr *lockedBuffer
+	done   chan struct{} // closed when stdout is at its end
+
+	mu     sync.Mutex
+	lines  [][]byte
+	events []events.Event
+}
+
+// start starts katrace's JSON stream and waits until it is attached.
+func start(t *testing.T, args ...string) *run {
+	t.Helper()
+	r := &run{t: t, stderr: &lockedBuffer{}, done: make(chan struct{})}
+	r.cmd = exec.Command(*program, append([]string{"-o", "json", "--attach", *backend}, args...)...)
+	r.cmd.Stderr = r.stderr
+	r.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := r.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.cmd.Process.Kill() })
+	go func() {
+		defer close(r.done)
+		sc := bufio.NewScanner(out)
+		sc.Buffer(nil, 1<<20)
+		for sc.Scan() {
+			r.take(bytes.Clone(sc.Bytes()))
+		}
+	}()
+	waitFor(t, 30*time.Second, "katrace to attach", func() bool { return strings.Contains(r.stderr.String(), "attached by") })
+	return r
+}
+
+func (r *run) take(line []byte) {
+	e, err := events.ParseJSON(line)
+	if err != nil {
+		r.t.Errorf("line %q: %v", line, err)
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lines = append(r.lines, line)
+	r.events = append(r.events, e)
+}
+
+// seen is what has come so far.
+func (r *run) seen() []events.Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]events.Event(nil), r.events...)
+}
+
+// stop ends katrace as a person would, and returns all it said.
+func (r *run) stop() []events.Event {
+	r.t.Helper()
+	if err := r.cmd.Process.Signal(os.Interrupt); err != nil {
+		r.t.Fatal(err)
+	}
+	r.wait()
+	return r.seen()
+}
+
+// wait waits for katrace's end and wants exit status 0.
+func (r *run) wait() {
+	r.t.Helper()
+	select {
+	case <-r.done:
+	case <-time.After(30 * time.Second):
+		r.t.Fatalf("katrace does not end; it said: %s", r.stderr)
+	}
+	if err := r.cmd.Wait(); err != nil {
+		r.t.Fatalf("katrace: %v; it said: %s", err, r.stderr)
+	}
+}
+
+// katrace runs katrace to its end.
+func katrace(t *testing.T, args ...string) (stdout, stderr string, status int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, *program, args...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+func waitFor(t *testing.T, limit time.Duration, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(limit); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited %s for %s", limit, what)
+		}
+	}
+}
+
+// lockedBuffer is a bytes.Buffer that two goroutines may use.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}

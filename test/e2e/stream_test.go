@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"katrace/docs"
+	"katrace/internal/events"
+	"katrace/internal/lab"
+)
+
+// TestSchema validates what really comes against docs/events.schema.json.
+func TestSchema(t *testing.T) {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(docs.EventsSchema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("events.schema.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := c.Compile("events.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := lab.Start(t.Context(), lab.Cases())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	r := start(t, "--all", "--rtt")
+	if err := l.Begin(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.stop()
+	kinds := map[string]bool{}
+	for _, line := range r.lines {
+		var v map[string]any
+		if err := json.Unmarshal(line, &v); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		kinds[fmt.Sprint(v["event"])] = true
+		if err := schema.Validate(v); err != nil {
+			t.Errorf("%s\n%v", line, err)
+		}
+	}
+	for _, kind := range []string{"probe", "answer", "reset", "peer_reset", "timer", "closed"} {
+		if !kinds[kind] {
+			t.Errorf("no %s event among the %d lines: they prove nothing", kind, len(r.lines))
+		}
+	}
+}
+
+// TestFilters: what is filtered in the kernel is what was asked for, and all of it.
+func TestFilters(t *testing.T) {
+	cases, err := lab.ByName("vanished", "ipv6-vanished", "mapped-vanished")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := lab.Start(t.Context(), cases)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	conns := l.Conns()
+	v4, v6, mapped := conns[0], conns[1], conns[2]
+	tests := []struct {
+		args string
+		want []lab.Conn
+	}{
+		{fmt.Sprintf("--local-port %d --netns %d", v4.Local.Port(), v4.Netns), []lab.Conn{v4}},
+		{fmt.Sprintf("--remote-port %d,%d", v4.Remote.Port(), v6.Remote.Port()), []lab.Conn{v4, v6}},
+		{fmt.Sprintf("--port %d --port %d", mapped.Remote.Port(), v6.Local.Port()), []lab.Conn{mapped, v6}},
+		{fmt.Sprintf("--netns %d", mapped.Netns), []lab.Conn{mapped}},
+		{fmt.Sprintf("--addr ::/0 --netns %d,%d,%d", v4.Netns, v6.Netns, mapped.Netns), []lab.Conn{v6}},
+		{fmt.Sprintf("--addr 127.0.0.0/8 --netns %d,%d,%d", v4.Netns, v6.Netns, mapped.Netns), []lab.Conn{v4, mapped}},
+		{fmt.Sprintf("-6 --netns %d,%d,%d", v4.Netns, v6.Netns, mapped.Netns), []lab.Conn{v6}},
+		{fmt.Sprintf("-4 --netns %d,%d,%d", v4.Netns, v6.Netns, mapped.Netns), []lab.Conn{v4, mapped}},
+		{fmt.Sprintf("--dead --netns %d", v4.Netns), []lab.Conn{v4}},
+		{fmt.Sprintf("--silent --netns %d", v6.Netns), []lab.Conn{v6}},
+		{"--addr 198.51.100.1", nil},
+	}
+	runs := make([]*run, len(tests))
+	for i, test := range tests {
+		runs[i] = start(t, strings.Fields(test.args)...)
+	}
+	if err := l.Begin(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i, test := range tests {
+		got := map[events.Conn]map[events.Kind]int{}
+		for _, e := range runs[i].stop() {
+			if e.Kind != events.KindProbe && e.Kind != events.KindReset {
+				continue
+			}
+			if got[e.Conn()] == nil {
+				got[e.Conn()] = map[events.Kind]int{}
+			}
+			got[e.Conn()][e.Kind]++
+		}
+		probes, resets := 3, 1
+		if strings.Contains(test.args, "--dead") {
+			probes = 0
+		}
+		if strings.Contains(test.args, "--silent") {
+			probes, resets = 2, 0
+		}
+		for _, c := range test.want {
+			if n := got[c.Conn]; n[events.KindProbe] != probes || n[events.KindReset] != resets {
+				t.Errorf("%s: %s: %d probes and %d resets, want %d and %d", test.args, c.Case, n[events.KindProbe], n[events.KindReset], probes, resets)
+			}
+			delete(got, c.Conn)
+		}
+		for c, n := range got {
+			t.Errorf("%s: %v events of %v, which was not asked for", test.args, n, c)
+		}
+	}
+}
+
+// TestCount: --count ends the stream with status 0 after that many events.
+func TestCount(t *testing.T) {
+	l, _ := stage(t, "vanished")
+	r := start(t, "--count", "2")
+	go func() {
+		_ = l.Begin()
+		_, _ = l.Wait(t.Context())
+	}()
+	r.wait()
+	if n := len(r.seen()); n != 2 {
+		t.Errorf("%d events, want 2", n)
+	}
+}
+
+// TestDuration: --duration ends it too, and the summary says so.
+func TestDuration(t *testing.T) {
+	_, stderr, status := katrace(t, "--attach", *backend, "--duration", "300ms")
+	if status != 0 || !strings.Contains(stderr, "nothing lost") {
+		t.Errorf("status %d, said %q", status, stderr)
+	}
+}
+
+// TestClosedPipe: a reader that goes away ends katrace quietly.
+func TestClosedPipe(t *testing.T) {
+	l, _ := stage(t, "vanished")
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := start(t)
+	_ = k // a second katrace at the same time is no trouble either
+	cmd := command("-o", "text", "--attach", *backend)
+	cmd.Stdout = w
+	stderr := &lockedBuffer{}
+	cmd.Stderr = stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = w.Close()
+	waitFor(t, 30*time.Second, "katrace to attach", func() bool { return strings.Contains(stderr.String(), "attached by") })
+	_ = r.Close()
+	play(t, l)
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("katrace: %v; it said %s", err, stderr)
+	}
+	if got := strings.Count(stderr.String(), "\n"); got != 1 {
+		t.Errorf("said %q, want the opening line alone", stderr)
+	}
+}
+
+// TestKilled: after kill -9 nothing stays in the kernel.
+func TestKilled(t *testing.T) {
+	before := programs(t)
+	r := start(t)
+	added := 0
+	for id := range programs(t) {
+		if before[id] == "" {
+			added++
+		}
+	}
+	if added < 4 {
+		t.Fatalf("%d programs more while katrace runs: this test sees nothing", added)
+	}
+	if err := r.cmd.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	<-r.done
+	_ = r.cmd.Wait()
+	waitFor(t, 10*time.Second, "the programs to go", func() bool {
+		for id, name := range programs(t) {
+			if before[id] == "" {
+				t.Logf("still there: %s", name)
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// programs lists the BPF programs in the kernel.
+func programs(t *testing.T) map[ebpf.ProgramID]string {
+	t.Helper()
+	found := map[ebpf.ProgramID]string{}
+	for id := ebpf.ProgramID(0); ; {
+		next, err := ebpf.ProgramGetNextID(id)
+		if err != nil {
+			return found
+		}
+		id = next
+		prog, err := ebpf.NewProgramFromID(id)
+		if err != nil {
+			continue // gone meanwhile
+		}
+		if info, err := prog.Info(); err == nil {
+			found[id] = info.Name
+		}
+		_ = prog.Close()
+	}
+}
