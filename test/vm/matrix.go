@@ -2,6 +2,198 @@
 
 package main
 
-import "context"
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
 
-func matrixCommand(ctx context.Context, args []string) error { return nil }
+	"katrace/test/vm/internal/wire"
+)
+
+// matrixCommand runs the end-to-end tests on every kernel, architecture and
+// backend asked for.
+func matrixCommand(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("matrix", flag.ContinueOnError)
+	var files fileList
+	var env envList
+	kernelList := flags.String("kernels", seriesNames(), "kernels to test on")
+	archList := flags.String("archs", "amd64", "their architectures: amd64,arm64")
+	backendList := flags.String("backends", "kprobe", "backends to test, each by a run of the tests of its own")
+	jobs := flags.Int("jobs", 0, "guests side by side (0: a processor each, as far as memory goes)")
+	mem := flags.Int("mem", 1024, "a guest's memory, MiB")
+	cpus := flags.Int("smp", 2, "a guest's processors")
+	timeout := flags.Duration("timeout", 10*time.Minute, "for a guest, from power-on to power-off")
+	logs := flags.String("logs", "", "`directory` for the full logs (default: a new one, kept on failure)")
+	tests := flags.String("tests", "test/e2e", "`directory` of the tests' package")
+	program := flags.String("program", "cmd/katrace", "`directory` of the program's package")
+	refresh := flags.Bool("refresh", false, "ask the archive for newer kernels even if it was asked today")
+	flags.Var(&files, "file", "`path[:guestpath]` of a file or directory to ship; may be repeated")
+	flags.Var(&env, "env", "`KEY=value` for the tests' environment; may be repeated")
+	flags.Usage = func() {
+		fmt.Fprintln(flags.Output(), "usage: vm matrix [flags] [-- arguments for the test binary…]")
+		flags.PrintDefaults()
+	}
+	if err := parse(flags, args); err != nil {
+		return err
+	}
+	kernels, err := getKernels(ctx, *kernelList, *archList, *refresh)
+	if err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp("", "katrace-vm-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	keep := *logs != ""
+	if !keep {
+		if *logs, err = os.MkdirTemp("", "katrace-vm-logs-*"); err != nil {
+			return err
+		}
+	} else if err := os.MkdirAll(*logs, 0o755); err != nil {
+		return err
+	}
+	defer func() {
+		if !keep {
+			os.RemoveAll(*logs)
+		}
+	}()
+
+	backends := strings.Split(*backendList, ",")
+	built := map[string]*programs{}
+	var rows []*row
+	var guests []*guest
+	for _, k := range kernels {
+		p := built[k.Arch]
+		if p == nil {
+			if p, err = buildPrograms(ctx, work, k.Arch, *program, *tests); err != nil {
+				return err
+			}
+			built[k.Arch] = p
+		}
+		r := &row{kernel: k}
+		g := &guest{
+			kernel:  k,
+			machine: machine{k.Arch, *mem, *cpus, false},
+			init:    p.init,
+			files:   append([]shipped{{p.katrace, "/katrace"}, {p.tests, "/e2e.test"}}, files...),
+			timeout: *timeout,
+		}
+		for _, b := range backends {
+			r.cells = append(r.cells, &cell{backend: b})
+			// The test binary's own limit comes first: it shows every goroutine.
+			limit := (*timeout * 9 / 10) / time.Duration(len(backends))
+			command := []string{"/e2e.test", verbose, "-test.timeout=" + limit.String(), "-katrace", "/katrace", "-backend", b}
+			g.commands = append(g.commands, wire.Command{Args: append(command, flags.Args()...), Env: env})
+		}
+		rows = append(rows, r)
+		guests = append(guests, g)
+	}
+
+	sideBySide(ctx, jobCount(*jobs, *mem), len(rows), func(i int) {
+		rows[i].run(ctx, guests[i], *logs, os.Stderr)
+	})
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("interrupted: %w", err)
+	}
+	bad := report(os.Stdout, rows, backends)
+	if bad == 0 {
+		return nil
+	}
+	keep = true
+	fmt.Printf("\n%d of %d guests failed; full logs: %s\n", bad, len(rows), *logs)
+	return errFailed
+}
+
+// report prints what failed, then the table, and counts the guests that failed.
+func report(w io.Writer, rows []*row, backends []string) (bad int) {
+	for _, r := range rows {
+		if !r.ok() {
+			bad++
+			fmt.Fprint(w, r.report())
+		}
+	}
+	fmt.Fprintln(w)
+	printTable(w, rows, backends)
+	return bad
+}
+
+// programs are what guests of one architecture get.
+type programs struct{ init, katrace, tests string }
+
+func buildPrograms(ctx context.Context, work, arch, program, tests string) (*programs, error) {
+	init, err := buildInit(ctx, work, arch)
+	if err != nil {
+		return nil, err
+	}
+	root, err := moduleRoot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	inRoot := func(dir string) string {
+		if filepath.IsAbs(dir) {
+			return dir
+		}
+		return filepath.Join(root, dir)
+	}
+	p := &programs{init, filepath.Join(work, "katrace-"+arch), filepath.Join(work, "e2e.test-"+arch)}
+	if err := goBuild(ctx, "build", inRoot(program), p.katrace, arch); err != nil {
+		return nil, err
+	}
+	return p, goBuild(ctx, "test", inRoot(tests), p.tests, arch)
+}
+
+// sideBySide calls do for 0 to n-1, jobs at a time. It starts no more once ctx
+// is done.
+func sideBySide(ctx context.Context, jobs, n int, do func(int)) {
+	slots := make(chan struct{}, jobs)
+	var all sync.WaitGroup
+	for i := range n {
+		slots <- struct{}{}
+		if ctx.Err() != nil {
+			break
+		}
+		all.Go(func() {
+			defer func() { <-slots }()
+			do(i)
+		})
+	}
+	all.Wait()
+}
+
+// jobCount is how many guests of mem MiB run side by side. An emulated guest
+// takes one processor, however many it has itself.
+func jobCount(asked, mem int) int {
+	if asked > 0 {
+		return asked
+	}
+	n := runtime.NumCPU()
+	const own = 512 // MiB, the emulator's translated code and the initramfs
+	if available := memAvailable(); available > 0 {
+		n = min(n, available/(mem+own))
+	}
+	return max(n, 1)
+}
+
+// memAvailable is what this machine can spare, MiB; 0 where it does not say.
+func memAvailable() int {
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == "MemAvailable:" {
+			kib, _ := strconv.Atoi(f[1])
+			return kib / 1024
+		}
+	}
+	return 0
+}

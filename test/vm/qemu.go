@@ -28,15 +28,18 @@ func qemuArgs(m machine, vmlinuz, initrd, socket string) []string {
 		machineType, cpu, console = "pc", "max", "ttyS0"
 	}
 	cpus := m.cpus
-	accel := "tcg,thread=single"
 	args := []string{"-no-user-config", "-nodefaults", "-no-reboot", "-display", "none", "-monitor", "none"}
 	if m.icount {
-		// One processor, one thread: instructions are counted in one order.
 		args = append(args, "-icount", "shift=0,sleep=off")
-		accel, cpus = "tcg,thread=single", 1
+		cpus = 1
 	}
 	return append(args,
-		"-accel", accel,
+		// All of the guest's processors share one thread. With a thread each
+		// (thread=multi, the default), a processor may still run the old
+		// translation of code that another one patches: now and then the kernel
+		// dies of a stray breakpoint ("Oops: int3") while it switches a static
+		// key, and kprobes patch all the time.
+		"-accel", "tcg,thread=single",
 		"-machine", machineType,
 		"-cpu", cpu,
 		"-smp", strconv.Itoa(cpus),
