@@ -132,7 +132,7 @@ func adviseSettings(a []string, f *facts) []string {
 			from = append(from, s.from)
 		}
 	}
-	if len(from) > 0 {
+	if len(from) > 0 && !f.class().failing() { // the settings below tell the sources too
 		a = append(a, "Not set on the socket, so a change in this network namespace reaches it: "+strings.Join(from, ", ")+".")
 	}
 	return a

@@ -63,3 +63,17 @@ func (f *facts) class() class {
 	}
 	return classWaiting
 }
+
+// eventSign is the sign of an event in the log: that of the verdict it brings,
+// or a neutral one where it brings none.
+func (t *theme) eventSign(e *events.Event) (ink, string) {
+	f := facts{kind: e.Kind, verdict: e.Verdict}
+	f.ended = e.Kind == events.KindReset || e.Kind == events.KindPeerReset
+	switch {
+	case e.Kind == events.KindLost:
+		return t.alarm, "!"
+	case !f.ended && e.Verdict == 0:
+		return t.dim, "-"
+	}
+	return t.class[f.class()], t.glyph.class[f.class()]
+}

@@ -19,7 +19,7 @@ var columnSpecs = [numColumns]columnSpec{
 	ColOwner:      {title: "OWNER", brief: "OWNER", least: 8, decent: 12, most: 24, flexible: true},
 	ColUnanswered: {title: "UNANSWERED", brief: "UNANS", least: 5, decent: 11, most: 17},
 	ColNext:       {title: "NEXT", brief: "NEXT", least: 7, decent: 7, most: 8, right: true},
-	ColDeath:      {title: "GIVES UP", brief: "GIVES UP", least: 6, decent: 10, most: 12, right: true},
+	ColDeath:      {title: "GIVES UP", brief: "DIES", least: 6, decent: 10, most: 12, right: true},
 	ColRTT:        {title: "ROUND TRIPS", brief: "RTT", least: 7, decent: 7, most: 20},
 	ColLast:       {title: "LAST EVENT", brief: "LAST", least: 11, decent: 14, most: 18},
 }
@@ -29,6 +29,9 @@ var (
 	byPriority = []Column{ColVerdict, ColRemote, ColDeath, ColUnanswered, ColOwner, ColNext, ColLast, ColRTT, ColLocal}
 	byHunger   = []Column{ColRemote, ColOwner, ColLocal, ColRTT, ColDeath, ColLast, ColUnanswered, ColNext}
 )
+
+// remoteLeast is what the remote address keeps where the giving up needs room.
+const remoteLeast = 15
 
 // placed is a column on the screen.
 type placed struct {
@@ -43,7 +46,7 @@ type placed struct {
 func place(width int, wants [numColumns]int) []placed {
 	const cursor = 1
 	gap := 1
-	if width >= 120 {
+	if width >= 150 {
 		gap = 2
 	}
 	var w [numColumns]int
@@ -62,6 +65,12 @@ func place(width int, wants [numColumns]int) []placed {
 		}
 		if col == ColVerdict && width < 32 {
 			need = 1
+		}
+		if spare := w[ColRemote] - remoteLeast; need > left && col == ColDeath && spare > 0 {
+			// How long it has left matters more than the whole address.
+			take := min(spare, need-left)
+			w[ColRemote] -= take
+			left += take
 		}
 		if need > left {
 			left += gap

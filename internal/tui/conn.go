@@ -18,18 +18,24 @@ const sparkLen = 12
 // facts are what is known about one connection: what a row of the table and
 // the detail pane show. A copy is deep enough to keep.
 type facts struct {
-	id          uint64 // in the order of first sight, never used twice
-	conn        events.Conn
-	inode       uint64 // 0: not known, or no file refers to the socket
-	first, last nanos  // its first and its latest event
-	kind        events.Kind
-
-	has     events.Fact // HasUID, HasKeepalive, HasSeq
-	family  events.Family
-	state   events.State
+	// First what ordering looks at, close together: a snapshot reads it of
+	// every connection.
+	id      uint64        // in the order of first sight, never used twice
+	last    nanos         // its latest event
+	next    nanos         // when the timer fires next
+	plan    time.Duration // how far ahead next was when it was told
+	dies    nanos         // when the kernel gives up if the peer stays silent
+	kind    events.Kind   // of the latest event
 	verdict events.Verdict
 	reason  events.Reason
 	ended   bool // by a reset, ours or the peer's
+	family  events.Family
+	state   events.State
+	has     events.Fact // HasUID, HasKeepalive, HasSeq
+
+	conn  events.Conn
+	inode uint64 // 0: not known, or no file refers to the socket
+	first nanos  // its first event
 
 	process   events.Process
 	uid       uint32
@@ -39,11 +45,8 @@ type facts struct {
 	keep       events.Settings
 	unanswered int
 	seq        uint32
-	heard      nanos         // the latest segment from the peer
-	next       nanos         // when the timer fires next
-	plan       time.Duration // how far ahead next was when it was told
-	dies       nanos         // when the kernel gives up if the peer stays silent
-	probedBy   nanos         // the latest probe of the peer's
+	heard      nanos // the latest segment from the peer
+	probedBy   nanos // the latest probe of the peer's
 
 	probes, answers uint32 // seen so far
 	sendError       string // of the latest probe
@@ -58,11 +61,13 @@ type facts struct {
 
 // conn is one connection in the Store.
 type conn struct {
+	key   orderKey
+	index int    // in Store.conns; -1: dropped
+	round uint32 // of the latest snapshot that it was part of
+	shown class  // under which it is counted in Store.counts
 	facts
-	index int   // in Store.conns
-	shown class // under which it is counted in Store.counts
-	story story
 	match matchCache
+	story story
 }
 
 // apply takes over what an event says about the connection.

@@ -5,7 +5,6 @@ package tui
 import (
 	"strings"
 
-	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 )
 
@@ -108,7 +107,7 @@ func (d *detail) render(m *model, width int) []string {
 		if i < len(b) {
 			r = b[i]
 		}
-		lines = append(lines, l+strings.Repeat(" ", max(0, left-ansi.StringWidth(l)))+bar+r)
+		lines = append(lines, l+strings.Repeat(" ", max(0, left-cells(l)))+bar+r)
 	}
 	return lines
 }
@@ -159,7 +158,7 @@ func (t *theme) pairs(list []pair, width int) []string {
 	var lines []string
 	var l line
 	for _, p := range list {
-		n := ansi.StringWidth(p.name) + 1 + ansi.StringWidth(p.value) + 2
+		n := cells(p.name) + 1 + cells(p.value) + 2
 		if l.w > 0 && l.w+n > width {
 			lines = append(lines, l.String())
 			l = line{}
@@ -174,7 +173,7 @@ func (t *theme) pairs(list []pair, width int) []string {
 // clip cuts lines that are too long; a safety net for tiny widths.
 func (t *theme) clip(lines []string, width int) []string {
 	for i, s := range lines {
-		if ansi.StringWidth(s) > width {
+		if cells(s) > width {
 			lines[i] = ansi.Truncate(s, width, "")
 		}
 	}
@@ -202,7 +201,7 @@ func (d *detail) goingOn(m *model, width int) []string {
 }
 
 // item writes a bullet and a wrapped text.
-func (t *theme) item(bullet, text lipgloss.Style, s string, width int) []string {
+func (t *theme) item(bullet, text ink, s string, width int) []string {
 	var lines []string
 	for i, part := range strings.Split(ansi.Wrap(s, max(1, width-4), ""), "\n") {
 		var l line
@@ -251,7 +250,7 @@ func (d *detail) story(m *model, width int) []string {
 		}
 		var l line
 		l.add(t.dim, "   "+clockTime(r[i].at)+" "+t.fitRight(since, 7)+"  ")
-		l.add(t.storyStyle(r[i].kind, r[i].unanswered), t.words(f, r[i], d.tale.notes[i]))
+		l.add(t.storyInk(r[i].kind, r[i].unanswered), t.words(f, r[i], d.tale.notes[i]))
 		lines = append(lines, ansi.Truncate(l.String(), width, t.glyph.ellipsis))
 	}
 	if d.tale.earlier > 0 {

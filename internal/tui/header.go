@@ -55,7 +55,7 @@ func (m *model) statusLine() string {
 	var l line
 	l.add(t.brand, " katrace ")
 	if !m.frozen.IsZero() {
-		l.add(t.alarm, " FROZEN ")
+		l.add(t.badge, " FROZEN ")
 		left[len(left)-1] = "at " + m.frozen.UTC().Format("15:04:05Z")
 	}
 	// The rightmost facts give way first, then those on the left.
@@ -69,8 +69,8 @@ func (m *model) statusLine() string {
 	l.add(t.bar, " ")
 	l.add(t.bar, t.cut(sanitize(strings.Join(left, t.glyph.sep), t.ascii), m.width-l.w))
 	end := strings.Join(right, t.glyph.sep) + " "
-	if l.w+ansi.StringWidth(end) <= m.width {
-		l.pad(t.bar, m.width-ansi.StringWidth(end))
+	if l.w+cells(end) <= m.width {
+		l.pad(t.bar, m.width-cells(end))
 		style := t.bar
 		if m.snap.Lost.Total() > 0 {
 			style = t.alarm
@@ -85,7 +85,7 @@ func (m *model) statusLine() string {
 // textWidth is how wide the facts are when joined with separators.
 func textWidth(facts []string) (w int) {
 	for _, s := range facts {
-		w += ansi.StringWidth(s) + 3
+		w += cells(s) + 3
 	}
 	return w
 }
@@ -120,7 +120,7 @@ func (m *model) counts(mute *[numClasses]bool, news bool) *line {
 	t, l := m.theme, new(line)
 	if m.height < 8 { // no status line: what must be said is said here
 		if !m.frozen.IsZero() {
-			l.add(t.alarm, "FROZEN")
+			l.add(t.badge, "FROZEN")
 		}
 		if n := m.snap.Lost.Total(); n > 0 {
 			l.add(t.alarm, thousands(n)+" LOST")

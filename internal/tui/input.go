@@ -89,11 +89,11 @@ func (in *input) cut(from int) {
 // window moves so that the cursor is in it.
 func (in *input) view(w int) (string, int) {
 	from := 0
-	for from < in.at && ansi.StringWidth(string(in.text[from:in.at])) >= max(1, w) {
+	for from < in.at && cells(string(in.text[from:in.at])) >= max(1, w) {
 		from++
 	}
 	text := string(in.text[from:])
-	return ansi.Truncate(text, max(0, w), ""), ansi.StringWidth(string(in.text[from:in.at]))
+	return ansi.Truncate(text, max(0, w), ""), cells(string(in.text[from:in.at]))
 }
 
 // hint says what can be typed, as long as nothing is.

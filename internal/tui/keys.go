@@ -29,20 +29,20 @@ func newKeyMap(ascii bool) keyMap {
 		PageUp:     bind("pgup/b", "page up", "pgup", "b", "ctrl+b", "ctrl+u"),
 		PageDown:   bind("pgdn/f", "page down", "pgdown", "f", "ctrl+f", "ctrl+d"),
 		Top:        bind("g", "first", "home", "g"),
-		Bottom:     bind("G", "last, follow the log", "end", "G"),
-		ScrollUp:   bind("K", "detail: scroll up", "K", "shift+up"),
-		ScrollDown: bind("J", "detail: scroll down", "J", "shift+down"),
+		Bottom:     bind("G", "last / follow", "end", "G"),
+		ScrollUp:   bind("K", "detail up", "K", "shift+up"),
+		ScrollDown: bind("J", "detail down", "J", "shift+down"),
 
 		Detail: bind("enter", "detail", "enter", "right", "l"),
-		Back:   bind("esc", "back, clear, deselect", "esc", "left", "h"),
+		Back:   bind("esc", "back", "esc", "left", "h"),
 		Log:    bind("L", "log", "L", "tab"),
 		Help:   bind("?", "help", "?", "f1"),
 
 		Filter:   bind("/", "filter", "/"),
 		Ended:    bind("d", "only the ended", "d"),
 		Sort:     bind("s", "sort", "s", ">"),
-		SortBack: bind("S", "sort by column before", "S", "<"),
-		Turn:     bind("r", "reverse order", "r"),
+		SortBack: bind("S", "sort back", "S", "<"),
+		Turn:     bind("r", "reverse", "r"),
 
 		Freeze:     bind("space", "freeze", "space"),
 		Dismiss:    bind("x", "dismiss ended", "x", "delete"),
@@ -53,9 +53,23 @@ func newKeyMap(ascii bool) keyMap {
 	}
 }
 
-// ShortHelp is the footer's, the most wanted first: a narrow terminal cuts it.
+// ShortHelp is the footer's under the table, the most wanted first: a narrow
+// terminal cuts it.
 func (k keyMap) ShortHelp() []key.Binding {
 	return []key.Binding{k.Help, k.Detail, k.Filter, k.Sort, k.Ended, k.Freeze, k.Log, k.Dismiss, k.Copy, k.Quit}
+}
+
+// shortHelp is the footer's on a screen.
+func (k keyMap) shortHelp(s screen, detail bool) []key.Binding {
+	switch {
+	case s == screenHelp:
+		return []key.Binding{k.Back, k.Up, k.Down, k.PageDown, k.Quit}
+	case s == screenLog:
+		return []key.Binding{k.Back, k.Up, k.PageUp, k.Bottom, k.Filter, k.Freeze, k.Quit}
+	case detail:
+		return []key.Binding{k.Back, k.PageDown, k.PageUp, k.Up, k.Down, k.Copy, k.Freeze, k.Dismiss, k.Help, k.Quit}
+	}
+	return k.ShortHelp()
 }
 
 // FullHelp is the help pane's.

@@ -167,8 +167,13 @@ func (p *logPane) line(m *model, e *logEntry, width int) string {
 		return l.String()
 	}
 	words := sanitize(string(events.AppendWords(nil, ev)), t.ascii)
-	l.add(t.dim, ev.Time.UTC().Format("15:04:05.000")+" ")
-	l.add(style, t.fit(ev.Kind.String(), 12)+" ")
+	signInk, sign := t.eventSign(ev)
+	l.add(t.dim, " "+ev.Time.UTC().Format("15:04:05.000")+" ")
+	l.add(signInk, sign)
+	l.add(t.text, " ")
+	if width >= 100 { // the words say it too
+		l.add(style, t.fit(ev.Kind.String(), 12)+" ")
+	}
 	if ev.Kind != events.KindLost {
 		if width >= 140 {
 			l.add(t.dim, t.fit(ev.Local.String()+" "+t.glyph.arrow, 24)+" ")

@@ -67,10 +67,7 @@ func (m *model) restyle() {
 	t := newTheme(m.dark, m.opt.ASCII, m.plain)
 	m.theme = t
 	m.help.ShortSeparator, m.help.Ellipsis = t.glyph.sep, t.glyph.ellipsis
-	m.help.Styles = help.Styles{
-		Ellipsis: t.dim, ShortKey: t.key, ShortDesc: t.dim, ShortSeparator: t.dim,
-		FullKey: t.key, FullDesc: t.text, FullSeparator: t.dim,
-	}
+	m.help.Styles = t.help
 }
 
 // tickMsg is the time for the next snapshot.

@@ -29,31 +29,94 @@ const (
 	numColumns
 )
 
-// sortKey orders one connection among others: by hi, then lo, then tie.
-type sortKey struct {
-	hi, lo uint64
-	tie    uint64
-	c      *conn
+// orderKey orders one connection among others: by hi, then lo, then tie.
+type orderKey struct{ hi, lo, tie uint64 }
+
+func (a orderKey) compare(b orderKey) int {
+	if c := cmp.Compare(a.hi, b.hi); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(a.lo, b.lo); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.tie, b.tie)
 }
 
-func sortKeys(keys []sortKey, reverse bool) {
-	slices.SortFunc(keys, func(a, b sortKey) int {
-		if c := cmp.Compare(a.hi, b.hi); c != 0 {
-			return c
+// sortKey is the key that a connection had when it was put in order.
+type sortKey struct {
+	orderKey
+	c *conn
+}
+
+// sorter keeps the order of the snapshot before: most keys have not changed
+// since, and those that have are sorted and merged into the others.
+type sorter struct {
+	column Column
+	round  uint32
+	sorted []sortKey // of the last round
+	kept   []sortKey // of those, the ones whose keys still hold
+	moved  []sortKey
+}
+
+// begin starts a round. The connections are then offered by add, all at one moment.
+func (s *sorter) begin(col Column) {
+	s.column = col
+	s.round++
+	s.kept, s.moved = s.kept[:0], s.moved[:0]
+}
+
+// add takes a connection into the round.
+func (s *sorter) add(c *conn, late bool) {
+	c.key = s.column.key(c, late)
+	if c.round != s.round-1 || s.round == 1 {
+		s.moved = append(s.moved, sortKey{c.key, c})
+	}
+	c.round = s.round
+}
+
+// sift parts the last round's connections into those that have moved and those
+// that have not. After it the connections are not looked at any more.
+func (s *sorter) sift() {
+	for i := range s.sorted {
+		k := &s.sorted[i]
+		switch {
+		case k.c.round != s.round: // not part of it any more
+		case k.c.key == k.orderKey:
+			s.kept = append(s.kept, *k)
+		default:
+			s.moved = append(s.moved, sortKey{k.c.key, k.c})
 		}
-		if c := cmp.Compare(a.lo, b.lo); c != 0 {
-			return c
-		}
-		return cmp.Compare(a.tie, b.tie)
-	})
-	if reverse {
-		slices.Reverse(keys)
 	}
 }
 
+// finish sorts, and appends the connections in their order to dst.
+func (s *sorter) finish(dst []*conn, reverse bool) []*conn {
+	slices.SortFunc(s.moved, func(a, b sortKey) int { return a.compare(b.orderKey) })
+	out := s.sorted[:0]
+	kept, moved := s.kept, s.moved
+	for len(kept) > 0 && len(moved) > 0 {
+		if kept[0].compare(moved[0].orderKey) < 0 {
+			out, kept = append(out, kept[0]), kept[1:]
+		} else {
+			out, moved = append(out, moved[0]), moved[1:]
+		}
+	}
+	out = append(append(out, kept...), moved...)
+	clear(out[len(out):cap(out)]) // do not hold on to what was dropped
+	s.sorted = out
+	from := len(dst)
+	for i := range out {
+		dst = append(dst, out[i].c)
+	}
+	if reverse {
+		slices.Reverse(dst[from:])
+	}
+	return dst
+}
+
 // key is the connection's place by the column; late says that its timer is overdue.
-func (col Column) key(c *conn, late bool) sortKey {
-	k := sortKey{tie: c.id, c: c}
+func (col Column) key(c *conn, late bool) orderKey {
+	k := orderKey{tie: c.id}
 	switch col {
 	case ColVerdict:
 		k.hi, k.lo = badness(c, late)

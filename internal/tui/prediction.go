@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
 	"katrace/internal/events"
@@ -23,8 +22,8 @@ func timeBetween(a, b nanos) time.Duration { return time.Duration(b - a) }
 
 func thousandsPlain(n uint64) string { return strconv.FormatUint(n, 10) }
 
-// storyStyle is how an event's words look in a story.
-func (t *theme) storyStyle(k events.Kind, unanswered uint8) lipgloss.Style {
+// storyInk is how an event's words look in a story.
+func (t *theme) storyInk(k events.Kind, unanswered uint8) ink {
 	switch k {
 	case events.KindReset, events.KindPeerReset:
 		return t.class[classTimedOut]
@@ -34,7 +33,7 @@ func (t *theme) storyStyle(k events.Kind, unanswered uint8) lipgloss.Style {
 		return t.class[classAlive]
 	case events.KindProbe:
 		if unanswered > 1 {
-			return t.class[classSilent].Bold(false)
+			return t.warn
 		}
 		return t.text
 	}
@@ -45,7 +44,7 @@ func (t *theme) storyStyle(k events.Kind, unanswered uint8) lipgloss.Style {
 func (d *detail) prediction(m *model, width int) []string {
 	t, f, now := m.theme, &d.facts, m.now()
 	lines := t.section("Prediction", "if the peer stays silent", width)
-	add := func(name, value string, style lipgloss.Style) {
+	add := func(name, value string, style ink) {
 		var l line
 		l.add(t.dim, "   "+t.fit(name, 13))
 		l.add(style, value)
@@ -91,25 +90,25 @@ func in(at, now nanos) string {
 // up: probes sent, now, probes to come.
 func (d *detail) timeline(t *theme, now nanos, width int) []string {
 	f := &d.facts
-	cells := min(width-6, 100)
-	if f.heard == 0 || f.dies == 0 || f.dies <= f.heard || cells < 24 || f.keep.Interval <= 0 {
+	wide := min(width-6, 100)
+	if f.heard == 0 || f.dies == 0 || f.dies <= f.heard || wide < 24 || f.keep.Interval <= 0 {
 		return nil
 	}
 	from := f.heard
 	at := func(n nanos) int {
-		return int(math.Round(float64(n-from) / float64(f.dies-from) * float64(cells-1)))
+		return int(math.Round(float64(n-from) / float64(f.dies-from) * float64(wide-1)))
 	}
-	if idle := at(f.heard + int64(f.keep.Idle)); idle > cells/2 {
+	if idle := at(f.heard + int64(f.keep.Idle)); idle > wide/2 {
 		// A long idle time would press the probes together: begin later.
 		from = max(f.heard, min(now, f.heard+int64(f.keep.Idle))-(f.dies-f.heard-int64(f.keep.Idle))/4)
 	}
-	row := make([]string, cells)
-	style := make([]lipgloss.Style, cells)
+	row := make([]string, wide)
+	style := make([]ink, wide)
 	for i := range row {
 		row[i], style[i] = t.glyph.line, t.dim
 	}
-	put := func(n nanos, sign string, s lipgloss.Style) {
-		if i := at(n); i >= 0 && i < cells && n >= from {
+	put := func(n nanos, sign string, s ink) {
+		if i := at(n); i >= 0 && i < wide && n >= from {
 			row[i], style[i] = sign, s
 		}
 	}
@@ -118,7 +117,7 @@ func (d *detail) timeline(t *theme, now nanos, width int) []string {
 	}
 	for _, r := range d.tale.records {
 		if r.kind == events.KindProbe && r.at > f.heard {
-			put(r.at, t.glyph.sent, t.class[classSilent])
+			put(r.at, t.glyph.sent, t.warn)
 		}
 	}
 	put(now, t.glyph.now, t.key)
@@ -133,7 +132,7 @@ func (d *detail) timeline(t *theme, now nanos, width int) []string {
 	legend.add(t.dim, "   "+age(time.Duration(now-from))+" ago  ")
 	for _, e := range []struct {
 		sign, word string
-		s          lipgloss.Style
+		s          ink
 	}{
 		{t.glyph.sent, "probe unanswered", t.class[classSilent]},
 		{t.glyph.now, "now", t.key},

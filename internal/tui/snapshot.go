@@ -61,22 +61,18 @@ func (s *Store) Snapshot(q Query, logged uint64, sn *Snapshot) {
 	sn.Dismissed, sn.Refused = s.dismissed, s.refused
 	sn.PerSecond = s.rate.add(now, s.total)
 	sn.log = s.log.since(sn.log[:0], logged)
-	keys := s.collect(q, now.UnixNano(), sn)
+	s.collect(q, now.UnixNano(), sn)
 	s.mu.Unlock()
 
 	// The keys are copies: sorting them does not hold up the reader.
-	sortKeys(keys, q.Reverse)
-	sn.order = sn.order[:0]
-	for i := range keys {
-		sn.order = append(sn.order, keys[i].c)
-	}
-	s.scratch = keys[:0]
+	clear(sn.order)
+	sn.order = s.sorter.finish(sn.order[:0], q.Reverse)
 	sn.Took = time.Since(started)
 }
 
-// collect gathers the sort keys of the connections that q asks for.
-func (s *Store) collect(q Query, now nanos, sn *Snapshot) []sortKey {
-	keys := s.scratch[:0]
+// collect offers the connections that q asks for to the sorter.
+func (s *Store) collect(q Query, now nanos, sn *Snapshot) {
+	s.sorter.begin(q.Sort)
 	sn.NoNews = 0
 	for _, c := range s.conns {
 		late := c.overdue(now)
@@ -86,9 +82,9 @@ func (s *Store) collect(q Query, now nanos, sn *Snapshot) []sortKey {
 		if q.Ended && !c.ended || q.filter != nil && !q.filter.match(c) {
 			continue
 		}
-		keys = append(keys, q.Sort.key(c, late))
+		s.sorter.add(c, late)
 	}
-	return keys
+	s.sorter.sift()
 }
 
 // row copies the facts of a connection.

@@ -31,8 +31,9 @@ type Store struct {
 	clock     nanos       // the latest event's time
 	swept     nanos       // when stale connections were last looked for
 
-	rate    rate      // for Snapshot
-	scratch []sortKey // for Snapshot
+	// For Snapshot, which one goroutine calls.
+	rate   rate
+	sorter sorter
 }
 
 // NewStore makes an empty Store.
@@ -112,7 +113,7 @@ func (s *Store) find(e *events.Event) *conn {
 		return nil
 	}
 	s.nextID++
-	c = &conn{facts: facts{id: s.nextID, conn: key}, index: len(s.conns), shown: classWaiting}
+	c = &conn{facts: facts{id: s.nextID, conn: key}, index: len(s.conns), shown: classWaiting} // its round is 0: new
 	s.counts[classWaiting]++
 	s.conns = append(s.conns, c)
 	s.byConn[key] = c

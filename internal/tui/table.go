@@ -5,9 +5,6 @@ package tui
 import (
 	"strings"
 	"time"
-
-	"charm.land/lipgloss/v2"
-	"github.com/charmbracelet/x/ansi"
 )
 
 // table is the pane of the connections.
@@ -17,7 +14,7 @@ type table struct {
 	selAt  int             // its index in the order, or where it was
 	wants  [numColumns]int // widest contents seen, per flexible column
 	width  int             // for which wants hold
-	cells  []placed
+	placed []placed
 	buffer []facts
 }
 
@@ -70,16 +67,16 @@ func (t *table) layout(th *theme, width int, rows []facts) {
 		f := &rows[i]
 		t.wants[ColRemote] = max(t.wants[ColRemote], len(f.conn.Remote.String()))
 		t.wants[ColLocal] = max(t.wants[ColLocal], len(f.conn.Local.String()))
-		t.wants[ColOwner] = max(t.wants[ColOwner], ansi.StringWidth(th.owner(f)))
+		t.wants[ColOwner] = max(t.wants[ColOwner], cells(th.owner(f)))
 	}
-	t.cells = place(width, t.wants)
+	t.placed = place(width, t.wants)
 }
 
 // titles draws the line of the columns' names, with the order marked.
 func (t *table) titles(th *theme, width int, sort Column, reverse bool) string {
 	var l line
 	l.add(th.barTitle, " ")
-	for _, p := range t.cells {
+	for _, p := range t.placed {
 		l.pad(th.barTitle, p.x)
 		title, style := p.title, th.barTitle
 		if p.col == sort && p.w > 1 {
@@ -87,7 +84,10 @@ func (t *table) titles(th *theme, width int, sort Column, reverse bool) string {
 			if reverse {
 				mark = th.glyph.up
 			}
-			title, style = title+mark, th.on2(th.title, th.barTitle)
+			if th.ascii && len(title)+2 <= p.w {
+				mark = " " + mark
+			}
+			title, style = title+mark, th.barSort
 		}
 		if columnSpecs[p.col].right {
 			title = th.fitRight(title, p.w)
@@ -105,8 +105,7 @@ func (t *table) row(th *theme, f *facts, width int, now nanos, selected bool) st
 	var l line
 	cl := f.class()
 	late := f.overdue(now)
-	style := func(s lipgloss.Style) lipgloss.Style { return th.on(s, selected) }
-	text, dim, own := style(th.text), style(th.dim), style(th.class[cl])
+	text, dim, own := th.text.on(selected), th.dim.on(selected), th.class[cl].on(selected)
 	if late {
 		own, text = dim, dim
 	}
@@ -115,7 +114,7 @@ func (t *table) row(th *theme, f *facts, width int, now nanos, selected bool) st
 	} else {
 		l.add(text, " ")
 	}
-	for _, p := range t.cells {
+	for _, p := range t.placed {
 		l.pad(text, p.x)
 		switch p.col {
 		case ColVerdict:
@@ -129,7 +128,7 @@ func (t *table) row(th *theme, f *facts, width int, now nanos, selected bool) st
 		case ColRemote:
 			s := text
 			if cl.ended() || cl.failing() {
-				s = s.Bold(true)
+				s = s.Bold()
 			}
 			l.add(s, th.fitAddr(f.conn.Remote.String(), p.w))
 		case ColLocal:
@@ -147,7 +146,7 @@ func (t *table) row(th *theme, f *facts, width int, now nanos, selected bool) st
 		case ColDeath:
 			t.death(&l, th, f, p.w, now, own, dim)
 		case ColRTT:
-			t.trips(&l, th, f, p.w, style(th.key).Bold(false), dim)
+			t.trips(&l, th, f, p.w, th.spark.on(selected), dim)
 		case ColLast:
 			l.add(dim, th.fit(lastEvent(f, now), p.w))
 		}
@@ -156,27 +155,27 @@ func (t *table) row(th *theme, f *facts, width int, now nanos, selected bool) st
 	return l.String()
 }
 
-func (t *table) gauge(l *line, th *theme, f *facts, w int, now nanos, own, dim, text lipgloss.Style) {
-	cells := 0
+func (t *table) gauge(l *line, th *theme, f *facts, w int, now nanos, own, dim, text ink) {
+	room := 0
 	if w >= 10 {
-		cells = w - 6
+		room = w - 6
 	}
-	full, empty, figure := th.gauge(f, now, cells)
+	full, empty, figure := th.gauge(f, now, room)
 	if f.unanswered == 0 { // no bar: what has one stands out
 		text = dim
-		full, empty = "", strings.Repeat(" ", cells)
+		full, empty = "", strings.Repeat(" ", room)
 	}
-	if cells > 0 && full+empty != "" {
+	if room > 0 && full+empty != "" {
 		l.add(own, full)
 		l.add(dim, empty+" ")
-		w -= cells + 1
+		w -= room + 1
 	}
 	l.add(text, th.fit(figure, w))
 }
 
 // death draws the countdown to the giving up, and of what has ended the error
 // that the application reads.
-func (t *table) death(l *line, th *theme, f *facts, w int, now nanos, own, dim lipgloss.Style) {
+func (t *table) death(l *line, th *theme, f *facts, w int, now nanos, own, dim ink) {
 	cl := f.class()
 	switch {
 	case f.ended && f.errno != "":
@@ -189,24 +188,24 @@ func (t *table) death(l *line, th *theme, f *facts, w int, now nanos, own, dim l
 }
 
 // trips draws the sparkline and the latest round trip.
-func (t *table) trips(l *line, th *theme, f *facts, w int, spark, dim lipgloss.Style) {
+func (t *table) trips(l *line, th *theme, f *facts, w int, spark, dim ink) {
 	figure := ""
 	if f.numRTT > 0 {
 		d := time.Duration(f.rtts[f.numRTT-1]) * time.Microsecond
 		figure = roundTrip(d, f.rttExact)
 	}
-	if cells := min(w-8, sparkLen); cells > 2 {
-		l.add(spark, th.fit(th.sparkline(f, cells), cells))
+	if room := min(w-8, sparkLen); room > 2 {
+		l.add(spark, th.fit(th.sparkline(f, room), room))
 		l.add(dim, " ")
-		w -= cells + 1
+		w -= room + 1
 	}
 	l.add(dim, th.fitRight(figure, w))
 }
 
 // hit tells the column at cell x, for a click on the titles.
 func (t *table) hit(x int) (Column, bool) {
-	for i, p := range t.cells {
-		if x >= p.x && (i+1 == len(t.cells) || x < t.cells[i+1].x) {
+	for i, p := range t.placed {
+		if x >= p.x && (i+1 == len(t.placed) || x < t.placed[i+1].x) {
 			return p.col, true
 		}
 	}
@@ -219,16 +218,16 @@ type line struct {
 	w int
 }
 
-func (l *line) add(s lipgloss.Style, text string) {
+func (l *line) add(s ink, text string) {
 	if text == "" {
 		return
 	}
-	l.w += ansi.StringWidth(text)
-	l.b.WriteString(s.Inline(true).Render(text))
+	l.w += cells(text)
+	l.b.WriteString(s.Render(text))
 }
 
 // pad adds spaces up to column x.
-func (l *line) pad(s lipgloss.Style, x int) {
+func (l *line) pad(s ink, x int) {
 	if n := x - l.w; n > 0 {
 		l.add(s, strings.Repeat(" ", n))
 	}

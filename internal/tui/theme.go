@@ -5,6 +5,7 @@ package tui
 import (
 	"image/color"
 
+	"charm.land/bubbles/v2/help"
 	"charm.land/lipgloss/v2"
 )
 
@@ -45,73 +46,61 @@ var asciiGlyphs = glyphs{
 // theme is how the view looks on this terminal.
 type theme struct {
 	ascii bool
-	plain bool // no colours: what is selected is shown in reverse
-	dark  bool
 	glyph *glyphs
 
-	text, dim, bold, title, key lipgloss.Style
-	bar, barTitle               lipgloss.Style // the header's and the titles' ground
-	brand, alarm, badge, warn   lipgloss.Style
-	class                       [numClasses]lipgloss.Style
-	selected                    color.Color
+	text, dim, bold, title, key ink
+	spark, warn                 ink
+	bar, barTitle, barSort      ink // the header's and the titles' ground
+	brand, alarm, badge         ink
+	class                       [numClasses]ink
+	help                        help.Styles
 }
 
+// newTheme makes the theme for a dark or light terminal. Without colours
+// (plain), decoration alone tells what stands out.
 func newTheme(dark, ascii, plain bool) *theme {
 	pick := lipgloss.LightDark(dark)
 	c := func(light, dark string) color.Color { return pick(lipgloss.Color(light), lipgloss.Color(dark)) }
 	fg := func(col color.Color) lipgloss.Style { return lipgloss.NewStyle().Foreground(col) }
+	none := lipgloss.NewStyle()
 
 	red, orange := c("#c4001d", "#ff5f6d"), c("#b54708", "#ff9e4a")
 	yellow, magenta := c("#8a6100", "#f2cf5b"), c("#8b1fa9", "#d68cff")
 	blue, cyan, green := c("#1d4fd8", "#7aa7ff"), c("#00708a", "#5fd7e0"), c("#1a7f37", "#5fd38a")
-	gray, ground := c("#6b7280", "#8b92a5"), c("#e8eaf0", "#262b38")
+	gray, ground, paper := c("#5f6672", "#8b92a5"), c("#e4e4e4", "#303030"), c("#ffffff", "#10131a")
 
-	t := &theme{ascii: ascii, plain: plain, dark: dark, glyph: &unicodeGlyphs}
+	t := &theme{ascii: ascii, glyph: &unicodeGlyphs}
 	if ascii {
 		t.glyph = &asciiGlyphs
 	}
-	t.text = lipgloss.NewStyle()
-	t.bold = t.text.Bold(true)
-	t.dim = fg(gray)
-	t.title = fg(blue).Bold(true)
-	t.key = fg(cyan).Bold(true)
-	t.brand = lipgloss.NewStyle().Bold(true).Foreground(c("#ffffff", "#10131a")).Background(c("#1d4fd8", "#7aa7ff"))
-	t.alarm = lipgloss.NewStyle().Bold(true).Foreground(c("#ffffff", "#10131a")).Background(red)
-	t.badge = lipgloss.NewStyle().Bold(true).Foreground(c("#ffffff", "#10131a")).Background(cyan)
-	t.warn = fg(orange)
-	t.bar = lipgloss.NewStyle().Background(ground)
-	t.barTitle = fg(gray).Background(ground)
-	if plain {
-		// Without colours: decoration alone tells what stands out.
-		t.brand, t.alarm, t.badge = t.bold.Reverse(true), t.bold.Reverse(true), t.bold.Reverse(true)
-		t.dim = lipgloss.NewStyle().Faint(true)
-		t.bar, t.barTitle = lipgloss.NewStyle().Underline(true), lipgloss.NewStyle().Underline(true)
-		t.warn = t.bold
+	on := onRow(plain, c("#d7d7ff", "#444444"))
+	make := func(s lipgloss.Style) ink { return newInk(s, on) }
+	block := func(col color.Color) lipgloss.Style {
+		if plain {
+			return none.Bold(true).Reverse(true)
+		}
+		return none.Bold(true).Foreground(paper).Background(col)
 	}
-	t.selected = c("#cfdcff", "#2f3d5c")
-	t.class = [numClasses]lipgloss.Style{
-		classTimedOut: fg(red).Bold(true), classRebooted: fg(magenta).Bold(true), classUnreachableEnded: fg(red).Bold(true),
-		classSilent: fg(orange).Bold(true), classUnreachable: fg(yellow).Bold(true), classCongested: fg(yellow),
-		classSuspended: fg(blue), classAsking: fg(cyan), classAlive: fg(green), classWaiting: fg(gray),
+	dim, bar := fg(gray), none.Background(ground)
+	if plain {
+		dim, bar = none.Faint(true), none.Underline(true)
+	}
+	t.text, t.bold, t.dim = make(none), make(none.Bold(true)), make(dim)
+	t.title, t.key = make(fg(blue).Bold(true)), make(fg(cyan).Bold(true))
+	t.spark, t.warn = make(fg(cyan)), make(fg(orange))
+	t.brand, t.alarm, t.badge = make(block(blue)), make(block(red)), make(block(cyan))
+	t.bar = make(bar)
+	t.barTitle = make(bar.Foreground(gray))
+	t.barSort = make(bar.Foreground(blue).Bold(true))
+	t.class = [numClasses]ink{
+		classTimedOut: make(fg(red).Bold(true)), classRebooted: make(fg(magenta).Bold(true)), classUnreachableEnded: make(fg(red).Bold(true)),
+		classSilent: make(fg(orange).Bold(true)), classUnreachable: make(fg(yellow).Bold(true)), classCongested: make(fg(yellow)),
+		classSuspended: make(fg(blue)), classAsking: make(fg(cyan)), classAlive: make(fg(green)), classWaiting: make(dim),
+	}
+	key := fg(cyan).Bold(true)
+	t.help = help.Styles{
+		Ellipsis: dim, ShortKey: key, ShortDesc: dim, ShortSeparator: dim,
+		FullKey: key, FullDesc: none, FullSeparator: dim,
 	}
 	return t
-}
-
-// on returns the style as it is on the selected row, or as it is.
-func (t *theme) on(s lipgloss.Style, selected bool) lipgloss.Style {
-	switch {
-	case !selected:
-		return s
-	case t.plain:
-		return s.Reverse(true).Faint(false)
-	}
-	return s.Background(t.selected)
-}
-
-// on2 returns the style fg on the ground of the style under it.
-func (t *theme) on2(fg, ground lipgloss.Style) lipgloss.Style {
-	if t.plain {
-		return fg.Underline(true)
-	}
-	return fg.Background(ground.GetBackground())
 }

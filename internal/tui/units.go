@@ -96,10 +96,10 @@ func count[T int | uint64 | uint32](n T, noun string) string {
 // fit makes s exactly w cells wide: padded at its end, or cut with an
 // ellipsis. s holds no escape sequences.
 func (t *theme) fit(s string, w int) string {
-	n := ansi.StringWidth(s)
+	n := cells(s)
 	if n > w {
 		s = ansi.Truncate(s, w, t.glyph.ellipsis)
-		n = ansi.StringWidth(s)
+		n = cells(s)
 	}
 	if n < w {
 		s += strings.Repeat(" ", w-n)
@@ -109,7 +109,7 @@ func (t *theme) fit(s string, w int) string {
 
 // fitRight is fit for what stands at the right edge of its column.
 func (t *theme) fitRight(s string, w int) string {
-	if n := ansi.StringWidth(s); n < w {
+	if n := cells(s); n < w {
 		return strings.Repeat(" ", w-n) + s
 	}
 	return t.fit(s, w)
@@ -129,14 +129,14 @@ func (t *theme) fitOwner(s string, w int) string {
 // fitMiddle is fit for what has its end from byte tail on, and tailLeast cells
 // at least, to be kept.
 func (t *theme) fitMiddle(s string, w, tail, tailLeast int) string {
-	if ansi.StringWidth(s) <= w || w < 8 || tail < 0 {
+	if cells(s) <= w || w < 8 || tail < 0 {
 		return t.fit(s, w)
 	}
 	end := s[tail:]
-	if cells := tailLeast - ansi.StringWidth(end); cells > 0 && plain(s) {
-		end = s[max(0, tail-cells):]
+	if more := tailLeast - cells(end); more > 0 && plain(s) {
+		end = s[max(0, tail-more):]
 	}
-	room := w - ansi.StringWidth(end) - ansi.StringWidth(t.glyph.ellipsis)
+	room := w - cells(end) - cells(t.glyph.ellipsis)
 	if room < 1 {
 		return t.fit(s, w)
 	}

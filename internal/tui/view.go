@@ -46,7 +46,7 @@ func (m *model) lines() []string {
 	}
 	// What was laid out fits; a terminal narrower than a single word does not.
 	for i, s := range out {
-		if ansi.StringWidth(s) > m.width {
+		if cells(s) > m.width {
 			out[i] = ansi.Truncate(s, m.width, "")
 		}
 	}
@@ -120,7 +120,7 @@ func (m *model) helpKeys() []string {
 	h := m.help
 	h.SetWidth(0) // no columns cut off: they go below each other instead
 	all := strings.Split(h.FullHelpView(groups), "\n")
-	if ansi.StringWidth(all[0])+2 > m.width {
+	if cells(all[0])+2 > m.width {
 		all = nil
 		for _, g := range groups {
 			all = append(all, strings.Split(h.FullHelpView([][]keyBinding{g}), "\n")...)
@@ -140,20 +140,20 @@ func (m *model) footer() string {
 	switch {
 	case m.filtering:
 		text, _ := m.input.view(m.width - 2)
-		left = t.key.Render("/") + text + t.dim.Render(t.cut("  "+m.input.hint(), m.width-2-ansi.StringWidth(text)))
+		left = t.key.Render("/") + text + t.dim.Render(t.cut("  "+m.input.hint(), m.width-2-cells(text)))
 	case m.toast != "":
 		left = t.bold.Render(t.cut(" "+m.toast, m.width))
 		place = ""
 	default:
 		h := m.help
-		h.SetWidth(max(1, m.width-ansi.StringWidth(place)-2))
-		left = " " + h.ShortHelpView(m.keys.ShortHelp())
+		h.SetWidth(max(1, m.width-cells(place)-2))
+		left = " " + h.ShortHelpView(m.keys.shortHelp(m.screen, m.detail.open))
 	}
-	w := ansi.StringWidth(left)
-	if place == "" || w+1+ansi.StringWidth(place) > m.width {
+	w := cells(left)
+	if place == "" || w+1+cells(place) > m.width {
 		return ansi.Truncate(left, m.width, "")
 	}
-	return left + strings.Repeat(" ", m.width-w-ansi.StringWidth(place)) + t.key.Bold(false).Render(place)
+	return left + strings.Repeat(" ", m.width-w-cells(place)) + t.key.Render(place)
 }
 
 // placeText says what of the connections is shown.

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package tui
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"katrace/internal/events"
+)
+
+// row is the facts after some events.
+func row(t *testing.T, list ...events.Event) (facts, nanos) {
+	t.Helper()
+	s := newScene(t, testOptions, 80, 24)
+	for _, e := range list {
+		s.event(e)
+	}
+	s.tick(time.Second)
+	return s.store.row(s.snap.order[0]), s.now()
+}
+
+func TestAdvice(t *testing.T) {
+	defaults := events.Settings{Idle: 2 * time.Hour, Interval: 75 * time.Second, Count: 9,
+		Inherited: events.SettingIdle | events.SettingInterval | events.SettingCount}
+	ut := func(d time.Duration) events.Settings {
+		return events.Settings{Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 9, UserTimeout: d}
+	}
+	for _, tt := range []struct {
+		name   string
+		events []events.Event
+		want   []string
+		not    []string
+	}{
+		{"alive on the defaults", []events.Event{ev(events.KindAnswer, 1, keepalive(defaults), answered(1))},
+			[]string{"would give up 2h11m15s after", "First probe after 2h idle", "4m (Azure's load balancer), 5m50s (AWS NLB), 15m (IPVS)",
+				"Not set on the socket", "net.ipv4.tcp_keepalive_time"},
+			[]string{"ineffective"}},
+		{"alive, set on the socket", []events.Event{ev(events.KindAnswer, 1, keepalive(events.Settings{Idle: time.Minute, Interval: 10 * time.Second, Count: 6}), answered(1))},
+			[]string{"would give up 2m after"}, []string{"First probe after", "Not set on the socket", "ineffective"}},
+		{"user timeout", []events.Event{ev(events.KindProbe, 1, keepalive(ut(20*time.Second)), unanswered(2))},
+			[]string{"TCP_USER_TIMEOUT 20s makes KEEPCNT 9 ineffective", "given up 20s after its last segment, with 2 probes unanswered", "gives up in"},
+			[]string{"One lost probe"}},
+		{"user timeout shorter than idle", []events.Event{ev(events.KindAnswer, 1, keepalive(ut(5*time.Second)), answered(1))},
+			[]string{"given up 15s after its last segment, with 1 probe unanswered. One lost probe is enough."}, nil},
+		{"data in flight", []events.Event{ev(events.KindTimer, 1, verdict(events.VerdictSuspended), func(e *events.Event) { e.Reason = events.ReasonDataInFlight })},
+			[]string{"Data in flight: retransmission decides, not keepalive"}, []string{"unanswered in a row"}},
+		{"timed out", []events.Event{ev(events.KindReset, 1, unanswered(6), gaveUp(events.ReasonCount, "ETIMEDOUT"))},
+			[]string{"6 probes in a row unanswered", `reads ETIMEDOUT ("Connection timed out")`}, []string{"gives up in", "No news"}},
+		{"timed out by the user timeout", []events.Event{ev(events.KindReset, 1, keepalive(ut(20*time.Second)), unanswered(2), gaveUp(events.ReasonUserTimeout, "ETIMEDOUT"))},
+			[]string{"TCP_USER_TIMEOUT (20s) was over with 2 probes unanswered; TCP_KEEPCNT played no part"}, nil},
+		{"rebooted", []events.Event{ev(events.KindPeerReset, 1, verdict(events.VerdictRebooted), func(e *events.Event) { e.Errno = "ECONNRESET" })},
+			[]string{"answered a probe with RST", "ECONNRESET", "whoever sent it"}, nil},
+		{"icmp", []events.Event{ev(events.KindICMP, 1, verdict(events.VerdictUnreachable), func(e *events.Event) {
+			e.ICMP = events.ICMP{Type: 3, Code: 1, Text: "host unreachable", From: e.Remote.Addr()}
+		})}, []string{"ICMP from 10.0.0.1 (the peer itself): host unreachable (type 3, code 1)", "reads ETIMEDOUT all the same"}, nil},
+		{"own route", []events.Event{ev(events.KindProbe, 1, unanswered(2), verdict(events.VerdictUnreachable), func(e *events.Event) { e.SendError = "EHOSTUNREACH" })},
+			[]string{"did not leave this host: EHOSTUNREACH", "ip route get 10.0.0.1"}, nil},
+		{"congested", []events.Event{ev(events.KindProbe, 1, verdict(events.VerdictCongested), func(e *events.Event) { e.SendError = events.Congested })},
+			[]string{"local queue is full", "every 0.5 s"}, []string{"did not leave this host: congested"}},
+		{"asking", []events.Event{ev(events.KindProbe, 1, unanswered(1))}, []string{"first probe that was seen is out"}, nil},
+		{"the peer probes too", []events.Event{ev(events.KindAnswer, 1, answered(1)), ev(events.KindProbed, 1)}, []string{"The peer probes us too (last 1s ago)"}, nil},
+		{"close_wait", []events.Event{ev(events.KindAnswer, 1, answered(1), func(e *events.Event) { e.State = stateCloseWait })}, []string{"CLOSE_WAIT"}, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f, now := row(t, tt.events...)
+			got := strings.Join(advise(&f, now, nil), "\n")
+			for _, w := range tt.want {
+				if !strings.Contains(got, w) {
+					t.Errorf("no %q in:\n%s", w, got)
+				}
+			}
+			for _, w := range tt.not {
+				if strings.Contains(got, w) {
+					t.Errorf("%q in:\n%s", w, got)
+				}
+			}
+		})
+	}
+}
+
+func TestAdviceSaysWhatTheBackendCannotKnow(t *testing.T) {
+	f, now := row(t, ev(events.KindProbe, 1, unanswered(3)))
+	if got := strings.Join(advise(&f, now, []string{"ICMP errors"}), "\n"); !strings.Contains(got, "This backend cannot know: ICMP errors.") {
+		t.Error(got)
+	}
+	if got := strings.Join(advise(&f, now+int64(time.Hour), nil), "\n"); !strings.Contains(got, "No news: the timer was due 59m51s ago") {
+		t.Error(got)
+	}
+}
+
+func TestStateCloseWait(t *testing.T) {
+	if got := stateCloseWait.String(); got != "close_wait" {
+		t.Errorf("stateCloseWait is %s", got)
+	}
+}
+
+func TestPatienceIsTheKernels(t *testing.T) {
+	// The cases of the kernel's documentation and of measurements: the default
+	// is 7875 s; 1 s, 1 s, 3 is given up after 4 s; a user timeout of 2.5 s
+	// ends that at the third firing with two unanswered.
+	s := time.Second
+	for _, tt := range []struct {
+		k      events.Settings
+		at     time.Duration
+		probes int
+	}{
+		{events.Settings{Idle: 7200 * s, Interval: 75 * s, Count: 9}, 7875 * s, 9},
+		{events.Settings{Idle: s, Interval: s, Count: 3}, 4 * s, 3},
+		{events.Settings{Idle: s, Interval: s, Count: 3, UserTimeout: 2500 * time.Millisecond}, 3 * s, 2},
+	} {
+		if at, probes := patience(tt.k); at != tt.at || probes != tt.probes {
+			t.Errorf("%+v: %s, %d; want %s, %d", tt.k, at, probes, tt.at, tt.probes)
+		}
+	}
+}
