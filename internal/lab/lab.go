@@ -5,6 +5,7 @@ package lab
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -57,6 +58,27 @@ func Start(ctx context.Context, cases []Case) (*Lab, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+// Possible says why a case cannot be staged here, for want of a privilege or of
+// something in the kernel: veth, IPv6.
+func (c Case) Possible() error {
+	n, err := c.network()
+	if err != nil {
+		return fmt.Errorf("stage %q: %w", c.Name, err)
+	}
+	defer n.close()
+	err = n.far.do(func() error {
+		s, _, err := listenTCP(n.farAddr.Unmap(), 0)
+		if err != nil {
+			return err
+		}
+		return s.close()
+	})
+	if err != nil {
+		return fmt.Errorf("stage %q: %w", c.Name, err)
+	}
+	return nil
 }
 
 // Conns lists the traced connections, in the order of the cases.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -212,6 +213,25 @@ func TestStartFails(t *testing.T) {
 	cases[1].network = func() (*network, error) { return nil, unix.EOPNOTSUPP }
 	before := descriptors(t)
 	if _, err := Start(t.Context(), cases); !errors.Is(err, unix.EOPNOTSUPP) || !strings.Contains(err.Error(), `stage "abort"`) {
+		t.Errorf("error %v", err)
+	}
+	if after := descriptors(t); len(after) > len(before) {
+		t.Errorf("descriptors before: %q\nafter: %q", before, after)
+	}
+}
+
+// TestPossible: what is said to be possible is what Start can do.
+func TestPossible(t *testing.T) {
+	needRoot(t)
+	before := descriptors(t)
+	for _, c := range Cases() {
+		if err := c.Possible(); err != nil {
+			t.Error(err)
+		}
+	}
+	c := Cases()[0]
+	c.network = loopback(netip.MustParseAddr("2001:db8::1")) // nobody's address
+	if err := c.Possible(); !errors.Is(err, unix.EADDRNOTAVAIL) || !strings.Contains(err.Error(), `stage "alive"`) {
 		t.Errorf("error %v", err)
 	}
 	if after := descriptors(t); len(after) > len(before) {

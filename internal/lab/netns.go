@@ -68,25 +68,30 @@ func (ns *namespace) close() error { return ns.file.Close() }
 // is never used again: its goroutine ends while still locked to it, which makes
 // the runtime end the thread.
 func onThread(f func() error) error {
-	done := make(chan error, 1)
+	done := make(chan error)
 	go func() {
 		runtime.LockOSThread()
-		home, err := os.Open(threadNetns)
-		if err != nil {
+		back, err := comeBack(f)
+		if back {
 			runtime.UnlockOSThread()
-			done <- fmt.Errorf("open this thread's network namespace: %w", err)
-			return
 		}
-		defer home.Close()
-		err = f()
-		if back := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); back != nil {
-			done <- errors.Join(err, fmt.Errorf("return to the first network namespace: %w", back))
-			return
-		}
-		runtime.UnlockOSThread()
 		done <- err
 	}()
 	return <-done
+}
+
+// comeBack runs f and says whether the thread is in its first namespace again.
+func comeBack(f func() error) (back bool, err error) {
+	home, err := os.Open(threadNetns)
+	if err != nil {
+		return true, fmt.Errorf("open this thread's network namespace: %w", err)
+	}
+	defer home.Close()
+	err = f()
+	if failed := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); failed != nil {
+		return false, errors.Join(err, fmt.Errorf("return to the first network namespace: %w", failed))
+	}
+	return true, err
 }
 
 // linkUp brings up an interface of the thread's namespace.
