@@ -60,6 +60,9 @@ func drawable(r rune) bool {
 	if r == utf8.RuneError || !unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) || unicode.Is(joining, r) {
 		return false
 	}
-	w := ansi.StringWidth(string(r))
-	return (w == 1 || w == 2) && w == ansi.StringWidthWc(string(r))
+	sign := string(r)
+	w := ansi.StringWidth(sign)
+	// Some letters (Thai and Lao AM) are drawn into the cell before them.
+	return (w == 1 || w == 2) && w == ansi.StringWidthWc(sign) &&
+		ansi.StringWidth("0"+sign) == 1+w && ansi.StringWidth(sign+"0") == w+1
 }

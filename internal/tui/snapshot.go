@@ -50,8 +50,18 @@ func (sn *Snapshot) EndedKept() int {
 // entries after the one numbered logged. Only one goroutine may call it.
 func (s *Store) Snapshot(q Query, logged uint64, sn *Snapshot) {
 	started := time.Now()
+	s.look(q, logged, sn)
+	// The keys are copies: sorting them does not hold up the reader.
+	clear(sn.order)
+	sn.order = s.sorter.finish(sn.order[:0], q.Reverse)
+	sn.Took = time.Since(started)
+}
+
+// look is the part of Snapshot that holds the lock.
+func (s *Store) look(q Query, logged uint64, sn *Snapshot) {
 	now := s.opt.Now()
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if now.IsZero() || now.Unix() == 0 {
 		now = time.Unix(0, s.clock) // a replay that has not begun
 	}
@@ -62,12 +72,6 @@ func (s *Store) Snapshot(q Query, logged uint64, sn *Snapshot) {
 	sn.PerSecond = s.rate.add(now, s.total)
 	sn.log = s.log.since(sn.log[:0], logged)
 	s.collect(q, now.UnixNano(), sn)
-	s.mu.Unlock()
-
-	// The keys are copies: sorting them does not hold up the reader.
-	clear(sn.order)
-	sn.order = s.sorter.finish(sn.order[:0], q.Reverse)
-	sn.Took = time.Since(started)
 }
 
 // collect offers the connections that q asks for to the sorter.
