@@ -165,8 +165,13 @@ func (o *listOptions) wants(s *inventory.Socket) bool {
 }
 
 func runList(ctx context.Context, o listOptions, out io.Writer) error {
+	lister, err := inventory.Open(o.inventory)
+	if err != nil {
+		return err
+	}
+	defer lister.Close()
 	for {
-		if err := listOnce(ctx, &o, out); err != nil || o.watch == 0 {
+		if err := listOnce(ctx, lister, &o, out); err != nil || o.watch == 0 {
 			if ctx.Err() != nil {
 				return nil // interrupted: done
 			}
@@ -180,8 +185,8 @@ func runList(ctx context.Context, o listOptions, out io.Writer) error {
 	}
 }
 
-func listOnce(ctx context.Context, o *listOptions, out io.Writer) error {
-	l, err := inventory.Snapshot(ctx, o.inventory)
+func listOnce(ctx context.Context, lister *inventory.Lister, o *listOptions, out io.Writer) error {
+	l, err := lister.Snapshot(ctx)
 	if err != nil {
 		return err
 	}

@@ -59,18 +59,41 @@ type Took struct {
 	All      time.Duration
 }
 
-// Snapshot lists the TCP sockets. Where a fact cannot be had for want of
-// privileges the list is made without it, and Lacks says so.
-func Snapshot(ctx context.Context, o Options) (*List, error) {
-	begun := time.Now()
-	l := &List{Time: begun.UTC(), Method: Netlink}
+// Lister makes lists, one after the other: what it loads, it loads once.
+type Lister struct {
+	o   Options
+	src *source
+}
+
+// Open chooses the method and loads what it needs. An error that wraps
+// loader.ErrUnsupported says that Options.Method cannot be had here.
+func Open(o Options) (*Lister, error) {
 	src, err := openSource(o)
 	if err != nil {
 		return nil, err
 	}
-	defer src.close()
-	l.Method, l.Passed = src.method, src.passed
+	return &Lister{o, src}, nil
+}
 
+// Close gives everything back.
+func (r *Lister) Close() { r.src.close() }
+
+// Snapshot makes one list.
+func Snapshot(ctx context.Context, o Options) (*List, error) {
+	r, err := Open(o)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return r.Snapshot(ctx)
+}
+
+// Snapshot lists the TCP sockets. Where a fact cannot be had for want of
+// privileges the list is made without it, and Lacks says so.
+func (r *Lister) Snapshot(ctx context.Context) (*List, error) {
+	begun := time.Now()
+	o, src := &r.o, r.src
+	l := &List{Time: begun.UTC(), Method: src.method, Passed: src.passed}
 	spaces, wanted, err := o.spaces()
 	if err != nil {
 		return nil, err
@@ -85,7 +108,7 @@ func Snapshot(ctx context.Context, o Options) (*List, error) {
 		l.Took.Owners = time.Since(begun)
 		owners <- scanned{t, err}
 	}()
-	g := gatherer{ctx: ctx, o: &o, src: src, list: l, sysctls: map[uint32]events.Settings{}}
+	g := gatherer{ctx: ctx, o: o, src: src, list: l, sysctls: map[uint32]events.Settings{}}
 	for _, ns := range spaces {
 		err = errors.Join(err, g.namespace(ns))
 	}

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package inventory
+
+//go:generate go tool bpf2go -target amd64,arm64 -go-package inventory -type inventory_socket -type inventory_flag inventory ../../bpf/inventory.bpf.c -- -O2 -g -Wall -Werror

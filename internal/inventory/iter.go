@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package inventory
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"time"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/rlimit"
+	"golang.org/x/sys/unix"
+
+	"katrace/internal/events"
+	"katrace/internal/loader"
+)
+
+// iterator is the loaded BPF iterator over TCP sockets (bpf/inventory.bpf.c).
+type iterator struct {
+	coll  *ebpf.Collection
+	iter  *link.Iter
+	jiffy time.Duration
+}
+
+// openIterator loads and attaches it. It changes nothing in the kernel: it runs
+// only while it is read. Kernels 5.9 and later with BTF have it; it needs
+// CAP_BPF and CAP_PERFMON.
+func openIterator(btfFile string) (_ *iterator, err error) {
+	it := &iterator{}
+	defer func() {
+		if err != nil {
+			it.close()
+		}
+	}()
+	if it.jiffy, err = loader.Jiffy(); err != nil {
+		return nil, err
+	}
+	// Kernels before 5.11 charge programs to RLIMIT_MEMLOCK. Without the right
+	// to raise it, loading says so.
+	_ = rlimit.RemoveMemlock()
+	spec, err := loadInventory()
+	if err != nil {
+		return nil, fmt.Errorf("read the embedded BPF object: %w", err)
+	}
+	var types *btf.Spec
+	if btfFile != "" {
+		if types, err = btf.LoadSpec(btfFile); err != nil {
+			return nil, fmt.Errorf("read BTF from %q: %w", btfFile, err)
+		}
+	}
+	it.coll, err = ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{KernelTypes: types}})
+	if err != nil {
+		return nil, unsupported("load the socket iterator", err)
+	}
+	it.iter, err = link.AttachIter(link.IterOptions{Program: it.coll.Programs["list_tcp"]})
+	if err != nil {
+		return nil, unsupported("attach the socket iterator", err)
+	}
+	return it, nil
+}
+
+func unsupported(doing string, err error) error {
+	e := &loader.UnsupportedError{Doing: doing, Err: err}
+	if errors.Is(err, os.ErrPermission) {
+		e.Hint = "needs CAP_BPF and CAP_PERFMON; a kernel in lockdown refuses even root"
+	}
+	return e
+}
+
+func (it *iterator) close() {
+	if it.iter != nil {
+		_ = it.iter.Close()
+	}
+	if it.coll != nil {
+		it.coll.Close()
+	}
+}
+
+// sockets calls each for every TCP socket of the calling thread's network
+// namespace in the wanted states. The Socket is used again after the call.
+func (it *iterator) sockets(ctx context.Context, states uint32, each func(*Socket)) error {
+	file, err := it.iter.Open()
+	if err != nil {
+		return fmt.Errorf("open the socket iterator: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	var raw inventoryInventorySocket
+	var s Socket
+	bytes := unsafe.Slice((*byte)(unsafe.Pointer(&raw)), unsafe.Sizeof(raw))
+	in := bufio.NewReaderSize(file, 64<<10)
+	for n := 0; ; n++ {
+		switch _, err := io.ReadFull(in, bytes); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("read the socket iterator: %w", err)
+		}
+		if n%4096 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if states>>raw.Rec.State&1 == 0 {
+			continue
+		}
+		it.decode(&raw, &s)
+		each(&s)
+	}
+}
+
+func (it *iterator) decode(raw *inventoryInventorySocket, s *Socket) {
+	r := &raw.Rec
+	*s = Socket{State: events.State(r.State), Netns: r.Netns, fd: -1}
+	local, remote := netip.AddrFrom16(r.Local), netip.AddrFrom16(r.Remote)
+	switch {
+	case r.Family == unix.AF_INET:
+		s.Family = events.IPv4
+		local, remote = netip.AddrFrom4([4]byte(r.Local[:4])), netip.AddrFrom4([4]byte(r.Remote[:4]))
+	case local.Is4In6() || remote.Is4In6():
+		s.Family = events.IPv6Mapped
+		local, remote = local.Unmap(), remote.Unmap()
+	default:
+		s.Family = events.IPv6
+	}
+	s.Local, s.Remote = netip.AddrPortFrom(local, r.LocalPort), netip.AddrPortFrom(remote, r.RemotePort)
+	has := func(f inventoryInventoryFlag) bool { return raw.Flags&uint32(f) != 0 }
+	switch {
+	case has(inventoryInventoryFlagINVENTORY_RETRANS):
+		s.WaitsFor = WaitsRetransmission
+	case has(inventoryInventoryFlagINVENTORY_WINDOW):
+		s.WaitsFor = WaitsWindowProbe
+	case has(inventoryInventoryFlagINVENTORY_ORPHAN):
+		s.WaitsFor = WaitsFinWait2
+	case has(inventoryInventoryFlagINVENTORY_TIMER):
+		s.WaitsFor = WaitsProbe
+	default:
+		s.WaitsFor = WaitsNothing
+	}
+	if !has(inventoryInventoryFlagINVENTORY_WHOLE) {
+		return
+	}
+	s.Inode, s.UID, s.cgroup = r.Inode, r.Uid, cgroupID(r.Cgroup)
+	s.On = has(inventoryInventoryFlagINVENTORY_ON)
+	s.Settings = events.Settings{
+		Idle: it.span(r.Idle), Interval: it.span(r.Intvl), Count: int(r.Cnt),
+		UserTimeout: time.Duration(r.UserTimeout) * time.Millisecond,
+		Inherited:   events.Setting(r.Inherited),
+	}
+	s.Own = AllSettings &^ s.Settings.Inherited
+	s.Has = HasUID | HasOn | HasSettings
+	s.unsent = has(inventoryInventoryFlagINVENTORY_UNSENT)
+	if s.Connected() {
+		s.Unanswered, s.IdleFor = int(r.Probes), it.span(r.IdleFor)
+		s.Has |= HasUnanswered | HasIdleFor
+	}
+	if has(inventoryInventoryFlagINVENTORY_TIMER) {
+		s.timer = it.span(raw.Timer)
+		s.Has |= hasTimer
+	}
+}
+
+func (it *iterator) span(jiffies uint32) time.Duration { return time.Duration(jiffies) * it.jiffy }
