@@ -2,6 +2,153 @@
 
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
 
-func newDoctorCommand() *cobra.Command { return &cobra.Command{Use: "doctor"} }
+	"github.com/spf13/cobra"
+
+	"katrace/internal/loader"
+)
+
+func newDoctorCommand() *cobra.Command {
+	var output, btf string
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Say what this kernel and these privileges allow",
+		Long: `doctor tries every hook of every backend, one by one, and detaches it again. It
+says which backend katrace will use, what that backend cannot know, and what to
+do about it. Exit status 3 if no backend can be used.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if output != "text" && output != "json" {
+				return usagef("--output %q: want text or json", output)
+			}
+			r := loader.Examine(loader.Options{BTF: btf})
+			var err error
+			if output == "json" {
+				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc.SetIndent("", "  ")
+				err = enc.Encode(doctorJSON(r))
+			} else {
+				err = writeDoctor(cmd.OutOrStdout(), r)
+			}
+			if err == nil && r.Chosen == "" {
+				err = &loader.UnsupportedError{Doing: "no backend can be attached", Err: errors.New("see the reasons above")}
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	cmd.Flags().StringVar(&btf, "btf", "", "file with this kernel's BTF, where the kernel has none itself")
+	return cmd
+}
+
+func writeDoctor(w io.Writer, r loader.Report) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "kernel      %s %s\n", r.Kernel, r.Machine)
+	fmt.Fprintf(&b, "BTF         %s\n", okOr(r.BTF))
+	if r.Lockdown != "" {
+		fmt.Fprintf(&b, "lockdown    %s\n", r.Lockdown)
+	}
+	b.WriteString("privileges\n")
+	for _, c := range r.Capabilities {
+		mark := "yes"
+		if !c.Have {
+			mark = "NO"
+		}
+		fmt.Fprintf(&b, "  %-4s %-15s %s\n", mark, c.Name, c.For)
+	}
+	for _, br := range r.Backends {
+		state := "cannot be used here"
+		switch {
+		case br.Backend == r.Chosen:
+			state = "USED by --attach auto"
+		case br.Usable:
+			state = "can be used: --attach " + string(br.Backend)
+		}
+		fmt.Fprintf(&b, "\n%s: %s\n", br.Backend, state)
+		writeHooks(&b, br.Hooks)
+		if br.Usable && len(br.Lacks) > 0 {
+			fmt.Fprintf(&b, "  not known this way: %s\n", strings.Join(br.Lacks, ", "))
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// writeHooks writes a line a hook; where all fail for one reason it is said once.
+func writeHooks(b *strings.Builder, hooks []loader.HookReport) {
+	said := map[string]bool{}
+	for _, h := range hooks {
+		if h.Err == nil {
+			fmt.Fprintf(b, "  ok   %s\n", h.Name)
+			continue
+		}
+		why := h.Why
+		if why == "" {
+			why = h.Err.Error()
+		}
+		if said[why] {
+			why = "the same"
+		}
+		said[why] = true
+		note := ""
+		if h.Optional != "" {
+			note = " (for " + h.Optional + ")"
+		}
+		fmt.Fprintf(b, "  NO   %s%s: %s\n", h.Name, note, why)
+	}
+}
+
+func okOr(err error) string {
+	if err == nil {
+		return "ok"
+	}
+	return "NO: " + err.Error()
+}
+
+// doctorJSON is the report with keys in the stream's style.
+func doctorJSON(r loader.Report) any {
+	type object = map[string]any
+	var caps, backends []object
+	for _, c := range r.Capabilities {
+		caps = append(caps, object{"name": c.Name, "have": c.Have, "for": c.For})
+	}
+	for _, br := range r.Backends {
+		var hooks []object
+		for _, h := range br.Hooks {
+			o := object{"hook": h.Name, "ok": h.Err == nil}
+			if h.Err != nil {
+				o["error"] = h.Err.Error()
+			}
+			if h.Why != "" {
+				o["why"] = h.Why
+			}
+			if h.Optional != "" {
+				o["for"] = h.Optional
+			}
+			hooks = append(hooks, o)
+		}
+		backends = append(backends, object{
+			"backend": br.Backend, "usable": br.Usable, "lacks": append([]string{}, br.Lacks...), "hooks": hooks,
+		})
+	}
+	report := object{
+		"v": 1, "kernel": r.Kernel, "machine": r.Machine, "btf": r.BTF == nil,
+		"capabilities": caps, "backends": backends,
+	}
+	if r.Lockdown != "" {
+		report["lockdown"] = r.Lockdown
+	}
+	if r.BTF != nil {
+		report["btf_error"] = r.BTF.Error()
+	}
+	if r.Chosen != "" {
+		report["chosen"] = r.Chosen
+	}
+	return report
+}

@@ -36,8 +36,10 @@ func (e *UnsupportedError) Unwrap() error { return e.Err }
 func (e *UnsupportedError) Is(target error) bool { return target == ErrUnsupported }
 
 func unsupported(doing string, err error, hint string) error {
-	if hint == "" && isPermission(err) {
-		hint = permissionHint()
+	var verifier *ebpf.VerifierError
+	if hint == "" && isPermission(err) && !errors.As(err, &verifier) {
+		// What the library adds (a guess at RLIMIT_MEMLOCK) misleads here.
+		err, hint = unix.EPERM, permissionHint()
 	}
 	return &UnsupportedError{Doing: doing, Err: err, Hint: hint}
 }

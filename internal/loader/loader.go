@@ -80,18 +80,19 @@ func Open(o Options) (*Tracer, error) {
 	if len(passed) == 1 {
 		return nil, passed[0]
 	}
-	return nil, &UnsupportedError{Doing: "no backend can be attached", Err: joined(passed)}
+	return nil, &UnsupportedError{Doing: "no backend can be attached here", Err: joined(passed)}
 }
 
-// joined is errors.Join on one line.
+// joined is why each backend was passed over, an indented line each.
 type joined []error
 
 func (j joined) Error() string {
-	s := make([]string, len(j))
-	for i, err := range j {
-		s[i] = err.Error()
+	var b strings.Builder
+	for _, err := range j {
+		b.WriteString("\n  " + err.Error())
 	}
-	return strings.Join(s, "; ")
+	b.WriteString("\n'katrace doctor' says more.")
+	return b.String()
 }
 
 func (j joined) Unwrap() []error { return j }

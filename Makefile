@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+#   make            bin/katrace (needs Go only)
+#   make demo       build it and see it at work (root)
+#   make test       everything below that ends in a verdict (root)
+#
+# Each target installs what it lacks, where there is apt and root.
+
+export CGO_ENABLED = 0
+GO      ?= go
+KERNELS ?= 5.10,6.1,6.12,newest
+VERSION := $(shell git describe --always --dirty --tags 2>/dev/null)
+LDFLAGS  = -s -w -X main.version=$(VERSION)
+
+.PHONY: all
+all: bin/katrace
+
+.PHONY: bin/katrace
+bin/katrace:
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/katrace
+
+# make demo ARGS="--case vanished"
+.PHONY: demo
+demo: bin/katrace
+	bin/katrace demo $(ARGS)
+
+# make demo-vm KERNEL=6.1: the demo in a guest, by kprobes
+.PHONY: demo-vm
+KERNEL ?= newest
+demo-vm: bin/katrace
+	$(GO) run ./test/vm run -kernel $(KERNEL) -file bin/katrace -- /katrace demo --attach kprobe --slack 3s
+
+.PHONY: test
+test: check test-unit test-native test-vm
+
+# No root, no downloads beyond Go's modules.
+.PHONY: test-unit
+test-unit:
+	$(GO) vet ./...
+	$(GO) test -short ./cmd/... ./internal/... ./test/vm/... ./docs/...
+
+# Real sockets on this machine's kernel, by the tracepoint backend; root.
+.PHONY: test-native
+test-native: bin/katrace
+	$(GO) test -count=1 -timeout 20m ./internal/...
+	$(GO) test -count=1 -timeout 20m -v ./test/e2e -katrace $(CURDIR)/bin/katrace -backend tracepoint
+
+# The same tests by every backend on Debian's kernels, in QEMU guests.
+.PHONY: test-vm
+test-vm:
+	$(GO) run ./test/vm matrix -kernels $(KERNELS) -backends kprobe,fentry,tracepoint
+
+# The BPF objects and the Go code made from bpf/. The committed ones are made
+# by CLANG_VERSION: another one makes other bytes.
+CLANG_VERSION ?= 14
+.PHONY: generate
+generate:
+	scripts/need clang-$(CLANG_VERSION) llvm-$(CLANG_VERSION) libbpf-dev linux-libc-dev gcc
+	BPF2GO_CC=clang-$(CLANG_VERSION) BPF2GO_STRIP=llvm-strip-$(CLANG_VERSION) \
+	BPF2GO_CFLAGS="-idirafter /usr/include/$$(gcc -print-multiarch)" \
+		$(GO) generate ./...
+
+# What is committed is what the sources make, tidy and formatted.
+.PHONY: check
+check: generate
+	git diff --exit-code --stat -- internal
+	test -z "$$(gofmt -l $$(git ls-files '*.go'))"
+	$(GO) mod verify
+	$(GO) mod tidy -diff
+
+.PHONY: lint
+GOLANGCI = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+lint:
+	$(GO) run $(GOLANGCI) run ./...
+
+.PHONY: bench
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
