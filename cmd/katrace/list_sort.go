@@ -24,7 +24,9 @@ var sortOrders = map[string]func(a, b *inventory.Socket) int{
 	"dies": byTime(inventory.HasDiesIn, func(s *inventory.Socket) time.Duration { return s.DiesIn }),
 }
 
-func sortNames() []string { return []string{"local", "remote", "state", "owner", "idle", "next", "dies"} }
+func sortNames() []string {
+	return []string{"local", "remote", "state", "owner", "idle", "next", "dies"}
+}
 
 func byTime(has inventory.Fact, t func(*inventory.Socket) time.Duration) func(a, b *inventory.Socket) int {
 	return func(a, b *inventory.Socket) int {

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"katrace/internal/events"
+	"katrace/internal/inventory"
+	"katrace/internal/loader"
+)
+
+const predictLong = `katrace predict shows what the kernel does about a connection whose peer falls
+silent: each probe, the giving up, and what the application then reads. It does
+not touch the kernel.
+
+Settings that are not given are those of this network namespace
+(net.ipv4.tcp_keepalive_time, _intvl and _probes), or with --socket those of a
+live socket, from where it stands now.
+
+TCP_USER_TIMEOUT replaces the count: the connection is given up by the first
+firing of the timer at which it has been idle for so long, if at least one
+probe is out. The kernel's timers are late by up to an eighth, the later the
+longer they run: "at the latest" says by how much.`
+
+const predictExample = `  katrace predict                                        this namespace's defaults
+  katrace predict --idle 60s --intvl 10s --cnt 6         a dead peer is found after 2 minutes
+  katrace predict --idle 60s --user-timeout 30s          TCP_KEEPCNT is ignored
+  katrace predict --idle 300s --idle-limit aws-nlb       does a probe get there in time?
+  sudo katrace predict --socket 10.0.0.9:40122           a live connection`
+
+// rawPredictFlags are the flags of predict as typed.
+type rawPredictFlags struct {
+	output, idle, intvl, cnt, userTimeout, idleLimit, socket string
+}
+
+// predictOptions say what to predict.
+type predictOptions struct {
+	output                   string
+	idle, intvl, userTimeout time.Duration
+	cnt                      int
+	given                    events.Setting // which of them are on the command line
+	hasUserTimeout           bool
+	idleLimit                limit // zero: none
+	socket                   netip.AddrPort
+	jiffy                    time.Duration
+}
+
+func newPredictCommand() *cobra.Command {
+	var raw rawPredictFlags
+	cmd := &cobra.Command{
+		Use:     "predict",
+		Short:   "Show the timeline of a silent peer",
+		Long:    predictLong,
+		Example: predictExample,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o, err := raw.validate()
+			if err != nil {
+				return err
+			}
+			return runPredict(cmd.Context(), o, cmd.OutOrStdout())
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVar(&raw.idle, "idle", "", "TCP_KEEPIDLE: idle time before the first probe, 1s to 32767s; a bare number is seconds")
+	f.StringVar(&raw.intvl, "intvl", "", "TCP_KEEPINTVL: time between unanswered probes, 1s to 32767s")
+	f.StringVar(&raw.cnt, "cnt", "", "TCP_KEEPCNT: unanswered probes before the giving up, 1 to 127")
+	f.StringVar(&raw.userTimeout, "user-timeout", "", "TCP_USER_TIMEOUT, such as 30s or 2500ms; a bare number is milliseconds; 0: not set")
+	f.StringVar(&raw.idleLimit, "idle-limit", "", "what a middlebox does meanwhile that forgets idle connections after this: a time such as 350s, or "+presetNames())
+	f.StringVar(&raw.socket, "socket", "", "a live TCP socket with this address and port on either side; needs root")
+	f.StringVarP(&raw.output, "output", "o", "text", "text or json")
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+func (r *rawPredictFlags) validate() (o predictOptions, err error) {
+	o.output = r.output
+	if r.output != "text" && r.output != "json" {
+		return o, usagef("--output %q: want text or json", r.output)
+	}
+	for _, p := range []struct {
+		flag, in string
+		out      *time.Duration
+		is       events.Setting
+	}{{"idle", r.idle, &o.idle, events.SettingIdle}, {"intvl", r.intvl, &o.intvl, events.SettingInterval}} {
+		if p.in == "" {
+			continue
+		}
+		if *p.out, err = parseSeconds(p.in); err != nil {
+			return o, usagef("--%s %q: %w", p.flag, p.in, err)
+		}
+		o.given |= p.is
+	}
+	if r.cnt != "" {
+		n, err := strconv.ParseUint(r.cnt, 10, 31)
+		if err != nil || n < 1 || n > 127 {
+			return o, usagef("--cnt %q: want a number from 1 to 127, as the kernel does", r.cnt)
+		}
+		o.cnt, o.given = int(n), o.given|events.SettingCount
+	}
+	if r.userTimeout != "" {
+		if o.userTimeout, err = parseUserTimeout(r.userTimeout); err != nil {
+			return o, usagef("--user-timeout %q: %w", r.userTimeout, err)
+		}
+		o.hasUserTimeout = true
+	}
+	if r.idleLimit != "" {
+		if o.idleLimit, err = parseLimit(r.idleLimit); err != nil {
+			return o, err
+		}
+	}
+	if r.socket != "" {
+		if o.given != 0 || o.hasUserTimeout {
+			return o, usagef("--socket %q: has its own settings; leave --idle, --intvl, --cnt and --user-timeout out", r.socket)
+		}
+		a, err := netip.ParseAddrPort(r.socket)
+		if err != nil || a.Port() == 0 {
+			return o, usagef("--socket %q: want an address and a port, such as 10.0.0.9:40122 or [2001:db8::1]:443", r.socket)
+		}
+		o.socket = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+	}
+	o.jiffy, err = loader.Jiffy()
+	return o, err
+}
+
+// parseSeconds reads a whole number of seconds within the kernel's bounds
+// (MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL in include/net/tcp.h).
+func parseSeconds(s string) (time.Duration, error) {
+	d, err := parseTime(s, time.Second)
+	if err != nil || d < time.Second || d > 32767*time.Second || d%time.Second != 0 {
+		return 0, errors.New("want whole seconds from 1s to 32767s, as the kernel does")
+	}
+	return d, nil
+}
+
+// parseUserTimeout reads a TCP_USER_TIMEOUT: whole milliseconds, an int in the kernel.
+func parseUserTimeout(s string) (time.Duration, error) {
+	d, err := parseTime(s, time.Millisecond)
+	if err != nil || d < 0 || d > (1<<31-1)*time.Millisecond || d%time.Millisecond != 0 {
+		return 0, errors.New("want whole milliseconds from 0 to 2147483647ms, as the kernel does")
+	}
+	return d, nil
+}
+
+// parseTime reads a duration; a bare number counts units.
+func parseTime(s string, unit time.Duration) (time.Duration, error) {
+	if n, err := strconv.ParseInt(s, 10, 32); err == nil {
+		return time.Duration(n) * unit, nil
+	}
+	return time.ParseDuration(s)
+}
+
+// prediction is what will happen, from now on if it is about a socket, else
+// from the last segment of the peer on.
+type prediction struct {
+	settings   events.Settings
+	own        events.Setting // given, or set by the socket; else the sysctl's, or not known
+	steps      []inventory.Step
+	idleFor    time.Duration // how long the peer has been silent when it begins
+	unanswered int
+	socket     *inventory.Socket // nil: none
+}
+
+func (p *prediction) end() inventory.Step { return p.steps[len(p.steps)-1] }
+
+// reason says what decides the giving up.
+func (p *prediction) reason() events.Reason {
+	if p.settings.UserTimeout != 0 {
+		return events.ReasonUserTimeout
+	}
+	return events.ReasonCount
+}
+
+func runPredict(ctx context.Context, o predictOptions, out io.Writer) error {
+	var p *prediction
+	var err error
+	if o.socket.IsValid() {
+		p, err = predictSocket(ctx, &o)
+	} else {
+		p, err = predictSettings(&o)
+	}
+	if err != nil {
+		return err
+	}
+	var text []byte
+	if o.output == "json" {
+		text = append(appendPrediction(nil, &o, p), '\n')
+	} else {
+		text = sayPrediction(nil, &o, p)
+	}
+	if _, err := out.Write(text); err != nil {
+		return fmt.Errorf("write the prediction: %w", err)
+	}
+	return nil
+}
+
+func predictSettings(o *predictOptions) (*prediction, error) {
+	s, err := inventory.Defaults()
+	if err != nil && o.given != inventory.AllSettings {
+		return nil, fmt.Errorf("read this namespace's defaults: %w (give --idle, --intvl and --cnt)", err)
+	}
+	if o.given&events.SettingIdle != 0 {
+		s.Idle = o.idle
+	}
+	if o.given&events.SettingInterval != 0 {
+		s.Interval = o.intvl
+	}
+	if o.given&events.SettingCount != 0 {
+		s.Count = o.cnt
+	}
+	s.UserTimeout = o.userTimeout
+	s.Inherited = inventory.AllSettings &^ o.given
+	return &prediction{settings: s, own: o.given, steps: inventory.Timeline(s, 0, 0, s.Idle, o.jiffy)}, nil
+}
+
+// predictSocket finds the one live socket that is meant.
+func predictSocket(ctx context.Context, o *predictOptions) (*prediction, error) {
+	l, err := inventory.Snapshot(ctx, inventory.Options{})
+	if err != nil {
+		return nil, err
+	}
+	var s *inventory.Socket
+	for i := range l.Sockets {
+		c := &l.Sockets[i]
+		// Of a connection within this machine the end with that local address is meant.
+		if !c.Connected() || c.Local != o.socket && (c.Remote != o.socket || s != nil && s.Local == o.socket) {
+			continue
+		}
+		if s != nil && s.Local != o.socket && c.Local != o.socket || s != nil && s.Local == o.socket && c.Local == o.socket {
+			return nil, fmt.Errorf("%s: several connections, such as %s > %s and %s > %s; name the other end's address",
+				o.socket, s.Local, s.Remote, c.Local, c.Remote)
+		}
+		s = c
+	}
+	if s == nil {
+		return nil, fmt.Errorf("%s: no TCP connection of this network namespace has this address on either side (see katrace list)", o.socket)
+	}
+	name := fmt.Sprintf("%s > %s", s.Local, s.Remote)
+	switch {
+	case s.Has&inventory.HasSettings == 0:
+		return nil, &loader.UnsupportedError{Doing: name + ": read its settings", Err: os.ErrPermission, Hint: "needs CAP_SYS_PTRACE; try sudo"}
+	case !s.On:
+		return nil, fmt.Errorf("%s: SO_KEEPALIVE is off: no probe is ever sent, and an idle connection is never given up", name)
+	case s.Has&inventory.HasDiesIn == 0:
+		return nil, fmt.Errorf("%s: no probe is sent for now, its timer waits for %s: retransmission is in charge until all data is acknowledged", name, s.WaitsFor)
+	}
+	next := s.DiesIn
+	if s.Has&inventory.HasNextProbe != 0 {
+		next = s.NextProbe
+	}
+	return &prediction{
+		settings: s.Settings, own: s.Own, idleFor: s.IdleFor, unanswered: s.Unanswered, socket: s,
+		steps: inventory.Timeline(s.Settings, s.Unanswered, s.IdleFor, next, o.jiffy),
+	}, nil
+}

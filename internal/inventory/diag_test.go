@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package inventory
+
+import (
+	"errors"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"katrace/internal/events"
+)
+
+// message makes one netlink message.
+func message(kind uint16, body []byte) []byte {
+	b := make([]byte, unix.NLMSG_HDRLEN, unix.NLMSG_HDRLEN+len(body))
+	native.PutUint32(b, uint32(unix.NLMSG_HDRLEN+len(body)))
+	native.PutUint16(b[4:], kind)
+	return append(b, body...)
+}
+
+// diagBody is a struct inet_diag_msg.
+func diagBody(family, state, timer uint8, inode uint32) []byte {
+	b := make([]byte, sizeofDiagMsg)
+	b[0], b[1], b[2] = family, state, timer
+	copy(b[4:], []byte{0x15, 0x38, 0x9c, 0xba}) // 5432, 40122
+	copy(b[8:], []byte{10, 0, 0, 1})
+	copy(b[24:], []byte{10, 0, 0, 9})
+	native.PutUint32(b[68:], inode)
+	return b
+}
+
+func TestEachMessage(t *testing.T) {
+	ok := message(sockDiagByFamily, diagBody(unix.AF_INET, 1, 2, 7))
+	done := message(unix.NLMSG_DONE, make([]byte, 4))
+	refused := message(unix.NLMSG_ERROR, native.AppendUint32(nil, uint32(0xffffffff))) // -EPERM
+	long := message(sockDiagByFamily, diagBody(unix.AF_INET, 1, 2, 7))
+	native.PutUint32(long, uint32(len(long)+1))
+	for _, tt := range []struct {
+		name string
+		in   []byte
+		n    int
+		done bool
+		err  bool
+	}{
+		{"nothing", nil, 0, false, false},
+		{"two", append(append([]byte{}, ok...), ok...), 2, false, false},
+		{"the end", append(append([]byte{}, ok...), done...), 1, true, false},
+		{"refused", refused, 0, true, true},
+		{"longer than the datagram", long, 0, true, true},
+		{"a rest", ok[:10], 0, false, false},
+	} {
+		n := 0
+		done, err := eachMessage(tt.in, func([]byte) { n++ })
+		if n != tt.n || done != tt.done || (err != nil) != tt.err {
+			t.Errorf("%s: %d messages, done %v, %v", tt.name, n, done, err)
+		}
+	}
+	if _, err := eachMessage(refused, nil); !errors.Is(err, unix.EPERM) {
+		t.Errorf("refused: %v", err)
+	}
+}
+
+func TestParseDiagTimers(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		state    uint8
+		timer    uint8
+		inode    uint32
+		on, know bool
+		waits    Waiting
+	}{
+		{"keepalive", 1, timerKeepalive, 7, true, true, WaitsProbe},
+		{"none", 1, timerNone, 7, false, true, WaitsNothing},
+		{"retransmission hides keepalive", 1, timerRetransmit, 7, false, false, WaitsRetransmission},
+		{"zero window", 1, timerWindow, 7, false, false, WaitsWindowProbe},
+		{"fin_wait2 orphan", 5, timerKeepalive, 0, false, false, WaitsFinWait2},
+		{"fin_wait2 held", 5, timerKeepalive, 7, true, true, WaitsProbe},
+		{"listen", 10, timerNone, 7, false, false, WaitsNothing},
+		{"time_wait", 6, timerTimeWait, 0, false, false, WaitsNothing},
+	} {
+		var s Socket
+		if !parseDiag(diagBody(unix.AF_INET, tt.state, tt.timer, tt.inode), &s) {
+			t.Fatal(tt.name)
+		}
+		if s.On != tt.on || (s.Has&HasOn != 0) != tt.know || s.WaitsFor != tt.waits {
+			t.Errorf("%s: on %v known %v waits for %q", tt.name, s.On, s.Has&HasOn != 0, s.WaitsFor)
+		}
+		if s.Local.String() != "10.0.0.1:5432" || s.Remote.String() != "10.0.0.9:40122" || s.Family != events.IPv4 {
+			t.Errorf("%s: %s > %s", tt.name, s.Local, s.Remote)
+		}
+	}
+}
+
+func FuzzDiag(f *testing.F) {
+	f.Add(message(sockDiagByFamily, diagBody(unix.AF_INET6, 1, 2, 7)))
+	f.Add(message(unix.NLMSG_ERROR, []byte{1}))
+	f.Fuzz(func(_ *testing.T, b []byte) {
+		var s Socket
+		_, _ = eachMessage(b, func(msg []byte) {
+			if parseDiag(msg, &s) {
+				s.foresee()
+			}
+		})
+	})
+}
