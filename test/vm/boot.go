@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -150,10 +151,14 @@ func (g *guest) attempt(ctx context.Context, to sink) (*outcome, error) {
 	return out, nil
 }
 
-// withConsole adds the end of what the console showed to err.
+// withConsole adds to err what the console showed: what the kernel complained
+// about, else the end.
 func withConsole(err error, console []byte) error {
-	text := lastLines(string(bytes.ReplaceAll(console, []byte("\r"), nil)), 25)
-	if text == "" {
+	text := string(bytes.ReplaceAll(console, []byte("\r"), nil))
+	if found := complaints(text); len(found) > 0 {
+		return fmt.Errorf("%w; on its console:\n%s", err, strings.Join(found, "\n…\n"))
+	}
+	if text = lastLines(text, 25); text == "" {
 		return fmt.Errorf("%w; its console stayed empty", err)
 	}
 	return fmt.Errorf("%w; the end of its console:\n%s", err, text)

@@ -12,9 +12,10 @@ import (
 // cell is one backend on one kernel.
 type cell struct {
 	backend string
-	ran     bool
+	started bool
+	ran     bool // to its end
 	exit    wire.Exit
-	log     *testLog
+	log     *testLog // of what arrived, if it did not end
 }
 
 // ok tells whether it ran, ended well, and compared at least one case.
@@ -29,7 +30,7 @@ func (c *cell) ok() bool {
 // String is the cell's text in the table: agreed/total, and the verdict.
 // Skipped cases are not among the total.
 func (c *cell) String() string {
-	if !c.ran {
+	if !c.started {
 		return "did not run FAIL"
 	}
 	n := c.log.cases()
@@ -48,10 +49,13 @@ func (c *cell) report() string {
 	if c.ok() {
 		return ""
 	}
-	if !c.ran {
-		return "it did not run, or its end did not arrive\n"
+	if !c.started {
+		return "it did not run\n"
 	}
 	var b strings.Builder
+	if !c.ran {
+		b.WriteString("the guest ended before it did\n")
+	}
 	if c.exit.Error != "" {
 		fmt.Fprintf(&b, "%s\n", c.exit.Error)
 	}
@@ -62,12 +66,14 @@ func (c *cell) report() string {
 		}
 		fmt.Fprintf(&b, "--- %s %s\n%s", t.name, what, t.output)
 	}
-	if n := c.log.cases(); n.passed+n.failed == 0 {
+	if n := c.log.cases(); c.ran && n.passed+n.failed == 0 {
 		fmt.Fprintf(&b, "no case ran: %s has no subtests, or all of them were skipped\n", casesTest)
 	}
 	if rest := strings.TrimSpace(c.log.rest); rest != "" {
 		fmt.Fprintf(&b, "%s\n", lastLines(rest, 40))
 	}
-	fmt.Fprintf(&b, "exit status %d\n", c.exit.Status)
+	if c.ran {
+		fmt.Fprintf(&b, "exit status %d\n", c.exit.Status)
+	}
 	return b.String()
 }

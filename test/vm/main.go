@@ -52,7 +52,7 @@ func main() {
 	stop()
 	var status statusError
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, flag.ErrHelp):
 	case errors.Is(err, errUsage):
 		os.Exit(2)
 	case errors.As(err, &status):
@@ -82,11 +82,9 @@ func run(ctx context.Context, args []string) error {
 
 // parse reads flags; what is wrong with them has been said when it fails.
 func parse(flags *flag.FlagSet, args []string) error {
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return errUsage
-	case err != nil:
+	err := flags.Parse(args)
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		return errUsage
 	}
-	return nil
+	return err
 }

@@ -97,11 +97,11 @@ func (k *keeper) hello(h wire.Hello) {
 	}
 }
 
-func (k *keeper) start(int) {}
+func (k *keeper) start(index int) { k.row.cells[index].started = true }
 
 func (k *keeper) output(index int, _ wire.Kind, text []byte) { k.text[index].Write(text) }
 
 func (k *keeper) exit(x wire.Exit) {
-	c := cell{ran: true, exit: x, log: parseTestLog(k.text[x.Index].String())}
+	c := cell{started: true, ran: true, exit: x, log: parseTestLog(k.text[x.Index].String())}
 	fmt.Fprintf(k.say, "%s: %s %s, %.1f s\n", k.row.name(), k.row.cells[x.Index].backend, c.String(), x.Seconds)
 }

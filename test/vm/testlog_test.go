@@ -76,20 +76,22 @@ func TestParseTestLog(t *testing.T) {
 
 func TestCell(t *testing.T) {
 	for _, c := range []struct {
-		name, log string
-		ran       bool
-		status    int
-		want      string
+		name, log    string
+		started, ran bool
+		status       int
+		want         string
 	}{
-		{"died", strings.ReplaceAll(died, "^", marker), true, 2, "1/3 (1 skipped) FAIL"},
-		{"well", plain, true, 0, "2/2 ok"},
-		{"well, but a bad status", plain, true, 1, "2/2 FAIL"},
-		{"other tests only", "=== RUN   TestStart\n--- PASS: TestStart (0.52s)\nPASS\n", true, 0, "0/0 FAIL"},
-		{"nothing", "testing: warning: no tests to run\nPASS\n", true, 0, "0/0 FAIL"},
-		{"all skipped", "=== RUN   TestCases\n=== RUN   TestCases/icmp\n--- PASS: TestCases (0.00s)\n    --- SKIP: TestCases/icmp (0.00s)\nPASS\n", true, 0, "0/0 (1 skipped) FAIL"},
-		{"did not run", "", false, 0, "did not run FAIL"},
+		{"died", strings.ReplaceAll(died, "^", marker), true, true, 2, "1/3 (1 skipped) FAIL"},
+		{"well", plain, true, true, 0, "2/2 ok"},
+		{"well, but a bad status", plain, true, true, 1, "2/2 FAIL"},
+		{"other tests only", "=== RUN   TestStart\n--- PASS: TestStart (0.52s)\nPASS\n", true, true, 0, "0/0 FAIL"},
+		{"nothing", "testing: warning: no tests to run\nPASS\n", true, true, 0, "0/0 FAIL"},
+		{"all skipped", "=== RUN   TestCases\n=== RUN   TestCases/icmp\n--- PASS: TestCases (0.00s)\n    --- SKIP: TestCases/icmp (0.00s)\nPASS\n", true, true, 0, "0/0 (1 skipped) FAIL"},
+		{"cut off", strings.ReplaceAll(died, "^", marker), true, false, 0, "1/3 (1 skipped) FAIL"},
+		{"cut off after a good case", "=== RUN   TestCases\n=== RUN   TestCases/alive\n--- PASS: TestCases/alive (1.00s)\n", true, false, 0, "1/1 FAIL"},
+		{"did not run", "", false, false, 0, "did not run FAIL"},
 	} {
-		got := cell{ran: c.ran, exit: wire.Exit{Status: c.status}, log: parseTestLog(c.log)}
+		got := cell{started: c.started, ran: c.ran, exit: wire.Exit{Status: c.status}, log: parseTestLog(c.log)}
 		if got.String() != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got.String(), c.want)
 		}

@@ -45,7 +45,7 @@ func needTools(ctx context.Context, say io.Writer, programs ...string) error {
 	}
 	fmt.Fprintf(say, "installing %s\n", strings.Join(packages, " "))
 	install := func() error {
-		cmd := exec.CommandContext(ctx, "apt-get", append([]string{"-q", "-y", "install", "--no-install-recommends"}, packages...)...)
+		cmd := exec.CommandContext(ctx, "apt-get", append([]string{"-q", "-y", "-o", "DPkg::Lock::Timeout=300", "install", "--no-install-recommends"}, packages...)...)
 		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 		_, err := output(cmd)
 		return err
