@@ -190,9 +190,9 @@ func listOnce(ctx context.Context, lister *inventory.Lister, o *listOptions, out
 	if err != nil {
 		return err
 	}
+	begun := time.Now()
 	l.Sockets = slices.DeleteFunc(l.Sockets, func(s inventory.Socket) bool { return !o.wants(&s) })
 	sorted := sortSockets(l.Sockets, o.less)
-	begun := time.Now()
 	w := bufio.NewWriterSize(out, 64<<10)
 	width := 0
 	if f, ok := out.(*os.File); ok {

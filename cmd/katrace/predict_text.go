@@ -21,7 +21,7 @@ func sayPrediction(b []byte, o *predictOptions, p *prediction) []byte {
 	b = fmt.Appendf(b, "idle %s (%s), interval %s (%s), count %d (%s), user timeout %s\n\n",
 		span(s.Idle), p.source(events.SettingIdle), span(s.Interval), p.source(events.SettingInterval),
 		s.Count, p.source(events.SettingCount), userTimeoutWord(s.UserTimeout))
-	b = fmt.Appendf(b, "%12s  %13s  %s\n", "AFTER", "AT THE LATEST", "")
+	b = fmt.Appendf(b, "%12s  %13s\n", "AFTER", "AT THE LATEST")
 	if p.socket == nil {
 		b = fmt.Appendf(b, "%12s  %13s  the last segment from the peer\n", "0s", "")
 	} else {

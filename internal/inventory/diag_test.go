@@ -104,3 +104,24 @@ func FuzzDiag(f *testing.F) {
 		})
 	})
 }
+
+// BenchmarkSnapshot lists what this machine has.
+func BenchmarkSnapshot(b *testing.B) {
+	for _, m := range []Method{Netlink, BPF} {
+		b.Run(string(m), func(b *testing.B) {
+			r, err := Open(Options{Method: m})
+			if err != nil {
+				b.Skip(err)
+			}
+			defer r.Close()
+			var l *List
+			for b.Loop() {
+				if l, err = r.Snapshot(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+			n := max(1, len(l.Sockets))
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/socket")
+		})
+	}
+}
