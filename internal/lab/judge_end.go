@@ -30,8 +30,8 @@ func (r *review) end() {
 			if e.Errno != errnoName(r.o.Errno) {
 				r.no("%s event says errno %q, the application read %s", ending.kind, e.Errno, errnoName(r.o.Errno))
 			}
-			if !r.near(e.Time, r.died()) {
-				r.no("%s event says %v later than the application", ending.kind, round(e.Time.Sub(r.died())))
+			if !r.near(e.Time, r.o.Died()) {
+				r.no("%s event says %v later than it happened", ending.kind, round(e.Time.Sub(r.o.Died())))
 			}
 			if e.Reason != r.c.Expect.Reason {
 				r.no("%s event says reason %q, not %q", ending.kind, e.Reason, r.c.Expect.Reason)

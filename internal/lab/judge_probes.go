@@ -127,13 +127,13 @@ func (r *review) predictions() {
 		case i+1 < len(told) && !r.near(next, told[i+1].Time):
 			r.no("probe %d says that the timer fires in %v, it fired after %v",
 				i+1, round(e.Next), round(told[i+1].Time.Sub(e.Time)))
-		case i+1 == len(told) && gaveUp && !r.near(next, r.died()):
+		case i+1 == len(told) && gaveUp && !r.near(next, r.o.Died()):
 			r.no("probe %d says that the timer fires in %v, the end came after %v",
-				i+1, round(e.Next), round(r.died().Sub(e.Time)))
+				i+1, round(e.Next), round(r.o.Died().Sub(e.Time)))
 		}
-		if gaveUp && e.Has&events.HasDiesIn != 0 && !r.near(e.Time.Add(e.DiesIn), r.died()) {
+		if gaveUp && e.Has&events.HasDiesIn != 0 && !r.near(e.Time.Add(e.DiesIn), r.o.Died()) {
 			r.no("probe %d says that the kernel gives up in %v, it did after %v",
-				i+1, round(e.DiesIn), round(r.died().Sub(e.Time)))
+				i+1, round(e.DiesIn), round(r.o.Died().Sub(e.Time)))
 		}
 	}
 }

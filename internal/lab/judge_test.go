@@ -142,6 +142,9 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 	switch c.Expect.End {
 	case ByKeepalive:
 		o.ErrnoAfter = c.Expect.After
+		if c.Expect.ResetsOut.Min > 0 {
+			o.Captured.Reset = o.Begun.Add(o.ErrnoAfter)
+		}
 		e := tell(o.Begun.Add(c.Expect.After), events.KindReset)
 		e.Errno, e.Reason, e.Verdict = unix.ErrnoName(o.Errno), c.Expect.Reason, events.VerdictTimedOut
 		if (c.Expect.ICMP && can.ICMP) || (script[0] == 'e' && can.SendErrors) {
@@ -149,7 +152,7 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 		}
 	case ByPeer:
 		o.ErrnoAfter = now.Sub(o.Begun)
-		o.Captured.ResetsIn = 1
+		o.Captured.ResetsIn, o.Captured.Reset = 1, now
 		e := tell(now, events.KindPeerReset)
 		e.Errno, e.Verdict = unix.ErrnoName(o.Errno), events.VerdictRebooted
 	case ByLab:
@@ -272,7 +275,8 @@ func TestJudgeSilence(t *testing.T) {
 // TestSlack: the same lateness is right or wrong by the slack alone.
 func TestSlack(t *testing.T) {
 	o, evs := truth(t, "vanished", full)
-	o.ErrnoAfter += 2 * time.Second
+	o.Captured.Reset = o.Captured.Reset.Add(2 * time.Second)
+	evs[len(evs)-1].Time = o.Captured.Reset
 	if Judge(o, evs, full).Agrees {
 		t.Error("agrees with a prediction that is off by 2s")
 	}

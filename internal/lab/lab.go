@@ -42,6 +42,19 @@ type Outcome struct {
 	Captured       Capture
 }
 
+// Died is when the connection ended: by the RST on the wire, to which the kernel
+// gave its time; where there was none, when the application got to read its
+// errno, which may be later on a busy machine. Zero: only the lab ended it.
+func (o Outcome) Died() time.Time {
+	switch {
+	case o.Errno == 0:
+		return time.Time{}
+	case !o.Captured.Reset.IsZero():
+		return o.Captured.Reset
+	}
+	return o.Begun.Add(o.ErrnoAfter)
+}
+
 // Start sets the cases up: namespaces, connections, captures. Keepalive is
 // still off. Where one case cannot be set up none is, and the error names it.
 func Start(ctx context.Context, cases []Case) (*Lab, error) {

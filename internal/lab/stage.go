@@ -206,7 +206,7 @@ func (s *stage) play(ctx context.Context) (Outcome, error) {
 
 const (
 	// caseLimit ends a case that does not end as it should; each takes less than 8 s.
-	caseLimit = time.Minute
+	caseLimit = 30 * time.Second
 	settle    = 50 * time.Millisecond
 )
 

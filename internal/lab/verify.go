@@ -37,8 +37,9 @@ func (o Outcome) verify(e Expect, interval, slack time.Duration) (why []string) 
 		if early := e.After - o.ErrnoAfter; early > 10*time.Millisecond {
 			no("the application read %s after %v, %v early", errnoName(o.Errno), round(o.ErrnoAfter), round(early))
 		}
-		if late := o.ErrnoAfter - e.After; late > slack+e.After/10 && e.End == ByKeepalive {
-			no("the application read %s after %v, %v late", errnoName(o.Errno), round(o.ErrnoAfter), round(late))
+		took := o.Died().Sub(o.Begun)
+		if late := took - e.After; late > slack+e.After/10 && e.End == ByKeepalive {
+			no("the connection ended after %v, %v late", round(took), round(late))
 		}
 	}
 	for _, count := range []struct {

@@ -16,6 +16,7 @@ type Capture struct {
 	Retransmits  int        // the same, sent again
 	ResetsOut    int        // RST sent by the traced socket
 	ResetsIn     int        // RST sent by the peer, or by the peer's host
+	Reset        time.Time  // when the first RST was seen, either way; zero: none
 	ICMP         []ICMPSeen // ICMP errors about the connection
 	Dropped      uint64     // packets that the capture lost
 }
@@ -85,6 +86,7 @@ func (w *wire) sent(at time.Time, p packet) {
 	switch {
 	case p.flags&flagRST != 0:
 		w.ResetsOut++
+		w.noteReset(at)
 	case length > 0:
 		if end := p.seq + length; !w.begun || int32(end-w.next) > 0 {
 			w.next, w.begun = end, true
@@ -116,11 +118,18 @@ func (w *wire) received(at time.Time, p packet) {
 	reset := p.flags&flagRST != 0
 	if reset {
 		w.ResetsIn++
+		w.noteReset(at)
 	} else {
 		w.peerWindow = p.window
 	}
 	w.heard = at
 	if n := len(w.Probes); n > 0 && w.Probes[n-1].Answer.IsZero() {
 		w.Probes[n-1].Answer, w.Probes[n-1].Reset = at, reset
+	}
+}
+
+func (w *wire) noteReset(at time.Time) {
+	if w.Reset.IsZero() {
+		w.Reset = at
 	}
 }

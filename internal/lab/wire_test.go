@@ -65,6 +65,9 @@ func TestWire(t *testing.T) {
 	if len(w.WindowProbes) != 1 || w.Data != 3 || w.Retransmits != 1 || w.ResetsOut != 1 || w.ResetsIn != 1 || w.Answers() != 1 {
 		t.Errorf("capture: %+v", w.Capture)
 	}
+	if !w.Reset.Equal(p[2].Answer) {
+		t.Errorf("reset at %v, the first came at %v", w.Reset, p[2].Answer)
+	}
 	if len(w.ICMP) != 1 || w.ICMP[0].From != remote.Addr() || w.ICMP[0].Type != 3 || w.ICMP[0].Code != 1 {
 		t.Errorf("icmp: %+v", w.ICMP)
 	}
