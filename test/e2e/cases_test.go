@@ -13,17 +13,10 @@ import (
 )
 
 // TestCases stages every case and holds what katrace says of it against the
-// kernel's counter, a capture and the application's errno.
+// kernel's counter, a capture and the application's errno; once as it is, and
+// once with --rtt, where answers are told when they come. Every line of both
+// is held against the schema, and against what beside the timer there was.
 func TestCases(t *testing.T) {
-	judge(t, false, "--all")
-}
-
-// TestCasesExact is the same with --rtt: answers are told when they come.
-func TestCasesExact(t *testing.T) {
-	judge(t, true, "--all", "--rtt")
-}
-
-func judge(t *testing.T, prompt bool, args ...string) {
 	l, err := lab.Start(t.Context(), lab.Cases())
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +26,7 @@ func judge(t *testing.T, prompt bool, args ...string) {
 			t.Error(err)
 		}
 	}()
-	r := start(t, args...)
+	plain, exact := start(t, "--all"), start(t, "--all", "--rtt")
 	if err := l.Begin(); err != nil {
 		t.Fatal(err)
 	}
@@ -41,72 +34,83 @@ func judge(t *testing.T, prompt bool, args ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	byCase, strays := lab.Sort(r.stop(), l.Conns())
-	for i := range strays {
-		t.Errorf("stray event: %s", events.AppendText(nil, &strays[i]))
-	}
-	can := lab.Backend{
-		SendErrors: facts().SendErrors, ICMP: facts().ICMP, WindowProbes: facts().WindowProbes,
-		TimerReasons: true, PromptAnswers: prompt, Slack: *slack,
+	verdicts := map[*run]map[string][]events.Event{}
+	for _, r := range []*run{plain, exact} {
+		all := r.stop()
+		byCase, strays := lab.Sort(all, l.Conns())
+		for i := range strays {
+			t.Errorf("stray event: %s", events.AppendText(nil, &strays[i]))
+		}
+		verdicts[r] = byCase
+		checkSchema(t, r.lines)
+		checkProbed(t, all, l.Conns(), outcomes)
+		checkEnabled(t, all, l.Conns())
 	}
 	for _, o := range outcomes {
 		t.Run(o.Case, func(t *testing.T) {
-			row := lab.Judge(o, byCase[o.Case], can)
-			t.Logf("said %q, read %s, probes: kernel %d, wire %d, events %d", row.Said, row.Errno, row.Kernel, row.Wire, row.Events)
-			for _, why := range row.Why {
-				t.Error(why)
-			}
-			if t.Failed() {
-				for _, e := range byCase[o.Case] {
-					t.Logf("%s", events.AppendText(nil, &e))
-				}
+			for _, r := range []*run{plain, exact} {
+				judge(t, o, verdicts[r][o.Case], r == exact)
 			}
 		})
 	}
 }
 
-// TestProbed: the peer's side of a connection whose keepalive works is told
-// that it is probed, once a probe, where the backend can know.
-func TestProbed(t *testing.T) {
-	l, conn := stage(t, "alive")
-	r := start(t)
-	outcome := play(t, l)
-	var probed, foreign int
-	for _, e := range r.stop() {
-		switch {
-		case e.Kind != events.KindProbed || e.Netns != conn.Netns:
-		case e.Local == conn.Remote && e.Remote == conn.Local:
-			probed++
-		default:
-			foreign++
+func judge(t *testing.T, o lab.Outcome, evs []events.Event, exact bool) {
+	row := lab.Judge(o, evs, lab.Backend{
+		SendErrors: facts().SendErrors, ICMP: facts().ICMP, WindowProbes: facts().WindowProbes,
+		TimerReasons: true, PromptAnswers: exact, Slack: *slack,
+	})
+	t.Logf("--rtt %t: said %q, read %s, probes: kernel %d, wire %d, events %d", exact, row.Said, row.Errno, row.Kernel, row.Wire, row.Events)
+	for _, why := range row.Why {
+		t.Error(why)
+	}
+	if t.Failed() {
+		for _, e := range evs {
+			t.Logf("%s", events.AppendText(nil, &e))
 		}
-	}
-	want := 0
-	if facts().Probed {
-		want = int(outcome.KeepaliveCount)
-	}
-	if probed != want || foreign != 0 {
-		t.Errorf("%d probed events of the peer's socket and %d others, want %d and 0", probed, foreign, want)
 	}
 }
 
-// TestEnabled: who switched SO_KEEPALIVE on is this process.
-func TestEnabled(t *testing.T) {
-	l, conn := stage(t, "alive")
-	r := start(t, "--event", "enabled")
-	play(t, l)
-	var got []events.Process
-	for _, e := range r.stop() {
-		if e.Conn() == conn.Conn {
-			got = append(got, e.Process)
+// checkProbed: the peer of a connection whose keepalive works is told to be
+// probed, once a probe, where the backend can know.
+func checkProbed(t *testing.T, evs []events.Event, conns []lab.Conn, outcomes []lab.Outcome) {
+	for i, c := range conns {
+		if c.Case != "alive" {
+			continue
+		}
+		probed := 0
+		for _, e := range evs {
+			if e.Kind == events.KindProbed && e.Netns == c.Netns && e.Local == c.Remote && e.Remote == c.Local {
+				probed++
+			}
+		}
+		want := 0
+		if facts().Probed {
+			want = int(outcomes[i].KeepaliveCount)
+		}
+		if probed != want {
+			t.Errorf("%d probed events of the peer's socket, want %d", probed, want)
+		}
+	}
+}
+
+// checkEnabled: who switched SO_KEEPALIVE on is this process, where the backend
+// can know; once for each connection.
+func checkEnabled(t *testing.T, evs []events.Event, conns []lab.Conn) {
+	got := map[events.Conn][]events.Process{}
+	for _, e := range evs {
+		if e.Kind == events.KindEnabled {
+			got[e.Conn()] = append(got[e.Conn()], e.Process)
 		}
 	}
 	var want []events.Process
 	if facts().Enabled {
 		want = []events.Process{self(t)}
 	}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("processes that enabled keepalive (-want +got):\n%s", d)
+	for _, c := range conns {
+		if d := cmp.Diff(want, got[c.Conn]); d != "" {
+			t.Errorf("%s: processes that switched keepalive on (-want +got):\n%s", c.Case, d)
+		}
 	}
 }
 

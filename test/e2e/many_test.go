@@ -57,7 +57,7 @@ func TestMany(t *testing.T) {
 			return len(r.events) > want
 		})
 	} else {
-		time.Sleep(10 * time.Second)
+		time.Sleep(5 * time.Second)
 	}
 	// Stop between two rounds of probes: the count and the events are then of one time.
 	var probes, lost int
