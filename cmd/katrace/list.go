@@ -41,7 +41,7 @@ more processes.`
 
 const listExample = `  sudo katrace list                       every TCP socket of this network namespace
   sudo katrace list --all-netns --off     those without keepalive, everywhere
-  sudo katrace list --idle-limit aws-nlb  those that a load balancer forgets before their first probe
+  sudo katrace list --idle-limit aws-nlb  those that a load balancer may forget between two probes
   sudo katrace list --port 5432 -o json   PostgreSQL's, as JSON lines
   sudo katrace list --sort dies --watch   who dies next, every two seconds`
 
@@ -93,7 +93,7 @@ func newListCommand() *cobra.Command {
 	f.StringVarP(&raw.output, "output", "o", "table", "table or json (one object a socket)")
 	f.BoolVar(&raw.allNetns, "all-netns", false, "sockets of all network namespaces, not only of this one")
 	f.BoolVar(&raw.off, "off", false, "only connections without keepalive")
-	f.StringVar(&raw.idleLimit, "idle-limit", "", "only connections whose first probe may come later than this: a time such as 350s, or "+presetNames())
+	f.StringVar(&raw.idleLimit, "idle-limit", "", "only connections on which a probe may come later than this: a time such as 350s, or "+presetNames())
 	f.StringSliceVar(&raw.state, "state", nil, "only sockets in this state: "+strings.Join(inventory.States(), ", "))
 	f.StringVar(&raw.sort, "sort", "local", "order: "+strings.Join(sortNames(), ", "))
 	f.DurationVar(&raw.watch, "watch", 0, "list again every so often")

@@ -37,16 +37,9 @@ func appendPrediction(b []byte, o *predictOptions, p *prediction) []byte {
 	b = appendText(b, "reason", p.reason().String())
 	b = append(appendText(b, "errno", "ETIMEDOUT"), '}')
 	if l := o.idleLimit; l.after > 0 {
-		verdict := "in_time"
-		switch late := s.Idle + inventory.Slack(s.Idle, o.jiffy); {
-		case s.Idle > l.after:
-			verdict = "too_late"
-		case late > l.after || s.Idle == l.after:
-			verdict = "perhaps_too_late"
-		}
 		b = strconv.AppendInt(append(b, `,"idle_limit":{"ms":`...), l.after.Milliseconds(), 10)
 		b = appendText(b, "name", l.name)
-		b = append(appendText(b, "verdict", verdict), '}')
+		b = append(appendText(b, "verdict", p.limitVerdict(l, o.jiffy)), '}')
 	}
 	return append(b, '}')
 }

@@ -120,14 +120,15 @@ Set TCP_KEEPIDLE to 333s or less.
 }
 
 func TestPredictMiddlebox(t *testing.T) {
-	for _, tt := range []struct{ idle, limit, text, word string }{
-		{"300s", "aws-nlb", "in time", "in_time"},
-		{"345s", "350s", "perhaps too late", "perhaps_too_late"},
-		{"350s", "aws-nlb", "perhaps too late", "perhaps_too_late"},
-		{"241s", "azure", "too late", "too_late"},
-		{"899s", "ipvs", "perhaps too late", "perhaps_too_late"},
+	for _, tt := range []struct{ idle, intvl, limit, text, word string }{
+		{"300s", "75s", "aws-nlb", "in time", "in_time"},
+		{"60s", "400s", "aws-nlb", "too late", "too_late"},
+		{"345s", "75s", "350s", "perhaps too late", "perhaps_too_late"},
+		{"350s", "75s", "aws-nlb", "perhaps too late", "perhaps_too_late"},
+		{"241s", "75s", "azure", "too late", "too_late"},
+		{"899s", "75s", "ipvs", "perhaps too late", "perhaps_too_late"},
 	} {
-		o, p := predict(t, rawPredictFlags{idle: tt.idle, intvl: "75s", cnt: "9", idleLimit: tt.limit})
+		o, p := predict(t, rawPredictFlags{idle: tt.idle, intvl: tt.intvl, cnt: "9", idleLimit: tt.limit})
 		if got := p.middlebox(o.idleLimit, o.jiffy); !strings.Contains(got, "): "+tt.text+".") {
 			t.Errorf("%s in %s: %s", tt.idle, tt.limit, got)
 		}

@@ -102,26 +102,42 @@ func (p *prediction) note() string {
 	return b.String()
 }
 
+// limitVerdict is the verdict on a middlebox, as the JSON says it.
+func (p *prediction) limitVerdict(l limit, jiffy time.Duration) string {
+	period := inventory.Period(p.settings)
+	switch latest := period + inventory.Slack(period, jiffy); {
+	case period > l.after:
+		return "too_late"
+	case latest > l.after || period == l.after:
+		return "perhaps_too_late"
+	}
+	return "in_time"
+}
+
 // middlebox is the verdict on a middlebox that forgets idle connections.
 func (p *prediction) middlebox(l limit, jiffy time.Duration) string {
 	name := "a middlebox"
 	if l.name != "" {
 		name = l.name
 	}
-	idle := p.settings.Idle
-	latest := idle + inventory.Slack(idle, jiffy)
-	limit := exact(l.after)
-	at := exact(idle)
-	switch {
-	case idle > l.after:
-		return fmt.Sprintf("%s (forgets after %s): too late. An idle connection is forgotten %s before its first probe.\nSet TCP_KEEPIDLE to %s or less.",
-			name, limit, exact(idle-l.after), exact(safeIdle(l.after, jiffy)))
-	case latest > l.after || idle == l.after:
-		return fmt.Sprintf("%s (forgets after %s): perhaps too late. The first probe is due after %s, but the timer may be late, until %s.\nSet TCP_KEEPIDLE to %s or less.",
-			name, limit, at, exact(latest), exact(safeIdle(l.after, jiffy)))
+	s := p.settings
+	period := inventory.Period(s)
+	latest := exact(period + inventory.Slack(period, jiffy))
+	said := fmt.Sprintf("%s (forgets after %s): ", name, exact(l.after))
+	advice := fmt.Sprintf("\nSet TCP_KEEPIDLE to %s or less", exact(safeIdle(l.after, jiffy)))
+	if s.Interval > s.Idle {
+		advice += ", and TCP_KEEPINTVL not above it: while the peer answers, the kernel\nprobes no more often than every TCP_KEEPINTVL"
 	}
-	return fmt.Sprintf("%s (forgets after %s): in time. While the peer answers, a probe passes after every %s of idleness, at the latest after %s.",
-		name, limit, at, exact(latest))
+	switch p.limitVerdict(l, jiffy) {
+	case "too_late":
+		if s.Idle <= l.after {
+			return said + fmt.Sprintf("too late. The first probe leaves in time, after %s, but the next only %s after it.", exact(s.Idle), exact(period)) + advice + "."
+		}
+		return said + fmt.Sprintf("too late. An idle connection is forgotten %s before its first probe.", exact(s.Idle-l.after)) + advice + "."
+	case "perhaps_too_late":
+		return said + fmt.Sprintf("perhaps too late. A probe is due after %s, but the timer may be late, until %s.", exact(period), latest) + advice + "."
+	}
+	return said + fmt.Sprintf("in time. While the peer answers, a probe passes after every %s of idleness, at the latest after %s.", exact(period), latest)
 }
 
 // safeIdle is the largest TCP_KEEPIDLE whose probe leaves before the limit,

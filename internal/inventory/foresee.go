@@ -45,6 +45,12 @@ func Slack(d, jiffy time.Duration) time.Duration {
 	return gran * jiffy
 }
 
+// Period is the time between two probes on an idle connection whose peer
+// answers, at the longest. It is not TCP_KEEPIDLE alone: after each probe the
+// kernel sets the timer to TCP_KEEPINTVL, answered or not, and looks at the
+// idle time only when it fires.
+func Period(s events.Settings) time.Duration { return max(s.Idle, s.Interval) }
+
 // Step is one firing of the keepalive timer of a socket whose peer is silent.
 type Step struct {
 	Probe int           // number of the probe sent, 0: the connection is given up

@@ -119,8 +119,8 @@ func (s *Socket) Connected() bool {
 }
 
 // Late says that an idle connection may stay silent for longer than a
-// middlebox remembers it: keepalive is off, or its first probe may leave only
-// after the limit, the timer's slack included. False where it is not known.
+// middlebox remembers it: keepalive is off, or a probe may leave only after the
+// limit, the timer's slack included. False where it is not known.
 func (s *Socket) Late(limit, jiffy time.Duration) bool {
 	switch {
 	case !s.Connected() || s.Has&HasOn == 0:
@@ -130,7 +130,8 @@ func (s *Socket) Late(limit, jiffy time.Duration) bool {
 	case s.Has&HasSettings == 0:
 		return false
 	}
-	return s.Settings.Idle+Slack(s.Settings.Idle, jiffy) > limit
+	period := Period(s.Settings)
+	return period+Slack(period, jiffy) > limit
 }
 
 // Match says whether the filter wants the socket.
