@@ -3,7 +3,6 @@
 package main
 
 import (
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,7 +75,7 @@ type ownerFlags struct {
 func (r *ownerFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringSliceVar(&r.pid, "pid", nil, "only sockets of this process")
-	f.StringSliceVar(&r.comm, "comm", nil, "only sockets of processes with this name; * and ? stand for anything")
+	f.StringSliceVar(&r.comm, "comm", nil, "only sockets of processes with this name (comm)")
 	f.StringSliceVar(&r.cgroup, "cgroup", nil, "only sockets in this cgroup or below it, such as /system.slice")
 	f.StringSliceVar(&r.container, "container", nil, "only sockets of this container: its id or the beginning of it")
 }
@@ -88,11 +87,6 @@ func (r *ownerFlags) validate() error {
 			return usagef("--pid %q: want a process id", s)
 		}
 		r.pids = append(r.pids, int(n))
-	}
-	for _, s := range r.comm {
-		if _, err := path.Match(s, ""); err != nil {
-			return usagef("--comm %q: %w", s, err)
-		}
 	}
 	for _, s := range r.cgroup {
 		if !strings.HasPrefix(s, "/") {
@@ -109,10 +103,7 @@ func (r *ownerFlags) match(s *inventory.Socket) bool {
 	if len(r.pids) > 0 && !slices.Contains(r.pids, s.Process.PID) {
 		return false
 	}
-	if len(r.comm) > 0 && !slices.ContainsFunc(r.comm, func(p string) bool {
-		ok, _ := path.Match(p, s.Process.Comm) // validated
-		return ok && s.Process.PID != 0
-	}) {
+	if len(r.comm) > 0 && !slices.Contains(r.comm, s.Process.Comm) {
 		return false
 	}
 	if len(r.cgroup) > 0 && !slices.ContainsFunc(r.cgroup, func(p string) bool {

@@ -138,7 +138,6 @@ func TestListFlags(t *testing.T) {
 		{"--method magic", `--method "magic"`},
 		{"--port 0", `--port "0"`},
 		{"--pid x", `--pid "x"`},
-		{"--comm [", `--comm "["`},
 		{"--cgroup a", `--cgroup "a"`},
 		{"--addr 10.0.0.0/33", `--addr "10.0.0.0/33"`},
 		{"all", `takes no argument, not "all"`},
@@ -166,7 +165,7 @@ func TestListFilters(t *testing.T) {
 		{"off", listOptions{off: true}, []int{1}},
 		{"idle limit", listOptions{idleLimit: limit{after: 350 * time.Second}}, []int{1, 3}},
 		{"pid", listOptions{owner: ownerFlags{pids: []int{812}}}, []int{0}},
-		{"comm", listOptions{owner: ownerFlags{comm: []string{"post*"}}}, []int{0, 3}},
+		{"comm", listOptions{owner: ownerFlags{comm: []string{"postgres"}}}, []int{0, 3}},
 		{"cgroup", listOptions{owner: ownerFlags{cgroup: []string{"/system.slice"}}}, []int{0}},
 		{"half a name of a cgroup", listOptions{owner: ownerFlags{cgroup: []string{"/system"}}}, nil},
 	} {
