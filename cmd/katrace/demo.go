@@ -17,6 +17,7 @@ import (
 	"katrace/internal/events"
 	"katrace/internal/lab"
 	"katrace/internal/loader"
+	"katrace/internal/tui"
 )
 
 const demoLong = `demo stages connections in network namespaces of its own, and traces them by the
@@ -29,10 +30,11 @@ The namespaces have no names and go with the process: nothing is left behind.
 It needs root.`
 
 type demoOptions struct {
-	attach string
-	output string
-	cases  []string
-	slack  time.Duration
+	attach  string
+	output  string
+	noColor bool
+	cases   []string
+	slack   time.Duration
 }
 
 func newDemoCommand() *cobra.Command {
@@ -43,8 +45,9 @@ func newDemoCommand() *cobra.Command {
 		Long:  demoLong,
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if o.output != "text" && o.output != "json" {
-				return usagef("--output %q: want text or json", o.output)
+			out, err := chooseOutput(o.output)
+			if err != nil {
+				return err
 			}
 			backend, err := loader.ParseBackend(o.attach)
 			if err != nil {
@@ -54,22 +57,25 @@ func newDemoCommand() *cobra.Command {
 			if err != nil {
 				return usagef("--case: %w", err)
 			}
-			return runDemo(cmd.Context(), o, backend, cases)
+			return runDemo(cmd.Context(), o, out, backend, cases)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.attach, "attach", "auto", "how to attach: auto, kprobe, fentry or tracepoint")
-	f.StringVarP(&o.output, "output", "o", "text", "text or json (then the table goes to stderr)")
+	f.StringVarP(&o.output, "output", "o", "", "tui, text, or json with the table on stderr (default: tui on a terminal, else text)")
+	f.BoolVar(&o.noColor, "no-color", false, "no colours in the live view; so does NO_COLOR in the environment")
 	f.StringSliceVar(&o.cases, "case", nil, "only these cases: "+strings.Join(lab.Names(), ", "))
 	f.DurationVar(&o.slack, "slack", 0, "how late timers may be, for slow machines (default: the lab's own)")
-	_ = cmd.RegisterFlagCompletionFunc("case", cobra.FixedCompletions(lab.Names(), cobra.ShellCompDirectiveNoFileComp))
+	complete(cmd, "attach", "auto", "kprobe", "fentry", "tracepoint")
+	complete(cmd, "output", "tui", "text", "json")
+	complete(cmd, "case", lab.Names()...)
 	return cmd
 }
 
 // errDisagree is returned when katrace and the kernel do not agree.
 var errDisagree = errors.New("katrace and the kernel disagree, see the table")
 
-func runDemo(ctx context.Context, o demoOptions, backend loader.Backend, cases []lab.Case) error {
+func runDemo(ctx context.Context, o demoOptions, out output, backend loader.Backend, cases []lab.Case) error {
 	if os.Geteuid() != 0 {
 		return &loader.UnsupportedError{Doing: "stage connections", Err: errors.New("not root"), Hint: "try sudo"}
 	}
@@ -79,22 +85,44 @@ func runDemo(ctx context.Context, o demoOptions, backend loader.Backend, cases [
 	}
 	defer func() { _ = l.Close() }()
 
-	w := newDemoSink(os.Stdout, o.output, l.Conns())
-	s, err := openStream(streamOptions{load: loader.Options{Backend: backend, All: true}}, w)
+	keep := newKeeper(l.Conns())
+	view := tui.Options{NoColor: o.noColor, Kernel: kernelRelease(), Source: "demo"}
+	store := tui.NewStore(view)
+	show := events.Sink(store)
+	if out != outputTUI {
+		show = newDemoLines(os.Stdout, out, keep)
+	}
+	keep.next = show
+	s, err := openStream(streamOptions{load: loader.Options{Backend: backend, All: true}}, keep)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "katrace: %d connections staged, %s\n", len(cases), opening(s.tracer, false))
 
-	outcomes, err := traceDemo(ctx, l, s)
-	if err != nil {
+	var outcomes []lab.Outcome
+	trace := func(ctx context.Context) (err error) {
+		outcomes, err = traceDemo(ctx, l, s)
 		return err
 	}
-	rows, strays := w.judge(outcomes, lab.Backend{
-		SendErrors: s.tracer.Backend.Facts().SendErrors, ICMP: s.tracer.Backend.Facts().ICMP,
-		WindowProbes: s.tracer.Backend.Facts().WindowProbes, TimerReasons: true, Slack: o.slack,
+	if out == outputTUI {
+		view.Backend, view.Lacks = string(s.tracer.Backend), s.tracer.Lacks
+		// Quitting early leaves the cases time to end: the table is about them all.
+		err = besideView(ctx, func(context.Context) error { return trace(ctx) }, store, view)
+	} else {
+		err = trace(ctx)
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			fmt.Fprintln(os.Stderr, "katrace: stopped before the cases ended")
+			return nil
+		}
+		return err
+	}
+	facts := s.tracer.Backend.Facts()
+	rows, strays := keep.judge(outcomes, lab.Backend{
+		SendErrors: facts.SendErrors, ICMP: facts.ICMP, WindowProbes: facts.WindowProbes, TimerReasons: true, Slack: o.slack,
 	})
-	return reportDemo(o, rows, strays)
+	return reportDemo(out, rows, strays)
 }
 
 // traceDemo plays the lab's cases while the stream runs.
@@ -115,9 +143,9 @@ func traceDemo(ctx context.Context, l *lab.Lab, s *stream) ([]lab.Outcome, error
 	return outcomes, errors.Join(err, streamErr)
 }
 
-func reportDemo(o demoOptions, rows []lab.Row, strays []events.Event) error {
+func reportDemo(o output, rows []lab.Row, strays []events.Event) error {
 	out := io.Writer(os.Stdout)
-	if o.output == "json" {
+	if o == outputJSON {
 		out = os.Stderr
 	}
 	agreed := 0
@@ -136,52 +164,4 @@ func reportDemo(o demoOptions, rows []lab.Row, strays []events.Event) error {
 		return errDisagree
 	}
 	return nil
-}
-
-// demoSink shows the events of the staged connections, and keeps them for the
-// judgement.
-type demoSink struct {
-	line  *lineSink
-	conns []lab.Conn
-	names map[events.Conn]string
-	start time.Time
-	kept  []events.Event
-}
-
-func newDemoSink(w io.Writer, output string, conns []lab.Conn) *demoSink {
-	d := &demoSink{line: newLineSink(w, output), conns: conns, names: map[events.Conn]string{}, start: time.Now()}
-	for _, c := range conns {
-		d.names[c.Conn] = c.Case
-	}
-	if output == "text" {
-		d.line.encode = d.appendLine
-	}
-	return d
-}
-
-func (d *demoSink) Event(e *events.Event) error {
-	if e.Kind != events.KindLost {
-		d.kept = append(d.kept, *e)
-		if d.names[e.Conn()] == "" {
-			return nil // somebody else's
-		}
-	}
-	return d.line.Event(e)
-}
-
-func (d *demoSink) Flush() error { return d.line.Flush() }
-
-// appendLine is a shorter text line: the case's name instead of addresses.
-func (d *demoSink) appendLine(dst []byte, e *events.Event) []byte {
-	dst = fmt.Appendf(dst, "%6.2fs  %-18s %-12s ", e.Time.Sub(d.start).Seconds(), d.names[e.Conn()], e.Kind)
-	return events.AppendWords(dst, e)
-}
-
-// judge holds the events kept against the outcomes.
-func (d *demoSink) judge(outcomes []lab.Outcome, can lab.Backend) (rows []lab.Row, strays []events.Event) {
-	byCase, strays := lab.Sort(d.kept, d.conns)
-	for _, o := range outcomes {
-		rows = append(rows, lab.Judge(o, byCase[o.Case], can))
-	}
-	return rows, strays
 }

@@ -47,7 +47,7 @@ func newRootCommand() *cobra.Command {
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	cmd.PersistentFlags().Bool("debug", false, "say more where something fails: the verifier's log, why a backend was passed over")
 	raw.register(cmd)
-	cmd.AddCommand(newDoctorCommand(), newVersionCommand())
+	cmd.AddCommand(newDemoCommand(), newDoctorCommand(), newListCommand(), newPredictCommand(), newReplayCommand(), newVersionCommand())
 	return cmd
 }
 

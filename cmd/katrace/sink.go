@@ -19,9 +19,9 @@ type lineSink struct {
 
 // newLineSink makes a sink for --output text or json. It buffers; the stream
 // flushes it whenever it pauses.
-func newLineSink(w io.Writer, output string) *lineSink {
+func newLineSink(w io.Writer, o output) *lineSink {
 	s := &lineSink{w: bufio.NewWriterSize(w, 64<<10), encode: events.AppendText}
-	if output == "json" {
+	if o == outputJSON {
 		s.encode = events.AppendJSON
 	}
 	return s
@@ -38,6 +38,27 @@ func (s *lineSink) Event(e *events.Event) error {
 func (s *lineSink) Flush() error {
 	if err := s.w.Flush(); err != nil {
 		return fmt.Errorf("write events: %w", err)
+	}
+	return nil
+}
+
+// tee is a sink that hands events to several.
+type tee []events.Sink
+
+func (t tee) Event(e *events.Event) error {
+	for _, s := range t {
+		if err := s.Event(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t tee) Flush() error {
+	for _, s := range t {
+		if err := s.Flush(); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"katrace/internal/events"
 	"katrace/internal/loader"
+	"katrace/internal/owner"
 )
 
 // stream brings records from the kernel to a sink until its context ends.
@@ -22,6 +23,8 @@ type stream struct {
 	sink    events.Sink
 	limit   uint64 // events, 0: none
 	all     bool   // tell events that needsAll
+	closes  bool   // tell KindClosed whatever the filter says: the view drops its row
+	owners  *owner.Resolver
 
 	told     uint64      // events that reached the sink, lost ones not counted
 	reported loader.Lost // what KindLost events have told so far
@@ -44,12 +47,16 @@ func openStream(o streamOptions, sink events.Sink) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &stream{tracer: tracer, tracker: events.NewTracker(jiffy), filter: o.filter, sink: sink, limit: o.count, all: o.load.All}, nil
+	return &stream{
+		tracer: tracer, tracker: events.NewTracker(jiffy), owners: owner.New(owner.Options{}),
+		filter: o.filter, sink: sink, limit: o.count, all: o.load.All,
+	}, nil
 }
 
 // run streams until ctx ends or the limit is reached; both are no error. What
 // the kernel recorded before that is still told.
 func (s *stream) run(ctx context.Context) error {
+	defer s.owners.Close()
 	defer s.tracer.Close()
 	defer context.AfterFunc(ctx, s.tracer.Wake)()
 
@@ -116,13 +123,15 @@ func (s *stream) loop(ctx context.Context) error {
 
 // tell hands an event to the sink if the user wants it.
 func (s *stream) tell(e *events.Event) error {
-	if !s.filter.Match(e) || needsAll(e.Kind) && !s.all {
+	s.fillOwner(e)
+	closes := e.Kind == events.KindClosed && s.closes
+	if !closes && (!s.filter.Match(e) || needsAll(e.Kind) && !s.all) {
 		return nil
 	}
 	if err := s.sink.Event(e); err != nil {
 		return err
 	}
-	if e.Kind == events.KindLost {
+	if closes && !s.all {
 		return nil
 	}
 	s.told++
@@ -130,6 +139,18 @@ func (s *stream) tell(e *events.Event) error {
 		return errLimit
 	}
 	return nil
+}
+
+// fillOwner says who holds the socket, as far as that is known by now.
+func (s *stream) fillOwner(e *events.Event) {
+	if e.CgroupID != 0 {
+		e.Cgroup, _ = s.owners.CgroupPath(e.CgroupID)
+	}
+	process := e.Process
+	s.owners.Fill(e)
+	if process.PID != 0 {
+		e.Process = process // the kernel said so
+	}
 }
 
 // reportLost tells of what was lost since it was last asked.
@@ -185,20 +206,33 @@ func opening(t *loader.Tracer, debug bool) string {
 
 // runStream is katrace without a subcommand.
 func runStream(ctx context.Context, o streamOptions) error {
-	s, err := openStream(o, newLineSink(os.Stdout, o.output))
-	if err != nil {
-		return err
+	var sinks tee
+	if o.logFile != "" {
+		f, err := os.OpenFile(o.logFile, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+		if err != nil {
+			return fmt.Errorf("--log-file: %w", err)
+		}
+		defer func() { _ = f.Close() }()
+		sinks = append(sinks, newLineSink(f, outputJSON))
 	}
 	if o.duration > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, o.duration)
 		defer cancel()
 	}
+	if o.output == outputTUI {
+		return runLive(ctx, o, sinks)
+	}
+	sinks = append(sinks, newLineSink(os.Stdout, o.output))
+	s, err := openStream(o, sinks)
+	if err != nil {
+		return err
+	}
 	fmt.Fprintf(os.Stderr, "katrace: %s\n", opening(s.tracer, o.debug))
 	start := time.Now()
-	err = s.run(ctx)
-	if err == nil {
-		fmt.Fprintf(os.Stderr, "katrace: %s\n", s.summary(time.Since(start)))
+	if err := s.run(ctx); err != nil {
+		return err
 	}
-	return err
+	fmt.Fprintf(os.Stderr, "katrace: %s\n", s.summary(time.Since(start)))
+	return nil
 }

@@ -41,6 +41,7 @@ func (c *clock) decodeSocket(r *loader.Record, e *Event) {
 	e.State = State(r.State)
 	e.Family, e.Local, e.Remote = decodeTuple(r)
 	e.UID = r.Uid
+	e.CgroupID = r.Cgroup
 	e.Keepalive = Settings{
 		Idle:        c.span(r.Idle),
 		Interval:    c.span(r.Intvl),

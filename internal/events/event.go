@@ -39,6 +39,7 @@ type Event struct {
 	UID       uint32 // HasUID
 	Cgroup    string
 	Container string
+	CgroupID  uint64 // in cgroup v2, for looking Cgroup up; 0: unknown; not in the stream
 
 	// The timer.
 	Keepalive  Settings      // HasKeepalive: the values in force

@@ -5,6 +5,7 @@ package events
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"katrace/internal/loader"
 )
@@ -17,6 +18,11 @@ type Filter struct {
 	Kinds  []Kind
 	Dead   bool // only ends: reset, peer_reset
 	Silent bool // only unanswered: a probe after an unanswered one, or that did not leave
+	// The owner, where it is known: an event without one does not match.
+	PIDs       []int
+	Comms      []string
+	Cgroups    []string // the path, or one above it
+	Containers []string // the id, or its beginning
 }
 
 // Match says whether the event is wanted. KindLost always is.
@@ -30,6 +36,10 @@ func (f *Filter) Match(e *Event) bool {
 	if (f.Dead || f.Silent) && !(f.Dead && isEnd(e) || f.Silent && isSilent(e)) {
 		return false
 	}
+	return f.matchSocket(e) && f.matchOwner(e)
+}
+
+func (f *Filter) matchSocket(e *Event) bool {
 	s := &f.Socket
 	if s.OnlyIPv4 != s.OnlyIPv6 && s.OnlyIPv6 != (e.Family == IPv6) {
 		return false
@@ -50,6 +60,17 @@ func (f *Filter) Match(e *Event) bool {
 	return len(s.Prefixes) == 0 || slices.ContainsFunc(s.Prefixes, func(p netip.Prefix) bool {
 		return p.Contains(e.Local.Addr()) || p.Contains(e.Remote.Addr())
 	})
+}
+
+func (f *Filter) matchOwner(e *Event) bool {
+	return (len(f.PIDs) == 0 || slices.Contains(f.PIDs, e.Process.PID)) &&
+		(len(f.Comms) == 0 || slices.Contains(f.Comms, e.Process.Comm)) &&
+		(len(f.Cgroups) == 0 || slices.ContainsFunc(f.Cgroups, func(c string) bool {
+			return e.Cgroup == c || strings.HasPrefix(e.Cgroup, strings.TrimSuffix(c, "/")+"/")
+		})) &&
+		(len(f.Containers) == 0 || slices.ContainsFunc(f.Containers, func(c string) bool {
+			return strings.HasPrefix(e.Container, c)
+		}))
 }
 
 func isEnd(e *Event) bool { return e.Kind == KindReset || e.Kind == KindPeerReset }

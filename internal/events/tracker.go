@@ -71,9 +71,10 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 	case loader.RecordTimer:
 		e.Kind = KindTimer
 		e.Reason = Reason(r.Reason)
-		e.Unanswered, e.Has = int(r.Probes), e.Has|HasUnanswered
 		if e.Reason == ReasonDataInFlight {
-			e.Verdict = VerdictSuspended
+			e.Verdict = VerdictSuspended // icsk_probes_out may count zero-window probes now
+		} else {
+			e.Unanswered, e.Has = int(r.Probes), e.Has|HasUnanswered
 		}
 		e.setNext(e.Reason)
 	case loader.RecordWindowProbe:

@@ -34,6 +34,7 @@ func TestMany(t *testing.T) {
 	r := start(t, "--local-port", fmt.Sprint(port))
 	counted := keepaliveProbes(t)
 	// Every accepted socket probes its peer once a second.
+	var probing []*net.TCPConn
 	for range conns {
 		c, err := (&net.Dialer{KeepAlive: -1}).Dial("tcp4", ln.Addr().String())
 		if err != nil {
@@ -49,6 +50,7 @@ func TestMany(t *testing.T) {
 		if err := a.(*net.TCPConn).SetKeepAliveConfig(cfg); err != nil {
 			t.Fatal(err)
 		}
+		probing = append(probing, a.(*net.TCPConn))
 	}
 	if conns == 4000 {
 		waitFor(t, 2*time.Minute, "100,000 events", func() bool {
@@ -59,35 +61,34 @@ func TestMany(t *testing.T) {
 	} else {
 		time.Sleep(5 * time.Second)
 	}
-	// Stop between two rounds of probes: the count and the events are then of one time.
-	var probes, lost int
-	quiet(t, func() uint64 { return keepaliveProbes(t) })
+	// No more probes: the count and the events are then of one time.
+	for _, c := range probing {
+		if err := c.SetKeepAlive(false); err != nil {
+			t.Fatal(err)
+		}
+	}
 	counted = keepaliveProbes(t) - counted
+	var probes uint64
+	var lost events.Lost
 	for _, e := range r.stop() {
 		switch e.Kind {
 		case events.KindProbe:
 			probes++
 		case events.KindLost:
-			lost += int(e.Lost.Total())
+			lost.Ring += e.Lost.Ring
+			lost.Missed += e.Lost.Missed
+			lost.Follow += e.Lost.Follow
 		}
 	}
-	if lost != 0 || probes != int(counted) {
-		t.Errorf("%d probe events, %d lost; the kernel counts %d", probes, lost, counted)
+	t.Logf("%d events, %d of them probes, the kernel counts %d, lost %+v", len(r.events), probes, counted, lost)
+	// A kprobe is missed where the timer interrupts another kprobe's handler,
+	// as that of tcp_set_keepalive above; it has to be counted then.
+	if *backend == "kprobe" && lost.Ring+lost.Follow == 0 && probes <= counted && counted-probes <= lost.Missed {
+		return
 	}
-	t.Logf("%d events, %d of them probes, the kernel counts %d", len(r.events), probes, counted)
-}
-
-// quiet waits until a counter stands still for a moment.
-func quiet(t *testing.T, counter func() uint64) {
-	t.Helper()
-	for range 10_000 {
-		was := counter()
-		time.Sleep(50 * time.Millisecond)
-		if counter() == was {
-			return
-		}
+	if lost != (events.Lost{}) || probes != counted {
+		t.Errorf("want as many probes as the kernel counts, and nothing lost")
 	}
-	t.Fatal("probes never pause")
 }
 
 // keepaliveProbes is this namespace's TcpExtTCPKeepAlive.

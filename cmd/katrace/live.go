@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"katrace/internal/tui"
+)
+
+// runLive is the live view over the kernel's stream.
+func runLive(ctx context.Context, o streamOptions, sinks tee) error {
+	view := tui.Options{NoColor: o.noColor, Kernel: kernelRelease()}
+	// The store is made before the backend is known: events may come at once.
+	store := tui.NewStore(view)
+	s, err := openStream(o, append(sinks, store))
+	if err != nil {
+		return err
+	}
+	s.closes = true
+	view.Backend, view.Lacks = string(s.tracer.Backend), s.tracer.Lacks
+	start := time.Now()
+	if err := besideView(ctx, s.run, store, view); err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "katrace: %s\n", s.summary(time.Since(start)))
+	return nil
+}
+
+// besideView runs feed beside the view, until the user quits or feed fails; a
+// feed that just ends leaves the view on the screen, unless ctx ended it.
+func besideView(ctx context.Context, feed func(context.Context) error, store *tui.Store, view tui.Options) error {
+	feedCtx, stopFeed := context.WithCancel(ctx)
+	defer stopFeed()
+	viewCtx, stopView := context.WithCancel(ctx)
+	defer stopView()
+
+	fed := make(chan error, 1)
+	go func() {
+		err := feed(feedCtx)
+		if err != nil {
+			stopView()
+		}
+		fed <- err
+	}()
+	err := tui.Run(viewCtx, store, view)
+	stopFeed()
+	return errors.Join(err, <-fed)
+}
+
+func kernelRelease() string {
+	var uts unix.Utsname
+	if err := unix.Uname(&uts); err != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(uts.Release[:])
+}

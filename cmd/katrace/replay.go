@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"katrace/internal/events"
+	"katrace/internal/tui"
+)
+
+func newReplayCommand() *cobra.Command {
+	var raw rawStreamFlags
+	var speed float64
+	cmd := &cobra.Command{
+		Use:   "replay FILE",
+		Short: "Show a recorded JSON stream, in any output",
+		Long: `replay shows what katrace -o json or --log-file recorded, as if it happened now.
+FILE - is standard input. Damaged lines are said, skipped and counted.`,
+		Example: `  katrace replay night.json                the live view, at the recording's pace
+  katrace replay --speed 60 night.json     an hour in a minute
+  katrace replay --speed 0 -o text --dead night.json`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("replay takes one FILE (or - for standard input), not %d", len(args))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if speed < 0 {
+				return usagef("--speed %g: want 0 (at once) or more", speed)
+			}
+			out, err := chooseOutput(raw.output)
+			if err != nil {
+				return err
+			}
+			filter, err := raw.validateFilter()
+			if err != nil {
+				return err
+			}
+			in := os.Stdin
+			if args[0] != "-" {
+				if in, err = os.Open(args[0]); err != nil {
+					return fmt.Errorf("replay: %w", err)
+				}
+				defer func() { _ = in.Close() }()
+			}
+			p := newPlayer(in, args[0], speed, filter)
+			if out == outputTUI {
+				return p.view(cmd.Context(), raw.noColor)
+			}
+			return p.stream(cmd.Context(), newLineSink(os.Stdout, out))
+		},
+	}
+	cmd.Flags().SortFlags = false
+	cmd.Flags().Float64Var(&speed, "speed", 1, "times as fast as it happened; 0: at once")
+	raw.registerOutput(cmd)
+	raw.registerFilter(cmd)
+	return cmd
+}
+
+// player plays a recording at its speed.
+type player struct {
+	in     *events.Reader
+	name   string
+	speed  float64
+	filter events.Filter
+	closes bool // closes pass the filter: the view drops their rows
+
+	start time.Time    // when the first event was played
+	first atomic.Int64 // its time in the recording, ns; 0: none yet
+	last  atomic.Int64 // the latest event's time, ns
+
+	skipped atomic.Int64           // damaged lines
+	damage  atomic.Pointer[string] // the first of them, in words
+}
+
+func newPlayer(in io.Reader, name string, speed float64, filter events.Filter) *player {
+	return &player{in: events.NewReader(in), name: name, speed: speed, filter: filter}
+}
+
+// play hands the recording's events to the sink, each when it is its time.
+func (p *player) play(ctx context.Context, sink events.Sink, damaged func(error)) error {
+	for ctx.Err() == nil {
+		e, err := p.in.Next()
+		var bad *events.LineError
+		switch {
+		case errors.Is(err, io.EOF):
+			return sink.Flush()
+		case errors.As(err, &bad):
+			p.skipped.Add(1)
+			damaged(bad)
+			continue
+		case err != nil:
+			return fmt.Errorf("replay %s: %w", p.name, err)
+		}
+		if err := p.wait(ctx, e.Time, sink); err != nil {
+			return err
+		}
+		p.last.Store(e.Time.UnixNano())
+		if !p.filter.Match(&e) && !(p.closes && e.Kind == events.KindClosed) {
+			continue
+		}
+		if err := sink.Event(&e); err != nil {
+			return err
+		}
+	}
+	return sink.Flush()
+}
+
+// wait waits until the recording's time is at.
+func (p *player) wait(ctx context.Context, at time.Time, sink events.Sink) error {
+	if p.first.Load() == 0 {
+		p.start = time.Now()
+		p.first.Store(at.UnixNano())
+	}
+	if p.speed == 0 {
+		return nil
+	}
+	pause := time.Until(p.start.Add(time.Duration(float64(at.UnixNano()-p.first.Load()) / p.speed)))
+	if pause <= 0 {
+		return nil
+	}
+	if err := sink.Flush(); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(pause):
+	}
+	return nil
+}
+
+// now is the recording's clock. At once (speed 0) it is the latest event's time.
+func (p *player) now() time.Time {
+	first := p.first.Load()
+	switch {
+	case first == 0:
+		return time.Now()
+	case p.speed == 0:
+		return time.Unix(0, p.last.Load())
+	}
+	return time.Unix(0, first).Add(time.Duration(float64(time.Since(p.start)) * p.speed))
+}
+
+func (p *player) stream(ctx context.Context, sink events.Sink) error {
+	err := p.play(ctx, sink, func(err error) { fmt.Fprintf(os.Stderr, "katrace: %s: %v\n", p.name, err) })
+	if n := p.skipped.Load(); n > 0 && err == nil {
+		fmt.Fprintf(os.Stderr, "katrace: %d damaged lines skipped\n", n)
+	}
+	return err
+}
+
+// view plays the recording in the live view, whose clock is the recording's.
+func (p *player) view(ctx context.Context, noColor bool) error {
+	p.closes = true
+	opt := tui.Options{Source: "replay of " + events.Safe(p.name), NoColor: noColor, Now: p.now, Notice: p.notice}
+	store := tui.NewStore(opt)
+	return besideView(ctx, func(ctx context.Context) error {
+		return p.play(ctx, store, func(err error) {
+			s := err.Error()
+			p.damage.CompareAndSwap(nil, &s)
+		})
+	}, store, opt)
+}
+
+func (p *player) notice() string {
+	n := p.skipped.Load()
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d damaged lines skipped, the first: %s", n, events.Safe(*p.damage.Load()))
+}
