@@ -3,6 +3,7 @@
 package inventory
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -38,16 +39,21 @@ func inumOf(path string) (uint32, error) {
 
 // namespaces finds the network namespaces that processes are in and those that
 // are mounted (ip netns, container runtimes), ours first. Those that only a
-// descriptor refers to are found by the scan for owners.
-func namespaces() ([]namespace, error) {
+// descriptor refers to are found by the scan for owners. hidden says that some
+// processes' namespaces may not be looked at.
+func namespaces() (all []namespace, hidden bool, err error) {
 	own, err := here()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	all := []namespace{own}
+	all = []namespace{own}
 	seen := map[uint32]bool{own.inum: true}
 	add := func(path string) {
-		if inum, err := inumOf(path); err == nil && !seen[inum] {
+		inum, err := inumOf(path)
+		switch {
+		case errors.Is(err, os.ErrPermission):
+			hidden = true
+		case err == nil && !seen[inum]:
 			seen[inum] = true
 			all = append(all, namespace{inum, path})
 		}
@@ -60,7 +66,7 @@ func namespaces() ([]namespace, error) {
 	for _, p := range paths {
 		add(p)
 	}
-	return all, nil
+	return all, hidden, nil
 }
 
 // netnsMounts finds the mount points of network namespaces in a mountinfo text.

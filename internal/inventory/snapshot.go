@@ -94,7 +94,7 @@ func (r *Lister) Snapshot(ctx context.Context) (*List, error) {
 	begun := time.Now()
 	o, src := &r.o, r.src
 	l := &List{Time: begun.UTC(), Method: src.method, Passed: src.passed}
-	spaces, wanted, err := o.spaces()
+	spaces, wanted, hidden, err := o.spaces()
 	if err != nil {
 		return nil, err
 	}
@@ -109,6 +109,9 @@ func (r *Lister) Snapshot(ctx context.Context) (*List, error) {
 		owners <- scanned{t, err}
 	}()
 	g := gatherer{ctx: ctx, o: o, src: src, list: l, sysctls: map[uint32]events.Settings{}}
+	if hidden {
+		g.lack("network namespaces of other users' processes (needs CAP_SYS_PTRACE; try sudo)", 0)
+	}
 	for _, ns := range spaces {
 		err = errors.Join(err, g.namespace(ns))
 	}
@@ -142,15 +145,15 @@ func (r *Lister) Snapshot(ctx context.Context) (*List, error) {
 }
 
 // spaces lists the namespaces to look into; wanted says which others are
-// wanted, nil: none.
-func (o *Options) spaces() (_ []namespace, wanted func(uint32) bool, err error) {
+// wanted, nil: none; hidden, that there may be more.
+func (o *Options) spaces() (_ []namespace, wanted func(uint32) bool, hidden bool, err error) {
 	if !o.AllNetns && len(o.Filter.Netns) == 0 {
 		own, err := here()
-		return []namespace{own}, nil, err
+		return []namespace{own}, nil, false, err
 	}
 	wanted = func(inum uint32) bool {
 		return len(o.Filter.Netns) == 0 || slices.Contains(o.Filter.Netns, inum)
 	}
-	all, err := namespaces()
-	return slices.DeleteFunc(all, func(ns namespace) bool { return !wanted(ns.inum) }), wanted, err
+	all, hidden, err := namespaces()
+	return slices.DeleteFunc(all, func(ns namespace) bool { return !wanted(ns.inum) }), wanted, hidden, err
 }
