@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package events
+
+import (
+	"flag"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"katrace/internal/loader"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// sameAddrs lets cmp compare what hides its fields, by ==.
+var sameAddrs = cmp.Options{cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })}
+
+// The connection that most tests tell of.
+var (
+	someTime   = time.Date(2026, 11, 22, 1, 2, 3, 123456789, time.UTC)
+	someLocal  = netip.MustParseAddrPort("10.0.0.1:5432")
+	someRemote = netip.MustParseAddrPort("10.0.0.9:40122")
+	someKA     = Settings{Idle: time.Minute, Interval: 10 * time.Second, Count: 6, Inherited: SettingCount}
+)
+
+// jiffy is the tick of the tests' kernel, HZ=250.
+const (
+	jiffy  = 4 * time.Millisecond
+	second = 250 // in jiffies
+)
+
+// probeRecord is the record of a first probe on that connection.
+func probeRecord() loader.Record {
+	return loader.Record{
+		Time: 1_000_000_000, Sk: 0xffff8881_00000000, Inode: 81932, Netns: 4026531840, Uid: 105,
+		Local: [16]byte{10, 0, 0, 1}, Remote: [16]byte{10, 0, 0, 9}, LocalPort: 5432, RemotePort: 40122,
+		Seq: 1000, Idle: 60 * second, Intvl: 10 * second, Cnt: 6, Inherited: uint8(SettingCount), IdleFor: 60 * second,
+		Kind: loader.RecordProbe, Family: unix.AF_INET, State: uint8(StateEstablished), Flags: loader.FlagRet, Probes: 1,
+	}
+}
+
+// someEvent is an event of that connection with the facts that each has.
+func someEvent(k Kind) Event {
+	return Event{
+		Time: someTime, Kind: k, Netns: 4026531840, Inode: 81932, Family: IPv4, State: StateEstablished, Local: someLocal, Remote: someRemote,
+		UID: 105, Keepalive: someKA, IdleFor: 70 * time.Second, Has: HasUID | HasKeepalive | HasIdleFor,
+	}
+}
+
+type namedEvent struct {
+	name  string
+	event Event
+}
+
+// everyKind is one event of each kind, and the variants that are said in other words.
+func everyKind() []namedEvent {
+	var all []namedEvent
+	add := func(name string, k Kind, set func(*Event)) {
+		e := someEvent(k)
+		set(&e)
+		all = append(all, namedEvent{name, e})
+	}
+	add("silent", KindProbe, func(e *Event) {
+		e.Process, e.Cgroup, e.Container = Process{812, "postgres"}, "/system.slice/postgresql.service", "3f2a"
+		e.Unanswered, e.Seq, e.Next, e.DiesIn, e.Verdict = 2, 1000, 10*time.Second, 50*time.Second, VerdictSilent
+		e.Has |= HasUnanswered | HasSeq | HasNext | HasDiesIn
+	})
+	add("first probe, user timeout", KindProbe, func(e *Event) {
+		e.Keepalive.UserTimeout = 30 * time.Second
+		e.Unanswered, e.Seq, e.Next, e.DiesIn = 1, 4294967295, 10*time.Second, 10*time.Second
+		e.Has |= HasUnanswered | HasSeq | HasNext | HasDiesIn
+	})
+	add("did not leave", KindProbe, func(e *Event) {
+		e.Unanswered, e.Next, e.DiesIn, e.SendError, e.Verdict = 1, 10*time.Second, 60*time.Second, "EHOSTUNREACH", VerdictUnreachable
+		e.Has |= HasUnanswered | HasSeq | HasNext | HasDiesIn
+	})
+	add("congested", KindProbe, func(e *Event) {
+		e.Next, e.SendError, e.Verdict = RetryCongested, Congested, VerdictCongested
+		e.Has |= HasUnanswered | HasSeq | HasNext
+	})
+	add("to a jiffy", KindAnswer, func(e *Event) {
+		e.RTT, e.Verdict, e.Has = 12*time.Millisecond, VerdictAlive, e.Has|HasRTT
+	})
+	add("below a jiffy", KindAnswer, func(e *Event) { e.Verdict, e.Has = VerdictAlive, e.Has|HasRTT })
+	add("exact, next", KindAnswer, func(e *Event) {
+		e.RTT, e.RTTExact, e.Verdict = 84*time.Microsecond, true, VerdictAlive
+		e.Next, e.DiesIn, e.Has = time.Minute, 2*time.Minute, e.Has|HasRTT|HasNext|HasDiesIn
+	})
+	add("count", KindReset, func(e *Event) {
+		e.Unanswered, e.Reason, e.Errno, e.Verdict, e.Has = 6, ReasonCount, "ETIMEDOUT", VerdictTimedOut, e.Has|HasUnanswered
+	})
+	add("user timeout", KindReset, func(e *Event) {
+		e.Keepalive.UserTimeout = 30 * time.Second
+		e.Unanswered, e.Reason, e.Errno, e.Verdict, e.Has = 1, ReasonUserTimeout, "EHOSTUNREACH", VerdictUnreachable, e.Has|HasUnanswered
+	})
+	add("rebooted", KindPeerReset, func(e *Event) {
+		e.Unanswered, e.Errno, e.Verdict, e.Has = 1, "ECONNRESET", VerdictRebooted, e.Has|HasUnanswered
+	})
+	add("router", KindICMP, func(e *Event) {
+		e.ICMP = ICMP{3, 1, "host unreachable", netip.MustParseAddr("10.0.0.254")}
+		e.Unanswered, e.Verdict, e.Has = 1, VerdictUnreachable, e.Has|HasUnanswered
+	})
+	add("by the peer", KindProbed, func(e *Event) { e.Has &^= HasIdleFor; e.IdleFor = 0; e.UID = 0 })
+	add("setsockopt", KindEnabled, func(e *Event) {
+		e.Family, e.Local, e.Remote = IPv6, netip.MustParseAddrPort("[2001:db8::1]:443"), netip.MustParseAddrPort("[2001:db8::2]:50123")
+		e.Process, e.Next, e.DiesIn, e.Has = Process{812, "nginx"}, time.Minute, 2*time.Minute, e.Has|HasNext|HasDiesIn
+	})
+	add("window", KindWindowProbe, func(e *Event) { e.Unanswered, e.Verdict, e.Has = 3, VerdictSuspended, e.Has|HasUnanswered })
+	for r := ReasonSocketBusy; r <= ReasonNotIdle; r++ {
+		add(r.String(), KindTimer, func(e *Event) {
+			if e.Reason = r; r == ReasonNotIdle {
+				e.Next, e.Has = 50*time.Second, e.Has|HasNext
+			}
+		})
+	}
+	add("orphan, nothing known of its owner", KindClosed, func(e *Event) {
+		e.Inode, e.UID, e.State, e.Has = 0, 0, StateClose, e.Has&^HasUID
+		e.Family = IPv6Mapped
+	})
+	all = append(all, namedEvent{"all three", Event{Time: someTime, Kind: KindLost, Lost: Lost{Ring: 1200, Missed: 3, Follow: 4}}})
+	return all
+}
+
+func TestEveryKindIsThere(t *testing.T) {
+	told := map[Kind]bool{}
+	for _, e := range everyKind() {
+		told[e.event.Kind] = true
+	}
+	for _, name := range KindNames() {
+		if k, err := ParseKind(name); err != nil || !told[k] {
+			t.Errorf("everyKind lacks %s (%v): the tests over it prove less than they say", name, err)
+		}
+	}
+}
