@@ -136,3 +136,9 @@ func TestEveryKindIsThere(t *testing.T) {
 		}
 	}
 }
+
+func netipAddr(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+func withPort(a netip.AddrPort, port uint16) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr(), port)
+}

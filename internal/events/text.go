@@ -151,7 +151,11 @@ func appendResetWords(dst []byte, e *Event) []byte {
 	dst = AppendSpan(dst, e.IdleFor)
 	dst = append(dst, " of silence, "...)
 	dst = strconv.AppendInt(dst, int64(e.Unanswered), 10)
-	dst = append(dst, " probes unanswered"...)
+	dst = append(dst, " probe"...)
+	if e.Unanswered != 1 {
+		dst = append(dst, 's')
+	}
+	dst = append(dst, " unanswered"...)
 	if e.Reason == ReasonUserTimeout {
 		dst = AppendSpan(append(dst, ": TCP_USER_TIMEOUT "...), e.Keepalive.UserTimeout)
 		dst = append(dst, " decides, not TCP_KEEPCNT "...)

@@ -90,7 +90,11 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 	case loader.RecordEnabled:
 		e.Kind = KindEnabled
 		e.Process = Process{PID: int(r.Pid), Comm: cString(r.Comm[:])}
-		e.setNext(ReasonNotIdle)
+		// tcp_set_keepalive() arms the timer for the whole of Idle, whatever the
+		// connection has been idle for by then.
+		e.Next = e.Keepalive.Idle
+		e.DiesIn = e.Keepalive.DiesIn(0, e.IdleFor, e.Next)
+		e.Has |= HasNext | HasDiesIn
 	case loader.RecordClosed:
 		delete(t.conns, r.Sk)
 		if r.Flags&loader.FlagGaveUp != 0 {
@@ -150,6 +154,11 @@ func (t *Tracker) probe(r *loader.Record, s *story, e *Event) {
 	e.Unanswered = int(r.Probes)
 	e.Seq = r.Seq
 	e.Has |= HasUnanswered | HasSeq | HasNext
+	if r.Probes == 1 {
+		// Every ACK clears icsk_probes_out: the peer was heard since the probe
+		// before, also where the record of its answer was lost.
+		s.unreachable = false
+	}
 	switch {
 	case r.Ret > 0:
 		e.SendError = Congested

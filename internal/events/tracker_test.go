@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package events
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"katrace/internal/loader"
+)
+
+// Each case is a connection's life: what the kernel's programs record, and
+// beside it what is told. Times, the socket and the settings are those of
+// probeRecord; wants only say what matters, the rest is filled in by want.
+
+type step struct {
+	in   func(*loader.Record)
+	want []Event
+}
+
+// rec makes a record of this kind with so many probes out.
+func rec(kind, probes uint8, set ...func(*loader.Record)) func(*loader.Record) {
+	return func(r *loader.Record) {
+		r.Kind, r.Probes = kind, probes
+		for _, s := range set {
+			s(r)
+		}
+	}
+}
+
+func flags(f uint8) func(*loader.Record)     { return func(r *loader.Record) { r.Flags = f } }
+func ret(n int32) func(*loader.Record)       { return func(r *loader.Record) { r.Ret = n } }
+func rtt(n uint32) func(*loader.Record)      { return func(r *loader.Record) { r.Rtt = n } }
+func reason(n Reason) func(*loader.Record)   { return func(r *loader.Record) { r.Reason = uint8(n) } }
+func idle(s uint32) func(*loader.Record)     { return func(r *loader.Record) { r.IdleFor = s * second } }
+func timeout(ms uint32) func(*loader.Record) { return func(r *loader.Record) { r.UserTimeout = ms } }
+func icmp(typ, code uint8) func(*loader.Record) {
+	return func(r *loader.Record) {
+		r.IcmpType, r.IcmpCode, r.From = typ, code, [16]byte{10, 0, 0, 254}
+	}
+}
+
+// want is an event of this kind on that connection, idle for 60 s.
+func want(k Kind, set ...func(*Event)) []Event {
+	e := someEvent(k)
+	e.IdleFor = 60 * time.Second
+	for _, s := range set {
+		s(&e)
+	}
+	return []Event{e}
+}
+
+func verdict(v Verdict) func(*Event) { return func(e *Event) { e.Verdict = v } }
+func errno(name string) func(*Event) { return func(e *Event) { e.Errno = name } }
+func why(r Reason) func(*Event)      { return func(e *Event) { e.Reason = r } }
+func idleFor(d time.Duration) func(*Event) {
+	return func(e *Event) { e.IdleFor = d }
+}
+func unanswered(n int) func(*Event) {
+	return func(e *Event) { e.Unanswered, e.Has = n, e.Has|HasUnanswered }
+}
+func seq(e *Event) { e.Seq, e.Has = 1000, e.Has|HasSeq }
+func next(d time.Duration) func(*Event) {
+	return func(e *Event) { e.Next, e.Has = d, e.Has|HasNext }
+}
+func dies(d time.Duration) func(*Event) {
+	return func(e *Event) { e.DiesIn, e.Has = d, e.Has|HasDiesIn }
+}
+
+// probed is a probe that left, the nth unanswered one.
+func probed(n int, v Verdict) []Event {
+	return want(KindProbe, unanswered(n), seq, next(10*time.Second), dies(time.Duration(7-n)*10*time.Second), verdict(v))
+}
+
+func TestTracker(t *testing.T) {
+	hostUnreachable := want(KindICMP, unanswered(1), verdict(VerdictUnreachable), func(e *Event) {
+		e.ICMP = ICMP{3, 1, "host unreachable", netipAddr("10.0.0.254")}
+	})
+	notSent := want(KindProbe, unanswered(1), seq, next(10*time.Second), dies(60*time.Second), verdict(VerdictUnreachable),
+		func(e *Event) { e.SendError = "ENETUNREACH" })
+	for _, tt := range []struct {
+		name  string
+		steps []step
+		left  int // connections remembered at the end
+	}{
+		{"a first probe says nothing about the peer", []step{{rec(loader.RecordProbe, 1), probed(1, 0)}}, 1},
+		{"the second unanswered one makes it silent", []step{
+			{rec(loader.RecordProbe, 1), probed(1, 0)},
+			{rec(loader.RecordProbe, 2), probed(2, VerdictSilent)},
+			{rec(loader.RecordProbe, 6), probed(6, VerdictSilent)},
+		}, 1},
+		{"given up by the count", []step{
+			{rec(loader.RecordProbe, 6), probed(6, VerdictSilent)},
+			{rec(loader.RecordReset, 6, ret(int32(unix.ETIMEDOUT)), reason(ReasonCount)),
+				want(KindReset, unanswered(6), why(ReasonCount), errno("ETIMEDOUT"), verdict(VerdictTimedOut))},
+			{rec(loader.RecordClosed, 6, flags(loader.FlagGaveUp)), nil},
+		}, 0},
+		{"given up by the user timeout", []step{
+			{rec(loader.RecordReset, 1, ret(int32(unix.ETIMEDOUT)), reason(ReasonUserTimeout), timeout(30_000)),
+				want(KindReset, unanswered(1), why(ReasonUserTimeout), errno("ETIMEDOUT"), verdict(VerdictTimedOut),
+					func(e *Event) { e.Keepalive.UserTimeout = 30 * time.Second })},
+		}, 1},
+		{"given up, and ICMP left its errno", []step{
+			{rec(loader.RecordReset, 6, ret(int32(unix.EHOSTUNREACH)), reason(ReasonCount)),
+				want(KindReset, unanswered(6), why(ReasonCount), errno("EHOSTUNREACH"), verdict(VerdictUnreachable))},
+		}, 1},
+		{"a send error is unreachable until the peer answers", []step{
+			{rec(loader.RecordProbe, 1, ret(-int32(unix.ENETUNREACH))), notSent},
+			{rec(loader.RecordProbe, 2), probed(2, VerdictUnreachable)},
+			{rec(loader.RecordProbe, 1, flags(loader.FlagAnswered)), append(want(KindAnswer, verdict(VerdictAlive)), probed(1, 0)...)},
+			{rec(loader.RecordProbe, 2), probed(2, VerdictSilent)},
+		}, 1},
+		{"unreachable to the end, though the errno is ETIMEDOUT", []step{
+			{rec(loader.RecordProbe, 1, ret(-int32(unix.ENETUNREACH))), notSent},
+			{rec(loader.RecordReset, 6, ret(int32(unix.ETIMEDOUT)), reason(ReasonCount)),
+				want(KindReset, unanswered(6), why(ReasonCount), errno("ETIMEDOUT"), verdict(VerdictUnreachable))},
+		}, 1},
+		{"congested: not counted, tried again soon, and no verdict about the peer stays", []step{
+			{rec(loader.RecordProbe, 0, ret(1)),
+				want(KindProbe, unanswered(0), seq, next(500*time.Millisecond), verdict(VerdictCongested), func(e *Event) { e.SendError = Congested })},
+			{rec(loader.RecordProbe, 1), probed(1, 0)},
+		}, 1},
+		{"unreachable no more, though the record of the answer was lost", []step{
+			{rec(loader.RecordProbe, 1, ret(-int32(unix.ENETUNREACH))), notSent},
+			{rec(loader.RecordProbe, 1), probed(1, 0)},
+		}, 1},
+		{"an ICMP error is unreachable until the peer answers", []step{
+			{rec(loader.RecordProbe, 1), probed(1, 0)},
+			{rec(loader.RecordICMP, 1, icmp(3, 1)), hostUnreachable},
+			{rec(loader.RecordProbe, 2), probed(2, VerdictUnreachable)},
+			{rec(loader.RecordAnswer, 0, flags(loader.FlagAnswered), reason(ReasonDataInFlight)),
+				want(KindAnswer, verdict(VerdictAlive), next(time.Minute))},
+			{rec(loader.RecordProbe, 1), probed(1, 0)},
+		}, 1},
+		{"fragmentation needed is no end", []step{
+			{rec(loader.RecordICMP, 1, icmp(3, 4)), want(KindICMP, unanswered(1), func(e *Event) {
+				e.ICMP = ICMP{3, 4, "fragmentation needed", netipAddr("10.0.0.254")}
+			})},
+			{rec(loader.RecordProbe, 2), probed(2, VerdictSilent)},
+		}, 1},
+		{"rebooted", []step{
+			{rec(loader.RecordProbe, 1), probed(1, 0)},
+			{rec(loader.RecordPeerReset, 1, ret(int32(unix.ECONNRESET))),
+				want(KindPeerReset, unanswered(1), errno("ECONNRESET"), verdict(VerdictRebooted))},
+			{rec(loader.RecordClosed, 0, flags(loader.FlagGaveUp)), nil},
+		}, 0},
+		{"answered between firings, exactly timed", []step{
+			{rec(loader.RecordAnswer, 0, flags(loader.FlagAnswered|loader.FlagRTT|loader.FlagRTTExact), rtt(84_000), idle(0), reason(ReasonNotIdle)),
+				want(KindAnswer, idleFor(0), verdict(VerdictAlive), next(time.Minute), dies(2*time.Minute), func(e *Event) {
+					e.RTT, e.RTTExact, e.Has = 84*time.Microsecond, true, e.Has|HasRTT
+				})},
+		}, 1},
+		{"a probe's record tells the answer to the one before", []step{
+			{rec(loader.RecordProbe, 1), probed(1, 0)},
+			{rec(loader.RecordProbe, 1, flags(loader.FlagAnswered|loader.FlagRTT), rtt(3)),
+				append(want(KindAnswer, verdict(VerdictAlive), func(e *Event) { e.RTT, e.Has = 12*time.Millisecond, e.Has|HasRTT }), probed(1, 0)...)},
+		}, 1},
+		{"closed otherwise, the answer told before", []step{
+			{rec(loader.RecordProbe, 1), probed(1, 0)},
+			{rec(loader.RecordClosed, 1, flags(loader.FlagAnswered)), append(want(KindAnswer, verdict(VerdictAlive)), want(KindClosed)...)},
+		}, 0},
+		{"closed: the tuple is partly gone, and remembered", []step{
+			{rec(loader.RecordProbe, 1), probed(1, 0)},
+			{rec(loader.RecordClosed, 1, func(r *loader.Record) { r.LocalPort, r.RemotePort, r.Remote = 0, 0, [16]byte{} }), want(KindClosed)},
+		}, 0},
+		{"the address is another connection's now", []step{
+			{rec(loader.RecordProbe, 1, ret(-int32(unix.ENETUNREACH))), notSent},
+			{rec(loader.RecordProbe, 2, func(r *loader.Record) { r.RemotePort++ }),
+				append([]Event{}, func() Event {
+					e := probed(2, VerdictSilent)[0]
+					e.Remote = withPort(someRemote, 40123)
+					return e
+				}())},
+		}, 1},
+		{"the address is another namespace's now", []step{
+			{rec(loader.RecordProbe, 1, ret(-int32(unix.ENETUNREACH))), notSent},
+			{rec(loader.RecordProbe, 2, func(r *loader.Record) { r.Netns++ }), func() []Event {
+				e := probed(2, VerdictSilent)
+				e[0].Netns++
+				return e
+			}()},
+		}, 1},
+		{"firings that sent nothing", []step{
+			{rec(loader.RecordTimer, 0, reason(ReasonSocketBusy)), want(KindTimer, why(ReasonSocketBusy), unanswered(0), next(50*time.Millisecond))},
+			{rec(loader.RecordTimer, 0, reason(ReasonNotIdle), idle(45)),
+				want(KindTimer, why(ReasonNotIdle), unanswered(0), idleFor(45*time.Second), next(15*time.Second), dies(75*time.Second))},
+			{rec(loader.RecordTimer, 3, reason(ReasonDataInFlight)), want(KindTimer, why(ReasonDataInFlight), next(time.Minute), verdict(VerdictSuspended))},
+			{rec(loader.RecordTimer, 0, reason(ReasonKeepaliveOff)), want(KindTimer, why(ReasonKeepaliveOff), unanswered(0))},
+			{rec(loader.RecordTimer, 0, reason(ReasonFinWait2)), want(KindTimer, why(ReasonFinWait2), unanswered(0))},
+			{rec(loader.RecordTimer, 0, reason(ReasonClosed)), want(KindTimer, why(ReasonClosed), unanswered(0))},
+		}, 1},
+		{"a zero-window probe is retransmission's affair", []step{
+			{rec(loader.RecordWindowProbe, 3), want(KindWindowProbe, unanswered(3), verdict(VerdictSuspended))},
+		}, 1},
+		{"the peer's own probe: old data, not a sign that counts", []step{
+			{rec(loader.RecordProbed, 0), want(KindProbed, func(e *Event) { e.Has &^= HasIdleFor })},
+		}, 1},
+		{"enabled on an idle connection: the timer begins with the whole idle time", []step{
+			{rec(loader.RecordEnabled, 0, idle(45), func(r *loader.Record) { r.Pid, r.Comm = 812, [16]byte{'n', 'g', 'i', 'n', 'x'} }),
+				want(KindEnabled, idleFor(45*time.Second), next(time.Minute), dies(2*time.Minute), func(e *Event) { e.Process = Process{812, "nginx"} })},
+		}, 1},
+		{"a record of a kind to come is passed over", []step{{rec(200, 1), nil}}, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tracker := NewTracker(jiffy)
+			tracker.clock.offset = someTime.UnixNano() - 1_000_000_000
+			for i, s := range tt.steps {
+				r := probeRecord()
+				s.in(&r)
+				var got []Event
+				if err := tracker.Record(&r, func(e *Event) error { got = append(got, *e); return nil }); err != nil {
+					t.Fatal(err)
+				}
+				if d := cmp.Diff(s.want, got, sameAddrs); d != "" {
+					t.Errorf("step %d (- want, + got):\n%s", i+1, d)
+				}
+			}
+			if n := tracker.Connections(); n != tt.left {
+				t.Errorf("%d connections remembered, want %d", n, tt.left)
+			}
+		})
+	}
+}
+
+// TestTrackerStops: what the sink says goes back, and nothing more is told.
+func TestTrackerStops(t *testing.T) {
+	full := errors.New("no space left on device")
+	r := probeRecord()
+	r.Flags |= loader.FlagAnswered
+	told := 0
+	err := NewTracker(jiffy).Record(&r, func(*Event) error { told++; return full })
+	if !errors.Is(err, full) || told != 1 {
+		t.Errorf("%v after %d events, want %v after 1", err, told, full)
+	}
+}
+
+// TestTrackerClock: the wall clock is read again when asked, for it may be set.
+func TestTrackerClock(t *testing.T) {
+	tracker := NewTracker(jiffy)
+	tracker.clock.offset = 0
+	tracker.SetClock()
+	var boot unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot); err != nil {
+		t.Fatal(err)
+	}
+	r := probeRecord()
+	r.Time = uint64(boot.Nano())
+	_ = tracker.Record(&r, func(e *Event) error {
+		if off := time.Since(e.Time).Abs(); off > time.Second || e.Time.Location() != time.UTC {
+			t.Errorf("time %s is %s off, want the wall clock in UTC", e.Time, off)
+		}
+		return nil
+	})
+}
+
+func TestDecodeTuple(t *testing.T) {
+	v6 := func(s string) [16]byte { return netipAddr(s).As16() }
+	for _, tt := range []struct {
+		family        uint8
+		local, remote [16]byte
+		want          Family
+		text          string
+	}{
+		{unix.AF_INET, [16]byte{10, 0, 0, 1, 9, 9}, [16]byte{10, 0, 0, 9}, IPv4, "10.0.0.1:80 > 10.0.0.9:90"},
+		{unix.AF_INET6, v6("2001:db8::1"), v6("2001:db8::2"), IPv6, "[2001:db8::1]:80 > [2001:db8::2]:90"},
+		{unix.AF_INET6, v6("::ffff:10.0.0.1"), v6("::ffff:10.0.0.9"), IPv6Mapped, "10.0.0.1:80 > 10.0.0.9:90"},
+	} {
+		r := loader.Record{Family: tt.family, Local: tt.local, Remote: tt.remote, LocalPort: 80, RemotePort: 90}
+		family, local, remote := decodeTuple(&r)
+		if text := local.String() + " > " + remote.String(); family != tt.want || text != tt.text {
+			t.Errorf("%v %s, want %v %s", family, text, tt.want, tt.text)
+		}
+	}
+}
