@@ -188,8 +188,8 @@ func TestStates(t *testing.T) {
 		window.fill(t)
 		silent := connect(t, "127.0.0.1")
 		silent.vanish(t)
-		silent.keepalive(t, 1, 1, 2, 0)
-		time.Sleep(1500 * time.Millisecond) // one probe is out
+		silent.keepalive(t, 1, 30, 3, 0)
+		time.Sleep(1500 * time.Millisecond) // one probe is out, for long
 		l := r.list(t)
 		for _, tt := range []struct {
 			name                 string
@@ -223,7 +223,7 @@ func TestStates(t *testing.T) {
 			}
 		}
 		s := l.ofPair(t, silent)
-		if s.NextProbe > 700*time.Millisecond || s.DiesIn < s.NextProbe+900*time.Millisecond || s.IdleFor < 1400*time.Millisecond {
+		if s.NextProbe > 32*time.Second || s.NextProbe < 5*time.Second || s.DiesIn != s.NextProbe+60*time.Second || s.IdleFor < 1400*time.Millisecond {
 			t.Errorf("silent: next in %s, dies in %s, idle for %s", s.NextProbe, s.DiesIn, s.IdleFor)
 		}
 	})
