@@ -64,11 +64,11 @@ func (f *Filter) matchSocket(e *Event) bool {
 
 func (f *Filter) matchOwner(e *Event) bool {
 	return (len(f.PIDs) == 0 || slices.Contains(f.PIDs, e.Process.PID)) &&
-		(len(f.Comms) == 0 || slices.Contains(f.Comms, e.Process.Comm)) &&
-		(len(f.Cgroups) == 0 || slices.ContainsFunc(f.Cgroups, func(c string) bool {
+		(len(f.Comms) == 0 || e.Process.Comm != "" && slices.Contains(f.Comms, e.Process.Comm)) &&
+		(len(f.Cgroups) == 0 || e.Cgroup != "" && slices.ContainsFunc(f.Cgroups, func(c string) bool {
 			return e.Cgroup == c || strings.HasPrefix(e.Cgroup, strings.TrimSuffix(c, "/")+"/")
 		})) &&
-		(len(f.Containers) == 0 || slices.ContainsFunc(f.Containers, func(c string) bool {
+		(len(f.Containers) == 0 || e.Container != "" && slices.ContainsFunc(f.Containers, func(c string) bool {
 			return strings.HasPrefix(e.Container, c)
 		}))
 }

@@ -25,7 +25,12 @@ func (s Settings) DiesIn(unanswered int, idleFor, next time.Duration) time.Durat
 		if unanswered == 0 {
 			firings = 1
 		}
-		if missing := s.UserTimeout - idleFor - next; missing > 0 && s.Interval > 0 {
+		missing := s.UserTimeout - idleFor - next
+		switch {
+		case missing <= 0:
+		case s.Interval == 0: // net.ipv4.tcp_keepalive_intvl=0: it fires at every tick
+			return next + missing
+		default:
 			firings = max(firings, int((missing+s.Interval-1)/s.Interval))
 		}
 	}
