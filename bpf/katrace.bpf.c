@@ -18,7 +18,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 const struct record *unused_record __attribute__((unused));
 const enum record_kind *unused_kind __attribute__((unused));
 const enum record_flag *unused_flag __attribute__((unused));
-const enum lost_cause *unused_cause __attribute__((unused));
 
 SEC("raw_tp/tcp_receive_reset")
 int tp_receive_reset(struct bpf_raw_tracepoint_args *ctx)

@@ -18,13 +18,13 @@ const volatile __u8 find_by_tuple = 0;
 static __always_inline void submit(const struct record *r)
 {
 	if (bpf_ringbuf_output(&ring, (void *)r, RECORD_SHORT, 0))
-		count_lost(LOST_RING);
+		__sync_fetch_and_add(&lost_ring, 1);
 }
 
 static __always_inline void submit_long(const struct record *r)
 {
 	if (bpf_ringbuf_output(&ring, (void *)r, sizeof(*r), 0))
-		count_lost(LOST_RING);
+		__sync_fetch_and_add(&lost_ring, 1);
 }
 
 /* A hash of the tuple that read_tuple fills in (multiply and fold each word). */
@@ -52,7 +52,7 @@ static __always_inline struct follow *follow_of(const struct record *r)
 		fresh.tuple = hash_tuple(r);
 	if (bpf_map_update_elem(&followed, &r->sk, &fresh, BPF_ANY) ||
 	    (find_by_tuple && bpf_map_update_elem(&by_tuple, &fresh.tuple, &r->sk, BPF_ANY)))
-		count_lost(LOST_FOLLOW);
+		__sync_fetch_and_add(&lost_follow, 1);
 	return bpf_map_lookup_elem(&followed, &r->sk);
 }
 
@@ -98,7 +98,8 @@ static __always_inline int take_answer(struct sock *sk, struct follow *f, struct
  * by the tracepoints. */
 static __always_inline void handle_firing_end(struct firing *firing)
 {
-	if (all && firing->sk && !firing->done && passes(&firing->rec))
+	/* Without a local port it is closed already, and cannot be named. */
+	if (all && firing->sk && !firing->done && firing->rec.local_port && passes(&firing->rec))
 		submit(&firing->rec);
 	firing->sk = 0;
 }

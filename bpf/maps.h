@@ -10,19 +10,12 @@ struct {
 	__uint(max_entries, 8 << 20);
 } ring SEC(".maps");
 
-/* Records that did not get there, by cause; user space adds up the CPUs. */
-enum lost_cause {
-	LOST_RING,   /* the ring was full */
-	LOST_FOLLOW, /* the table of followed connections was full */
-	LOST_CAUSES,
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, LOST_CAUSES);
-	__type(key, __u32);
-	__type(value, __u64);
-} lost SEC(".maps");
+/* Records that did not get there, by cause. Global variables, for user space
+ * reads them through its mapping: a look-up by system call would switch all
+ * kprobe programs of a CPU off while it lasts (bpf_prog_active), and may be
+ * preempted in the midst of it. */
+__u64 lost_ring = 0;   /* the ring was full */
+__u64 lost_follow = 0; /* the table of followed connections was full */
 
 /* What is remembered of a connection from its first record to its end. */
 struct follow {
@@ -81,14 +74,6 @@ static __always_inline struct firing *this_firing(void)
 	__u32 zero = 0;
 
 	return bpf_map_lookup_elem(&firings, &zero);
-}
-
-static __always_inline void count_lost(__u32 cause)
-{
-	__u64 *n = bpf_map_lookup_elem(&lost, &cause);
-
-	if (n)
-		(*n)++;
 }
 
 #endif

@@ -77,6 +77,10 @@ func examineBackend(b Backend, o *Options, types *btf.Spec, tried map[string]err
 			err = tryHook(b, o, h, types)
 			tried[h.prog] = err
 		}
+		if err != nil && h.instead != nil {
+			h = *h.instead
+			err = tryHook(b, o, h, types)
+		}
 		hr := HookReport{Name: h.String(), Optional: h.gives, Err: err}
 		if hr.Err != nil {
 			hr.Why = whyNot(h, hr.Err)

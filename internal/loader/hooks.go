@@ -18,6 +18,8 @@ type hook struct {
 	// word has to be there.
 	gives  string
 	onlyIf func(*Options) bool
+	// instead is attached where this hook cannot be.
+	instead *hook
 }
 
 type attachment string
@@ -60,7 +62,11 @@ var hooks = map[Backend][]hook{
 		{prog: katraceProgKprobeV4Err, at: "tcp_v4_err", how: byKprobe, gives: givesICMP4},
 		{prog: katraceProgKprobeV6Err, at: "tcp_v6_err", how: byKprobe, gives: givesICMP6},
 		{prog: katraceProgKprobeSendDupack, at: "tcp_send_dupack", how: byKprobe, gives: givesProbed},
-		{prog: katraceProgKprobeSetKeepalive, at: "tcp_set_keepalive", how: byKprobe, gives: givesEnabled},
+		// In process context, where the timer may interrupt a kprobe's handler,
+		// whose own kprobes the kernel then skips: by fentry if it can be.
+		{prog: katraceProgFentrySetKeepalive, at: "tcp_set_keepalive", how: byFentry, gives: givesEnabled, instead: &hook{
+			prog: katraceProgKprobeSetKeepalive, at: "tcp_set_keepalive", how: byKprobe, gives: givesEnabled,
+		}},
 	}, common...),
 	Fentry: append([]hook{
 		{prog: katraceProgFexitWriteWakeup, at: "tcp_write_wakeup", how: byFexit},

@@ -59,14 +59,6 @@ type katraceFollow struct {
 	Pad         [4]uint8
 }
 
-type katraceLostCause uint32
-
-const (
-	katraceLostCauseLOST_RING   katraceLostCause = 0
-	katraceLostCauseLOST_FOLLOW katraceLostCause = 1
-	katraceLostCauseLOST_CAUSES katraceLostCause = 2
-)
-
 type katraceRecord struct {
 	_           structs.HostLayout
 	Time        uint64
@@ -134,7 +126,6 @@ const (
 	katraceMapByTuple                  = "by_tuple"
 	katraceMapFirings                  = "firings"
 	katraceMapFollowed                 = "followed"
-	katraceMapLost                     = "lost"
 	katraceMapRing                     = "ring"
 	katraceProgFentryKeepaliveTimer    = "fentry_keepalive_timer"
 	katraceProgFentrySendActiveReset   = "fentry_send_active_reset"
@@ -165,8 +156,9 @@ const (
 	katraceVarFilter                   = "filter"
 	katraceVarFindByTuple              = "find_by_tuple"
 	katraceVarKeepaliveTimerAddr       = "keepalive_timer_addr"
+	katraceVarLostFollow               = "lost_follow"
+	katraceVarLostRing                 = "lost_ring"
 	katraceVarResetReasonParam         = "reset_reason_param"
-	katraceVarUnusedCause              = "unused_cause"
 	katraceVarUnusedFlag               = "unused_flag"
 	katraceVarUnusedKind               = "unused_kind"
 	katraceVarUnusedRecord             = "unused_record"
@@ -246,7 +238,6 @@ type katraceMapSpecs struct {
 	ByTuple  *ebpf.MapSpec `ebpf:"by_tuple"`
 	Firings  *ebpf.MapSpec `ebpf:"firings"`
 	Followed *ebpf.MapSpec `ebpf:"followed"`
-	Lost     *ebpf.MapSpec `ebpf:"lost"`
 	Ring     *ebpf.MapSpec `ebpf:"ring"`
 }
 
@@ -260,8 +251,9 @@ type katraceVariableSpecs struct {
 	Filter             *ebpf.VariableSpec `ebpf:"filter"`
 	FindByTuple        *ebpf.VariableSpec `ebpf:"find_by_tuple"`
 	KeepaliveTimerAddr *ebpf.VariableSpec `ebpf:"keepalive_timer_addr"`
+	LostFollow         *ebpf.VariableSpec `ebpf:"lost_follow"`
+	LostRing           *ebpf.VariableSpec `ebpf:"lost_ring"`
 	ResetReasonParam   *ebpf.VariableSpec `ebpf:"reset_reason_param"`
-	UnusedCause        *ebpf.VariableSpec `ebpf:"unused_cause"`
 	UnusedFlag         *ebpf.VariableSpec `ebpf:"unused_flag"`
 	UnusedKind         *ebpf.VariableSpec `ebpf:"unused_kind"`
 	UnusedRecord       *ebpf.VariableSpec `ebpf:"unused_record"`
@@ -290,7 +282,6 @@ type katraceMaps struct {
 	ByTuple  *ebpf.Map `ebpf:"by_tuple"`
 	Firings  *ebpf.Map `ebpf:"firings"`
 	Followed *ebpf.Map `ebpf:"followed"`
-	Lost     *ebpf.Map `ebpf:"lost"`
 	Ring     *ebpf.Map `ebpf:"ring"`
 }
 
@@ -299,7 +290,6 @@ func (m *katraceMaps) Close() error {
 		m.ByTuple,
 		m.Firings,
 		m.Followed,
-		m.Lost,
 		m.Ring,
 	)
 }
@@ -314,8 +304,9 @@ type katraceVariables struct {
 	Filter             *ebpf.Variable `ebpf:"filter"`
 	FindByTuple        *ebpf.Variable `ebpf:"find_by_tuple"`
 	KeepaliveTimerAddr *ebpf.Variable `ebpf:"keepalive_timer_addr"`
+	LostFollow         *ebpf.Variable `ebpf:"lost_follow"`
+	LostRing           *ebpf.Variable `ebpf:"lost_ring"`
 	ResetReasonParam   *ebpf.Variable `ebpf:"reset_reason_param"`
-	UnusedCause        *ebpf.Variable `ebpf:"unused_cause"`
 	UnusedFlag         *ebpf.Variable `ebpf:"unused_flag"`
 	UnusedKind         *ebpf.Variable `ebpf:"unused_kind"`
 	UnusedRecord       *ebpf.Variable `ebpf:"unused_record"`

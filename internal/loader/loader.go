@@ -105,7 +105,7 @@ func open(b Backend, o *Options, types *btf.Spec) (_ *Tracer, err error) {
 		}
 	}()
 	t.Lacks = b.Lacks()
-	hs := t.present(hooksOf(b, o), types)
+	hs := t.present(hooksOf(b, o), o, types)
 	if t.coll, err = load(b, o, hs, types); err != nil {
 		return nil, err
 	}
@@ -124,15 +124,19 @@ func open(b Backend, o *Options, types *btf.Spec) (_ *Tracer, err error) {
 		}
 		t.links = append(t.links, attached{h, l, prog})
 	}
-	t.loss = lossReader{counters: t.coll.Maps[katraceMapLost], links: t.links}
+	t.loss = lossReader{ring: t.coll.Variables[katraceVarLostRing], follow: t.coll.Variables[katraceVarLostFollow], links: t.links}
 	return t, nil
 }
 
 // present leaves out the hooks on functions that this kernel does not have, if
-// they may lack: it would refuse to load a program for them.
-func (t *Tracer) present(hs []hook, types *btf.Spec) []hook {
+// they may lack, and takes the second best where the best cannot be: the
+// kernel would refuse to load a program for them, and all others with it.
+func (t *Tracer) present(hs []hook, o *Options, types *btf.Spec) []hook {
 	var there []hook
 	for _, h := range hs {
+		if h.instead != nil && tryHook(t.Backend, o, h, types) != nil {
+			h = *h.instead
+		}
 		var fn *btf.Func
 		if h.gives != "" && h.onFunction() && types.TypeByName(h.at, &fn) != nil {
 			t.Lacks = append(t.Lacks, h.gives)

@@ -16,9 +16,9 @@ type Lost struct {
 }
 
 type lossReader struct {
-	counters *ebpf.Map
-	links    []attached
-	missed   uint64 // by links that are gone
+	ring, follow *ebpf.Variable
+	links        []attached
+	missed       uint64 // by links that are gone
 }
 
 // stop keeps what the links count, for when they are closed.
@@ -34,17 +34,11 @@ func (t *Tracer) Lost() (Lost, error) { return t.loss.read() }
 
 func (r *lossReader) read() (Lost, error) {
 	l := Lost{Missed: r.missed}
-	for cause, sum := range map[katraceLostCause]*uint64{
-		katraceLostCauseLOST_RING:   &l.Ring,
-		katraceLostCauseLOST_FOLLOW: &l.Follow,
-	} {
-		var perCPU []uint64
-		if err := r.counters.Lookup(uint32(cause), &perCPU); err != nil {
-			return Lost{}, fmt.Errorf("read the count of lost records: %w", err)
-		}
-		for _, n := range perCPU {
-			*sum += n
-		}
+	if err := r.ring.Get(&l.Ring); err != nil {
+		return Lost{}, fmt.Errorf("read the count of lost records: %w", err)
+	}
+	if err := r.follow.Get(&l.Follow); err != nil {
+		return Lost{}, fmt.Errorf("read the count of connections not followed: %w", err)
 	}
 	for _, a := range r.links {
 		l.Missed += a.missed()

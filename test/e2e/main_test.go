@@ -86,7 +86,7 @@ func start(t *testing.T, args ...string) *run {
 			r.take(bytes.Clone(sc.Bytes()))
 		}
 	}()
-	waitFor(t, 30*time.Second, "katrace to attach", func() bool { return strings.Contains(r.stderr.String(), "attached by") })
+	waitFor(t, 2*time.Minute, "katrace to attach", func() bool { return strings.Contains(r.stderr.String(), "attached by") })
 	return r
 }
 

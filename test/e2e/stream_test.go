@@ -126,7 +126,7 @@ func TestClosedPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = w.Close()
-	waitFor(t, 30*time.Second, "katrace to attach", func() bool { return strings.Contains(stderr.String(), "attached by") })
+	waitFor(t, 2*time.Minute, "katrace to attach", func() bool { return strings.Contains(stderr.String(), "attached by") })
 	_ = r.Close()
 	play(t, l)
 	if err := cmd.Wait(); err != nil {
