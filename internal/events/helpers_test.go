@@ -117,8 +117,8 @@ func everyKind() []namedEvent {
 			}
 		})
 	}
-	add("orphan, nothing known of its owner", KindClosed, func(e *Event) {
-		e.Inode, e.UID, e.State, e.Has = 0, 0, StateClose, e.Has&^HasUID
+	add("orphan", KindClosed, func(e *Event) {
+		e.Inode, e.UID, e.State = 0, 0, StateClose
 		e.Family = IPv6Mapped
 	})
 	all = append(all, namedEvent{"all three", Event{Time: someTime, Kind: KindLost, Lost: Lost{Ring: 1200, Missed: 3, Follow: 4}}})

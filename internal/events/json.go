@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"strconv"
 	"time"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -39,7 +41,7 @@ func AppendJSON(dst []byte, e *Event) []byte {
 		dst = appendSettings(dst, &e.Keepalive)
 	}
 	if e.Has&HasUnanswered != 0 {
-		dst = appendUint(dst, "unanswered", uint64(e.Unanswered))
+		dst = appendUint(dst, "unanswered", uint64(max(0, e.Unanswered)))
 	}
 	if e.Has&HasSeq != 0 {
 		dst = appendUint(dst, "seq", uint64(e.Seq))
@@ -53,24 +55,19 @@ func AppendJSON(dst []byte, e *Event) []byte {
 	if e.Has&HasDiesIn != 0 {
 		dst = appendMillis(dst, "dies_in_ms", e.DiesIn)
 	}
-	dst = appendWord(dst, "send_error", e.SendError)
+	dst = appendText(dst, "send_error", e.SendError)
 	if e.Has&HasRTT != 0 {
 		dst = appendUint(dst, "rtt_us", uint64(e.RTT.Microseconds()))
 		dst = append(dst, `,"rtt_exact":`...)
 		dst = strconv.AppendBool(dst, e.RTTExact)
 	}
 	dst = appendWord(dst, "reason", e.Reason.String())
-	dst = appendWord(dst, "errno", e.Errno)
+	dst = appendText(dst, "errno", e.Errno)
 	if e.Kind == KindICMP {
 		dst = appendICMP(dst, &e.ICMP)
 	}
 	dst = appendWord(dst, "verdict", e.Verdict.String())
 	return append(dst, '}')
-}
-
-// appendTime appends RFC 3339 with nine digits, UTC.
-func appendTime(dst []byte, t time.Time) []byte {
-	return t.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000000000Z")
 }
 
 func appendLost(dst []byte, l Lost) []byte {
@@ -122,21 +119,13 @@ func appendOwner(dst []byte, e *Event) []byte {
 	if e.Process.PID != 0 {
 		dst = append(dst, `,"process":{"pid":`...)
 		dst = strconv.AppendInt(dst, int64(e.Process.PID), 10)
-		if e.Process.Comm != "" {
-			dst = appendString(append(dst, `,"comm":`...), e.Process.Comm)
-		}
-		dst = append(dst, '}')
+		dst = append(appendText(dst, "comm", e.Process.Comm), '}')
 	}
 	if e.Has&HasUID != 0 {
 		dst = appendUint(dst, "uid", uint64(e.UID))
 	}
-	if e.Cgroup != "" {
-		dst = appendString(appendKey(dst, "cgroup"), e.Cgroup)
-	}
-	if e.Container != "" {
-		dst = appendString(appendKey(dst, "container"), e.Container)
-	}
-	return dst
+	dst = appendText(dst, "cgroup", e.Cgroup)
+	return appendText(dst, "container", e.Container)
 }
 
 func appendSettings(dst []byte, s *Settings) []byte {
@@ -170,7 +159,7 @@ func appendICMP(dst []byte, i *ICMP) []byte {
 	dst = strconv.AppendUint(dst, uint64(i.Type), 10)
 	dst = append(dst, `,"code":`...)
 	dst = strconv.AppendUint(dst, uint64(i.Code), 10)
-	dst = appendWord(dst, "text", i.Text)
+	dst = appendText(dst, "text", i.Text)
 	if i.From.IsValid() {
 		dst = append(dst, `,"from":"`...)
 		dst = i.From.AppendTo(dst)
@@ -179,31 +168,45 @@ func appendICMP(dst []byte, i *ICMP) []byte {
 	return append(dst, '}')
 }
 
-// appendString appends a string from outside as JSON: valid UTF-8 whatever it
-// holds, and nothing in it that a terminal would act on.
-func appendString(dst []byte, s string) []byte {
-	const hex = "0123456789abcdef"
-	dst = append(dst, '"')
-	for i := 0; i < len(s); {
-		if c := s[i]; c < utf8.RuneSelf {
-			i++
-			switch {
-			case c == '"' || c == '\\':
-				dst = append(dst, '\\', c)
-			case c < ' ' || c == 0x7f:
-				dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-			default:
-				dst = append(dst, c)
-			}
-			continue
-		}
-		r, n := utf8.DecodeRuneInString(s[i:])
-		i += n
-		if r == utf8.RuneError || r < 0xa0 {
-			dst = append(dst, `\ufffd`...)
-			continue
-		}
-		dst = utf8.AppendRune(dst, r)
+// appendText appends a string from outside, a recording included; none if empty.
+func appendText(dst []byte, key, text string) []byte {
+	if text == "" {
+		return dst
 	}
-	return append(dst, '"')
+	return appendString(appendKey(dst, key), text)
+}
+
+// appendString appends a string from outside as JSON: valid UTF-8 whatever it
+// holds, and with all escaped that a terminal would act on or not show.
+func appendString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	plain := 0 // where what is not yet appended begins
+	for i := 0; i < len(s); {
+		r, n := rune(s[i]), 1
+		if r >= utf8.RuneSelf {
+			r, n = utf8.DecodeRuneInString(s[i:])
+		}
+		if r != '"' && r != '\\' && unicode.IsPrint(r) && !(r == utf8.RuneError && n == 1) {
+			i += n
+			continue
+		}
+		dst = append(dst, s[plain:i]...)
+		i += n
+		plain = i
+		switch {
+		case r == '"' || r == '\\':
+			dst = append(dst, '\\', byte(r))
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			dst = appendEscaped(appendEscaped(dst, high), low)
+		default:
+			dst = appendEscaped(dst, r)
+		}
+	}
+	return append(append(dst, s[plain:]...), '"')
+}
+
+func appendEscaped(dst []byte, r rune) []byte {
+	const hex = "0123456789abcdef"
+	return append(dst, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
 }

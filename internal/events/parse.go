@@ -4,8 +4,11 @@ package events
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"net/netip"
+	"strconv"
 	"time"
 )
 
@@ -33,11 +36,11 @@ type line struct {
 	Keepalive *struct {
 		Idle        millis   `json:"idle_ms"`
 		Interval    millis   `json:"intvl_ms"`
-		Count       int      `json:"cnt"`
+		Count       uint8    `json:"cnt"`
 		UserTimeout millis   `json:"user_timeout_ms"`
 		Inherited   []string `json:"inherited"`
 	} `json:"keepalive"`
-	Unanswered *int    `json:"unanswered"`
+	Unanswered *uint32 `json:"unanswered"`
 	Seq        *uint32 `json:"seq"`
 	IdleFor    *millis `json:"idle_for_ms"`
 	Next       *millis `json:"next_ms"`
@@ -68,9 +71,20 @@ type addrPort struct {
 	Port uint16     `json:"port"`
 }
 
+// millis is a time in whole milliseconds.
 type millis int64
 
 func (m millis) span() time.Duration { return time.Duration(m) * time.Millisecond }
+
+// UnmarshalJSON refuses what a time.Duration does not hold.
+func (m *millis) UnmarshalJSON(data []byte) error {
+	n, err := strconv.ParseInt(string(data), 10, 64)
+	if err != nil || n != int64(millis(n).span()/time.Millisecond) {
+		return fmt.Errorf("%q: want a time in milliseconds", data)
+	}
+	*m = millis(n)
+	return nil
+}
 
 // ParseJSON reads one line of the JSON stream, as AppendJSON writes it. An
 // error means that it is not such a line: damaged, or of another version.
@@ -79,11 +93,8 @@ func ParseJSON(data []byte) (Event, error) {
 	if err := json.Unmarshal(data, &l); err != nil {
 		return Event{}, err
 	}
-	if l.V == nil || *l.V != SchemaVersion {
-		return Event{}, fmt.Errorf("not a line of a katrace stream: want \"v\":%d", SchemaVersion)
-	}
-	if l.Time == nil {
-		return Event{}, fmt.Errorf("no time")
+	if err := l.check(); err != nil {
+		return Event{}, err
 	}
 	e := Event{
 		Time: l.Time.UTC(), Netns: l.Netns, Inode: l.Inode,
@@ -109,8 +120,41 @@ func ParseJSON(data []byte) (Event, error) {
 			return Event{}, err
 		}
 	}
+	if e.Kind == KindLost { // has nothing else
+		e = Event{Time: e.Time, Kind: KindLost}
+		if l.Lost != nil {
+			e.Lost = Lost{Ring: l.Lost.Ring, Missed: l.Lost.Missed, Follow: l.Lost.Follow}
+		}
+		return e, nil
+	}
 	l.fill(&e)
 	return e, nil
+}
+
+// check refuses what no event can hold, or what would not be the same line if
+// it were written again.
+func (l *line) check() error {
+	switch {
+	case l.V == nil || *l.V != SchemaVersion:
+		return fmt.Errorf("not a line of a katrace stream: want \"v\":%d", SchemaVersion)
+	case l.Time == nil:
+		return errors.New("no time")
+	case l.Time.UTC().Year() < 1 || l.Time.UTC().Year() > 9999:
+		return fmt.Errorf("time: the year %d", l.Time.UTC().Year())
+	case l.Process != nil && l.Process.PID < 1:
+		return fmt.Errorf("process: pid %d", l.Process.PID)
+	case l.RTT != nil && (*l.RTT < 0 || *l.RTT > math.MaxInt64/1000):
+		return fmt.Errorf("rtt_us: %d", *l.RTT)
+	}
+	for _, a := range []*addrPort{l.Local, l.Remote} {
+		if a != nil && (!a.Addr.IsValid() || a.Addr.Zone() != "") {
+			return fmt.Errorf("local, remote: %q is no address", a.Addr)
+		}
+	}
+	if l.ICMP != nil && l.ICMP.From != nil && l.ICMP.From.Zone() != "" {
+		return fmt.Errorf("icmp: %q is no address", l.ICMP.From)
+	}
+	return nil
 }
 
 // fill sets the facts that are there.
@@ -128,7 +172,7 @@ func (l *line) fill(e *Event) {
 		e.UID, e.Has = *l.UID, e.Has|HasUID
 	}
 	if k := l.Keepalive; k != nil {
-		e.Keepalive = Settings{Idle: k.Idle.span(), Interval: k.Interval.span(), Count: k.Count, UserTimeout: k.UserTimeout.span()}
+		e.Keepalive = Settings{Idle: k.Idle.span(), Interval: k.Interval.span(), Count: int(k.Count), UserTimeout: k.UserTimeout.span()}
 		for _, name := range k.Inherited {
 			for set := SettingIdle; set <= SettingCount; set <<= 1 {
 				if set.Name() == name {
@@ -139,7 +183,7 @@ func (l *line) fill(e *Event) {
 		e.Has |= HasKeepalive
 	}
 	if l.Unanswered != nil {
-		e.Unanswered, e.Has = *l.Unanswered, e.Has|HasUnanswered
+		e.Unanswered, e.Has = int(*l.Unanswered), e.Has|HasUnanswered
 	}
 	if l.Seq != nil {
 		e.Seq, e.Has = *l.Seq, e.Has|HasSeq
@@ -156,13 +200,10 @@ func (l *line) fill(e *Event) {
 	if l.RTT != nil {
 		e.RTT, e.RTTExact, e.Has = time.Duration(*l.RTT)*time.Microsecond, l.RTTExact, e.Has|HasRTT
 	}
-	if l.ICMP != nil {
+	if l.ICMP != nil && e.Kind == KindICMP {
 		e.ICMP = ICMP{Type: l.ICMP.Type, Code: l.ICMP.Code, Text: l.ICMP.Text}
 		if l.ICMP.From != nil {
 			e.ICMP.From = *l.ICMP.From
 		}
-	}
-	if l.Lost != nil {
-		e.Lost = Lost{Ring: l.Lost.Ring, Missed: l.Lost.Missed, Follow: l.Lost.Follow}
 	}
 }

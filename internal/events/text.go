@@ -5,6 +5,7 @@ package events
 import (
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
 // The widths of the text stream's columns; what is longer pushes the rest.
@@ -18,24 +19,27 @@ const (
 // newline: time, event, local > remote, owner, what happened in words.
 // Strings from outside are made safe for a terminal.
 func AppendText(dst []byte, e *Event) []byte {
-	dst = e.Time.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z  ")
-	dst = pad(append(dst, e.Kind.String()...), len(e.Kind.String()), widthKind)
+	t := e.Time.UTC()
+	dst = append(appendSecond(dst, t), '.')
+	dst = append(appendDigits(dst, t.Nanosecond()/1e6, 3), "Z  "...)
+	from := len(dst)
+	dst = pad(append(dst, e.Kind.String()...), from, widthKind)
 	if e.Kind != KindLost {
-		from := len(dst)
+		from = len(dst)
 		dst = e.Local.AppendTo(dst)
 		dst = append(dst, " > "...)
 		dst = e.Remote.AppendTo(dst)
-		dst = pad(dst, len(dst)-from, widthTuple)
+		dst = pad(dst, from, widthTuple)
 		from = len(dst)
 		dst = AppendOwner(dst, e)
-		dst = pad(dst, len(dst)-from, widthOwner)
+		dst = pad(dst, from, widthOwner)
 	}
 	return AppendWords(dst, e)
 }
 
-// pad fills a column of which n bytes are written, and adds the gap after it.
-func pad(dst []byte, n, width int) []byte {
-	for ; n < width; n++ {
+// pad fills the column that begins at from, and adds the gap after it.
+func pad(dst []byte, from, width int) []byte {
+	for n := utf8.RuneCount(dst[from:]); n < width; n++ {
 		dst = append(dst, ' ')
 	}
 	return append(dst, ' ')
@@ -74,7 +78,7 @@ func AppendWords(dst []byte, e *Event) []byte {
 		return appendReads(dst, e)
 	case KindICMP:
 		dst = append(dst, "ICMP "...)
-		dst = append(dst, e.ICMP.Text...)
+		dst = AppendSafe(dst, e.ICMP.Text)
 		if e.ICMP.From.IsValid() {
 			dst = e.ICMP.From.AppendTo(append(dst, " from "...))
 		}
@@ -129,7 +133,7 @@ func appendProbeWords(dst []byte, e *Event) []byte {
 	switch {
 	case e.SendError != "":
 		dst = append(dst, " did not leave: "...)
-		dst = append(dst, e.SendError...)
+		dst = AppendSafe(dst, e.SendError)
 	case e.Unanswered > 1:
 		dst = append(dst, " unanswered"...)
 	default:
@@ -168,7 +172,7 @@ func appendReads(dst []byte, e *Event) []byte {
 	if e.Errno == "" {
 		return dst
 	}
-	return append(append(dst, "; the application reads "...), e.Errno...)
+	return AppendSafe(append(dst, "; the application reads "...), e.Errno)
 }
 
 func appendNext(dst []byte, e *Event) []byte {
@@ -222,7 +226,7 @@ func AppendSpan(dst []byte, d time.Duration) []byte {
 		return dst
 	}
 	if d < 0 {
-		dst, d = append(dst, '-'), -d
+		dst, d = append(dst, '-'), d.Abs()
 	}
 	switch s := int64(d.Round(time.Second) / time.Second); {
 	case d < time.Millisecond:

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package events
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// FuzzParseJSON: whatever is read, written and read again is the same, and what
+// is written is safe to show.
+func FuzzParseJSON(f *testing.F) {
+	for _, e := range everyKind() {
+		f.Add(AppendJSON(nil, &e.event))
+	}
+	f.Add([]byte(`{"v":1,"time":"2026-11-22T01:02:03+14:00","event":"icmp","icmp":{"text":"\u001b[2J","from":"::ffff:1.2.3.4"},"errno":"\"","rtt_us":1}`))
+	f.Add([]byte(`{"v":1,"time":"2026-11-22T01:02:03Z","event":"lost","netns":1,"local":{"addr":"::","port":0}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		e, err := ParseJSON(data)
+		if err != nil {
+			return
+		}
+		line := AppendJSON(nil, &e)
+		checkPrinting(t, line)
+		checkPrinting(t, AppendText(nil, &e))
+		again, err := ParseJSON(line)
+		if err != nil {
+			t.Fatalf("%q\nis written as %q,\nwhich is not read: %v", data, line, err)
+		}
+		if d := cmp.Diff(e, again, sameAddrs); d != "" {
+			t.Fatalf("%q\nis written as %q,\nwhich is read as another event:\n%s", data, line, d)
+		}
+	})
+}
+
+// FuzzReader: it ends, and goes on behind damage: a good line at the end of
+// whatever comes before is read.
+func FuzzReader(f *testing.F) {
+	f.Add([]byte("x\r\n\n" + goodLine))
+	f.Add([]byte{0, '\n', 0xff, 0xfe})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r := NewReader(bytes.NewReader(append(bytes.Clone(data), "\n"+goodLine+"\n"...)))
+		last, number := Kind(0), 0
+		for {
+			e, err := r.Next()
+			var bad *LineError
+			switch {
+			case errors.Is(err, io.EOF):
+				if last != KindClosed {
+					t.Fatalf("%q: the good line after it is not read", data)
+				}
+				return
+			case errors.As(err, &bad):
+				if bad.Line <= number || bad.Line > bytes.Count(data, []byte("\n"))+1 {
+					t.Fatalf("%q: line %d after line %d", data, bad.Line, number)
+				}
+				number = bad.Line
+				last = 0
+			case err != nil:
+				t.Fatalf("%q: %v", data, err)
+			default:
+				last = e.Kind
+			}
+		}
+	})
+}
+
+// FuzzAppendString: any string is written as JSON that reads as the string
+// with what is not UTF-8 replaced.
+func FuzzAppendString(f *testing.F) {
+	for _, s := range hostile {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		text := appendString(nil, s)
+		checkPrinting(t, text)
+		var got string
+		if err := json.Unmarshal(text, &got); err != nil || got != validUTF8(s) {
+			t.Fatalf("%q: is written as %s, which reads %q, %v", s, text, got, err)
+		}
+	})
+}
+
+func FuzzAppendSafe(f *testing.F) {
+	for _, s := range hostile {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		safe := Safe(s)
+		checkPrinting(t, []byte(safe))
+		if utf8.RuneCountInString(safe) != utf8.RuneCountInString(s) || Safe(safe) != safe {
+			t.Fatalf("%q: %q has another length, or is not safe itself", s, safe)
+		}
+	})
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package events
+
+import (
+	"bytes"
+	"encoding/json"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"katrace/docs"
+)
+
+// hostile are names that a process, a cgroup or a recording may have.
+var hostile = []string{
+	"\x1b[2J\x1b]0;pwned\x07", "\"},{\"v\":2", `\u0000\`, "a\nb\r\tc", "\x00", "\xff\xfe\xc0\x80", "\xed\xa0\x80",
+	"\u009b31m", "\u202egnp.exe", "\u200bzero\ufeff", "\u2028\u2029", "e\u0301", "日本語", "\U0001f600", "\U000e0041", "\x7f", "\ufffd",
+}
+
+func eventSchema(t testing.TB) *jsonschema.Schema {
+	t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(docs.EventsSchema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("events.schema.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := c.Compile("events.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
+// checkLine: it is JSON, as the schema has it, and shows nothing but printing characters.
+func checkLine(t *testing.T, schema *jsonschema.Schema, line []byte) {
+	t.Helper()
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(line))
+	if err != nil {
+		t.Fatalf("not JSON: %v: %q", err, line)
+	}
+	if err := schema.Validate(v); err != nil {
+		t.Errorf("%s\n%v", line, err)
+	}
+	checkPrinting(t, line)
+}
+
+// checkPrinting: valid UTF-8, and no character that a terminal acts on or does
+// not show.
+func checkPrinting(t *testing.T, text []byte) {
+	t.Helper()
+	if !utf8.Valid(text) {
+		t.Errorf("not UTF-8: %q", text)
+	}
+	for _, r := range string(text) {
+		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co, unicode.Cs, unicode.Bidi_Control) {
+			t.Errorf("%U in %q", r, text)
+			return
+		}
+	}
+}
+
+// inMillis is the event as precisely as the stream tells it.
+func inMillis(e Event) Event {
+	for _, d := range []*time.Duration{&e.Keepalive.Idle, &e.Keepalive.Interval, &e.Keepalive.UserTimeout, &e.IdleFor, &e.Next, &e.DiesIn} {
+		*d = d.Truncate(time.Millisecond)
+	}
+	e.RTT = e.RTT.Truncate(time.Microsecond)
+	return e
+}
+
+func TestJSONOfEveryKind(t *testing.T) {
+	schema := eventSchema(t)
+	for _, tt := range everyKind() {
+		line := AppendJSON([]byte("before "), &tt.event)
+		line, ok := bytes.CutPrefix(line, []byte("before "))
+		if !ok {
+			t.Errorf("%s: does not append", tt.name)
+		}
+		checkLine(t, schema, line)
+		got, err := ParseJSON(line)
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+		}
+		if d := cmp.Diff(tt.event, got, sameAddrs); d != "" {
+			t.Errorf("%s: after encoding and parsing (- was, + is):\n%s", line, d)
+		}
+	}
+}
+
+// TestJSON is the contract's example, and a line with as little as there can be.
+func TestJSON(t *testing.T) {
+	silent := everyKind()[0].event
+	silent.Seq = 0
+	silent.Has &^= HasSeq
+	for want, e := range map[string]Event{
+		`{"v":1,"time":"2026-11-22T01:02:03.123456789Z","event":"probe","netns":4026531840,"inode":81932,"family":"ipv4","state":"established",` +
+			`"local":{"addr":"10.0.0.1","port":5432},"remote":{"addr":"10.0.0.9","port":40122},` +
+			`"process":{"pid":812,"comm":"postgres"},"uid":105,"cgroup":"/system.slice/postgresql.service","container":"3f2a",` +
+			`"keepalive":{"idle_ms":60000,"intvl_ms":10000,"cnt":6,"user_timeout_ms":0,"inherited":["cnt"]},` +
+			`"unanswered":2,"idle_for_ms":70000,"next_ms":10000,"dies_in_ms":50000,"verdict":"silent"}`: silent,
+		`{"v":1,"time":"2026-11-22T01:02:03.123456789Z","event":"closed"}`: {Time: someTime, Kind: KindClosed},
+		`{"v":1,"time":"2026-11-22T01:02:03.123456789Z","event":"lost","lost":{"ring":1,"missed":2,"follow":3}}`: {
+			Time: someTime, Kind: KindLost, Lost: Lost{Ring: 1, Missed: 2, Follow: 3}},
+		`{"v":1,"time":"2026-11-22T01:02:03.123456789Z","event":"probe","keepalive":{"idle_ms":0,"intvl_ms":0,"cnt":0,"user_timeout_ms":0,"inherited":["idle","intvl","cnt"]},"unanswered":0,"seq":0}`: {
+			Time: someTime, Kind: KindProbe, Has: HasKeepalive | HasSeq | HasUnanswered, Keepalive: Settings{Inherited: 7}},
+	} {
+		if got := string(AppendJSON(nil, &e)); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
+// TestJSONTimes holds the digits written by hand against time.Format.
+func TestJSONTimes(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 4))
+	for range 20_000 {
+		at := time.Unix(rnd.Int64N(253402300800+62135596800)-62135596800, rnd.Int64N(1e9)) // years 1 to 9999
+		if got, want := string(appendTime(nil, at)), at.UTC().Format("2006-01-02T15:04:05.000000000Z"); got != want {
+			t.Fatalf("%s, want %s", got, want)
+		}
+		e := Event{Time: at, Kind: KindClosed}
+		if got, want := string(AppendText(nil, &e)), at.UTC().Format("2006-01-02T15:04:05.000Z  closed"); !strings.HasPrefix(got, want) {
+			t.Fatalf("%s, want %s", got, want)
+		}
+	}
+}
+
+func TestJSONHostile(t *testing.T) {
+	schema := eventSchema(t)
+	for _, s := range hostile {
+		e := everyKind()[0].event
+		e.Process.Comm, e.Cgroup, e.Container = s, s, s
+		line := AppendJSON(nil, &e)
+		checkLine(t, schema, line)
+		got, err := ParseJSON(line)
+		want := validUTF8(s)
+		if err != nil || got.Process.Comm != want || got.Cgroup != want || got.Container != want {
+			t.Errorf("%q: comm %q, cgroup %q, container %q, %v; want %q", s, got.Process.Comm, got.Cgroup, got.Container, err, want)
+		}
+	}
+}
+
+// validUTF8 is s with each byte that is not UTF-8 replaced, as encoding/json does.
+func validUTF8(s string) string {
+	return string([]rune(s))
+}
+
+// TestJSONOfRandomEvents encodes and parses events of every kind with every
+// combination of facts.
+func TestJSONOfRandomEvents(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(5, 6))
+	for range 5000 {
+		e := randomEvent(rnd)
+		line := AppendJSON(nil, &e)
+		got, err := ParseJSON(line)
+		if err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		if d := cmp.Diff(inMillis(e), got, sameAddrs); d != "" {
+			t.Fatalf("%s: after encoding and parsing (- was, + is):\n%s", line, d)
+		}
+		if !json.Valid(line) {
+			t.Fatalf("not JSON: %s", line)
+		}
+	}
+}
+
+func randomEvent(rnd *rand.Rand) Event {
+	some := func() bool { return rnd.IntN(2) == 0 }
+	span := func() time.Duration { return time.Duration(rnd.Int64N(int64(1000 * time.Hour))) }
+	word := func(n int, name func(int) string) string {
+		if some() {
+			return ""
+		}
+		return name(rnd.IntN(n))
+	}
+	addr := func() netip.AddrPort {
+		a := netip.AddrFrom4([4]byte{10, byte(rnd.IntN(256)), 0, byte(rnd.IntN(256))})
+		if some() {
+			a = netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 15: byte(rnd.IntN(256))})
+		}
+		return netip.AddrPortFrom(a, uint16(rnd.IntN(1<<16)))
+	}
+	e := Event{Time: time.Unix(rnd.Int64N(1<<32), rnd.Int64N(1e9)).UTC(), Kind: Kind(1 + rnd.IntN(int(KindLost)))}
+	if e.Kind == KindLost {
+		e.Lost = Lost{rnd.Uint64(), rnd.Uint64(), rnd.Uint64()}
+		return e
+	}
+	e.Has = Fact(rnd.IntN(int(HasRTT) << 1))
+	e.Netns, e.Inode = rnd.Uint32(), rnd.Uint64()
+	e.Family, e.State = Family(rnd.IntN(4)), State(rnd.IntN(14))
+	e.Local, e.Remote = addr(), addr()
+	e.Reason, e.Verdict = Reason(rnd.IntN(9)), Verdict(rnd.IntN(8))
+	name := func(i int) string { return validUTF8(hostile[i]) }
+	if some() {
+		e.Process = Process{1 + rnd.IntN(1<<22), word(len(hostile), name)}
+	}
+	e.Cgroup, e.Container = word(len(hostile), name), word(len(hostile), name)
+	e.SendError, e.Errno = word(len(hostile), name), word(len(hostile), name)
+	if e.Has&HasUID != 0 {
+		e.UID = rnd.Uint32()
+	}
+	if e.Has&HasKeepalive != 0 {
+		e.Keepalive = Settings{span(), span(), rnd.IntN(256), span(), Setting(rnd.IntN(8))}
+	}
+	if e.Has&HasUnanswered != 0 {
+		e.Unanswered = rnd.IntN(256)
+	}
+	if e.Has&HasSeq != 0 {
+		e.Seq = rnd.Uint32()
+	}
+	for fact, d := range map[Fact]*time.Duration{HasIdleFor: &e.IdleFor, HasNext: &e.Next, HasDiesIn: &e.DiesIn, HasRTT: &e.RTT} {
+		if e.Has&fact != 0 {
+			*d = span()
+		}
+	}
+	e.RTTExact = e.Has&HasRTT != 0 && some()
+	if e.Kind == KindICMP {
+		e.ICMP = ICMP{byte(rnd.IntN(256)), byte(rnd.IntN(256)), word(len(hostile), name), netip.Addr{}}
+		if some() {
+			e.ICMP.From = addr().Addr()
+		}
+	}
+	return e
+}
