@@ -182,11 +182,12 @@ func appendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	plain := 0 // where what is not yet appended begins
 	for i := 0; i < len(s); {
-		r, n := rune(s[i]), 1
-		if r >= utf8.RuneSelf {
-			r, n = utf8.DecodeRuneInString(s[i:])
+		if c := s[i]; c >= ' ' && c < 0x7f && c != '"' && c != '\\' {
+			i++
+			continue
 		}
-		if r != '"' && r != '\\' && unicode.IsPrint(r) && !(r == utf8.RuneError && n == 1) {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if r >= utf8.RuneSelf && unicode.IsPrint(r) && !(r == utf8.RuneError && n == 1) {
 			i += n
 			continue
 		}
