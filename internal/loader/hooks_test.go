@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package loader
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/cilium/ebpf"
+)
+
+// everyHook calls do for each hook of each backend, and what stands in for it.
+func everyHook(do func(b Backend, h hook)) {
+	for b, hs := range hooks {
+		for _, h := range hs {
+			for x := &h; x != nil; x = x.instead {
+				do(b, *x)
+			}
+		}
+	}
+}
+
+// TestHooksAndPrograms holds the table against the embedded object: what is
+// attached is what the program was written for, and none is forgotten.
+func TestHooksAndPrograms(t *testing.T) {
+	spec, err := loadKatrace()
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[string]bool{}
+	everyHook(func(b Backend, h hook) {
+		p := spec.Programs[h.prog]
+		if p == nil {
+			t.Errorf("%s: %s: no program %q in the object", b, h, h.prog)
+			return
+		}
+		used[h.prog] = true
+		section, typ := string(h.how)+"/", ebpf.Kprobe
+		switch h.how {
+		case byFentry, byFexit:
+			typ = ebpf.Tracing
+			if p.AttachTo != h.at {
+				t.Errorf("%s: %s: is loaded for %q", b, h, p.AttachTo)
+			}
+		case byRawTracepoint:
+			section, typ = "raw_tp/", ebpf.RawTracepoint
+		}
+		if p.SectionName != section+h.at || p.Type != typ {
+			t.Errorf("%s: %s: the program is a %s in section %q, want a %s in %q", b, h, p.Type, p.SectionName, typ, section+h.at)
+		}
+	})
+	for name := range spec.Programs {
+		if !used[name] {
+			t.Errorf("no hook uses the program %q", name)
+		}
+	}
+}
+
+// TestHooksOrder: what ends a thing is attached before what begins it.
+func TestHooksOrder(t *testing.T) {
+	ends := map[attachment]attachment{byKprobe: byKretprobe, byFentry: byFexit}
+	for b, hs := range hooks {
+		begun := map[string]bool{}
+		for _, h := range hs {
+			if end := ends[h.how]; end != "" {
+				begun[string(end)+h.at] = true
+			}
+			if begun[string(h.how)+h.at] {
+				t.Errorf("%s: %s comes after what begins it", b, h)
+			}
+		}
+	}
+}
+
+// TestHooksOptional: a backend without a hook that may lack says in words what
+// is not known then, and a hook that has to be there has no stand-in.
+func TestHooksOptional(t *testing.T) {
+	gives := map[Backend][]string{}
+	everyHook(func(b Backend, h hook) {
+		if h.gives != "" {
+			gives[b] = append(gives[b], h.gives)
+		} else if h.instead != nil {
+			t.Errorf("%s: %s has to be there, and has a stand-in", b, h)
+		}
+	})
+	lacks := strings.Join(Tracepoint.Lacks(), "\n")
+	for _, what := range []string{givesProbed, givesEnabled} {
+		if !strings.Contains(lacks, what) || !strings.Contains(strings.Join(gives[Kprobe], "\n"), what) {
+			t.Errorf("%q: want it of kprobe's hooks and among what tracepoint lacks: %q", what, lacks)
+		}
+	}
+	for _, b := range Backends() {
+		if len(hooks[b]) == 0 || (len(b.Lacks()) == 0) != (b.Facts() == Facts{true, true, true, true, true}) {
+			t.Errorf("%s: %d hooks, facts %+v, lacks %q", b, len(hooks[b]), b.Facts(), b.Lacks())
+		}
+	}
+}
+
+func TestHooksOf(t *testing.T) {
+	names := func(b Backend, o Options) string {
+		var s []string
+		for _, h := range hooksOf(b, &o) {
+			s = append(s, h.String())
+		}
+		return strings.Join(s, ", ")
+	}
+	for _, tt := range []struct {
+		b          Backend
+		o          Options
+		with, less string
+	}{
+		{Kprobe, Options{}, "kprobe tcp_keepalive_timer", "kretprobe tcp_keepalive_timer"},
+		{Kprobe, Options{All: true}, "kretprobe tcp_keepalive_timer", "raw tracepoint tcp_probe"},
+		{Fentry, Options{}, "fentry tcp_keepalive_timer", "fexit tcp_keepalive_timer"},
+		{Fentry, Options{All: true}, "fexit tcp_keepalive_timer", "kprobe"},
+		{Tracepoint, Options{ExactRTT: true}, "raw tracepoint tcp_probe", "kprobe"},
+		{Tracepoint, Options{}, "raw tracepoint timer_expire_exit", "raw tracepoint tcp_probe"},
+	} {
+		if got := names(tt.b, tt.o); !strings.Contains(got, tt.with) || strings.Contains(got, tt.less) {
+			t.Errorf("%s %+v: %s; want %q and not %q", tt.b, tt.o, got, tt.with, tt.less)
+		}
+	}
+}
+
+func TestParseBackend(t *testing.T) {
+	for _, b := range append(Backends(), Auto) {
+		if got, err := ParseBackend(string(b)); got != b || err != nil {
+			t.Errorf("%q: %q, %v", b, got, err)
+		}
+	}
+	for _, in := range []string{"", "Kprobe", "ftrace", "auto "} {
+		_, err := ParseBackend(in)
+		if err == nil || !strings.Contains(err.Error(), "(one of: auto, kprobe, fentry, tracepoint)") {
+			t.Errorf("%q: %v, want an error that names the backends", in, err)
+		}
+	}
+}
