@@ -103,7 +103,7 @@ func TestTimelineAgreesWithTheKernel(t *testing.T) {
 						steps := Timeline(set, 0, 0, set.Idle, jiffy)
 						end := steps[len(steps)-1]
 						took, errno := waitForEnd(p.ours, begun, end.Latest+3*time.Second)
-						if errno != unix.ETIMEDOUT || took < end.At-20*time.Millisecond || took > end.Latest+scheduling {
+						if !errors.Is(errno, unix.ETIMEDOUT) || took < end.At-20*time.Millisecond || took > end.Latest+scheduling {
 							t.Errorf("%s: %v after %s, predicted %s to %s", name, errno, took, end.At, end.Latest)
 						}
 						mu.Lock()

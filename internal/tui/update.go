@@ -154,10 +154,10 @@ func (m *model) moved(k tea.KeyPressMsg) {
 func (m *model) move(by int) {
 	order := m.snap.order
 	if m.table.sel == nil {
-		switch {
-		case by == 1<<30:
+		switch by {
+		case 1 << 30:
 			m.table.pick(order, len(order)-1)
-		case by == -1<<30:
+		case -1 << 30:
 			m.table.pick(order, 0)
 		default:
 			m.table.pick(order, m.table.top)

@@ -21,7 +21,7 @@ func TestFrames(t *testing.T) {
 	var got []byte
 	for {
 		kind, payload, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
