@@ -94,6 +94,14 @@ static __always_inline int take_answer(struct sock *sk, struct follow *f, struct
 	return 1;
 }
 
+/* The kernel's count of probes goes up one by one, and falls to 0 only. Where it
+ * has gone up by more since it was last told, a program did not run. */
+static __always_inline void note_unseen(struct follow *f, __u8 before)
+{
+	if (f->told && before > f->probes)
+		__sync_fetch_and_add(&lost_unseen, before - f->probes);
+}
+
 /* tcp_keepalive_timer ends. Only attached where it has to be: for --all, and
  * by the tracepoints. */
 static __always_inline void handle_firing_end(struct firing *firing)
@@ -159,6 +167,9 @@ static __always_inline void handle_probe(struct sock *sk, __u8 probes, int ret, 
 	r.probes = probes;
 	submit(&r);
 	if (f && ret <= 0) {
+		note_unseen(f, probes - 1);
+		f->probes = probes;
+		f->told = 1;
 		f->probed_at = jiffies32();
 		f->segs_in = TCP(sk, segs_in);
 		f->left = !ret;
@@ -235,8 +246,10 @@ static __always_inline void handle_reset(struct sock *sk)
 	r.kind = RECORD_RESET;
 	r.ret = BPF_CORE_READ(sk, sk_err_soft) ?: ETIMEDOUT; /* tcp_write_err() */
 	f = bpf_map_lookup_elem(&followed, &key);
-	if (f)
+	if (f) {
 		f->ended = 1;
+		note_unseen(f, r.probes);
+	}
 	submit(&r);
 }
 

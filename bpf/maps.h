@@ -16,6 +16,7 @@ struct {
  * preempted in the midst of it. */
 __u64 lost_ring = 0;   /* the ring was full */
 __u64 lost_follow = 0; /* the table of followed connections was full */
+__u64 lost_unseen = 0; /* probes that icsk_probes_out counts and no program saw */
 
 /* What is remembered of a connection from its first record to its end. */
 struct follow {
@@ -27,7 +28,9 @@ struct follow {
 	__u8 left;	 /* the last one left this host, as far as is known */
 	__u8 ended;	 /* a reset or peer_reset record was made */
 	__u8 armed;	 /* counted in armed */
-	__u8 pad[4];
+	__u8 probes;	 /* icsk_probes_out when it was last told */
+	__u8 told;	 /* .probes holds */
+	__u8 pad[2];
 };
 
 struct {

@@ -56,7 +56,9 @@ type katraceFollow struct {
 	Left        uint8
 	Ended       uint8
 	Armed       uint8
-	Pad         [4]uint8
+	Probes      uint8
+	Told        uint8
+	Pad         [2]uint8
 }
 
 type katraceRecord struct {
@@ -158,6 +160,7 @@ const (
 	katraceVarKeepaliveTimerAddr       = "keepalive_timer_addr"
 	katraceVarLostFollow               = "lost_follow"
 	katraceVarLostRing                 = "lost_ring"
+	katraceVarLostUnseen               = "lost_unseen"
 	katraceVarResetReasonParam         = "reset_reason_param"
 	katraceVarUnusedFlag               = "unused_flag"
 	katraceVarUnusedKind               = "unused_kind"
@@ -253,6 +256,7 @@ type katraceVariableSpecs struct {
 	KeepaliveTimerAddr *ebpf.VariableSpec `ebpf:"keepalive_timer_addr"`
 	LostFollow         *ebpf.VariableSpec `ebpf:"lost_follow"`
 	LostRing           *ebpf.VariableSpec `ebpf:"lost_ring"`
+	LostUnseen         *ebpf.VariableSpec `ebpf:"lost_unseen"`
 	ResetReasonParam   *ebpf.VariableSpec `ebpf:"reset_reason_param"`
 	UnusedFlag         *ebpf.VariableSpec `ebpf:"unused_flag"`
 	UnusedKind         *ebpf.VariableSpec `ebpf:"unused_kind"`
@@ -306,6 +310,7 @@ type katraceVariables struct {
 	KeepaliveTimerAddr *ebpf.Variable `ebpf:"keepalive_timer_addr"`
 	LostFollow         *ebpf.Variable `ebpf:"lost_follow"`
 	LostRing           *ebpf.Variable `ebpf:"lost_ring"`
+	LostUnseen         *ebpf.Variable `ebpf:"lost_unseen"`
 	ResetReasonParam   *ebpf.Variable `ebpf:"reset_reason_param"`
 	UnusedFlag         *ebpf.Variable `ebpf:"unused_flag"`
 	UnusedKind         *ebpf.Variable `ebpf:"unused_kind"`

@@ -124,7 +124,8 @@ func open(b Backend, o *Options, types *btf.Spec) (_ *Tracer, err error) {
 		}
 		t.links = append(t.links, attached{h, l, prog})
 	}
-	t.loss = lossReader{ring: t.coll.Variables[katraceVarLostRing], follow: t.coll.Variables[katraceVarLostFollow], links: t.links}
+	vars := t.coll.Variables
+	t.loss = lossReader{ring: vars[katraceVarLostRing], follow: vars[katraceVarLostFollow], unseen: vars[katraceVarLostUnseen], links: t.links}
 	return t, nil
 }
 

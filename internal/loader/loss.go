@@ -16,9 +16,9 @@ type Lost struct {
 }
 
 type lossReader struct {
-	ring, follow *ebpf.Variable
-	links        []attached
-	missed       uint64 // by links that are gone
+	ring, follow, unseen *ebpf.Variable
+	links                []attached
+	missed               uint64 // by links that are gone
 }
 
 // stop keeps what the links count, for when they are closed.
@@ -40,9 +40,16 @@ func (r *lossReader) read() (Lost, error) {
 	if err := r.follow.Get(&l.Follow); err != nil {
 		return Lost{}, fmt.Errorf("read the count of connections not followed: %w", err)
 	}
+	var unseen uint64
+	if err := r.unseen.Get(&unseen); err != nil {
+		return Lost{}, fmt.Errorf("read the count of probes not seen: %w", err)
+	}
 	for _, a := range r.links {
 		l.Missed += a.missed()
 	}
+	// Where the kernel does not count what it skips, the gaps in its own count
+	// of probes tell; where it does, they are among those.
+	l.Missed = max(l.Missed, unseen)
 	return l, nil
 }
 
