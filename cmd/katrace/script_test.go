@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// asMain makes the test binary katrace itself, for tests that need to say how
+// it is started.
+const asMain = "KATRACE_TEST_AS_MAIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asMain) != "" {
+		main()
+	}
+	testscript.Main(m, map[string]func(){"katrace": main})
+}
+
+// TestScripts runs testdata/script: what a user types, and what katrace says.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status": status,
+		},
+	})
+}
+
+// status STATUS PROGRAM [ARG...] is exec, and holds the exit status against STATUS.
+func status(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status STATUS PROGRAM [ARG...]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got, err := 0, ts.Exec(args[1], args[2:]...)
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit status %d, want %d; it says:\n%s%s", got, want, ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+	}
+}
+
+// unprivileged is katrace as nobody, wherever this test runs as root.
+func unprivileged(t *testing.T, args ...string) (stdout, stderr string, status int) {
+	t.Helper()
+	// By file descriptor: nobody need not reach the directory it is in.
+	self, err := os.Open("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = self.Close() }()
+	var out, errs strings.Builder
+	cmd := exec.Command("/proc/self/fd/3", args...)
+	cmd.ExtraFiles = []*os.File{self}
+	cmd.Env = append(os.Environ(), asMain+"=1")
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if os.Geteuid() == 0 {
+		const nobody = 65534
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	}
+	err = cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// TestUnprivileged: what cannot be done without privileges ends with status 3,
+// says why on stderr and what helps, and nothing on stdout.
+func TestUnprivileged(t *testing.T) {
+	for _, tt := range []struct {
+		args string
+		want []string
+	}{
+		{"-o text", []string{"no backend can be attached here", "kprobe: ", "fentry: ", "tracepoint: ", "(needs CAP_", "'katrace doctor' says more"}},
+		{"-o json --attach kprobe", []string{"katrace: kprobe: ", "operation not permitted (needs CAP_BPF, CAP_PERFMON and CAP_SYSLOG; try sudo)"}},
+		{"--attach fentry", []string{"katrace: fentry: ", "try sudo"}},
+		{"demo", []string{"not root (try sudo)"}},
+	} {
+		out, errs, status := unprivileged(t, strings.Fields(tt.args)...)
+		if status != exitUnsupported || out != "" {
+			t.Errorf("%s: exit status %d, want %d; stdout %q, want none; stderr:\n%s", tt.args, status, exitUnsupported, out, errs)
+		}
+		for _, w := range tt.want {
+			if !strings.Contains(errs, w) {
+				t.Errorf("%s: does not say %q:\n%s", tt.args, w, errs)
+			}
+		}
+	}
+}
+
+// TestUnprivilegedDoctor: the doctor's findings are data, and its verdict is
+// the exit status.
+func TestUnprivilegedDoctor(t *testing.T) {
+	out, errs, status := unprivileged(t, "doctor")
+	if status != exitUnsupported || !strings.Contains(out, "NO   CAP_BPF") || !strings.Contains(out, "kprobe: cannot be used here") ||
+		!strings.Contains(errs, "no backend can be attached") {
+		t.Errorf("exit status %d\n%s%s", status, out, errs)
+	}
+}
+
+// TestUsageBeforePrivileges: wrong input is said before anything is tried.
+func TestUsageBeforePrivileges(t *testing.T) {
+	if _, errs, status := unprivileged(t, "--port", "x"); status != exitUsage || !strings.Contains(errs, `--port "x"`) {
+		t.Errorf("exit status %d, want %d:\n%s", status, exitUsage, errs)
+	}
+}
