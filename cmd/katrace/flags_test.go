@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package main
+
+import (
+	"errors"
+	"math/bits"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"katrace/internal/events"
+	"katrace/internal/loader"
+)
+
+func TestParsePrefix(t *testing.T) {
+	for in, want := range map[string]string{
+		"10.1.2.3":            "10.1.2.3/32",
+		"10.1.2.3/8":          "10.0.0.0/8",
+		"0.0.0.0/0":           "0.0.0.0/0",
+		"2001:db8::1":         "2001:db8::1/128",
+		"2001:db8::1/32":      "2001:db8::/32",
+		"::ffff:10.1.2.3":     "10.1.2.3/32",
+		"::ffff:10.1.2.3/104": "10.0.0.0/8",
+		"::ffff:10.1.2.3/96":  "0.0.0.0/0",
+		"::ffff:10.1.2.3/95":  "::fffe:0:0/95",
+		"10/8":                "",
+		"10.0.0.0/33":         "",
+		"10.0.0.0/-1":         "",
+		"fe80::1%eth0":        "",
+		"example.com":         "",
+		"":                    "",
+		" 10.0.0.1":           "",
+	} {
+		got, err := parsePrefix(in)
+		if want == "" && err == nil || want != "" && got.String() != want {
+			t.Errorf("%q: %s, %v; want %q", in, got, err, want)
+		}
+	}
+}
+
+func TestParseSize(t *testing.T) {
+	page := os.Getpagesize()
+	for in, want := range map[string]int{
+		strconv.Itoa(page): page,
+		"512KiB":           512 << 10,
+		"8MiB":             8 << 20,
+		"8 MiB":            8 << 20,
+		"1GiB":             1 << 30,
+		"1073741824":       1 << 30,
+		"1":                0,
+		"0":                0,
+		"3MiB":             0,
+		"2GiB":             0,
+		"4294967295GiB":    0,
+		"8MB":              0,
+		"-8MiB":            0,
+		"MiB":              0,
+		"":                 0,
+	} {
+		got, err := parseSize(in)
+		if int(got) != want || (err == nil) != (want != 0) {
+			t.Errorf("%q: %d, %v; want %d", in, got, err, want)
+		}
+	}
+}
+
+func TestParseNetns(t *testing.T) {
+	var st syscall.Stat_t
+	if err := syscall.Stat("/proc/self/ns/net", &st); err != nil {
+		t.Fatal(err)
+	}
+	for in, want := range map[string]uint32{
+		"4026531840":        4026531840,
+		"/proc/self/ns/net": uint32(st.Ino),
+		"0":                 0,
+		"4294967296":        0,
+		"no-such-name":      0,
+		"/no/such/path":     0,
+		"a\x00b":            0,
+	} {
+		got, err := parseNetns(in)
+		if got != want || (err == nil) != (want != 0) {
+			t.Errorf("%q: %d, %v; want %d", in, got, err, want)
+		}
+	}
+}
+
+func TestValidateFilter(t *testing.T) {
+	got, err := (&rawStreamFlags{
+		port: []string{"80", "443"}, localPort: []string{"1"}, remotePort: []string{"65535"},
+		addr: []string{"10.0.0.9/8"}, netns: []string{"7"}, event: []string{"reset", "probe"}, pid: []string{"812"},
+		comm: []string{"sh"}, cgroup: []string{"/a"}, container: []string{"3f"}, only4: true, dead: true, silent: true,
+	}).validateFilter()
+	want := events.Filter{
+		Socket: loader.Filter{
+			Netns: []uint32{7}, Ports: []uint16{80, 443}, LocalPorts: []uint16{1}, RemotePorts: []uint16{65535},
+			Prefixes: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, OnlyIPv4: true,
+		},
+		Kinds: []events.Kind{events.KindReset, events.KindProbe}, Dead: true, Silent: true,
+		PIDs: []int{812}, Comms: []string{"sh"}, Cgroups: []string{"/a"}, Containers: []string{"3f"},
+	}
+	prefixes := cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
+	if d := cmp.Diff(want, got, prefixes); d != "" || err != nil {
+		t.Errorf("%v (- want, + got):\n%s", err, d)
+	}
+}
+
+func FuzzParsePrefix(f *testing.F) {
+	for _, s := range []string{"10.0.0.0/8", "::ffff:10.0.0.1/96", "::ffff:0:0/95", "2001:db8::1", "fe80::1%lo", "::/0", "1.2.3.4/032"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		p, err := parsePrefix(s)
+		if err != nil {
+			return
+		}
+		if !p.IsValid() || p != p.Masked() || p.Addr().Zone() != "" || p.Addr().Is4In6() && p.Bits() >= 96 {
+			t.Fatalf("%q: %s", s, p)
+		}
+		if again, err := parsePrefix(p.String()); err != nil || again != p {
+			t.Fatalf("%q: %s, which is read as %s, %v", s, p, again, err)
+		}
+	})
+}
+
+func FuzzParseSize(f *testing.F) {
+	for _, s := range []string{"4096", "8MiB", "1GiB", "4294967295GiB", " 1 KiB", "8KiBMiB", "+1GiB"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		n, err := parseSize(s)
+		if err == nil && (bits.OnesCount32(n) != 1 || int(n) < os.Getpagesize() || n > 1<<30) || err != nil && n != 0 {
+			t.Fatalf("%q: %d, %v", s, n, err)
+		}
+	})
+}
+
+func FuzzParseNetns(f *testing.F) {
+	for _, s := range []string{"4026531840", "0", "-1", "/proc/self/ns/net", "../..", "a\x00b", "name"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		n, err := parseNetns(s)
+		if number, nan := strconv.ParseUint(s, 10, 32); nan == nil && number != 0 && (err != nil || n != uint32(number)) {
+			t.Fatalf("%q: %d, %v", s, n, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), "want an inode number") {
+			t.Fatalf("%q: %v does not say what is wanted", s, err)
+		}
+	})
+}
+
+// FuzzValidateFilter: whatever is refused is a usage error that quotes its
+// input, and what is taken has what it was given.
+func FuzzValidateFilter(f *testing.F) {
+	f.Add("80", "10.0.0.0/8", "7", "1", "probe")
+	f.Add("0", "", "-1", "2147483648", "lost\x1b[2J")
+	f.Fuzz(func(t *testing.T, port, addr, netns, pid, event string) {
+		one := func(s string) []string { return []string{s} }
+		for flag, raw := range map[string]rawStreamFlags{
+			port: {port: one(port)}, addr: {addr: one(addr)}, netns: {netns: one(netns)}, pid: {pid: one(pid)}, event: {event: one(event)},
+		} {
+			got, err := raw.validateFilter()
+			s := &got.Socket
+			if n := len(s.Ports) + len(s.Prefixes) + len(s.Netns) + len(got.PIDs) + len(got.Kinds); err == nil && n != 1 {
+				t.Fatalf("%q: %+v", flag, got)
+			}
+			var usage usageError
+			if err != nil && (!errors.As(err, &usage) || !strings.Contains(err.Error(), strconv.Quote(flag))) {
+				t.Fatalf("%q: %v: want a usage error that quotes it", flag, err)
+			}
+		}
+	})
+}
