@@ -3,13 +3,14 @@
 package events
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"net/netip"
 	"strconv"
 	"time"
+
+	"github.com/segmentio/encoding/json" // three times as fast as encoding/json: a replay has to keep up
 )
 
 // line is one line of the JSON stream as encoding/json reads it. Keys that are
@@ -91,7 +92,7 @@ func (m *millis) UnmarshalJSON(data []byte) error {
 func ParseJSON(data []byte) (Event, error) {
 	var l line
 	if err := json.Unmarshal(data, &l); err != nil {
-		return Event{}, err
+		return Event{}, errors.New(Safe(err.Error())) // it quotes the input
 	}
 	if err := l.check(); err != nil {
 		return Event{}, err
