@@ -230,9 +230,30 @@ func runStream(ctx context.Context, o streamOptions) error {
 	}
 	fmt.Fprintf(os.Stderr, "katrace: %s\n", opening(s.tracer, o.debug))
 	start := time.Now()
-	if err := s.run(ctx); err != nil {
+	if err := untilBlocked(ctx, s.run); err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "katrace: %s\n", s.summary(time.Since(start)))
 	return nil
+}
+
+// grace is how long the output may take after the end for what is left.
+const grace = 3 * time.Second
+
+// untilBlocked runs f, and does not wait for it for ever when ctx has ended: a
+// reader that stands still blocks it in write(2), which nothing interrupts.
+func untilBlocked(ctx context.Context, f func(context.Context) error) error {
+	done := make(chan error, 1)
+	go func() { done <- f(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(grace):
+		return fmt.Errorf("the output has been blocked for %s: what is not written yet is lost", grace)
+	}
 }

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -134,6 +135,59 @@ func TestClosedPipe(t *testing.T) {
 	}
 	if got := strings.Count(stderr.String(), "\n"); got != 1 {
 		t.Errorf("said %q, want the opening line alone", stderr)
+	}
+}
+
+// TestBlocked: a reader that stands still does not keep katrace from ending,
+// and katrace says that something is lost.
+func TestBlocked(t *testing.T) {
+	l, _ := stage(t, "vanished")
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Close() }()
+	fill(t, w)
+	cmd := command("-o", "json", "--attach", *backend)
+	cmd.Stdout = w
+	stderr := &lockedBuffer{}
+	cmd.Stderr = stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, 2*time.Minute, "katrace to attach", func() bool { return strings.Contains(stderr.String(), "attached by") })
+	play(t, l)
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		t.Fatal("katrace does not end")
+	}
+	if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(stderr.String(), "blocked") {
+		t.Errorf("status %d, said %q", code, stderr)
+	}
+}
+
+// fill fills a pipe to the brim.
+func fill(t *testing.T, w *os.File) {
+	t.Helper()
+	fd := int(w.Fd()) // blocking from here on, so that katrace's end is, too
+	if err := syscall.SetNonblock(fd, true); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := syscall.Write(fd, []byte{'\n'}); errors.Is(err, syscall.EAGAIN) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := syscall.SetNonblock(fd, false); err != nil {
+		t.Fatal(err)
 	}
 }
 
