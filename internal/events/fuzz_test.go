@@ -21,6 +21,7 @@ func FuzzParseJSON(f *testing.F) {
 	}
 	f.Add([]byte(`{"v":1,"time":"2026-11-22T01:02:03+14:00","event":"icmp","icmp":{"text":"\u001b[2J","from":"::ffff:1.2.3.4"},"errno":"\"","rtt_us":1}`))
 	f.Add([]byte(`{"v":1,"time":"2026-11-22T01:02:03Z","event":"lost","netns":1,"local":{"addr":"::","port":0}}`))
+	f.Add([]byte(`{"v":1,"time":"2026-11-22T01:02:03Z","event":"closed","icmp":{"type":3},"lost":{"ring":1}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		e, err := ParseJSON(data)
 		if err != nil {
