@@ -48,7 +48,7 @@ test-native: bin/katrace
 # The same tests by every backend on Debian's kernels, in QEMU guests.
 .PHONY: test-vm
 test-vm:
-	$(GO) run ./test/vm matrix -kernels $(KERNELS) -backends kprobe,fentry,tracepoint
+	$(GO) run ./test/vm matrix -kernels $(KERNELS) -backends kprobe,fentry,tracepoint -timeout 25m
 
 # The BPF objects and the Go code made from bpf/. The committed ones are made
 # by CLANG_VERSION: another one makes other bytes.

@@ -53,6 +53,10 @@ func (r *review) end() {
 // or be missed by the capture.
 func (r *review) icmp() {
 	told, wire := r.kinds[events.KindICMP], r.o.Captured.ICMP
+	// The error about the RST that ends the connection finds it closed.
+	if end := r.o.Captured.Reset; !end.IsZero() {
+		wire = slices.DeleteFunc(slices.Clone(wire), func(i ICMPSeen) bool { return !i.Time.Before(end) })
+	}
 	if !r.can.ICMP {
 		if len(told) > 0 {
 			r.no("%s, which the backend cannot know", plural(len(told), "icmp event"))

@@ -17,6 +17,8 @@ import (
 // once with --rtt, where answers are told when they come. Every line of both
 // is held against the schema, and against what beside the timer there was.
 func TestCases(t *testing.T) {
+	// Before the connections are made: these would be idle meanwhile.
+	plain, exact := start(t, "--all"), start(t, "--all", "--rtt")
 	l, err := lab.Start(t.Context(), lab.Cases())
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +28,6 @@ func TestCases(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	plain, exact := start(t, "--all"), start(t, "--all", "--rtt")
 	if err := l.Begin(); err != nil {
 		t.Fatal(err)
 	}
