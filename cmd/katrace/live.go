@@ -26,6 +26,8 @@ func runLive(ctx context.Context, o streamOptions, sinks tee) error {
 	s.closes = true
 	view.Backend, view.Lacks = string(s.tracer.Backend), s.tracer.Lacks
 	start := time.Now()
+	ctx, cancel := o.limit(ctx)
+	defer cancel()
 	if err := besideView(ctx, s.run, store, view); err != nil {
 		return err
 	}

@@ -215,11 +215,6 @@ func runStream(ctx context.Context, o streamOptions) error {
 		defer func() { _ = f.Close() }()
 		sinks = append(sinks, newLineSink(f, outputJSON))
 	}
-	if o.duration > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, o.duration)
-		defer cancel()
-	}
 	if o.output == outputTUI {
 		return runLive(ctx, o, sinks)
 	}
@@ -230,11 +225,21 @@ func runStream(ctx context.Context, o streamOptions) error {
 	}
 	fmt.Fprintf(os.Stderr, "katrace: %s\n", opening(s.tracer, o.debug))
 	start := time.Now()
+	ctx, cancel := o.limit(ctx)
+	defer cancel()
 	if err := untilBlocked(ctx, s.run); err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "katrace: %s\n", s.summary(time.Since(start)))
 	return nil
+}
+
+// limit ends the context after --duration, which counts from attaching on.
+func (o *streamOptions) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	if o.duration == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, o.duration)
 }
 
 // grace is how long the output may take after the end for what is left.
