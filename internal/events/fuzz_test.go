@@ -25,6 +25,7 @@ func FuzzParseJSON(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		e, err := ParseJSON(data)
 		if err != nil {
+			checkPrinting(t, []byte(err.Error()))
 			return
 		}
 		line := AppendJSON(nil, &e)

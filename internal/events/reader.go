@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // maxLine is the longest line of a recording that is read, in bytes. A real
@@ -29,7 +30,15 @@ type LineError struct {
 	Err  error
 }
 
-func (e *LineError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
+func (e *LineError) Error() string {
+	const most = 200 // bytes: errors quote what is wrong, and that may be all of the line
+	s := e.Err.Error()
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "..."
+	}
+	return fmt.Sprintf("line %d: %s", e.Line, s)
+}
+
 func (e *LineError) Unwrap() error { return e.Err }
 
 // Next returns the next event, io.EOF at the end, a *LineError for a line that

@@ -107,6 +107,19 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+// TestLineErrorsAreShort: what is said of a damaged line is a line of a
+// terminal or two, not the 64 KiB of the damage.
+func TestLineErrorsAreShort(t *testing.T) {
+	long := strings.Repeat("\u00e9", maxLine/4)
+	for _, in := range []string{long, strings.Replace(goodLine, "closed", long, 1), `{"v":1,"netns":"` + long + `"}`} {
+		_, err := NewReader(strings.NewReader(in)).Next()
+		if err == nil || len(err.Error()) > 250 || !strings.HasPrefix(err.Error(), "line 1: ") {
+			t.Fatalf("%d bytes: %.80s", len(err.Error()), err)
+		}
+		checkPrinting(t, []byte(err.Error()))
+	}
+}
+
 // TestParsePassesOver: keys to come do not make a recording unreadable.
 func TestParsePassesOver(t *testing.T) {
 	e, err := ParseJSON([]byte(goodLine[:len(goodLine)-1] + `,"mood":{"x":[1]},"keepalive":{"inherited":["cnt","linger"]}}`))
