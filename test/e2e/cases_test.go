@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -16,10 +17,59 @@ import (
 // kernel's counter, a capture and the application's errno; once as it is, and
 // once with --rtt, where answers are told when they come. Every line of both
 // is held against the schema, and against what beside the timer there was.
+//
+// A case that does not agree is staged once more, by itself: see TestMany, and
+// on a busy host an emulated guest's timers may come too late for what is
+// staged. A fault of katrace shows again.
 func TestCases(t *testing.T) {
+	first := runCases(t, lab.Cases())
+	var again []lab.Case
+	for _, c := range lab.Cases() {
+		if len(first[c.Name].why) > 0 {
+			first[c.Name].log(t)
+			again = append(again, c)
+		}
+	}
+	second := map[string]*result{}
+	if len(again) > 0 {
+		t.Logf("staged again: %d of %d cases", len(again), len(first))
+		second = runCases(t, again)
+	}
+	for _, c := range lab.Cases() {
+		t.Run(c.Name, func(t *testing.T) {
+			r := first[c.Name]
+			if s, ok := second[c.Name]; ok {
+				r = s
+			}
+			r.log(t)
+			for _, why := range r.why {
+				t.Error(why)
+			}
+		})
+	}
+}
+
+// result is what came of one case.
+type result struct {
+	lines []string // what was said, for the log
+	why   []string // what does not agree
+}
+
+func (r *result) log(t *testing.T) {
+	t.Helper()
+	for _, line := range r.lines {
+		t.Log(line)
+	}
+	for _, why := range r.why {
+		t.Log("does not agree: " + why)
+	}
+}
+
+// runCases stages cases, traces them twice, and judges what both said.
+func runCases(t *testing.T, cases []lab.Case) map[string]*result {
 	// Before the connections are made: these would be idle meanwhile.
 	plain, exact := start(t, "--all"), start(t, "--all", "--rtt")
-	l, err := lab.Start(t.Context(), lab.Cases())
+	l, err := lab.Start(t.Context(), cases)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,39 +85,39 @@ func TestCases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	verdicts := map[*run]map[string][]events.Event{}
+	results := map[string]*result{}
 	for _, r := range []*run{plain, exact} {
 		all := r.stop()
 		byCase, strays := lab.Sort(all, l.Conns())
 		for i := range strays {
 			t.Errorf("stray event: %s", events.AppendText(nil, &strays[i]))
 		}
-		verdicts[r] = byCase
-		checkSchema(t, r.lines)
-		checkProbed(t, all, l.Conns(), outcomes)
-		checkEnabled(t, all, l.Conns())
-	}
-	for _, o := range outcomes {
-		t.Run(o.Case, func(t *testing.T) {
-			for _, r := range []*run{plain, exact} {
-				judge(t, o, verdicts[r][o.Case], r == exact)
+		if len(cases) == len(lab.Cases()) {
+			checkSchema(t, r.lines)
+			checkProbed(t, all, l.Conns(), outcomes)
+			checkEnabled(t, all, l.Conns())
+		}
+		for _, o := range outcomes {
+			if results[o.Case] == nil {
+				results[o.Case] = &result{}
 			}
-		})
+			results[o.Case].judge(o, byCase[o.Case], r == exact)
+		}
 	}
+	return results
 }
 
-func judge(t *testing.T, o lab.Outcome, evs []events.Event, exact bool) {
+func (r *result) judge(o lab.Outcome, evs []events.Event, exact bool) {
 	row := lab.Judge(o, evs, lab.Backend{
 		SendErrors: facts().SendErrors, ICMP: facts().ICMP, WindowProbes: facts().WindowProbes,
 		TimerReasons: true, PromptAnswers: exact, Slack: *slack,
 	})
-	t.Logf("--rtt %t: said %q, read %s, probes: kernel %d, wire %d, events %d", exact, row.Said, row.Errno, row.Kernel, row.Wire, row.Events)
-	for _, why := range row.Why {
-		t.Error(why)
-	}
-	if t.Failed() {
+	r.lines = append(r.lines, fmt.Sprintf("--rtt %t: said %q, read %s, probes: kernel %d, wire %d, events %d",
+		exact, row.Said, row.Errno, row.Kernel, row.Wire, row.Events))
+	r.why = append(r.why, row.Why...)
+	if len(row.Why) > 0 {
 		for _, e := range evs {
-			t.Logf("%s", events.AppendText(nil, &e))
+			r.lines = append(r.lines, string(events.AppendText(nil, &e)))
 		}
 	}
 }
