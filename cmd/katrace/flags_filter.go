@@ -8,7 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"katrace/internal/events"
 	"katrace/internal/loader"
@@ -103,9 +104,17 @@ func parseNetns(s string) (uint32, error) {
 	if !strings.Contains(s, "/") {
 		path = filepath.Join(netnsDir, s)
 	}
-	var st syscall.Stat_t
-	if err := syscall.Stat(path, &st); err != nil {
-		return 0, fmt.Errorf("stat %s: %w (want an inode number, a path such as /proc/812/ns/net, or a name of ip netns)", path, err)
+	const want = "want an inode number, a path such as /proc/812/ns/net, or a name of ip netns"
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return 0, fmt.Errorf("stat %q: %w (%s)", path, err, want)
+	}
+	var fs unix.Statfs_t
+	if err := unix.Statfs(path, &fs); err != nil {
+		return 0, fmt.Errorf("statfs %q: %w (%s)", path, err, want)
+	}
+	if fs.Type != unix.NSFS_MAGIC {
+		return 0, fmt.Errorf("%q is not a namespace (%s)", path, want)
 	}
 	return uint32(st.Ino), nil
 }

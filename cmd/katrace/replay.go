@@ -35,7 +35,7 @@ FILE - is standard input. Damaged lines are said, skipped and counted.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if speed < 0 {
+			if !(speed >= 0) { // NaN as well
 				return usagef("--speed %g: want 0 (at once) or more", speed)
 			}
 			out, err := chooseOutput(raw.output)

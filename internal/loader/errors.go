@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -23,7 +24,12 @@ type UnsupportedError struct {
 }
 
 func (e *UnsupportedError) Error() string {
-	s := e.Doing + ": " + e.Err.Error()
+	s := e.Doing + ":"
+	if why := e.Err.Error(); strings.HasPrefix(why, "\n") {
+		s += why
+	} else {
+		s += " " + why
+	}
 	if e.Hint != "" {
 		s += " (" + e.Hint + ")"
 	}
