@@ -160,8 +160,11 @@ func TestBlocked(t *testing.T) {
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = cmd.Wait() // the status is looked at below
+	}()
 	select {
 	case <-done:
 	case <-time.After(30 * time.Second):
