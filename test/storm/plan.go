@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// plan is what to run.
+type plan struct {
+	conns   int
+	rates   []int
+	time    time.Duration
+	katrace string
+	args    []string
+	dir     string
+}
+
+func (p *plan) run() error {
+	// The namespace is this thread's and its children's, and goes with them.
+	runtime.LockOSThread()
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("make a network namespace: %w (needs CAP_SYS_ADMIN; try sudo)", err)
+	}
+	lo, err := netlink.LinkByName("lo")
+	if err != nil {
+		return fmt.Errorf("find interface lo: %w", err)
+	}
+	if err := netlink.LinkSetUp(lo); err != nil {
+		return fmt.Errorf("bring interface lo up: %w", err)
+	}
+	began := time.Now()
+	crew, err := hire(p.conns)
+	if err != nil {
+		return err
+	}
+	defer crew.dismiss()
+	fmt.Printf("%d connections over %d processes, made in %.0f s\n", p.conns, len(crew.workers), time.Since(began).Seconds())
+	if p.katrace != "" {
+		fmt.Printf("katrace %v\n", p.args)
+	}
+	fmt.Println(header)
+	for _, rate := range p.rates {
+		if err := p.measure(crew, rate); err != nil {
+			return fmt.Errorf("at %d probes/s: %w", rate, err)
+		}
+	}
+	return nil
+}
+
+// measure runs one rate without and with katrace.
+func (p *plan) measure(crew *crew, rate int) error {
+	// A peer that answers is probed every max(idle, interval), in whole seconds.
+	idle := (p.conns + rate - 1) / rate
+	active := min(rate*idle, p.conns)
+	without, err := p.window(crew, active, idle, nil)
+	if err != nil {
+		return err
+	}
+	if p.katrace == "" {
+		fmt.Println(without.row(rate))
+		return nil
+	}
+	t, err := startTracer(p.katrace, p.args, p.dir)
+	if err != nil {
+		return err
+	}
+	defer t.discard()
+	with, err := p.window(crew, active, idle, t)
+	if err != nil {
+		return err
+	}
+	if err := t.stop(); err != nil {
+		return err
+	}
+	told, err := t.count()
+	if err != nil {
+		return err
+	}
+	fmt.Println(with.besideRow(rate, without, told))
+	return nil
+}
+
+// window switches keepalive on, lets it settle, measures, and switches it off:
+// what the kernel counts meanwhile is what a tracer has to tell.
+func (p *plan) window(crew *crew, active, idle int, t *tracer) (window, error) {
+	var w window
+	counted, err := keepaliveProbes()
+	if err != nil {
+		return w, err
+	}
+	if err := crew.on(active, idle); err != nil {
+		return w, err
+	}
+	time.Sleep(time.Duration(idle+1) * time.Second)
+	before, err := look(t)
+	if err != nil {
+		return w, err
+	}
+	time.Sleep(p.time)
+	after, err := look(t)
+	if err != nil {
+		return w, err
+	}
+	if err := crew.off(); err != nil {
+		return w, err
+	}
+	time.Sleep(time.Second)
+	all, err := keepaliveProbes()
+	if err != nil {
+		return w, err
+	}
+	w = after.since(before)
+	w.counted = all - counted
+	return w, nil
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// window is what was used and counted between two looks.
+type window struct {
+	took         time.Duration
+	system, user float64 // CPU seconds of the whole machine
+	katrace      float64 // CPU seconds of katrace, both kinds
+	peak         uint64  // bytes, katrace's resident memory at its highest
+	probes       uint64  // sent within the window
+	counted      uint64  // sent from switching on to switching off
+	at           time.Time
+}
+
+// hz is USER_HZ, the unit of /proc's times.
+const hz = 100
+
+// look reads what has been used so far.
+func look(t *tracer) (window, error) {
+	w := window{at: time.Now()}
+	data, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return w, err
+	}
+	var user, nice, system, idle, iowait, irq, softirq uint64
+	if _, err := fmt.Sscanf(string(data), "cpu %d %d %d %d %d %d %d", &user, &nice, &system, &idle, &iowait, &irq, &softirq); err != nil {
+		return w, fmt.Errorf("/proc/stat: %w", err)
+	}
+	w.user, w.system = float64(user+nice)/hz, float64(system+irq+softirq)/hz
+	if w.probes, err = keepaliveProbes(); err != nil {
+		return w, err
+	}
+	if t == nil {
+		return w, nil
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", t.cmd.Process.Pid))
+	if err != nil {
+		return w, err
+	}
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	var utime, stime uint64
+	if _, err := fmt.Sscan(fields[11]+" "+fields[12], &utime, &stime); err != nil {
+		return w, err
+	}
+	w.katrace = float64(utime+stime) / hz
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", t.cmd.Process.Pid))
+	if err != nil {
+		return w, err
+	}
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	if _, err := fmt.Sscan(rest, &w.peak); err != nil {
+		return w, err
+	}
+	w.peak <<= 10
+	return w, nil
+}
+
+func (w window) since(was window) window {
+	w.took = w.at.Sub(was.at)
+	w.system -= was.system
+	w.user -= was.user
+	w.katrace -= was.katrace
+	w.probes -= was.probes
+	return w
+}
+
+// keepaliveProbes is TcpExtTCPKeepAlive of the thread's network namespace.
+func keepaliveProbes() (uint64, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/net/netstat", unix.Gettid()))
+	if err != nil {
+		return 0, err
+	}
+	lines := strings.Split(string(data), "\n")
+	names, values := strings.Fields(lines[0]), strings.Fields(lines[1])
+	for i, name := range names {
+		if name == "TCPKeepAlive" {
+			var n uint64
+			_, err := fmt.Sscan(values[i], &n)
+			return n, err
+		}
+	}
+	return 0, errors.New("no TCPKeepAlive in /proc/self/net/netstat")
+}
+
+// The table's columns; CPU is in cores.
+const header = `                     the machine's CPU: system, user   katrace:                        from switching on to switching off:
+  wanted  probes/s   without katrace    with katrace    CPU     memory   events/s       kernel       probes         lost  verdict`
+
+func (w window) cores() string {
+	return fmt.Sprintf("%7.2f %7.2f", w.system/w.took.Seconds(), w.user/w.took.Seconds())
+}
+
+func (w window) rate() float64 { return float64(w.probes) / w.took.Seconds() }
+
+func (w window) row(wanted int) string {
+	return fmt.Sprintf("%8d %9.0f   %s   %45s %12d", wanted, w.rate(), w.cores(), "", w.counted)
+}
+
+func (w window) besideRow(wanted int, without window, t told) string {
+	verdict := "exact, nothing lost"
+	switch {
+	case t.probes+t.lost != w.counted:
+		verdict = fmt.Sprintf("%d NOT ACCOUNTED FOR", int64(w.counted)-int64(t.probes+t.lost))
+	case t.lost > 0:
+		verdict = "lost, all counted"
+	}
+	// Events are counted over the whole time, so their rate is by the probes'.
+	events := w.rate() * float64(t.events) / float64(max(w.counted, 1))
+	return fmt.Sprintf("%8d %9.0f   %s %s %6.2f %6.0f MiB %10.0f %12d %12d %12d  %s", wanted, w.rate(), without.cores(), w.cores(),
+		w.katrace/w.took.Seconds(), float64(w.peak)/(1<<20), events, w.counted, t.probes, t.lost, verdict)
+}
