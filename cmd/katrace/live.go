@@ -23,6 +23,7 @@ func runLive(ctx context.Context, o streamOptions, sinks tee) error {
 	if err != nil {
 		return err
 	}
+	dropPrivileges(s.tracer, os.Stderr)
 	s.closes = true
 	view.Backend, view.Lacks = string(s.tracer.Backend), s.tracer.Lacks
 	start := time.Now()

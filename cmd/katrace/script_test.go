@@ -88,8 +88,8 @@ func TestUnprivileged(t *testing.T) {
 		args string
 		want []string
 	}{
-		{"-o text", []string{"no backend can be attached here", "kprobe: ", "fentry: ", "tracepoint: ", "(needs CAP_", "'katrace doctor' says more"}},
-		{"-o json --attach kprobe", []string{"katrace: kprobe: ", "operation not permitted (needs CAP_BPF, CAP_PERFMON and CAP_SYSLOG; try sudo)"}},
+		{"-o text", []string{"no backend can be attached here", "kprobe: ", "fentry: ", "tracepoint: ", "this process lacks CAP_BPF and CAP_PERFMON", "'katrace doctor' says more"}},
+		{"-o json --attach kprobe", []string{"katrace: kprobe: ", "operation not permitted (this process lacks CAP_BPF and CAP_PERFMON; try sudo)"}},
 		{"--attach fentry", []string{"katrace: fentry: ", "try sudo"}},
 		{"demo", []string{"not root (try sudo)"}},
 	} {

@@ -207,27 +207,29 @@ func opening(t *loader.Tracer, debug bool) string {
 // runStream is katrace without a subcommand.
 func runStream(ctx context.Context, o streamOptions) error {
 	var sinks tee
+	var writes writing
 	if o.logFile != "" {
 		f, err := os.OpenFile(o.logFile, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 		if err != nil {
 			return fmt.Errorf("--log-file: %w", err)
 		}
 		defer func() { _ = f.Close() }()
-		sinks = append(sinks, newLineSink(f, outputJSON))
+		sinks = append(sinks, newLineSink(writes.watch(f), outputJSON))
 	}
 	if o.output == outputTUI {
 		return runLive(ctx, o, sinks)
 	}
-	sinks = append(sinks, newLineSink(os.Stdout, o.output))
+	sinks = append(sinks, newLineSink(writes.watch(os.Stdout), o.output))
 	s, err := openStream(o, sinks)
 	if err != nil {
 		return err
 	}
+	dropPrivileges(s.tracer, os.Stderr)
 	fmt.Fprintf(os.Stderr, "katrace: %s\n", opening(s.tracer, o.debug))
 	start := time.Now()
 	ctx, cancel := o.limit(ctx)
 	defer cancel()
-	if err := untilBlocked(ctx, s.run); err != nil {
+	if err := untilBlocked(ctx, &writes, s.run); err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "katrace: %s\n", s.summary(time.Since(start)))
@@ -240,25 +242,4 @@ func (o *streamOptions) limit(ctx context.Context) (context.Context, context.Can
 		return context.WithCancel(ctx)
 	}
 	return context.WithTimeout(ctx, o.duration)
-}
-
-// grace is how long the output may take after the end for what is left.
-const grace = 3 * time.Second
-
-// untilBlocked runs f, and does not wait for it for ever when ctx has ended: a
-// reader that stands still blocks it in write(2), which nothing interrupts.
-func untilBlocked(ctx context.Context, f func(context.Context) error) error {
-	done := make(chan error, 1)
-	go func() { done <- f(ctx) }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-	}
-	select {
-	case err := <-done:
-		return err
-	case <-time.After(grace):
-		return fmt.Errorf("the output has been blocked for %s: what is not written yet is lost", grace)
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
 )
 
@@ -54,12 +55,18 @@ func isPermission(err error) bool {
 	return errors.Is(err, os.ErrPermission) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES)
 }
 
+// permissionHint names what this process lacks.
 func permissionHint() string {
-	if os.Geteuid() != 0 {
-		return "needs CAP_BPF, CAP_PERFMON and CAP_SYSLOG; try sudo"
+	switch need := missing(); {
+	case need != 0:
+		return lacks(need)
+	case rlimit.RemoveMemlock() != nil:
+		return lacks(capsOf(unix.CAP_SYS_RESOURCE)) + ", or raise RLIMIT_MEMLOCK (ulimit -l unlimited)"
 	}
-	return "root without the capability, or kernel lockdown; see katrace doctor"
+	return "no capability is missing: a container's namespace, kernel lockdown or a security module; see katrace doctor"
 }
+
+func lacks(need capSet) string { return fmt.Sprintf("this process lacks %s; try sudo", need) }
 
 // VerifierLog returns the verifier's whole log if that is why err came about.
 func VerifierLog(err error) (string, bool) {

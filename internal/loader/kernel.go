@@ -69,7 +69,8 @@ func hasSafeAllocation(types *btf.Spec) bool {
 }
 
 // functionAddress looks a kernel function up in /proc/kallsyms. It fails where
-// the kernel hides addresses (kptr_restrict without CAP_SYSLOG).
+// the kernel hides addresses: without CAP_SYSLOG, unless both kptr_restrict is
+// 0 and perf_event_paranoid at most 1 (kallsyms_show_value).
 func functionAddress(name string) (uint64, error) {
 	f, err := os.Open("/proc/kallsyms")
 	if err != nil {
@@ -88,7 +89,7 @@ func functionAddress(name string) (uint64, error) {
 		}
 		if addr == 0 {
 			return 0, unsupported("find the address of "+name, errors.New("/proc/kallsyms hides addresses"),
-				"needs CAP_SYSLOG, or sysctl kernel.kptr_restrict=0")
+				lacks(missing()|capsOf(unix.CAP_SYSLOG)))
 		}
 		return addr, nil
 	}

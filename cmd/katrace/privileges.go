@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"katrace/internal/loader"
+)
+
+// dropPrivileges gives up, once the tracer is attached, what is needed no
+// longer: all but the capabilities by which owners are found. A system that
+// does not let go of privileges (a seccomp filter) is no reason not to trace.
+func dropPrivileges(t *loader.Tracer, say io.Writer) {
+	if err := t.DropPrivileges(loader.ForOwners...); err != nil {
+		fmt.Fprintf(say, "katrace: all privileges are kept: %v\n", err)
+	}
+}
