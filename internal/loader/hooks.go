@@ -4,9 +4,14 @@ package loader
 
 import (
 	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
 )
 
 // hook is one attachment: a program and the place in the kernel it goes to.
@@ -51,9 +56,10 @@ const (
 )
 
 // hooks lists what each backend attaches, in the order of attaching: what ends
-// a thing comes before what begins it, so that nothing is half seen.
+// a thing comes before what begins it, so that nothing is half seen. They are
+// detached in the opposite order.
 var hooks = map[Backend][]hook{
-	Kprobe: append([]hook{
+	Kprobe: slices.Concat(common, []hook{
 		{prog: katraceProgKretprobeWriteWakeup, at: "tcp_write_wakeup", how: byKretprobe},
 		{prog: katraceProgKprobeWriteWakeup, at: "tcp_write_wakeup", how: byKprobe},
 		{prog: katraceProgKprobeSendActiveReset, at: "tcp_send_active_reset", how: byKprobe},
@@ -67,8 +73,8 @@ var hooks = map[Backend][]hook{
 		{prog: katraceProgFentrySetKeepalive, at: "tcp_set_keepalive", how: byFentry, gives: givesEnabled, instead: &hook{
 			prog: katraceProgKprobeSetKeepalive, at: "tcp_set_keepalive", how: byKprobe, gives: givesEnabled,
 		}},
-	}, common...),
-	Fentry: append([]hook{
+	}),
+	Fentry: slices.Concat(common, []hook{
 		{prog: katraceProgFexitWriteWakeup, at: "tcp_write_wakeup", how: byFexit},
 		{prog: katraceProgFentrySendActiveReset, at: "tcp_send_active_reset", how: byFentry},
 		{prog: katraceProgFexitKeepaliveTimer, at: "tcp_keepalive_timer", how: byFexit, onlyIf: withAll},
@@ -77,15 +83,17 @@ var hooks = map[Backend][]hook{
 		{prog: katraceProgFentryV6Err, at: "tcp_v6_err", how: byFentry, gives: givesICMP6},
 		{prog: katraceProgFentrySendDupack, at: "tcp_send_dupack", how: byFentry, gives: givesProbed},
 		{prog: katraceProgFentrySetKeepalive, at: "tcp_set_keepalive", how: byFentry, gives: givesEnabled},
-	}, common...),
-	Tracepoint: append([]hook{
+	}),
+	Tracepoint: slices.Concat(common, []hook{
 		{prog: katraceProgTpSendReset, at: "tcp_send_reset", how: byRawTracepoint},
 		{prog: katraceProgTpTimerExpireExit, at: "timer_expire_exit", how: byRawTracepoint},
 		{prog: katraceProgTpTimerExpireEntry, at: "timer_expire_entry", how: byRawTracepoint},
-	}, common...),
+	}),
 }
 
-// common are the hooks that every backend has.
+// common are the hooks that every backend has. Of a connection that is followed
+// without tp_set_state its end would go unseen, and its story would be told of
+// the next socket at its address.
 var common = []hook{
 	{prog: katraceProgTpReceiveReset, at: "tcp_receive_reset", how: byRawTracepoint},
 	{prog: katraceProgTpSetState, at: "inet_sock_set_state", how: byRawTracepoint},
@@ -121,7 +129,29 @@ func (h hook) attach(prog *ebpf.Program) (link.Link, error) {
 		l, err = link.AttachRawTracepoint(link.RawTracepointOptions{Name: h.at, Program: prog})
 	}
 	if err != nil {
-		return nil, unsupported(fmt.Sprintf("attach %s", h), err, "")
+		return nil, unsupported(fmt.Sprintf("attach %s", h), err, h.refusal(err))
 	}
 	return l, nil
+}
+
+// refusal says why attaching was refused, where it is not for want of what
+// loading wants as well: Debian's and Ubuntu's kernels ask for more for kprobes
+// (perf_event_open) where perf_event_paranoid is above 2.
+func (h hook) refusal(err error) string {
+	if h.how != byKprobe && h.how != byKretprobe || !isPermission(err) || missing() != 0 {
+		return ""
+	}
+	own, err := readCapabilities()
+	if err != nil || own.effective.has(unix.CAP_SYS_ADMIN) {
+		return ""
+	}
+	text, err := os.ReadFile("/proc/sys/kernel/perf_event_paranoid")
+	if err != nil {
+		return ""
+	}
+	level, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || level <= 2 {
+		return ""
+	}
+	return fmt.Sprintf("kernel.perf_event_paranoid is %d: %s, or sysctl kernel.perf_event_paranoid=2", level, lacks(capsOf(unix.CAP_SYS_ADMIN)))
 }

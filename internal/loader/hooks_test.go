@@ -61,7 +61,16 @@ func TestHooksOrder(t *testing.T) {
 	ends := map[attachment]attachment{byKprobe: byKretprobe, byFentry: byFexit}
 	for b, hs := range hooks {
 		begun := map[string]bool{}
+		ended := false // the end of a connection that is followed is seen
 		for _, h := range hs {
+			switch {
+			case h.prog == katraceProgTpSetState:
+				ended = true
+			case h.onFunction() || h.at == "timer_expire_exit":
+				if !ended {
+					t.Errorf("%s: %s, which may follow a connection, comes before its end can be seen", b, h)
+				}
+			}
 			if end := ends[h.how]; end != "" {
 				begun[string(end)+h.at] = true
 			}

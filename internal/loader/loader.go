@@ -8,6 +8,7 @@ package loader
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf"
@@ -228,7 +229,7 @@ func (t *Tracer) Stop() {
 }
 
 func (t *Tracer) detach() {
-	for _, a := range t.links {
+	for _, a := range slices.Backward(t.links) {
 		_ = a.link.Close()
 	}
 	t.links = nil
