@@ -91,6 +91,7 @@ type Settings struct {
 	Count       int           // TCP_KEEPCNT
 	UserTimeout time.Duration // TCP_USER_TIMEOUT; 0: not set, Count decides
 	Inherited   Setting       // those that the socket did not set itself
+	Unsure      Setting       // those of which that is not known; never in an event from the kernel
 }
 
 // Setting is a set of keepalive settings.

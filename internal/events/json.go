@@ -20,9 +20,8 @@ const SchemaVersion = 1
 func AppendJSON(dst []byte, e *Event) []byte {
 	dst = append(dst, `{"v":1,"time":"`...)
 	dst = appendTime(dst, e.Time)
-	dst = append(dst, `","event":"`...)
-	dst = append(dst, e.Kind.String()...)
 	dst = append(dst, '"')
+	dst = appendWord(dst, "event", e.Kind.String()) // absent: a connection as it is
 	if e.Kind == KindLost {
 		return append(appendLost(dst, e.Lost), '}')
 	}
@@ -137,6 +136,9 @@ func appendSettings(dst []byte, s *Settings) []byte {
 	dst = strconv.AppendInt(dst, int64(s.Count), 10)
 	dst = append(dst, `,"user_timeout_ms":`...)
 	dst = strconv.AppendInt(dst, s.UserTimeout.Milliseconds(), 10)
+	if s.Unsure != 0 {
+		return append(dst, '}')
+	}
 	dst = append(dst, `,"inherited":[`...)
 	first := true
 	for set := SettingIdle; set <= SettingCount; set <<= 1 {
@@ -173,12 +175,12 @@ func appendText(dst []byte, key, text string) []byte {
 	if text == "" {
 		return dst
 	}
-	return appendString(appendKey(dst, key), text)
+	return AppendString(appendKey(dst, key), text)
 }
 
-// appendString appends a string from outside as JSON: valid UTF-8 whatever it
+// AppendString appends a string from outside as JSON: valid UTF-8 whatever it
 // holds, and with all escaped that a terminal would act on or not show.
-func appendString(dst []byte, s string) []byte {
+func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	plain := 0 // where what is not yet appended begins
 	for i := 0; i < len(s); {

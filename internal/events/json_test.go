@@ -114,6 +114,9 @@ func TestJSON(t *testing.T) {
 			Time: someTime, Kind: KindLost, Lost: Lost{Ring: 1, Missed: 2, Follow: 3}},
 		`{"v":1,"time":"2026-11-22T01:02:03.123456789Z","event":"probe","keepalive":{"idle_ms":0,"intvl_ms":0,"cnt":0,"user_timeout_ms":0,"inherited":["idle","intvl","cnt"]},"unanswered":0,"seq":0}`: {
 			Time: someTime, Kind: KindProbe, Has: HasKeepalive | HasSeq | HasUnanswered, Keepalive: Settings{Inherited: 7}},
+		// A connection as it is, by its own word: no event, and not known who set what.
+		`{"v":1,"time":"2026-11-22T01:02:03.123456789Z","netns":7,"keepalive":{"idle_ms":60000,"intvl_ms":0,"cnt":0,"user_timeout_ms":0}}`: {
+			Time: someTime, Netns: 7, Has: HasKeepalive, Keepalive: Settings{Idle: time.Minute, Unsure: SettingIdle}},
 	} {
 		if got := string(AppendJSON(nil, &e)); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
@@ -212,7 +215,7 @@ func randomEvent(rnd *rand.Rand) Event {
 		e.UID = rnd.Uint32()
 	}
 	if e.Has&HasKeepalive != 0 {
-		e.Keepalive = Settings{span(), span(), rnd.IntN(256), span(), Setting(rnd.IntN(8))}
+		e.Keepalive = Settings{Idle: span(), Interval: span(), Count: rnd.IntN(256), UserTimeout: span(), Inherited: Setting(rnd.IntN(8))}
 	}
 	if e.Has&HasUnanswered != 0 {
 		e.Unanswered = rnd.IntN(256)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -23,6 +24,7 @@ type gatherer struct {
 	o       *Options
 	src     *source
 	list    *List
+	begun   time.Time // List.Time, with the monotonic clock
 	sysctls map[uint32]events.Settings // by namespace: those that were looked into
 }
 
@@ -63,6 +65,14 @@ func (g *gatherer) add(s *Socket) {
 	if len(g.o.States) > 0 && !slices.Contains(g.o.States, s.State) || !s.Match(&g.o.Filter) {
 		return
 	}
+	if g.o.On && (!s.Connected() || s.Has&HasOn != 0 && !s.On) {
+		return
+	}
+	if g.o.Max > 0 && len(g.list.Sockets) >= g.o.Max {
+		g.list.More++
+		return
+	}
+	s.Seen = time.Since(g.begun)
 	g.list.Sockets = append(g.list.Sockets, *s)
 }
 

@@ -32,6 +32,8 @@ type Options struct {
 	AllNetns bool          // every network namespace that can be found; also where Filter.Netns asks for some
 	Filter   loader.Filter // sockets that it refuses are left out
 	States   []events.State
+	On       bool   // only connections that may have keepalive on: those known not to are left out
+	Max      int    // sockets to list at most; 0: all. List.More counts the others
 	BTF      string // file with the kernel's BTF, "": the kernel's own
 }
 
@@ -41,6 +43,7 @@ type List struct {
 	Method  Method
 	Passed  error // why BPF was passed over, if it was
 	Sockets []Socket
+	More    int // sockets that were found beyond Options.Max
 	Lacks   []Lack
 	Took    Took
 }
@@ -108,7 +111,7 @@ func (r *Lister) Snapshot(ctx context.Context) (*List, error) {
 		l.Took.Owners = time.Since(begun)
 		owners <- scanned{t, err}
 	}()
-	g := gatherer{ctx: ctx, o: o, src: src, list: l, sysctls: map[uint32]events.Settings{}}
+	g := gatherer{ctx: ctx, o: o, src: src, list: l, begun: begun, sysctls: map[uint32]events.Settings{}}
 	if hidden {
 		g.lack("network namespaces of other users' processes (needs CAP_SYS_PTRACE; try sudo)", 0)
 	}

@@ -40,6 +40,7 @@ type Socket struct {
 	IdleFor    time.Duration // since the last segment from the peer; HasIdleFor
 	NextProbe  time.Duration // HasNextProbe
 	DiesIn     time.Duration // if the peer is silent from now on; HasDiesIn
+	Seen       time.Duration // when the kernel was asked about it: since List.Time
 
 	Has Fact
 
@@ -140,11 +141,19 @@ func (s *Socket) Match(f *loader.Filter) bool {
 	return (&events.Filter{Socket: *f}).Match(&e)
 }
 
+// retransmitted is how long after the peer's last segment data in flight must
+// have been sent again: the retransmission timer begins at a second (RFC 6298
+// 2.1). Data that is in flight for less is how a connection works.
+const retransmitted = time.Second
+
 // Event is the socket as an event about it would show it, Kind left open: a
-// row of the live view before the first event. Time is when the list was made.
-func (s *Socket) Event(now time.Time) events.Event {
+// row of the live view before the first event. listed is List.Time.
+//
+// Its verdict is silent or suspended where the socket shows it; alive is only a
+// peer that was seen to answer.
+func (s *Socket) Event(listed time.Time) events.Event {
 	e := events.Event{
-		Time: now, Netns: s.Netns, Inode: s.Inode, Family: s.Family, State: s.State, Local: s.Local, Remote: s.Remote,
+		Time: listed.Add(s.Seen), Netns: s.Netns, Inode: s.Inode, Family: s.Family, State: s.State, Local: s.Local, Remote: s.Remote,
 		Process: s.Process, UID: s.UID, Cgroup: s.Cgroup, Container: s.Container,
 		Keepalive: s.Settings, Unanswered: s.Unanswered, IdleFor: s.IdleFor, Next: s.NextProbe, DiesIn: s.DiesIn,
 	}
@@ -159,8 +168,23 @@ func (s *Socket) Event(now time.Time) events.Event {
 			e.Has |= f.is
 		}
 	}
-	if s.WaitsFor == WaitsRetransmission || s.WaitsFor == WaitsWindowProbe {
-		e.Verdict = events.VerdictSuspended
+	if e.Has&events.HasKeepalive != 0 {
+		e.Keepalive.Unsure = AllSettings &^ (s.Own | s.Settings.Inherited)
+	}
+	if e.Has&(events.HasNext|events.HasDiesIn) == events.HasDiesIn {
+		e.Next, e.Has = e.DiesIn, e.Has|events.HasNext // the next firing gives up
+	}
+	switch s.WaitsFor {
+	case WaitsProbe:
+		if s.Unanswered > 1 {
+			e.Verdict = events.VerdictSilent
+		}
+	case WaitsRetransmission, WaitsWindowProbe:
+		// Probes out are not keepalive's: it shares icsk_probes_out with zero-window probes.
+		e.Unanswered, e.Has = 0, e.Has&^events.HasUnanswered
+		if s.WaitsFor == WaitsWindowProbe || s.Has&HasIdleFor == 0 || s.IdleFor >= retransmitted {
+			e.Verdict = events.VerdictSuspended
+		}
 	}
 	return e
 }

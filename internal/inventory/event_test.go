@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package inventory
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"katrace/internal/events"
+)
+
+// TestEvent holds what a listed socket says of itself against what it may say:
+// only an observed answer makes a peer alive.
+func TestEvent(t *testing.T) {
+	keepalive := events.Settings{Idle: time.Minute, Interval: 10 * time.Second, Count: 6}
+	probing := func(unanswered int, idleFor, timer time.Duration) Socket {
+		return Socket{On: true, WaitsFor: WaitsProbe, Settings: keepalive, Own: AllSettings, Unanswered: unanswered, IdleFor: idleFor, timer: timer,
+			Has: HasOn | HasSettings | HasUnanswered | HasIdleFor | hasTimer}
+	}
+	waits := func(s Socket, w Waiting) Socket { s.WaitsFor = w; return s }
+	type told struct {
+		Verdict                  events.Verdict
+		Unanswered, Next, DiesIn int // seconds; -1: not known
+		Unsure                   events.Setting
+	}
+	const s = time.Second
+	for _, tt := range []struct {
+		name   string
+		socket Socket
+		want   told
+	}{
+		{"idle", probing(0, 15*s, 45*s), told{0, 0, 45, 105, 0}},
+		{"a first probe is out", probing(1, 61*s, 9*s), told{0, 1, 9, 59, 0}},
+		{"two are", probing(2, 71*s, 9*s), told{events.VerdictSilent, 2, 9, 49, 0}},
+		{"the next firing gives up", probing(6, 111*s, 9*s), told{events.VerdictSilent, 6, 9, 9, 0}},
+		{"data on its way", waits(probing(0, 100*time.Millisecond, 0), WaitsRetransmission), told{0, -1, -1, -1, 0}},
+		{"data that was sent again", waits(probing(3, 2*s, 0), WaitsRetransmission), told{events.VerdictSuspended, -1, -1, -1, 0}},
+		{"a closed window", waits(probing(3, 100*time.Millisecond, 0), WaitsWindowProbe), told{events.VerdictSuspended, -1, -1, -1, 0}},
+		{"settings that equal the sysctls", Socket{Settings: keepalive, Own: events.SettingIdle, Has: HasSettings},
+			told{0, -1, -1, -1, events.SettingInterval | events.SettingCount}},
+		{"settings that are not known", Socket{}, told{0, -1, -1, -1, 0}},
+	} {
+		tt.socket.Seen = 3 * s
+		tt.socket.foresee()
+		listed := time.Date(2026, 11, 22, 1, 2, 3, 0, time.UTC)
+		e := tt.socket.Event(listed)
+		seconds := func(d time.Duration, f events.Fact) int {
+			if e.Has&f == 0 {
+				return -1
+			}
+			return int(d / s)
+		}
+		got := told{e.Verdict, e.Unanswered, seconds(e.Next, events.HasNext), seconds(e.DiesIn, events.HasDiesIn), e.Keepalive.Unsure}
+		if e.Has&events.HasUnanswered == 0 {
+			got.Unanswered = -1
+		}
+		if d := cmp.Diff(tt.want, got); d != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, d)
+		}
+		if want := listed.Add(3 * s); !e.Time.Equal(want) || e.Kind != 0 {
+			t.Errorf("%s: at %s, want %s; kind %s", tt.name, e.Time, want, e.Kind)
+		}
+	}
+}
+
+// TestOnAndMax: with keepalive off a socket is left out by either method
+// before it counts, and what is beyond the bound is counted.
+func TestOnAndMax(t *testing.T) {
+	eachMethod(t, func(t *testing.T, m Method) {
+		on, off := connect(t, "127.0.0.1"), connect(t, "127.0.0.1")
+		on.keepalive(t, 30, 5, 3, 0)
+		l := open(t, Options{Method: m, On: true}).list(t)
+		l.ofPair(t, on)
+		for _, s := range l.Sockets {
+			if s.Local == off.local {
+				t.Errorf("keepalive is off, listed: %+v", s)
+			}
+			if s.Seen < 0 || s.Seen > l.Took.All {
+				t.Errorf("seen after %s of %s", s.Seen, l.Took.All)
+			}
+		}
+		other := connect(t, "127.0.0.1")
+		other.keepalive(t, 30, 5, 3, 0)
+		l = open(t, Options{Method: m, On: true, Max: 1}).list(t)
+		if len(l.Sockets) != 1 || l.More < 1 {
+			t.Errorf("at most 1: %d, and %d more", len(l.Sockets), l.More)
+		}
+	})
+}
