@@ -19,16 +19,14 @@ import (
 // rawStreamFlags are the stream's flags as typed; validate makes
 // streamOptions of them, or an error that quotes the input.
 type rawStreamFlags struct {
-	output, logFile, attach     string
-	all, rtt, noColor           bool
-	port, localPort, remotePort []string
-	addr, netns, event          []string
-	pid, comm                   []string
-	cgroup, container           []string
-	only4, only6, dead, silent  bool
-	duration                    time.Duration
-	count                       uint64
-	btf, ringSize               string
+	output, logFile, attach string
+	all, rtt, noColor       bool
+	conns                   rawConnFilter
+	event                   []string
+	dead, silent            bool
+	duration                time.Duration
+	count                   uint64
+	btf, ringSize           string
 }
 
 // streamOptions say what runStream does.
@@ -69,18 +67,8 @@ func (r *rawStreamFlags) registerOutput(cmd *cobra.Command) {
 
 // registerFilter adds the flags that say which events are wanted.
 func (r *rawStreamFlags) registerFilter(cmd *cobra.Command) {
+	r.conns.register(cmd)
 	f := cmd.Flags()
-	f.StringSliceVar(&r.port, "port", nil, "only connections with this port on either side")
-	f.StringSliceVar(&r.localPort, "local-port", nil, "only connections with this local port")
-	f.StringSliceVar(&r.remotePort, "remote-port", nil, "only connections with this remote port")
-	f.StringSliceVar(&r.addr, "addr", nil, "only connections with this address, or one in this CIDR prefix, on either side")
-	f.StringSliceVar(&r.netns, "netns", nil, "only this network namespace: its inode number, a path such as /proc/812/ns/net, or a name of ip netns")
-	f.BoolVarP(&r.only4, "ipv4", "4", false, "only IPv4, IPv4-mapped included")
-	f.BoolVarP(&r.only6, "ipv6", "6", false, "only IPv6")
-	f.StringSliceVar(&r.pid, "pid", nil, "only sockets that this process holds")
-	f.StringSliceVar(&r.comm, "comm", nil, "only sockets of processes with this name (comm)")
-	f.StringSliceVar(&r.cgroup, "cgroup", nil, "only sockets in this cgroup or below it, such as /system.slice")
-	f.StringSliceVar(&r.container, "container", nil, "only sockets of the container with this id, or its beginning")
 	f.StringSliceVar(&r.event, "event", nil, "only these events: "+strings.Join(events.KindNames(), ", "))
 	f.BoolVar(&r.dead, "dead", false, "only ends: reset, peer_reset")
 	f.BoolVar(&r.silent, "silent", false, "only unanswered: probes that follow an unanswered one or did not leave")

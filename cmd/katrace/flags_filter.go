@@ -6,21 +6,47 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/events"
 	"katrace/internal/loader"
 )
 
-// validateFilter makes the filter that the flags ask for.
-func (r *rawStreamFlags) validateFilter() (events.Filter, error) {
+// rawConnFilter are the flags, as typed, that say which connections are wanted:
+// of the stream, of a recording and of the list.
+type rawConnFilter struct {
+	port, localPort, remotePort  []string
+	addr, netns                  []string
+	only4, only6                 bool
+	pid, comm, cgroup, container []string
+}
+
+func (r *rawConnFilter) register(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringSliceVar(&r.port, "port", nil, "only connections with this port on either side")
+	f.StringSliceVar(&r.localPort, "local-port", nil, "only connections with this local port")
+	f.StringSliceVar(&r.remotePort, "remote-port", nil, "only connections with this remote port")
+	f.StringSliceVar(&r.addr, "addr", nil, "only connections with this address, or one in this CIDR prefix, on either side")
+	f.StringSliceVar(&r.netns, "netns", nil, "only this network namespace: its inode number, a path such as /proc/812/ns/net, or a name of ip netns")
+	f.BoolVarP(&r.only4, "ipv4", "4", false, "only IPv4, IPv4-mapped included")
+	f.BoolVarP(&r.only6, "ipv6", "6", false, "only IPv6")
+	f.StringSliceVar(&r.pid, "pid", nil, "only sockets that this process holds")
+	f.StringSliceVar(&r.comm, "comm", nil, "only sockets of processes with this name (comm)")
+	f.StringSliceVar(&r.cgroup, "cgroup", nil, "only sockets in this cgroup or below it, such as /system.slice")
+	f.StringSliceVar(&r.container, "container", nil, "only sockets of the container with this id, or its beginning")
+}
+
+// validate makes the filter that the flags ask for.
+func (r *rawConnFilter) validate() (events.Filter, error) {
 	f := events.Filter{
 		Socket: loader.Filter{OnlyIPv4: r.only4, OnlyIPv6: r.only6},
-		Dead:   r.dead, Silent: r.silent,
-		Comms: r.comm, Cgroups: r.cgroup, Containers: r.container,
+		Comms:  r.comm, Cgroups: r.cgroup, Containers: r.container,
 	}
 	var err error
 	if f.Socket.Ports, err = parsePorts("port", r.port); err != nil {
@@ -53,6 +79,45 @@ func (r *rawStreamFlags) validateFilter() (events.Filter, error) {
 		}
 		f.PIDs = append(f.PIDs, int(n))
 	}
+	for _, s := range r.comm {
+		if s == "" || len(s) > maxComm {
+			return f, usagef("--comm %q: want a name of 1 to %d bytes, as the kernel keeps it (see /proc/PID/comm)", s, maxComm)
+		}
+	}
+	for _, s := range r.cgroup {
+		if !strings.HasPrefix(s, "/") {
+			return f, usagef("--cgroup %q: want a path as in /proc/PID/cgroup, such as /system.slice/ssh.service", s)
+		}
+	}
+	if slices.Contains(r.container, "") {
+		return f, usagef("--container %q: want a container's id, or its beginning", "")
+	}
+	return f, nil
+}
+
+// maxComm is what the kernel keeps of a process's name, in bytes
+// (TASK_COMM_LEN in include/linux/sched.h, less the NUL).
+const maxComm = 15
+
+// refuseEmpty refuses a list given as nothing: --port "$PORT" with an empty
+// variable would filter nothing.
+func refuseEmpty(cmd *cobra.Command, _ []string) error {
+	var err error
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if list, ok := f.Value.(pflag.SliceValue); ok && len(list.GetSlice()) == 0 {
+			err = usagef("--%s %q: want a value", f.Name, "")
+		}
+	})
+	return err
+}
+
+// validateFilter makes the filter that the stream's flags ask for.
+func (r *rawStreamFlags) validateFilter() (events.Filter, error) {
+	f, err := r.conns.validate()
+	if err != nil {
+		return f, err
+	}
+	f.Dead, f.Silent = r.dead, r.silent
 	for _, s := range r.event {
 		k, err := events.ParseKind(s)
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
 
 	"katrace/internal/events"
 	"katrace/internal/loader"
@@ -93,9 +94,12 @@ func TestParseNetns(t *testing.T) {
 
 func TestValidateFilter(t *testing.T) {
 	got, err := (&rawStreamFlags{
-		port: []string{"80", "443"}, localPort: []string{"1"}, remotePort: []string{"65535"},
-		addr: []string{"10.0.0.9/8"}, netns: []string{"7"}, event: []string{"reset", "probe"}, pid: []string{"812"},
-		comm: []string{"sh"}, cgroup: []string{"/a"}, container: []string{"3f"}, only4: true, dead: true, silent: true,
+		conns: rawConnFilter{
+			port: []string{"80", "443"}, localPort: []string{"1"}, remotePort: []string{"65535"},
+			addr: []string{"10.0.0.9/8"}, netns: []string{"7"}, only4: true, pid: []string{"812"},
+			comm: []string{"sh"}, cgroup: []string{"/a"}, container: []string{"3f"},
+		},
+		event: []string{"reset", "probe"}, dead: true, silent: true,
 	}).validateFilter()
 	want := events.Filter{
 		Socket: loader.Filter{
@@ -108,6 +112,18 @@ func TestValidateFilter(t *testing.T) {
 	prefixes := cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
 	if d := cmp.Diff(want, got, prefixes); d != "" || err != nil {
 		t.Errorf("%v (- want, + got):\n%s", err, d)
+	}
+}
+
+// wantUsageError: the command refuses these arguments, and says that.
+func wantUsageError(t *testing.T, cmd *cobra.Command, args, want string) {
+	t.Helper()
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	cmd.SetArgs(strings.Fields(args))
+	err := cmd.Execute()
+	var usage usageError
+	if !errors.As(err, &usage) || !strings.Contains(err.Error(), want) {
+		t.Errorf("%s: %v, want a usage error with %q", args, err, want)
 	}
 }
 
@@ -159,21 +175,28 @@ func FuzzParseNetns(f *testing.F) {
 // FuzzValidateFilter: whatever is refused is a usage error that quotes its
 // input, and what is taken has what it was given.
 func FuzzValidateFilter(f *testing.F) {
-	f.Add("80", "10.0.0.0/8", "7", "1", "probe")
-	f.Add("0", "", "-1", "2147483648", "lost\x1b[2J")
-	f.Fuzz(func(t *testing.T, port, addr, netns, pid, event string) {
-		one := func(s string) []string { return []string{s} }
+	for _, s := range []string{"80", "0", "10.0.0.0/8", "-1", "2147483648", "lost\x1b[2J", "probe", "", "/a", "a/b", "/proc/self/ns/net", "sixteen bytes are"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		one := []string{in}
 		for flag, raw := range map[string]rawStreamFlags{
-			port: {port: one(port)}, addr: {addr: one(addr)}, netns: {netns: one(netns)}, pid: {pid: one(pid)}, event: {event: one(event)},
+			"port": {conns: rawConnFilter{port: one}}, "local-port": {conns: rawConnFilter{localPort: one}},
+			"remote-port": {conns: rawConnFilter{remotePort: one}}, "addr": {conns: rawConnFilter{addr: one}},
+			"netns": {conns: rawConnFilter{netns: one}}, "pid": {conns: rawConnFilter{pid: one}},
+			"comm": {conns: rawConnFilter{comm: one}}, "cgroup": {conns: rawConnFilter{cgroup: one}},
+			"container": {conns: rawConnFilter{container: one}}, "event": {event: one},
 		} {
 			got, err := raw.validateFilter()
 			s := &got.Socket
-			if n := len(s.Ports) + len(s.Prefixes) + len(s.Netns) + len(got.PIDs) + len(got.Kinds); err == nil && n != 1 {
-				t.Fatalf("%q: %+v", flag, got)
+			n := len(s.Ports) + len(s.LocalPorts) + len(s.RemotePorts) + len(s.Prefixes) + len(s.Netns) +
+				len(got.PIDs) + len(got.Comms) + len(got.Cgroups) + len(got.Containers) + len(got.Kinds)
+			if err == nil && (n != 1 || in == "") {
+				t.Fatalf("--%s %q: %+v", flag, in, got)
 			}
 			var usage usageError
-			if err != nil && (!errors.As(err, &usage) || !strings.Contains(err.Error(), strconv.Quote(flag))) {
-				t.Fatalf("%q: %v: want a usage error that quotes it", flag, err)
+			if err != nil && (!errors.As(err, &usage) || !strings.HasPrefix(err.Error(), "--"+flag) || !strings.Contains(err.Error(), strconv.Quote(in))) {
+				t.Fatalf("--%s %q: %v: want a usage error that quotes it", flag, in, err)
 			}
 		}
 	})

@@ -54,15 +54,14 @@ type rawListFlags struct {
 	sort           string
 	watch          time.Duration
 	btf            string
-	socket         socketFlags
-	owner          ownerFlags
+	conns          rawConnFilter
 }
 
 // listOptions say what to list, and how to show it.
 type listOptions struct {
 	output    string
 	inventory inventory.Options
-	owner     ownerFlags
+	filter    events.Filter
 	off       bool
 	idleLimit limit // zero: none
 	less      func(a, b *inventory.Socket) int
@@ -98,16 +97,13 @@ func newListCommand() *cobra.Command {
 	f.StringVar(&raw.sort, "sort", "local", "order: "+strings.Join(sortNames(), ", "))
 	f.DurationVar(&raw.watch, "watch", 0, "list again every so often")
 	f.Lookup("watch").NoOptDefVal = "2s"
-	raw.socket.register(cmd)
-	raw.owner.register(cmd)
+	raw.conns.register(cmd)
 	f.StringVar(&raw.method, "method", "auto", "how to list: auto, bpf or netlink")
 	f.StringVar(&raw.btf, "btf", "", "file with this kernel's BTF, where the kernel has none itself")
-	for name, values := range map[string][]string{
-		"output": {"table", "json"}, "method": {"auto", "bpf", "netlink"}, "state": inventory.States(), "sort": sortNames(),
-	} {
-		// Fails only for a flag that is not there.
-		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
-	}
+	complete(cmd, "output", "table", "json")
+	complete(cmd, "method", "auto", "bpf", "netlink")
+	complete(cmd, "state", inventory.States()...)
+	complete(cmd, "sort", sortNames()...)
 	return cmd
 }
 
@@ -140,13 +136,10 @@ func (r *rawListFlags) validate() (o listOptions, err error) {
 		}
 		o.inventory.States = append(o.inventory.States, state)
 	}
-	if o.inventory.Filter, err = r.socket.validate(); err != nil {
+	if o.filter, err = r.conns.validate(); err != nil {
 		return o, err
 	}
-	if err := r.owner.validate(); err != nil {
-		return o, err
-	}
-	o.owner = r.owner
+	o.inventory.Filter = o.filter.Socket
 	if o.jiffy, err = loader.Jiffy(); err != nil {
 		return o, err
 	}
@@ -161,7 +154,8 @@ func (o *listOptions) wants(s *inventory.Socket) bool {
 	if o.idleLimit.after > 0 && !s.Late(o.idleLimit.after, o.jiffy) {
 		return false
 	}
-	return o.owner.match(s)
+	e := s.Event(time.Time{})
+	return o.filter.Match(&e)
 }
 
 func runList(ctx context.Context, o listOptions, out io.Writer) error {

@@ -4,12 +4,9 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"net/netip"
 	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"katrace/internal/events"
 	"katrace/internal/inventory"
@@ -117,23 +114,10 @@ func appendAddrPort(b []byte, key string, a netip.AddrPort) []byte {
 	return append(strconv.AppendUint(b, uint64(a.Port()), 10), '}')
 }
 
-// appendText appends a string from outside, if it is not empty: as JSON, and
-// with nothing in it that a terminal would act on.
+// appendText appends a string, if it is not empty.
 func appendText(b []byte, key, s string) []byte {
 	if s == "" {
 		return b
 	}
-	b = appendListKey(b, key)
-	plain := func(c rune) bool { return c < ' ' || c >= 0x7f || c == '"' || c == '\\' }
-	if strings.IndexFunc(s, plain) < 0 {
-		return append(append(append(b, '"'), s...), '"')
-	}
-	s = strings.Map(func(c rune) rune {
-		if c >= 0x7f && c < 0xa0 {
-			return utf8.RuneError
-		}
-		return c
-	}, s)
-	text, _ := json.Marshal(s) // a string never fails
-	return append(b, text...)
+	return events.AppendString(appendListKey(b, key), s)
 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -30,14 +29,7 @@ func TestPredictFlags(t *testing.T) {
 		{"-o xml", `--output "xml"`},
 		{"now", `takes no argument, not "now"`},
 	} {
-		cmd := newPredictCommand()
-		cmd.SilenceErrors, cmd.SilenceUsage = true, true
-		cmd.SetArgs(strings.Fields(tt.args))
-		err := cmd.Execute()
-		var usage usageError
-		if !errors.As(err, &usage) || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("%s: %v, want a usage error with %q", tt.args, err, tt.want)
-		}
+		wantUsageError(t, newPredictCommand(), tt.args, tt.want)
 	}
 }
 

@@ -80,7 +80,7 @@ func FuzzAppendString(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		text := appendString(nil, s)
+		text := AppendString(nil, s)
 		checkPrinting(t, text)
 		var got string
 		if err := json.Unmarshal(text, &got); err != nil || got != validUTF8(s) {
