@@ -24,7 +24,7 @@ type gatherer struct {
 	o       *Options
 	src     *source
 	list    *List
-	begun   time.Time // List.Time, with the monotonic clock
+	begun   time.Time                  // List.Time, with the monotonic clock
 	sysctls map[uint32]events.Settings // by namespace: those that were looked into
 }
 
