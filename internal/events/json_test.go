@@ -27,15 +27,7 @@ var hostile = []string{
 
 func eventSchema(t testing.TB) *jsonschema.Schema {
 	t.Helper()
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(docs.EventsSchema))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := jsonschema.NewCompiler()
-	if err := c.AddResource("events.schema.json", doc); err != nil {
-		t.Fatal(err)
-	}
-	schema, err := c.Compile("events.schema.json")
+	schema, err := docs.Schema(docs.EventsSchema)
 	if err != nil {
 		t.Fatal(err)
 	}

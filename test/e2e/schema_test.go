@@ -3,12 +3,9 @@
 package e2e
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"testing"
-
-	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"katrace/docs"
 )
@@ -16,15 +13,7 @@ import (
 // checkSchema holds real lines against docs/events.schema.json.
 func checkSchema(t *testing.T, lines [][]byte) {
 	t.Helper()
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(docs.EventsSchema))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := jsonschema.NewCompiler()
-	if err := c.AddResource("events.schema.json", doc); err != nil {
-		t.Fatal(err)
-	}
-	schema, err := c.Compile("events.schema.json")
+	schema, err := docs.Schema(docs.EventsSchema)
 	if err != nil {
 		t.Fatal(err)
 	}
