@@ -23,13 +23,18 @@ func runLive(ctx context.Context, o streamOptions, sinks tee) error {
 	if err != nil {
 		return err
 	}
-	dropPrivileges(s.tracer, os.Stderr)
+	feed := s.run
+	var keep []int
+	if l := newListing(&o, store); l != nil {
+		feed, keep, view.Notice = l.beside(s.run), forListing, l.notice
+	}
+	dropPrivileges(s.tracer, os.Stderr, keep...)
 	s.closes = true
 	view.Backend, view.Lacks = string(s.tracer.Backend), s.tracer.Lacks
 	start := time.Now()
 	ctx, cancel := o.limit(ctx)
 	defer cancel()
-	if err := besideView(ctx, s.run, store, view); err != nil {
+	if err := besideView(ctx, feed, store, view); err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "katrace: %s\n", s.summary(time.Since(start)))

@@ -10,10 +10,11 @@ import (
 )
 
 // dropPrivileges gives up, once the tracer is attached, what is needed no
-// longer: all but the capabilities by which owners are found. A system that
-// does not let go of privileges (a seccomp filter) is no reason not to trace.
-func dropPrivileges(t *loader.Tracer, say io.Writer) {
-	if err := t.DropPrivileges(loader.ForOwners...); err != nil {
+// longer: all but the capabilities by which owners are found, and those of keep.
+// A system that does not let go of privileges (a seccomp filter) is no reason
+// not to trace.
+func dropPrivileges(t *loader.Tracer, say io.Writer, keep ...int) {
+	if err := t.DropPrivileges(append(keep, loader.ForOwners...)...); err != nil {
 		fmt.Fprintf(say, "katrace: all privileges are kept: %v\n", err)
 	}
 }

@@ -35,19 +35,19 @@ func advise(f *facts, now nanos, lacks []string) []string {
 		a = append(a, "Data in flight: retransmission decides, not keepalive. No probe is sent while sent data is unacknowledged or data is unsent; net.ipv4.tcp_retries2 (15: about 15 minutes) or TCP_USER_TIMEOUT then ends it.",
 			"To find a dead peer sooner while data is in flight, set TCP_USER_TIMEOUT on the socket.")
 	case classAsking:
-		a = append(a, "The first probe that was seen is out. Whether the peer answers shows when it does, or at the timer's next firing.")
+		a = append(a, "A first probe is out. Whether the peer answers shows when it does, or at the timer's next firing.")
 	case classAlive:
 		a = append(a, "The peer answers."+found(f))
 	case classWaiting:
-		a = append(a, "Keepalive is on. No probe is out, and none was seen answered so far."+found(f))
+		if f.ours {
+			a = append(a, "Keepalive is on. No probe is out, and none was seen answered so far: whether the peer is alive is not known."+found(f))
+		}
 	}
+	a = advisePeer(a, f, now)
 	a = adviseErrors(a, f)
 	a = adviseSettings(a, f)
 	if f.overdue(now) {
-		a = append(a, fmt.Sprintf("No news: the timer was due %s ago and no event came. Data may have flowed (a firing that sends nothing is an event only with --all), the connection may have closed unseen, or the record was lost (see the header).", short(time.Duration(now-f.next))))
-	}
-	if f.probedBy != 0 {
-		a = append(a, fmt.Sprintf("The peer probes us too (last %s ago), and we answer: the other side also keeps this connection alive.", age(time.Duration(now-f.probedBy))))
+		a = append(a, fmt.Sprintf("No news: the timer was due %s ago and no event came. Data may have flowed (a firing that sends nothing is an event only with --all; the next listing of the sockets shows it), the connection may have closed unseen, or the record was lost (see the header).", short(time.Duration(now-f.next))))
 	}
 	if f.state == stateCloseWait && !f.ended {
 		a = append(a, "CLOSE_WAIT: the peer has closed its side, the application here has not. If it stays so, the application leaks sockets: keepalive does not end it while the peer's host answers.")
@@ -56,6 +56,23 @@ func advise(f *facts, now nanos, lacks []string) []string {
 		a = append(a, "This backend cannot know: "+strings.Join(lacks, "; ")+". A cause of that kind would not show here.")
 	}
 	return a
+}
+
+// advisePeer says which side keeps the connection alive, where the peer was
+// seen to probe.
+func advisePeer(a []string, f *facts, now nanos) []string {
+	if f.peer.n == 0 {
+		return a
+	}
+	s := f.peer.words() + fmt.Sprintf(", last %s ago, and we answer.", age(time.Duration(now-f.peer.last)))
+	switch {
+	case f.ended:
+	case f.ours:
+		s += " Both sides keep the connection alive."
+	default:
+		s += " The peer keeps the connection alive; of keepalive on this side nothing was seen."
+	}
+	return append(a, s)
 }
 
 func adviseTimedOut(a []string, f *facts) []string {

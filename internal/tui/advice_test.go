@@ -59,8 +59,8 @@ func TestAdvice(t *testing.T) {
 			[]string{"did not leave this host: EHOSTUNREACH", "ip route get 10.0.0.1"}, nil},
 		{"congested", []events.Event{ev(events.KindProbe, 1, verdict(events.VerdictCongested), func(e *events.Event) { e.SendError = events.Congested })},
 			[]string{"local queue is full", "every 0.5 s"}, []string{"did not leave this host: congested"}},
-		{"asking", []events.Event{ev(events.KindProbe, 1, unanswered(1))}, []string{"first probe that was seen is out"}, nil},
-		{"the peer probes too", []events.Event{ev(events.KindAnswer, 1, answered(1)), ev(events.KindProbed, 1)}, []string{"The peer probes us too (last 1s ago)"}, nil},
+		{"asking", []events.Event{ev(events.KindProbe, 1, unanswered(1))}, []string{"A first probe is out"}, nil},
+		{"the peer probes too", []events.Event{ev(events.KindAnswer, 1, answered(1)), ev(events.KindProbed, 1)}, []string{"last 1s ago, and we answer. Both sides"}, nil},
 		{"close_wait", []events.Event{ev(events.KindAnswer, 1, answered(1), func(e *events.Event) { e.State = stateCloseWait })}, []string{"CLOSE_WAIT"}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

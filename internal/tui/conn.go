@@ -22,6 +22,7 @@ type facts struct {
 	// every connection.
 	id      uint64        // in the order of first sight, never used twice
 	last    nanos         // its latest event
+	listed  nanos         // when the latest listing looked at it; 0: never
 	next    nanos         // when the timer fires next
 	plan    time.Duration // how far ahead next was when it was told
 	dies    nanos         // when the kernel gives up if the peer stays silent
@@ -29,6 +30,7 @@ type facts struct {
 	verdict events.Verdict
 	reason  events.Reason
 	ended   bool // by a reset, ours or the peer's
+	seen    bool // an event of it came; else a listing alone shows it
 	family  events.Family
 	state   events.State
 	has     events.Fact // HasUID, HasKeepalive, HasSeq
@@ -46,7 +48,8 @@ type facts struct {
 	unanswered int
 	seq        uint32
 	heard      nanos // the latest segment from the peer
-	probedBy   nanos // the latest probe of the peer's
+	ours       bool  // this side's keepalive timer was seen, by an event or a listing
+	peer       peerProbes
 
 	probes, answers uint32 // seen so far
 	sendError       string // of the latest probe
@@ -64,6 +67,7 @@ type conn struct {
 	key   orderKey
 	index int    // in Store.conns; -1: dropped
 	round uint32 // of the latest snapshot that it was part of
+	found uint32 // number of the latest listing that found it
 	shown class  // under which it is counted in Store.counts
 	facts
 	match matchCache
@@ -76,7 +80,37 @@ func (f *facts) apply(e *events.Event) {
 	if f.first == 0 {
 		f.first = at
 	}
-	f.last, f.kind = at, e.Kind
+	f.last, f.kind, f.seen = at, e.Kind, true
+	f.ours = f.ours || e.Kind != events.KindProbed
+	f.applySocket(e, at)
+	f.applyVerdict(e)
+	if e.Reason != 0 {
+		f.reason = e.Reason
+	}
+	f.applyTimer(e, at)
+	switch e.Kind {
+	case events.KindProbe:
+		f.probes++
+		keep(&f.sendError, e.SendError)
+	case events.KindAnswer:
+		f.answers++
+		f.sendError = ""
+		if e.Has&events.HasRTT != 0 {
+			f.addRTT(e.RTT, e.RTTExact)
+		}
+	case events.KindICMP:
+		f.icmp, f.icmpAt = e.ICMP, at
+	case events.KindProbed:
+		f.peer.add(at)
+	case events.KindReset, events.KindPeerReset:
+		f.ended = true
+		f.next, f.dies = 0, 0
+		keep(&f.errno, e.Errno)
+	}
+}
+
+// applySocket takes over what the socket is, and how it is set.
+func (f *facts) applySocket(e *events.Event, at nanos) {
 	f.applyOwner(e)
 	if e.Inode != 0 {
 		f.inode = e.Inode
@@ -97,30 +131,6 @@ func (f *facts) apply(e *events.Event) {
 		f.heard = at - int64(e.IdleFor)
 	}
 	f.has |= e.Has & (events.HasUID | events.HasKeepalive | events.HasSeq)
-	f.applyVerdict(e)
-	if e.Reason != 0 {
-		f.reason = e.Reason
-	}
-	f.applyTimer(e, at)
-	switch e.Kind {
-	case events.KindProbe:
-		f.probes++
-		keep(&f.sendError, e.SendError)
-	case events.KindAnswer:
-		f.answers++
-		f.sendError = ""
-		if e.Has&events.HasRTT != 0 {
-			f.addRTT(e.RTT, e.RTTExact)
-		}
-	case events.KindICMP:
-		f.icmp, f.icmpAt = e.ICMP, at
-	case events.KindProbed:
-		f.probedBy = at
-	case events.KindReset, events.KindPeerReset:
-		f.ended = true
-		f.next, f.dies = 0, 0
-		keep(&f.errno, e.Errno)
-	}
 }
 
 // applyOwner takes over the owner. What is absent is not forgotten: a reset
@@ -201,10 +211,14 @@ func (f *facts) overdue(now nanos) bool {
 }
 
 // event makes the facts an Event again: the latest one, with what the earlier
-// ones told.
+// ones told. Where a listing is later it has no kind: the connection as it is.
 func (f *facts) event() events.Event {
+	at, kind := f.last, f.kind
+	if !f.seen || f.listed > at {
+		at, kind = f.listed, 0
+	}
 	e := events.Event{
-		Time: time.Unix(0, f.last).UTC(), Kind: f.kind, Has: f.has,
+		Time: time.Unix(0, at).UTC(), Kind: kind, Has: f.has,
 		Netns: f.conn.Netns, Inode: f.inode, Family: f.family, State: f.state,
 		Local: f.conn.Local, Remote: f.conn.Remote,
 		Process: f.process, UID: f.uid, Cgroup: f.cgroup, Container: f.container,
@@ -214,17 +228,17 @@ func (f *facts) event() events.Event {
 	e.Has |= events.HasUnanswered
 	if f.heard != 0 {
 		e.Has |= events.HasIdleFor
-		e.IdleFor = time.Duration(f.last - f.heard)
+		e.IdleFor = time.Duration(at - f.heard)
 	}
 	if f.next != 0 {
 		e.Has |= events.HasNext
-		e.Next = time.Duration(f.next - f.last)
+		e.Next = time.Duration(f.next - at)
 	}
 	if f.dies != 0 {
 		e.Has |= events.HasDiesIn
-		e.DiesIn = time.Duration(f.dies - f.last)
+		e.DiesIn = time.Duration(f.dies - at)
 	}
-	switch f.kind {
+	switch kind {
 	case events.KindProbe:
 		e.SendError = f.sendError
 	case events.KindAnswer:

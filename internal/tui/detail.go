@@ -221,7 +221,7 @@ func (d *detail) settings(m *model, width int) []string {
 	t, f := m.theme, &d.facts
 	lines := t.section("Settings", "", width)
 	if f.has&hasKeepalive == 0 {
-		return t.clip(append(lines, t.dim.Render("   not known: no event has told them yet")), width)
+		return t.clip(append(lines, t.dim.Render("   not known: nothing has told them yet")), width)
 	}
 	for _, s := range settings(f.keep) {
 		var l line
@@ -243,6 +243,10 @@ func (d *detail) story(m *model, width int) []string {
 	note := "latest first, UTC, + since the event before"
 	lines := t.section("Story", note, width)
 	r := d.tale.records
+	if !f.seen {
+		none := "no event so far: known from the list of sockets, as of " + clockTime(f.listed)
+		return append(lines, t.clip([]string{t.dim.Render("   " + none)}, width)...)
+	}
 	for i := len(r) - 1; i >= 0; i-- {
 		since := ""
 		if i > 0 {

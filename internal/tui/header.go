@@ -176,6 +176,9 @@ func (m *model) boundsText() string {
 	if m.snap.Refused > 0 {
 		parts = append(parts, count(m.snap.Refused, "event")+" of connections beyond the first "+thousands(m.opt.MaxConns)+" have no row")
 	}
+	if m.snap.Unlisted > 0 {
+		parts = append(parts, count(m.snap.Unlisted, "more socket")+" with keepalive beyond the "+thousands(m.opt.MaxListed)+" listed: each shows with its first event")
+	}
 	if m.frozenPart {
 		parts = append(parts, "frozen with the first "+thousands(freezeMax)+" connections only")
 	}

@@ -17,7 +17,7 @@ var classHelp = [numClasses]string{
 	"data in flight: retransmission is in charge",
 	"a first probe is out, nothing is known yet",
 	"the peer answered its last probe",
-	"keepalive is on, no probe is out",
+	"no probe is out, and no answer was seen",
 }
 
 // helpNotes explain what the columns do not say themselves.
@@ -25,6 +25,14 @@ var helpNotes = []string{
 	"NEXT and GIVES UP count down between events to what the kernel planned. \"no news\": the timer should have fired and nothing was heard of it. GIVES UP of a connection that ended is what the application reads.",
 	"UNANSWERED: probes without an answer, of those that the kernel allows. With \"ut\" TCP_USER_TIMEOUT decides: the bar is the time.",
 	"ROUND TRIPS: the last 12, each against their median, a level for half as much again. \"~\": known to a jiffy only.",
+	"Sockets with keepalive show before their first event, and are listed again every few seconds (\"listed 3s\": no event so far). They are waiting, not alive: nobody saw the peer answer.",
 	"A filter is words that all have to match: parts of an address, port, process, pid, container, cgroup or verdict; \"!word\" must not match.",
 	"Click a row to select it, again for its detail; click a title to sort by it, again to reverse.",
+}
+
+// boundsNote says how much the view keeps.
+func (m *model) boundsNote() string {
+	o := m.opt
+	return "Kept: " + thousands(o.MaxConns) + " connections with events, " + thousands(o.MaxListed) + " more without, " +
+		thousands(o.MaxEnded) + " that ended, until dismissed, the oldest giving way. The header says what found no room."
 }

@@ -31,16 +31,22 @@ type Options struct {
 	// is not empty ("3 damaged lines skipped"). It must not block.
 	Notice func() string
 
-	MaxConns int // live connections kept; 0: 200,000
-	MaxEnded int // ended connections kept until dismissed; 0: 10,000
-	MaxLog   int // events kept for the log pane; 0: 2,000
+	MaxConns  int // live connections kept of which events came; 0: 200,000
+	MaxListed int // connections kept that a listing alone shows; 0: 100,000
+	MaxEnded  int // ended connections kept until dismissed; 0: 10,000
+	MaxLog    int // events kept for the log pane; 0: 2,000
 }
+
+// MaxListed is how many connections that a listing alone shows are kept where
+// Options say nothing.
+const MaxListed = 100_000
 
 // Bounds of what the Store holds where Options say nothing.
 const (
-	defaultMaxConns = 200_000
-	defaultMaxEnded = 10_000
-	defaultMaxLog   = 2_000
+	defaultMaxConns  = 200_000
+	defaultMaxListed = MaxListed
+	defaultMaxEnded  = 10_000
+	defaultMaxLog    = 2_000
 )
 
 func (o Options) withDefaults() Options {
@@ -55,6 +61,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxConns <= 0 {
 		o.MaxConns = defaultMaxConns
+	}
+	if o.MaxListed <= 0 {
+		o.MaxListed = defaultMaxListed
 	}
 	if o.MaxEnded <= 0 {
 		o.MaxEnded = defaultMaxEnded

@@ -145,7 +145,7 @@ func (col Column) key(c *conn, late bool) orderKey {
 			k.hi = uint64(c.rtts[c.numRTT-1])
 		}
 		k.hi = math.MaxUint64 - k.hi
-	case ColLast: // the latest first
+	case ColLast: // the latest first, those without an event last
 		k.hi = math.MaxUint64 - uint64(c.last)
 	}
 	return k

@@ -59,7 +59,7 @@ func (d *detail) prediction(m *model, width int) []string {
 		add("no news", fmt.Sprintf("the timer was due %s ago, at %s UTC", age(time.Duration(now-f.next)), clockTime(f.next)), t.warn)
 		return lines
 	case f.next == 0 && f.dies == 0:
-		add("not known", "no event has told when the timer fires", t.dim)
+		add("not known", "nothing has told when the timer fires", t.dim)
 		return lines
 	}
 	if f.heard != 0 {

@@ -17,6 +17,9 @@ type setting struct {
 // settings lists the settings in force.
 func settings(k events.Settings) []setting {
 	from := func(s events.Setting, socket, sysctl string) (string, bool) {
+		if k.Unsure&s != 0 {
+			return sysctl + ", or set to the same", false
+		}
 		if k.Inherited&s != 0 {
 			return sysctl, true
 		}

@@ -27,6 +27,8 @@ type Snapshot struct {
 	Lost      events.Lost
 	Dismissed uint64 // ended connections that had to make room
 	Refused   uint64 // events about connections that there was no room for
+	Unlisted  int    // connections that the latest listing had no room for
+	Listings  int    // complete ones so far
 	Took      time.Duration
 
 	order []*conn // those that the query asks for, in its order
@@ -68,7 +70,8 @@ func (s *Store) look(q Query, logged uint64, sn *Snapshot) {
 	sn.At = now
 	sn.Counts, sn.Lost = s.counts, s.lost
 	sn.Since, sn.Total = s.total-sn.Total, s.total
-	sn.Dismissed, sn.Refused = s.dismissed, s.refused
+	sn.Dismissed, sn.Refused, sn.Unlisted = s.dismissed, s.refused, s.listing.unlisted
+	sn.Listings = s.listing.complete
 	sn.PerSecond = s.rate.add(now, s.total)
 	sn.log = s.log.since(sn.log[:0], logged)
 	s.collect(q, now.UnixNano(), sn)
@@ -145,6 +148,7 @@ func (s *Store) freeze(order []*conn) *Store {
 	f.opt.Now = func() time.Time { return at }
 	f.notes.all = append([]note(nil), s.notes.all...)
 	f.total, f.lost, f.refused, f.dismissed, f.clock = s.total, s.lost, s.refused, s.dismissed, s.clock
+	f.listing = listingState{unlisted: s.listing.unlisted, complete: s.listing.complete}
 	f.rate = s.rate
 	f.counts = s.counts
 	if len(s.conns) <= freezeMax {

@@ -18,6 +18,8 @@ type Store struct {
 	byConn  map[events.Conn]*conn // the latest connection of each tuple
 	conns   []*conn               // all that are kept, in no order
 	ended   endedQueue
+	unseen  int // those that a listing alone shows: no event of them came
+	listing listingState
 	counts  [numClasses]int
 	notes   notes
 	records int // records in all stories, kept or room for them
@@ -59,6 +61,7 @@ func (s *Store) Event(e *events.Event) error {
 		s.lost.Follow += e.Lost.Follow
 		return nil
 	case events.KindClosed:
+		s.listing.close(e.Conn(), s.opt.MaxListed)
 		if c := s.byConn[e.Conn()]; c != nil && !c.ended && !reused(c, e) {
 			s.drop(c)
 		}
@@ -68,14 +71,13 @@ func (s *Store) Event(e *events.Event) error {
 	if c == nil {
 		return nil
 	}
+	if !c.seen {
+		s.unseen--
+	}
 	wasEnded := c.ended
 	c.apply(e)
 	s.records += c.story.add(s.newRecord(e, c.keep.Count), s.records < storyBudget)
-	if now := c.class(); now != c.shown {
-		s.counts[c.shown]--
-		s.counts[now]++
-		c.shown = now
-	}
+	s.reclass(c)
 	if c.ended && !wasEnded {
 		s.ended.push(c)
 		for len(s.conns) > 0 && s.ended.n > s.opt.MaxEnded {
@@ -105,19 +107,44 @@ func (s *Store) find(e *events.Event) *conn {
 		}
 		c = nil
 	}
-	if c != nil || !begins(e) {
+	if c != nil && c.seen || c == nil && !begins(e) {
 		return c
 	}
-	if len(s.conns)-s.ended.n >= s.opt.MaxConns && !s.sweep() {
+	// The first event of the connection.
+	if s.seen() >= s.opt.MaxConns && !s.sweep() {
 		s.refused++
+		if c != nil {
+			s.drop(c) // its row would not be true any more
+		}
 		return nil
 	}
+	if c == nil {
+		c = s.insert(key)
+	}
+	return c
+}
+
+// seen is the number of live connections of which events came.
+func (s *Store) seen() int { return len(s.conns) - s.ended.n - s.unseen }
+
+// insert makes a connection of which nothing is known yet.
+func (s *Store) insert(key events.Conn) *conn {
 	s.nextID++
-	c = &conn{facts: facts{id: s.nextID, conn: key}, index: len(s.conns), shown: classWaiting} // its round is 0: new
+	c := &conn{facts: facts{id: s.nextID, conn: key}, index: len(s.conns), shown: classWaiting} // its round is 0: new
 	s.counts[classWaiting]++
+	s.unseen++
 	s.conns = append(s.conns, c)
 	s.byConn[key] = c
 	return c
+}
+
+// reclass counts a connection under the class that it has now.
+func (s *Store) reclass(c *conn) {
+	if now := c.class(); now != c.shown {
+		s.counts[c.shown]--
+		s.counts[now]++
+		c.shown = now
+	}
 }
 
 // begins tells whether an event alone is worth a row: it shows that the
@@ -152,8 +179,11 @@ func (s *Store) drop(c *conn) {
 	s.counts[c.shown]--
 	s.records -= cap(c.story.ring)
 	c.story = story{}
-	if c.ended {
+	switch {
+	case c.ended:
 		s.ended.forget()
+	case !c.seen:
+		s.unseen--
 	}
 	if s.byConn[c.conn] == c {
 		delete(s.byConn, c.conn)
@@ -175,11 +205,11 @@ func (s *Store) sweep() bool {
 	}
 	s.swept = s.clock
 	for i := len(s.conns) - 1; i >= 0; i-- {
-		if c := s.conns[i]; !c.ended && c.overdue(s.clock-int64(staleAfter)-int64(c.plan)) {
+		if c := s.conns[i]; !c.ended && c.seen && c.overdue(s.clock-int64(staleAfter)-int64(c.plan)) {
 			s.drop(c)
 		}
 	}
-	return len(s.conns)-s.ended.n < s.opt.MaxConns
+	return s.seen() < s.opt.MaxConns
 }
 
 // dismiss drops the ended connections among those with the given ids and

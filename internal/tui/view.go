@@ -88,6 +88,9 @@ func (m *model) emptyText() string {
 	case m.query.Ended:
 		return "no connection has ended so far (d shows all)"
 	}
+	if m.snap.Listings > 0 {
+		return "no socket has keepalive on, as far as katrace can look"
+	}
 	return "waiting for the first keepalive event: a connection shows when its timer does something"
 }
 
@@ -103,7 +106,7 @@ func (m *model) helpLines(height int) []string {
 		text = append(text, ansi.Truncate(l.String(), m.width, t.glyph.ellipsis))
 	}
 	text = append(text, "")
-	for _, s := range helpNotes {
+	for _, s := range append(helpNotes, m.boundsNote()) {
 		text = append(text, t.item(t.key, t.text, s, m.width)...)
 	}
 	m.helpTop = max(0, min(m.helpTop, len(text)-height))

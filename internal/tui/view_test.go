@@ -66,6 +66,8 @@ var surfaces = []struct {
 	}},
 	{"no-news", testOptions, func(s *scene) { s.everyState(); s.tick(5 * time.Minute) }},
 	{"ascii", Options{Backend: "kprobe", Kernel: "6.12.107", ASCII: true, NoColor: true}, func(s *scene) { s.everyState(); s.press("down") }},
+	{"listed", testOptions, func(s *scene) { s.listedScene() }},
+	{"detail-listed", testOptions, func(s *scene) { s.listedScene(); s.press("end", "enter") }},
 	{"toast", testOptions, func(s *scene) { s.everyState(); s.press("X") }},
 }
 
@@ -74,7 +76,7 @@ func TestGolden(t *testing.T) {
 	for _, sf := range surfaces {
 		for i, size := range sizes {
 			switch sf.name {
-			case "table", "detail-silent", "log", "help", "frozen", "lost", "filter":
+			case "table", "detail-silent", "log", "help", "frozen", "lost", "filter", "listed":
 			default:
 				if i > 0 {
 					continue // the one size says it all

@@ -28,7 +28,11 @@ func (t *theme) words(f *facts, r record, n note) string {
 	return sanitize(string(events.AppendWords(nil, &e)), t.ascii)
 }
 
-// lastEvent is the kind of the latest event and its age: "probe 3s".
+// lastEvent is the kind of the latest event and its age: "probe 3s". Where none
+// came it is the age of what is known.
 func lastEvent(f *facts, now nanos) string {
+	if !f.seen {
+		return "listed " + age(time.Duration(now-f.listed))
+	}
 	return f.kind.String() + " " + age(time.Duration(now-f.last))
 }

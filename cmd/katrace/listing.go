@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package main
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"katrace/internal/events"
+	"katrace/internal/inventory"
+	"katrace/internal/tui"
+)
+
+// listing tells the live view of the sockets that have keepalive on: of those
+// that exist at the start before their first event, and from then on of those
+// that come and go without one.
+type listing struct {
+	store   *tui.Store
+	filter  events.Filter
+	options inventory.Options
+	trouble atomic.Pointer[string] // why the latest listing is not complete
+}
+
+// A listing is made every few seconds, or where it takes long at most a
+// twenty-fifth of the time is spent on it.
+const (
+	listEvery = 3 * time.Second
+	listRest  = 25
+)
+
+// forListing are the capabilities that a listing needs beside those for
+// owners: to enter network namespaces, and to read the sockets by BPF.
+var forListing = []int{unix.CAP_SYS_ADMIN, unix.CAP_BPF, unix.CAP_PERFMON}
+
+// newListing is nil where the filter asks for certain events: a socket is none.
+func newListing(o *streamOptions, store *tui.Store) *listing {
+	if len(o.filter.Kinds) > 0 || o.filter.Dead || o.filter.Silent {
+		return nil
+	}
+	return &listing{store: store, filter: o.filter, options: inventory.Options{
+		AllNetns: true, Filter: o.filter.Socket, On: true, Max: tui.MaxListed, BTF: o.load.BTF,
+	}}
+}
+
+// beside returns feed with the listing beside it.
+func (l *listing) beside(feed func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		listCtx, stop := context.WithCancel(ctx)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			l.run(listCtx)
+		}()
+		err := feed(ctx)
+		stop()
+		<-done
+		return err
+	}
+}
+
+// run lists until ctx ends.
+func (l *listing) run(ctx context.Context) {
+	lister, err := inventory.Open(l.options)
+	if err != nil {
+		l.say(err.Error())
+		return
+	}
+	defer lister.Close()
+	for ctx.Err() == nil {
+		begun := time.Now()
+		if err := l.once(ctx, lister); err != nil && ctx.Err() == nil {
+			l.say(err.Error())
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(max(listEvery, listRest*time.Since(begun))):
+		}
+	}
+}
+
+// once makes one listing.
+func (l *listing) once(ctx context.Context, lister *inventory.Lister) error {
+	into := l.store.Listing()
+	list, err := lister.Snapshot(ctx)
+	if err != nil {
+		into.Fail()
+		return err
+	}
+	for i := range list.Sockets {
+		s := &list.Sockets[i]
+		if s.Has&inventory.HasOn == 0 || !s.On || !s.Connected() {
+			continue
+		}
+		if e := s.Event(list.Time); l.filter.Match(&e) {
+			into.Add(&e)
+		}
+	}
+	into.Done(list.More)
+	var hidden []string
+	for _, lack := range list.Lacks {
+		if lack.Sockets == 0 { // whole namespaces
+			hidden = append(hidden, lack.What)
+		}
+	}
+	l.say(strings.Join(hidden, "; "))
+	return nil
+}
+
+func (l *listing) say(trouble string) { l.trouble.Store(&trouble) }
+
+// notice is for the view's header.
+func (l *listing) notice() string {
+	if t := l.trouble.Load(); t != nil && *t != "" {
+		return "sockets not listed before their first event: " + *t
+	}
+	return ""
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package tui
+
+import (
+	"katrace/internal/events"
+)
+
+// Listing tells a Store which connections with keepalive exist: a row for each
+// from the first moment on, before its first event. A row that only a listing
+// shows has no story; the first event makes it a row like any other, and it
+// goes when a listing does not find it any more. Of connections of which events
+// came a listing only corrects what runs between events: when the timer fires.
+//
+// Add may be called beside everything else. One Listing is made at a time, by
+// one goroutine.
+type Listing struct {
+	store *Store
+	n     uint32
+	over  int
+}
+
+// listingState is what a Store knows of listings.
+type listingState struct {
+	n        uint32                   // the latest one's number
+	complete int                      // how many came to their end
+	unlisted int                      // what the latest complete one had no room for
+	closed   map[events.Conn]struct{} // closed since the one under way began; nil: none is
+}
+
+// close notes that a connection has closed, so that a listing under way, which
+// saw it before, does not bring it back.
+func (l *listingState) close(c events.Conn, most int) {
+	if l.closed != nil && len(l.closed) < most {
+		l.closed[c] = struct{}{}
+	}
+}
+
+// Listing begins one: before the kernel is asked.
+func (s *Store) Listing() *Listing {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listing.n++
+	s.listing.closed = make(map[events.Conn]struct{})
+	return &Listing{store: s, n: s.listing.n}
+}
+
+// Add tells of a connection that has keepalive on: its socket at e.Time, with
+// no Kind. It tells whether there is a row for it now.
+func (l *Listing) Add(e *events.Event) bool {
+	s := l.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := e.Conn()
+	if _, closed := s.listing.closed[key]; closed {
+		return false
+	}
+	c := s.byConn[key]
+	switch {
+	case c == nil:
+	case c.seen && c.last > e.Time.UnixNano():
+		c.found = l.n
+		return true // what the event told is newer
+	case c.ended && !reused(c, e):
+		return false // it was on its way to the end
+	case c.ended:
+		delete(s.byConn, key)
+		c = nil
+	case reused(c, e):
+		s.drop(c) // it must have closed unseen
+		c = nil
+	}
+	if c == nil {
+		if s.unseen >= s.opt.MaxListed {
+			l.over++
+			return false
+		}
+		c = s.insert(key)
+	}
+	c.found = l.n
+	c.relist(e)
+	s.reclass(c)
+	return true
+}
+
+// sweepChunk is how many connections Done looks at before it lets others have
+// the Store.
+const sweepChunk = 1024
+
+// Done ends a complete listing: rows that only listings showed, and this one
+// did not, go. more counts connections that were not even offered to Add.
+func (l *Listing) Done(more int) {
+	s := l.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listing.closed = nil
+	s.listing.unlisted = l.over + more
+	s.listing.complete++
+	// Backwards: drop puts the last one into the gap. Those that come while
+	// others have the Store come after, and need no look.
+	for i := len(s.conns) - 1; i >= 0; i-- {
+		if i%sweepChunk == 0 {
+			s.mu.Unlock()
+			s.mu.Lock()
+			i = min(i, len(s.conns)-1)
+		}
+		if i >= 0 && !s.conns[i].seen && s.conns[i].found != l.n {
+			s.drop(s.conns[i])
+		}
+	}
+}
+
+// Fail ends a listing that is not complete: what was found stays.
+func (l *Listing) Fail() {
+	l.store.mu.Lock()
+	defer l.store.mu.Unlock()
+	l.store.listing.closed = nil
+}
+
+// relist takes over what a listing says about the connection: everything if no
+// event came so far, else when the timer fires. There the listing knows what
+// no event told, that data set the timer anew; but what is between an event and
+// the listing, a probe or an answer, is left to its own event.
+func (f *facts) relist(e *events.Event) {
+	at := e.Time.UnixNano()
+	f.listed, f.ours = at, true
+	fresh := !f.seen
+	if !fresh && e.Verdict != events.VerdictSuspended && (e.Has&events.HasUnanswered == 0 || e.Unanswered != f.unanswered) {
+		return
+	}
+	was := f.keep
+	f.applySocket(e, at)
+	if same := f.keep; same.Unsure != 0 && was.Unsure == 0 {
+		same.Inherited, same.Unsure = was.Inherited, 0
+		if same == was {
+			f.keep = was // an event told who set them, netlink does not
+		}
+	}
+	switch {
+	case fresh, e.Verdict == events.VerdictSuspended:
+		f.verdict = e.Verdict
+	case f.verdict == events.VerdictSuspended:
+		f.verdict = 0
+	}
+	if e.Has&events.HasUnanswered != 0 {
+		f.unanswered = e.Unanswered
+	}
+	if !fresh && e.Verdict != events.VerdictSuspended && e.Has&events.HasNext == 0 {
+		return // not known
+	}
+	f.next, f.plan, f.dies = 0, 0, 0
+	if e.Has&events.HasNext != 0 {
+		f.next, f.plan = at+int64(e.Next), e.Next
+	}
+	if e.Has&events.HasDiesIn != 0 {
+		f.dies = at + int64(e.DiesIn)
+	}
+}

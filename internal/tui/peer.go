@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package tui
+
+import (
+	"fmt"
+	"time"
+)
+
+// peerProbes are the keepalive probes that the peer was seen to send.
+type peerProbes struct {
+	last     nanos // 0: none was seen
+	n        uint32
+	gap      time.Duration // between the two latest; 0: one was seen
+	least    time.Duration // the shortest and the longest between two
+	greatest time.Duration
+}
+
+func (p *peerProbes) add(at nanos) {
+	if p.n > 0 {
+		p.gap = time.Duration(at - p.last)
+		if p.n == 1 || p.gap < p.least {
+			p.least = p.gap
+		}
+		p.greatest = max(p.greatest, p.gap)
+	}
+	p.n++
+	p.last = at
+}
+
+// steady tells whether the gaps differ by no more than the kernel's timers do:
+// the wheel is an eighth late at worst, and a short timer a few jiffies.
+func (p *peerProbes) steady() bool {
+	return p.greatest-p.least <= max(p.least/8, 100*time.Millisecond)
+}
+
+// words say how often the peer probes, as far as was seen. Its settings are
+// not known: data between two probes makes the gap longer, and an answer of
+// ours that got lost makes it the peer's TCP_KEEPINTVL.
+func (p *peerProbes) words() string {
+	switch {
+	case p.n == 1:
+		return "The peer probes us (one probe seen: how often shows with the next)"
+	case p.steady():
+		return fmt.Sprintf("The peer probes us every %s (%d probes seen)", about(p.gap), p.n)
+	}
+	return fmt.Sprintf("The peer probes us, %s to %s apart (%d probes seen, data between two makes it longer)", about(p.least), about(p.greatest), p.n)
+}
+
+// about writes a time between two probes without what the timers' slack makes of it.
+func about(d time.Duration) string {
+	switch {
+	case d < 10*time.Second:
+		return exactly(d.Round(100 * time.Millisecond))
+	case d < 10*time.Minute:
+		return exactly(d.Round(time.Second))
+	}
+	return exactly(d.Round(time.Minute))
+}
