@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -26,8 +27,10 @@ type stream struct {
 	closes  bool   // tell KindClosed whatever the filter says: the view drops its row
 	owners  *owner.Resolver
 
-	told     uint64      // events that reached the sink, lost ones not counted
-	reported loader.Lost // what KindLost events have told so far
+	told     uint64        // events that reached the sink, lost ones not counted
+	reported loader.Lost   // what KindLost events have told so far
+	clockSet time.Duration // by how much the wall clock was set under way, in all
+	say      io.Writer     // where to say it at once, nil: in the summary only
 	lost     events.Event
 }
 
@@ -110,7 +113,7 @@ func (s *stream) loop(ctx context.Context) error {
 		if now := time.Now(); !stopped && !now.Before(next) {
 			next = now.Add(tick)
 			s.tracer.SetDeadline(next)
-			s.tracker.SetClock()
+			s.noteClock(s.tracker.SetClock())
 			if err := s.reportLost(); err != nil {
 				return err
 			}
@@ -143,9 +146,6 @@ func (s *stream) tell(e *events.Event) error {
 
 // fillOwner says who holds the socket, as far as that is known by now.
 func (s *stream) fillOwner(e *events.Event) {
-	if e.CgroupID != 0 {
-		e.Cgroup, _ = s.owners.CgroupPath(e.CgroupID)
-	}
 	process := e.Process
 	s.owners.Fill(e)
 	if process.PID != 0 {
@@ -170,6 +170,25 @@ func (s *stream) reportLost() error {
 	return s.sink.Event(&s.lost)
 }
 
+// noteClock says that the wall clock was set: the times of events jump with it.
+func (s *stream) noteClock(by time.Duration) {
+	if by == 0 {
+		return
+	}
+	s.clockSet += by
+	if s.say != nil {
+		fmt.Fprintf(s.say, "katrace: the wall clock was set %s: times of events follow it from here on\n", clockWords(by))
+	}
+}
+
+// clockWords is "back by 1h0m0s" or "forward by 2s".
+func clockWords(by time.Duration) string {
+	if by < 0 {
+		return "back by " + (-by).Round(time.Millisecond).String()
+	}
+	return "forward by " + by.Round(time.Millisecond).String()
+}
+
 // summary is said on stderr at the end.
 func (s *stream) summary(took time.Duration) string {
 	l := s.reported
@@ -178,7 +197,11 @@ func (s *stream) summary(took time.Duration) string {
 	if total.Total() > 0 {
 		lost = string(events.AppendWords(nil, &events.Event{Kind: events.KindLost, Lost: total}))
 	}
-	return fmt.Sprintf("%d events in %s, %s", s.told, events.AppendSpan(nil, took), lost)
+	said := fmt.Sprintf("%d events in %s, %s", s.told, events.AppendSpan(nil, took), lost)
+	if s.clockSet != 0 {
+		said += "; the wall clock was set " + clockWords(s.clockSet) + " under way"
+	}
+	return said
 }
 
 // opening is said on stderr at the start: how katrace is attached, and what it
@@ -224,6 +247,7 @@ func runStream(ctx context.Context, o streamOptions) error {
 	if err != nil {
 		return err
 	}
+	s.say = os.Stderr
 	dropPrivileges(s.tracer, os.Stderr)
 	fmt.Fprintf(os.Stderr, "katrace: %s\n", opening(s.tracer, o.debug))
 	start := time.Now()

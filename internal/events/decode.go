@@ -12,27 +12,6 @@ import (
 	"katrace/internal/loader"
 )
 
-// clock turns the kernel's times into ours.
-type clock struct {
-	jiffy  time.Duration
-	offset int64 // ns to add to the boot clock for the wall clock
-}
-
-// wallOffset is what to add to CLOCK_BOOTTIME to get the wall clock, in ns.
-func wallOffset() int64 {
-	var boot, wall unix.Timespec
-	// Both always exist on the kernels that have our programs.
-	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot)
-	_ = unix.ClockGettime(unix.CLOCK_REALTIME, &wall)
-	return wall.Nano() - boot.Nano()
-}
-
-func (c *clock) time(bootNS uint64) time.Time {
-	return time.Unix(0, int64(bootNS)+c.offset).UTC()
-}
-
-func (c *clock) span(jiffies uint32) time.Duration { return time.Duration(jiffies) * c.jiffy }
-
 // decodeSocket sets what every record tells about its socket.
 func (c *clock) decodeSocket(r *loader.Record, e *Event) {
 	e.Time = c.time(r.Time)

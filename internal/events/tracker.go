@@ -27,12 +27,13 @@ type story struct {
 
 // NewTracker makes a Tracker for a kernel whose tick is jiffy long.
 func NewTracker(jiffy time.Duration) *Tracker {
-	return &Tracker{clock: clock{jiffy: jiffy, offset: wallOffset()}, conns: map[uint64]*story{}}
+	return &Tracker{clock: newClock(jiffy, readClock), conns: map[uint64]*story{}}
 }
 
-// SetClock reads the wall clock again. It is called every second or so: the
-// wall clock may be set, and the boot clock is not.
-func (t *Tracker) SetClock() { t.clock.offset = wallOffset() }
+// SetClock reads the wall clock again, and says by how much it was set since
+// then: 0 where it was not. It is called every second or so: times follow the
+// wall clock.
+func (t *Tracker) SetClock() time.Duration { return t.clock.set() }
 
 // Connections is how many connections are remembered.
 func (t *Tracker) Connections() int { return len(t.conns) }
