@@ -224,8 +224,8 @@ func sayLacks(w io.Writer, o *listOptions, l *inventory.List, wrote time.Duratio
 		fmt.Fprintf(w, "katrace: passed over bpf: %v\n", l.Passed)
 	}
 	ms := func(d time.Duration) string { return d.Round(time.Millisecond).String() }
-	fmt.Fprintf(w, "katrace: %d sockets listed by %s in %s: sockets %s and owners %s (at once), settings %s, writing %s\n",
-		len(l.Sockets), l.Method, ms(l.Took.All+wrote), ms(l.Took.Sockets), ms(l.Took.Owners), ms(l.Took.Settings), ms(wrote))
+	fmt.Fprintf(w, "katrace: %d sockets listed by %s in %s: sockets %s and owners %s (at once, by %s), settings %s, writing %s\n",
+		len(l.Sockets), l.Method, ms(l.Took.All+wrote), ms(l.Took.Sockets), ms(l.Took.Owners), l.Took.Scanned, ms(l.Took.Settings), ms(wrote))
 }
 
 // terminalWidth is 0 where f is no terminal.

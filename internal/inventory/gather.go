@@ -98,8 +98,8 @@ func (g *gatherer) owners(t *owner.Table) {
 			s.Cgroup, s.Container = h.Cgroup, h.Container
 		}
 		// The socket's own cgroup says more than its process's, but for the root.
-		if path, ok := paths.Path(uint64(s.cgroup)); ok && path != "/" && path != s.Cgroup {
-			s.Cgroup, s.Container = path, owner.ParseContainer(path).ID
+		if path, container := paths.Find(uint64(s.cgroup)); path != "" && path != "/" {
+			s.Cgroup, s.Container = path, container
 		}
 	}
 }

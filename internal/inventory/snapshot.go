@@ -57,7 +57,8 @@ type Lack struct {
 // Took says how long the parts of a Snapshot took. Owners and Sockets run at once.
 type Took struct {
 	Sockets  time.Duration // the kernel's list
-	Owners   time.Duration // the scan of /proc
+	Owners   time.Duration // the scan of all descriptors
+	Scanned  string        // how: "task_file", a BPF iterator, or "/proc"
 	Settings time.Duration // asking each socket (Netlink only)
 	All      time.Duration
 }
@@ -107,8 +108,8 @@ func (r *Lister) Snapshot(ctx context.Context) (*List, error) {
 	}
 	owners := make(chan scanned, 1)
 	go func() {
-		t, err := owner.Scan(ctx)
-		l.Took.Owners = time.Since(begun)
+		t, err := src.owners.Scan(ctx)
+		l.Took.Owners, l.Took.Scanned = time.Since(begun), src.owners.Way()
 		owners <- scanned{t, err}
 	}()
 	g := gatherer{ctx: ctx, o: o, src: src, list: l, begun: begun, sysctls: map[uint32]events.Settings{}}

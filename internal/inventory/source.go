@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/loader"
+	"katrace/internal/owner"
 )
 
 // source gives the sockets of one network namespace after the other.
@@ -17,6 +18,7 @@ type source struct {
 	method Method
 	passed error     // why BPF was passed over
 	iter   *iterator // for BPF
+	owners *owner.Scanner
 }
 
 // openSource chooses the method. An error means that BPF was asked for and
@@ -24,7 +26,7 @@ type source struct {
 func openSource(o Options) (*source, error) {
 	switch o.Method {
 	case Netlink:
-		return &source{method: Netlink}, nil
+		return &source{method: Netlink, owners: owner.NewScanner(false)}, nil
 	case BPF, Auto, "":
 	default:
 		return nil, fmt.Errorf("unknown method %q", o.Method)
@@ -32,17 +34,18 @@ func openSource(o Options) (*source, error) {
 	it, err := openIterator(o.BTF)
 	switch {
 	case err == nil:
-		return &source{method: BPF, iter: it}, nil
+		return &source{method: BPF, iter: it, owners: owner.NewScanner(true)}, nil
 	case o.Method == BPF || !errors.Is(err, loader.ErrUnsupported):
 		return nil, err
 	}
-	return &source{method: Netlink, passed: err}, nil
+	return &source{method: Netlink, passed: err, owners: owner.NewScanner(false)}, nil
 }
 
 func (s *source) close() {
 	if s.iter != nil {
 		s.iter.close()
 	}
+	s.owners.Close()
 }
 
 // sockets calls each for every TCP socket of the calling thread's network

@@ -3,13 +3,14 @@
 package owner
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 )
 
 // Stats say what the scanning costs.
 type Stats struct {
-	Scans    uint64        // of /proc/*/fd
+	Scans    uint64        // of all descriptors
 	Spent    time.Duration // time spent in them, pauses not counted
 	Sockets  int           // remembered
 	Overflow uint64        // sockets not remembered for want of room
@@ -29,9 +30,11 @@ func (r *Resolver) Stats() Stats {
 
 // The scanning goroutine's share of a core: within a scan it works in slices
 // with pauses, so that a stream beside it is not starved, and after it rests.
+// The pauses are short because kernels before 5.11 keep a process's descriptors
+// open, if it ends, while the iterator stands at it.
 const (
-	slice      = 10 * time.Millisecond
-	slicePause = 40 * time.Millisecond
+	slice      = 2 * time.Millisecond
+	slicePause = 10 * time.Millisecond
 	restOnMiss = 10 // times what the scan cost
 	restIdle   = 50
 	checkEvery = time.Second
@@ -40,22 +43,37 @@ const (
 // background is the scanning goroutine's own state.
 type background struct {
 	*Resolver
-	scanner scanner
-	procs   map[int]*process // those that hold sockets
-	number  uint16           // of the scan
-	batch   []found
-	pace    time.Time // the current slice's begin; zero: no pauses
+	list    func(yield func(found) bool) error
+	way     string
+	byPID   map[int32]uint32 // index of the processes that hold sockets
+	free    []uint32         // indexes below len(procs) that are not used
+	number  uint32           // of the scan
+	batch   []found          // of one process
+	reader  reader
+	pace    time.Time     // the current slice's begin; zero: no pauses
+	paused  time.Duration // in this scan
 	stopped bool
 }
 
-type found struct {
-	inode uint64
-	fd    int32
+// reader is the process that the scan is at.
+type reader struct {
+	pid     int32
+	read    bool
+	index   uint32
+	process *process // nil: it has ended
 }
 
 func (r *Resolver) run() {
 	defer close(r.done)
-	b := &background{Resolver: r, scanner: scanner{root: "/proc"}, procs: map[int]*process{}}
+	b := &background{Resolver: r, byPID: map[int32]uint32{}, way: way(r.files)}
+	switch {
+	case r.opts.list != nil:
+		b.list = r.opts.list
+	case r.files != nil:
+		b.list = r.files.each
+	default:
+		b.list = (&procFS{}).each
+	}
 	b.scan() // at full speed
 	close(r.first)
 	last, cost := time.Now(), time.Duration(r.stats.spent.Load())
@@ -86,114 +104,140 @@ func (r *Resolver) run() {
 	}
 }
 
-// scan goes through all processes once, the oldest first.
+// scan goes through all descriptors once.
 func (b *background) scan() {
-	begun, paused := time.Now(), time.Duration(0)
-	rest := func() {
-		if b.pace.IsZero() || time.Since(b.pace) < slice {
-			return
-		}
-		select {
-		case <-b.stop:
-			b.stopped = true
-		case <-time.After(slicePause):
-		}
-		paused += time.Since(b.pace) - slice
-		b.pace = time.Now()
-	}
+	begun, beganAt := time.Now(), b.now()
+	b.paused = 0
 	b.missMu.Lock()
 	missed := b.missed
 	b.missed = map[uint64]struct{}{}
 	b.missMu.Unlock()
 
-	keys, err := b.scanner.pids()
-	if err != nil {
-		return // no /proc: nothing can be known
+	err := b.walk()
+	if err != nil && b.way != "/proc" {
+		b.list, b.way = (&procFS{}).each, "/proc" // for good
+		err = b.walk()
 	}
-	b.number++
-	procs := make(map[int]*process, len(b.procs))
-	for _, key := range keys {
-		if b.stopped {
-			return
-		}
-		b.batch = b.batch[:0]
-		var p *process
-		flush := func() {
-			if len(b.batch) == 0 {
-				return
-			}
-			if p == nil {
-				p = b.process(key)
-				procs[key.pid] = p
-			}
-			b.store(p)
-			rest()
-		}
-		// A process that cannot be read, or ends meanwhile, has what was seen so far.
-		_ = b.scanner.sockets(key.pid, func(fd int32, inode uint64) {
-			if b.batch = append(b.batch, found{inode, fd}); len(b.batch) == 512 {
-				flush()
-			}
-		})
-		flush()
-		rest()
+	if err != nil || b.stopped {
+		return // what is known stays
 	}
-	for pid, p := range b.procs {
-		if procs[pid] == nil || procs[pid].procKey != p.procKey {
-			p.gone.Store(true)
-		}
-	}
-	b.procs = procs
 	b.sweep()
 	b.giveUp(missed)
+	b.mu.Lock()
+	b.scanned = beganAt
+	b.mu.Unlock()
 	b.stats.scans.Add(1)
-	b.stats.spent.Add(uint64(max(0, time.Since(begun)-paused)))
+	b.stats.spent.Add(uint64(max(0, time.Since(begun)-b.paused)))
 }
 
-// process is the process with that key, the one known before if nothing changed.
-func (b *background) process(key procKey) *process {
-	old := b.procs[key.pid]
-	p, err := readProcess(b.scanner.root, key.pid)
-	if err != nil || p.procKey != key {
-		// It has ended; its sockets are found by the next scan, with whom they are.
-		p = &process{procKey: key}
-		p.gone.Store(true)
-		return p
-	}
-	if old != nil && old.procKey == key && old.comm == p.comm && old.cgroup == p.cgroup {
-		return old
-	}
-	return p
+// walk enters all that is held now.
+func (b *background) walk() error {
+	b.number = (b.number + 1) & scanMask
+	b.batch = b.batch[:0]
+	b.reader = reader{}
+	err := b.list(func(f found) bool {
+		if f.inode == 0 || f.inode > math.MaxUint32 {
+			return true // a namespace; or no inode number of a socket
+		}
+		if f.pid != b.reader.pid {
+			b.flush()
+			b.reader = reader{pid: f.pid}
+		}
+		if b.batch = append(b.batch, f); len(b.batch) == 512 {
+			b.flush()
+		}
+		return !b.stopped
+	})
+	b.flush()
+	return err
 }
 
-// store enters what the process holds. The first process of a scan that holds
-// a socket is its owner; a descriptor seen twice in one process counts once.
-func (b *background) store(p *process) {
-	seen := uint32(b.now() / time.Second)
+// flush enters the batch, and rests if the slice is over.
+func (b *background) flush() {
+	if len(b.batch) > 0 {
+		if !b.reader.read {
+			b.reader.read = true
+			b.reader.index, b.reader.process = b.process(b.reader.pid)
+		}
+		if b.reader.process != nil {
+			b.store()
+		}
+		b.batch = b.batch[:0]
+	}
+	if b.pace.IsZero() || time.Since(b.pace) < slice {
+		return
+	}
+	pause := time.Now()
+	select {
+	case <-b.stop:
+		b.stopped = true
+	case <-time.After(slicePause):
+	}
+	b.pace = time.Now()
+	b.paused += b.pace.Sub(pause)
+}
+
+// process is the process with that pid and its index, the one known before if
+// nothing changed; nil if it has ended: what it held is found by the next scan,
+// with whom it is.
+func (b *background) process(pid int32) (uint32, *process) {
+	p, err := readProcess(pid)
+	if err != nil {
+		return 0, nil
+	}
+	p.scan = b.number
+	index, known := b.byPID[pid]
+	if known {
+		old := b.procs[index] // only this goroutine writes them
+		if old.procKey != p.procKey {
+			old.gone.Store(true) // the pid is another's now
+			known = false
+		} else if old.comm == p.comm && old.cgroup == p.cgroup {
+			old.scan = b.number
+			return index, old
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch n := len(b.free); {
+	case known: // it calls itself otherwise, or is elsewhere
+	case n > 0:
+		index, b.free = b.free[n-1], b.free[:n-1]
+	case len(b.procs) == maxProcs:
+		return 0, nil
+	default:
+		index = uint32(len(b.procs))
+		b.procs = append(b.procs, nil)
+	}
+	b.procs[index], b.byPID[pid] = p, index
+	return index, p
+}
+
+// store enters the batch. Of several holders of a socket that a scan finds the
+// oldest is its owner.
+func (b *background) store() {
+	p, index := b.reader.process, b.reader.index
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, f := range b.batch {
-		h, ok := b.sockets[f.inode]
+		at, ok := b.sockets[uint32(f.inode)]
 		switch {
-		case ok && h.scan == b.number && h.last == int32(p.pid):
-			continue
-		case ok && h.scan == b.number && !h.proc.gone.Load():
-			h.holders, h.last = h.holders+1, int32(p.pid)
 		case !ok && len(b.sockets) >= b.opts.MaxSockets:
 			b.stats.overflow.Add(1)
 			continue
-		default:
-			h = holder{proc: p, fd: f.fd, seen: seen, last: int32(p.pid), holders: 1, scan: b.number}
+		case ok && at.scan() == b.number:
+			if other := b.procs[at.index()]; !other.gone.Load() && !p.older(other.procKey) {
+				continue
+			}
 		}
-		b.sockets[f.inode] = h
+		b.sockets[uint32(f.inode)] = newPlace(index, b.number, f.fd)
 	}
-	b.batch = b.batch[:0]
 }
 
-// sweep forgets the sockets that the scan did not find. Only this goroutine
-// writes the map, so going through it needs no lock.
+// sweep forgets the sockets that the scan did not find, and then the processes.
+// Only this goroutine writes the map, so going through it needs no lock.
 func (b *background) sweep() {
-	var stale []uint64
+	var stale []uint32
 	drop := func() {
 		b.mu.Lock()
 		for _, inode := range stale {
@@ -202,14 +246,27 @@ func (b *background) sweep() {
 		b.mu.Unlock()
 		stale = stale[:0]
 	}
-	for inode, h := range b.sockets {
-		if h.scan != b.number {
+	for inode, at := range b.sockets {
+		if at.scan() != b.number {
 			if stale = append(stale, inode); len(stale) == 512 {
 				drop()
 			}
 		}
 	}
 	drop()
+	for index, p := range b.procs {
+		if p == nil || p.scan == b.number {
+			continue
+		}
+		p.gone.Store(true)
+		if b.byPID[p.pid] == uint32(index) {
+			delete(b.byPID, p.pid)
+		}
+		b.mu.Lock()
+		b.procs[index] = nil // nothing refers to it any more
+		b.mu.Unlock()
+		b.free = append(b.free, uint32(index))
+	}
 }
 
 // giveUp remembers which of the sockets that were asked for before the scan it
@@ -218,7 +275,7 @@ func (b *background) giveUp(missed map[uint64]struct{}) {
 	now := b.now()
 	unknown := make(map[uint64]time.Duration, len(missed))
 	for inode := range missed {
-		if _, ok := b.sockets[inode]; !ok {
+		if _, ok := b.sockets[uint32(inode)]; !ok {
 			unknown[inode] = now + unknownFor
 		}
 	}
@@ -235,11 +292,11 @@ func (b *background) giveUp(missed map[uint64]struct{}) {
 // checkProcesses finds out which of the processes that were given as an
 // unchecked answer have ended.
 func (b *background) checkProcesses() {
-	for pid, p := range b.procs {
-		if !p.asked.Swap(false) {
+	for _, p := range b.procs {
+		if p == nil || !p.asked.Swap(false) {
 			continue
 		}
-		if st, err := readStat(b.scanner.root, pid); isGone(err) || err == nil && st.start != p.start {
+		if st, err := readStat(p.pid); isGone(err) || err == nil && st.start != p.start {
 			p.gone.Store(true)
 		}
 	}

@@ -27,8 +27,8 @@ type cgroups struct {
 }
 
 type cgroupPath struct {
-	path  string
-	until time.Duration // for "": not asked for again before
+	path, container string
+	until           time.Duration // for "": not asked for again before
 }
 
 const (
@@ -91,29 +91,28 @@ func unescapeMount(s string) string {
 	return b.String()
 }
 
-// path is the cgroup's path as /proc/PID/cgroup would show it. What is not
-// cached takes three system calls, at most cgroupTries times a second.
-func (c *cgroups) path(id uint64, now time.Duration) (string, bool) {
+// find is the cgroup's path as /proc/PID/cgroup would show it, and the container
+// that it belongs to; "" where they are not known. What is not cached takes
+// three system calls, at most cgroupTries times a second.
+func (c *cgroups) find(id uint64, now time.Duration) (path, container string) {
 	if id == 0 || c.mount < 0 {
-		return "", false
+		return "", ""
 	}
 	c.mu.RLock()
 	p, ok := c.known[id]
 	c.mu.RUnlock()
-	if ok && (p.path != "" || now < p.until) {
-		return p.path, p.path != ""
+	if ok && (p.path != "" || now < p.until) || !c.tries.take(now) {
+		return p.path, p.container
 	}
-	if !c.tries.take(now) {
-		return "", false
-	}
-	found := c.resolve(id)
+	p = cgroupPath{path: c.resolve(id), until: now + cgroupForget}
+	p.container = ParseContainer(p.path).ID
 	c.mu.Lock()
 	if len(c.known) >= maxCgroups {
 		clear(c.known)
 	}
-	c.known[id] = cgroupPath{found, now + cgroupForget}
+	c.known[id] = p
 	c.mu.Unlock()
-	return found, found != ""
+	return p.path, p.container
 }
 
 // resolve opens the directory by its file handle, which for kernfs is the id.

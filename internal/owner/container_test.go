@@ -106,7 +106,7 @@ func TestParseStat(t *testing.T) {
 		{"7 ()" + rest, "", 81237},
 	} {
 		got, err := parseStat([]byte(tt.in))
-		if err != nil || got.comm != tt.comm || got.start != tt.start || got.kernel {
+		if err != nil || got.comm != tt.comm || got.start != tt.start {
 			t.Errorf("%q: %+v, %v", tt.in, got, err)
 		}
 	}

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// CgroupPaths finds paths of cgroups for one list: like Resolver.CgroupPath,
-// without a bound on the rate.
+// CgroupPaths finds paths of cgroups for one list, without a bound on the rate.
 type CgroupPaths struct{ c *cgroups }
 
 // NewCgroupPaths makes one; Close gives its descriptor back.
@@ -18,8 +17,9 @@ func NewCgroupPaths() *CgroupPaths {
 	return &CgroupPaths{c}
 }
 
-// Path is the path of the cgroup v2 with that id.
-func (p *CgroupPaths) Path(id uint64) (string, bool) { return p.c.path(id, time.Duration(0)) }
+// Find is the path of the cgroup v2 with that id, and the container that it
+// belongs to; "" where they are not known. It needs CAP_DAC_READ_SEARCH.
+func (p *CgroupPaths) Find(id uint64) (path, container string) { return p.c.find(id, time.Duration(0)) }
 
 // Close ends its use.
 func (p *CgroupPaths) Close() { p.c.close() }

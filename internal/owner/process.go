@@ -13,8 +13,14 @@ import (
 // procKey identifies a process for as long as the machine is up: a pid is used
 // again, but not with the same start time.
 type procKey struct {
-	pid   int
+	pid   int32
 	start uint64 // clock ticks after boot
+}
+
+// older says which of several holders of a socket is its owner: the one that
+// started first, of those of one tick the one with the lower pid.
+func (k procKey) older(than procKey) bool {
+	return k.start < than.start || k.start == than.start && k.pid < than.pid
 }
 
 // process is what is known of a process that holds sockets. It does not
@@ -23,36 +29,36 @@ type process struct {
 	procKey
 	comm      string
 	cgroup    string
-	container Container
+	container string
 
+	scan  uint32      // the last that saw it; the scanning goroutine's
 	asked atomic.Bool // somebody wants to know whether it still lives
 	gone  atomic.Bool // it does not
 }
 
 // readProcess reads what is shown of a process.
-func readProcess(root string, pid int) (*process, error) {
-	st, err := readStat(root, pid)
+func readProcess(pid int32) (*process, error) {
+	st, err := readStat(pid)
 	if err != nil {
 		return nil, err
 	}
 	p := &process{procKey: procKey{pid, st.start}, comm: st.comm}
 	// Without it (the process ends just now) the cgroup is unknown.
-	if text, err := os.ReadFile(root + "/" + strconv.Itoa(pid) + "/cgroup"); err == nil {
+	if text, err := os.ReadFile("/proc/" + strconv.Itoa(int(pid)) + "/cgroup"); err == nil {
 		p.cgroup = parseProcCgroup(text)
-		p.container = ParseContainer(p.cgroup)
+		p.container = ParseContainer(p.cgroup).ID
 	}
 	return p, nil
 }
 
 // stat is the part of /proc/PID/stat that is used here.
 type stat struct {
-	comm   string
-	start  uint64
-	kernel bool // a kernel thread
+	comm  string
+	start uint64
 }
 
-func readStat(root string, pid int) (stat, error) {
-	text, err := os.ReadFile(root + "/" + strconv.Itoa(pid) + "/stat")
+func readStat(pid int32) (stat, error) {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(int(pid)) + "/stat")
 	if err != nil {
 		return stat{}, err
 	}
@@ -66,11 +72,7 @@ func parseStat(text []byte) (stat, error) {
 	if open < 0 || end < open {
 		return stat{}, fmt.Errorf("parse stat %q: no name", text)
 	}
-	const (
-		flags     = 9 - 3 // fields as proc(5) counts them, after the name
-		startTime = 22 - 3
-		pfKthread = 0x00200000
-	)
+	const startTime = 22 - 3 // as proc(5) counts the fields, after the name
 	fields := bytes.Fields(text[end+1:])
 	if len(fields) <= startTime {
 		return stat{}, fmt.Errorf("parse stat %q: %d fields", text, len(fields))
@@ -79,11 +81,7 @@ func parseStat(text []byte) (stat, error) {
 	if err != nil {
 		return stat{}, fmt.Errorf("parse stat %q: start time: %w", text, err)
 	}
-	f, err := strconv.ParseUint(string(fields[flags]), 10, 64)
-	if err != nil {
-		return stat{}, fmt.Errorf("parse stat %q: flags: %w", text, err)
-	}
-	return stat{comm: string(text[open+1 : end]), start: start, kernel: f&pfKthread != 0}, nil
+	return stat{comm: string(text[open+1 : end]), start: start}, nil
 }
 
 // parseProcCgroup picks one path of /proc/PID/cgroup: that of cgroup v2 if it

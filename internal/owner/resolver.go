@@ -10,6 +10,7 @@
 package owner
 
 import (
+	"math"
 	"sync"
 	"time"
 
@@ -18,21 +19,28 @@ import (
 
 // Options tune a Resolver. The zero value is good.
 type Options struct {
-	MaxSockets int           // sockets remembered, about 50 bytes each; 0: 1,048,576
+	MaxSockets int           // sockets remembered, some 30 bytes each; 0: 1,048,576
 	MinPause   time.Duration // between two scans that look for an unknown socket; 0: 1 s
 	Period     time.Duration // between two scans when nobody asks; 0: 10 s
+
+	// list replaces the scans in tests.
+	list func(yield func(found) bool) error
 }
 
 // Resolver finds the owners of sockets from a cache that a goroutine of its
-// own fills by scanning /proc/*/fd. Safe for concurrent use.
+// own fills by going through all descriptors: by a BPF iterator where that can
+// be had, otherwise in /proc. Safe for concurrent use.
 type Resolver struct {
 	opts    Options
 	start   time.Time
 	cgroups *cgroups
 	checks  budget
+	files   *files // nil: /proc
 
-	mu      sync.RWMutex // held for microseconds only
-	sockets map[uint64]holder
+	mu      sync.RWMutex             // held for microseconds only
+	sockets map[uint32]place         // by inode number
+	procs   []*process               // by place.index; nil: free
+	scanned time.Duration            // the last whole scan's begin, since the start
 	unknown map[uint64]time.Duration // scanned for in vain: not again before
 
 	missMu sync.Mutex
@@ -43,25 +51,34 @@ type Resolver struct {
 	stats             counters
 }
 
-// holder is the descriptor by which a socket is held.
-type holder struct {
-	proc    *process
-	fd      int32
-	seen    uint32 // second of the scan, since the start
-	last    int32  // pid of the holder counted last
-	holders uint16 // processes that hold the socket
-	scan    uint16
+// place is the descriptor by which a socket is held. A million of them are kept,
+// so they are small and without a pointer for the garbage collector to follow.
+type place struct {
+	proc uint32 // index of the process, and the number of the scan that found it
+	fd   int32
 }
+
+// A pid has 22 bits at most (PID_MAX_LIMIT), and so many processes there can be.
+const (
+	indexBits = 22
+	maxProcs  = 1 << indexBits
+	scanMask  = 1<<(32-indexBits) - 1
+)
+
+func newPlace(index, scan uint32, fd int32) place { return place{scan<<indexBits | index, fd} }
+
+func (p place) index() uint32 { return p.proc & (maxProcs - 1) }
+func (p place) scan() uint32  { return p.proc >> indexBits }
 
 const (
 	// checksPerSecond is how many answers a second are held against /proc
 	// before they are given: a few µs each. A slow stream has each of its
 	// answers checked.
 	checksPerSecond = 2000
-	// believed is how long an answer is given unchecked where the stream is
-	// too fast for checks. An inode number is used again after 2^32 others
-	// (get_next_ino), which takes far longer.
-	believed = 2 * time.Minute
+	// believed is how long after a scan its answers are given unchecked, where
+	// the stream is too fast for checks. An inode number is used again after 2^32
+	// others (get_next_ino), which takes far longer.
+	believed = 5 * time.Minute
 	// unknownFor is how long a socket that a scan did not find is not looked for.
 	unknownFor = 30 * time.Second
 
@@ -69,7 +86,8 @@ const (
 	maxUnknown = 1 << 16
 )
 
-// New starts a Resolver, and with it the first scan.
+// New starts a Resolver, and with it the first scan. What it needs capabilities
+// for beyond those that looking at processes needs, it has done on return.
 func New(o Options) *Resolver {
 	if o.MaxSockets == 0 {
 		o.MaxSockets = 1 << 20
@@ -85,13 +103,16 @@ func New(o Options) *Resolver {
 		start:   time.Now(),
 		cgroups: newCgroups("/proc/self/mountinfo"),
 		checks:  budget{limit: checksPerSecond},
-		sockets: map[uint64]holder{},
+		sockets: map[uint32]place{},
 		unknown: map[uint64]time.Duration{},
 		missed:  map[uint64]struct{}{},
 		wake:    make(chan struct{}, 1),
 		first:   make(chan struct{}),
 		stop:    make(chan struct{}),
 		done:    make(chan struct{}),
+	}
+	if o.list == nil {
+		r.files, _ = openFiles() // without it /proc serves
 	}
 	go r.run()
 	return r
@@ -102,6 +123,9 @@ func (r *Resolver) Close() {
 	close(r.stop)
 	<-r.done
 	r.cgroups.close()
+	if r.files != nil {
+		r.files.close()
+	}
 }
 
 // Ready is closed when the first scan is done: until then most owners are
@@ -115,8 +139,7 @@ func (r *Resolver) now() time.Duration { return time.Since(r.start) }
 // says false now. It does not allocate.
 //
 // Where several processes hold the socket (after a fork) it is the oldest of
-// them by start time, then by pid: the parent. Holders counts them. A thread
-// that does not share its process's descriptors (unshare(CLONE_FILES)) is not
+// them by start time, then by pid: the parent. A thread that does not share its process's descriptors (unshare(CLONE_FILES)) is not
 // seen. An answer is checked against /proc first unless there are more than
 // 2,000 a second; a process that has ended, or has closed the socket, is no
 // answer.
@@ -125,27 +148,26 @@ func (r *Resolver) Lookup(inode uint64) (events.Process, bool) {
 	if p == nil {
 		return events.Process{}, false
 	}
-	return events.Process{PID: p.pid, Comm: p.comm}, true
-}
-
-// Holders is how many processes held the socket at the last scan.
-func (r *Resolver) Holders(inode uint64) int {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return int(r.sockets[inode].holders)
+	return events.Process{PID: int(p.pid), Comm: p.comm}, true
 }
 
 func (r *Resolver) lookup(inode uint64) *process {
-	if inode == 0 {
-		return nil // an orphan: nobody holds it
+	if inode == 0 || inode > math.MaxUint32 {
+		return nil // an orphan: nobody holds it; or what get_next_ino gives no socket
 	}
 	now := r.now()
+	var (
+		p     *process
+		until time.Duration
+	)
 	r.mu.RLock()
-	h, hit := r.sockets[inode]
-	var until time.Duration
-	if !hit {
+	at, hit := r.sockets[uint32(inode)]
+	if hit {
+		p = r.procs[at.index()]
+	} else {
 		until = r.unknown[inode]
 	}
+	scanned := r.scanned
 	r.mu.RUnlock()
 	switch {
 	case !hit:
@@ -153,21 +175,21 @@ func (r *Resolver) lookup(inode uint64) *process {
 			r.miss(inode)
 		}
 		return nil
-	case h.proc.gone.Load():
+	case p.gone.Load():
 		r.miss(inode)
 		return nil
 	case r.checks.take(now):
-		if !holds(h.proc.pid, h.fd, inode) {
+		if (found{inode, p.pid, at.fd}).letGo() {
 			r.miss(inode)
 			return nil
 		}
-	case now-time.Duration(h.seen)*time.Second > believed:
+	case now-scanned > believed:
 		r.miss(inode)
 		return nil
-	case !h.proc.asked.Load():
-		h.proc.asked.Store(true)
+	case !p.asked.Load():
+		p.asked.Store(true)
 	}
-	return h.proc
+	return p
 }
 
 // miss has the socket looked for by the next scan.
@@ -183,25 +205,22 @@ func (r *Resolver) miss(inode uint64) {
 	}
 }
 
-// Fill sets who owns the event's socket, as far as it is known: Process, and,
-// where they are not set, Cgroup and Container.
+// Fill sets who owns the event's socket, as far as it is known: Process, and
+// where they are not set, Cgroup and Container, of the socket's own cgroup or
+// else of the process's.
+//
+// The socket's own needs CAP_DAC_READ_SEARCH. One that is not cached costs three
+// system calls, at most 500 times a second.
 func (r *Resolver) Fill(e *events.Event) {
+	if e.Cgroup == "" && e.CgroupID != 0 {
+		e.Cgroup, e.Container = r.cgroups.find(e.CgroupID, r.now())
+	}
 	if p := r.lookup(e.Inode); p != nil {
-		e.Process = events.Process{PID: p.pid, Comm: p.comm}
+		e.Process = events.Process{PID: int(p.pid), Comm: p.comm}
 		// The root says nothing: the socket's cgroup is known by cgroup v2 only,
 		// and under v1 that is where everything is.
 		if e.Cgroup == "" || e.Cgroup == "/" {
-			e.Cgroup, e.Container = p.cgroup, p.container.ID
+			e.Cgroup, e.Container = p.cgroup, p.container
 		}
 	}
-	if e.Container == "" && e.Cgroup != "" {
-		e.Container = ParseContainer(e.Cgroup).ID
-	}
-}
-
-// CgroupPath is the path of the cgroup v2 with that id, as /proc/PID/cgroup
-// shows it. It needs CAP_DAC_READ_SEARCH. What is not cached costs three system
-// calls, at most 500 times a second; it never waits.
-func (r *Resolver) CgroupPath(id uint64) (string, bool) {
-	return r.cgroups.path(id, r.now())
 }

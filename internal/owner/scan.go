@@ -3,11 +3,9 @@
 package owner
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strconv"
 	"syscall"
 	"unsafe"
@@ -15,29 +13,47 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A scanner reads which process holds which socket from /proc/PID/fd. It is
-// written on the system calls because a machine may have a million descriptors:
-// package os would allocate several times for each. Not safe for concurrent use.
-type scanner struct {
-	root    string // "/proc"
+// found is a descriptor that refers to a socket, or to a namespace (inode 0).
+type found struct {
+	inode uint64
+	pid   int32
+	fd    int32
+}
+
+// procFS reads which process holds which socket from /proc/PID/fd, where no BPF
+// iterator can be had. It is written on the system calls because a machine may
+// have a million descriptors: package os would allocate several times for each.
+// Not safe for concurrent use.
+type procFS struct {
 	dirents [32 << 10]byte
 	link    [64]byte
 }
 
-// Sockets calls each for every socket descriptor of the process. Errors wrap
-// what the kernel said: os.ErrNotExist when the process has ended.
-func (s *scanner) sockets(pid int, each func(fd int32, inode uint64)) error {
-	return s.links(pid, func(fd int32, target []byte) {
-		if inode, ok := parseLink(target, "socket:["); ok {
-			each(fd, inode)
+// each calls yield for every descriptor of every process, those of a process in
+// a row, until it says false.
+func (s *procFS) each(yield func(found) bool) error {
+	pids, err := pids()
+	if err != nil {
+		return err
+	}
+	more := true
+	for _, pid := range pids {
+		// A process that cannot be read, or ends meanwhile, has what was seen so far.
+		_ = s.process(pid, func(f found) bool {
+			more = yield(f)
+			return more
+		})
+		if !more {
+			break
 		}
-	})
+	}
+	return nil
 }
 
-// links calls each for every descriptor with what its link says, which is only
-// valid during the call. A target of 64 bytes or more is cut off.
-func (s *scanner) links(pid int, each func(fd int32, target []byte)) error {
-	path := s.root + "/" + strconv.Itoa(pid) + "/fd"
+// process calls yield for every descriptor of the process that refers to a
+// socket or to a network namespace, until it says false.
+func (s *procFS) process(pid int32, yield func(found) bool) error {
+	path := "/proc/" + strconv.Itoa(int(pid)) + "/fd"
 	dir, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", path, err)
@@ -62,8 +78,17 @@ func (s *scanner) links(pid int, each func(fd int32, target []byte)) error {
 			// The name ends with a NUL, as the system call wants it.
 			got, _, errno := syscall.Syscall6(unix.SYS_READLINKAT, uintptr(dir), uintptr(unsafe.Pointer(&name[0])),
 				uintptr(unsafe.Pointer(&s.link[0])), uintptr(len(s.link)), 0, 0)
-			if errno == 0 {
-				each(fd, s.link[:got])
+			if errno != 0 {
+				continue
+			}
+			inode, socket := parseLink(s.link[:got], "socket:[")
+			if !socket {
+				if _, ok := parseLink(s.link[:got], "net:["); !ok {
+					continue
+				}
+			}
+			if !yield(found{inode, pid, fd}) {
+				return nil
 			}
 		}
 	}
@@ -99,10 +124,10 @@ func parseLink(target []byte, prefix string) (uint64, bool) {
 	return n, n != 0
 }
 
-// holds says whether the descriptor fd of process pid refers to the socket
-// now: one readlink, a few microseconds, no allocation.
-func holds(pid int, fd int32, inode uint64) bool {
-	var path, link [64]byte
+// readFD reads what /proc/PID/fd/N refers to into link: one readlink, a few
+// microseconds, no allocation.
+func readFD(pid, fd int32, link *[64]byte) ([]byte, unix.Errno) {
+	var path [64]byte
 	p := append(path[:0], "/proc/"...)
 	p = strconv.AppendInt(p, int64(pid), 10)
 	p = append(p, "/fd/"...)
@@ -112,40 +137,57 @@ func holds(pid int, fd int32, inode uint64) bool {
 	n, _, errno := syscall.Syscall6(unix.SYS_READLINKAT, uintptr(at), uintptr(unsafe.Pointer(&p[0])),
 		uintptr(unsafe.Pointer(&link[0])), uintptr(len(link)), 0, 0)
 	if errno != 0 {
-		return false
+		return nil, errno
 	}
-	got, ok := parseLink(link[:n], "socket:[")
-	return ok && got == inode
+	return link[:n], 0
 }
 
-// pids lists the user space processes, the oldest first (by start time, then
-// by pid): of several holders of a socket the first is its owner.
-func (s *scanner) pids() ([]procKey, error) {
-	dir, err := os.Open(s.root)
+// letGo says whether the descriptor has been let go of: whether it is known not
+// to refer to the socket any more. A process that may not be looked at has not.
+func (f found) letGo() bool {
+	var link [64]byte
+	target, errno := readFD(f.pid, f.fd, &link)
+	if errno != 0 {
+		return errno != unix.EACCES && errno != unix.EPERM
+	}
+	inode, ok := parseLink(target, "socket:[")
+	return !ok || inode != f.inode
+}
+
+// netns is the network namespace that a namespace's descriptor refers to.
+func (f found) netns() (inum uint32, ok bool) {
+	var link [64]byte
+	target, errno := readFD(f.pid, f.fd, &link)
+	if errno != 0 {
+		return 0, false
+	}
+	n, ok := parseLink(target, "net:[")
+	return uint32(n), ok
+}
+
+// path is where the descriptor can be opened.
+func (f found) path() string {
+	return "/proc/" + strconv.Itoa(int(f.pid)) + "/fd/" + strconv.Itoa(int(f.fd))
+}
+
+// pids lists the processes.
+func pids() ([]int32, error) {
+	dir, err := os.Open("/proc")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = dir.Close() }()
 	names, err := dir.Readdirnames(-1)
 	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", s.root, err)
+		return nil, fmt.Errorf("list /proc: %w", err)
 	}
-	var keys []procKey
+	var pids []int32
 	for _, name := range names {
-		pid, err := strconv.Atoi(name)
-		if err != nil {
-			continue
+		if pid, err := strconv.ParseInt(name, 10, 32); err == nil {
+			pids = append(pids, int32(pid))
 		}
-		st, err := readStat(s.root, pid)
-		if err != nil || st.kernel {
-			continue // ended meanwhile, or hidden from us (hidepid)
-		}
-		keys = append(keys, procKey{pid, st.start})
 	}
-	slices.SortFunc(keys, func(a, b procKey) int {
-		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.pid, b.pid))
-	})
-	return keys, nil
+	return pids, nil
 }
 
 // isGone says that the error means that the process has ended.

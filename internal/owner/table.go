@@ -5,7 +5,6 @@ package owner
 import (
 	"context"
 	"runtime"
-	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -24,28 +23,86 @@ type Holder struct {
 // Table is what one scan of all processes found.
 type Table struct {
 	sockets map[uint64]entry
-	procs   []*process // by rank, nil where the process holds no socket
+	procs   []*process
 	// Netns holds, for each network namespace that a descriptor refers to, the
 	// path of one such descriptor.
 	Netns map[uint32]string
 }
 
 type entry struct {
-	rank  int32 // place among the processes, oldest first
+	proc  int32 // place among the processes
 	fd    int32
-	last  int32 // rank of the holder counted last
+	last  int32 // place of the holder counted last
 	count int32
 }
 
-// Scan finds the holders of all sockets once, by as many threads as there are
-// processors. The choice among several holders is that of Resolver.Lookup.
-func Scan(ctx context.Context) (*Table, error) {
-	first := &scanner{root: "/proc"}
-	keys, err := first.pids()
-	if err != nil {
+// Scanner finds the holders of all sockets, once or again and again.
+type Scanner struct{ files *files }
+
+// NewScanner makes one; bpf allows it a BPF iterator, where there can be one.
+func NewScanner(bpf bool) *Scanner {
+	s := &Scanner{}
+	if bpf {
+		s.files, _ = openFiles() // without it /proc serves
+	}
+	return s
+}
+
+// Way says how it scans: "task_file", the BPF iterator, or "/proc".
+func (s *Scanner) Way() string { return way(s.files) }
+
+func way(f *files) string {
+	if f != nil {
+		return "task_file"
+	}
+	return "/proc"
+}
+
+// Close gives everything back.
+func (s *Scanner) Close() {
+	if s.files != nil {
+		s.files.close()
+	}
+}
+
+// Scan finds the holders of all sockets once. The choice among several holders
+// is that of Resolver.Lookup.
+func (s *Scanner) Scan(ctx context.Context) (*Table, error) {
+	t := &Table{sockets: map[uint64]entry{}, Netns: map[uint32]string{}}
+	if s.files != nil {
+		if err := t.readFiles(ctx, s.files); err == nil || ctx.Err() != nil {
+			return t, ctx.Err()
+		}
+		// Once it has failed it is not tried again: it would be slower than /proc.
+		s.files.close()
+		s.files, t = nil, &Table{sockets: map[uint64]entry{}, Netns: map[uint32]string{}}
+	}
+	if err := t.readProc(ctx); err != nil {
 		return nil, err
 	}
-	t := &Table{sockets: map[uint64]entry{}, procs: make([]*process, len(keys)), Netns: map[uint32]string{}}
+	return t, ctx.Err()
+}
+
+func (t *Table) readFiles(ctx context.Context, f *files) error {
+	var batch []found
+	err := f.each(func(f found) bool {
+		if len(batch) > 0 && batch[0].pid != f.pid {
+			t.add(holderOf(batch), batch)
+			batch = batch[:0]
+		}
+		batch = append(batch, f)
+		return ctx.Err() == nil
+	})
+	t.add(holderOf(batch), batch)
+	return err
+}
+
+// readProc reads /proc by as many threads as there are processors.
+func (t *Table) readProc(ctx context.Context) error {
+	pids, err := pids()
+	if err != nil {
+		return err
+	}
 	var (
 		mu   sync.Mutex
 		next atomic.Int64
@@ -53,55 +110,66 @@ func Scan(ctx context.Context) (*Table, error) {
 	)
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
-			s := &scanner{root: "/proc"}
+			s := &procFS{}
 			var batch []found
 			for {
-				rank := next.Add(1) - 1
-				if rank >= int64(len(keys)) || ctx.Err() != nil {
+				i := next.Add(1) - 1
+				if i >= int64(len(pids)) || ctx.Err() != nil {
 					return
 				}
-				pid := keys[rank].pid
 				batch = batch[:0]
 				// What a process that ends meanwhile held is not lost: nobody holds it.
-				_ = s.links(pid, func(fd int32, target []byte) {
-					if inode, ok := parseLink(target, "socket:["); ok {
-						batch = append(batch, found{inode, fd})
-					} else if ns, ok := parseLink(target, "net:["); ok {
-						mu.Lock()
-						t.Netns[uint32(ns)] = "/proc/" + strconv.Itoa(pid) + "/fd/" + strconv.Itoa(int(fd))
-						mu.Unlock()
-					}
+				_ = s.process(pids[i], func(f found) bool {
+					batch = append(batch, f)
+					return true
 				})
-				if len(batch) == 0 {
-					continue
-				}
-				p, err := readProcess(s.root, pid)
-				if err != nil || p.procKey != keys[rank] {
-					continue
-				}
+				p := holderOf(batch)
 				mu.Lock()
-				t.add(int32(rank), p, batch)
+				t.add(p, batch)
 				mu.Unlock()
 			}
 		})
 	}
 	wg.Wait()
-	return t, ctx.Err()
+	return nil
 }
 
-func (t *Table) add(rank int32, p *process, batch []found) {
-	t.procs[rank] = p
+// holderOf is the process whose descriptors these are; nil: there is none.
+func holderOf(batch []found) *process {
+	if len(batch) == 0 {
+		return nil
+	}
+	p, err := readProcess(batch[0].pid)
+	if err != nil {
+		return nil // it has ended
+	}
+	return p
+}
+
+// add enters what one process holds.
+func (t *Table) add(p *process, batch []found) {
+	if p == nil {
+		return
+	}
+	t.procs = append(t.procs, p)
+	at := int32(len(t.procs) - 1)
 	for _, f := range batch {
+		if f.inode == 0 {
+			if inum, ok := f.netns(); ok {
+				t.Netns[inum] = f.path()
+			}
+			continue
+		}
 		e, ok := t.sockets[f.inode]
 		switch {
 		case !ok:
-			e = entry{rank, f.fd, rank, 1}
-		case e.last == rank:
+			e = entry{at, f.fd, at, 1}
+		case e.last == at:
 			continue // the same process by another descriptor
 		default:
-			e.count, e.last = e.count+1, rank
-			if rank < e.rank {
-				e.rank, e.fd = rank, f.fd
+			e.count, e.last = e.count+1, at
+			if p.older(t.procs[e.proc].procKey) {
+				e.proc, e.fd = at, f.fd
 			}
 		}
 		t.sockets[f.inode] = e
@@ -114,9 +182,6 @@ func (t *Table) Find(inode uint64) (Holder, bool) {
 	if !ok || inode == 0 {
 		return Holder{}, false
 	}
-	p := t.procs[e.rank]
-	return Holder{events.Process{PID: p.pid, Comm: p.comm}, int(e.fd), p.cgroup, p.container.ID, int(e.count)}, true
+	p := t.procs[e.proc]
+	return Holder{events.Process{PID: int(p.pid), Comm: p.comm}, int(e.fd), p.cgroup, p.container, int(e.count)}, true
 }
-
-// Len is the number of sockets found.
-func (t *Table) Len() int { return len(t.sockets) }

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package owner
+
+//go:generate go tool bpf2go -target amd64,arm64 -go-package owner -type owner_file owner ../../bpf/owner.bpf.c -- -O2 -g -Wall -Werror

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package owner
+
+import (
+	"os"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"katrace/internal/events"
+)
+
+// crowd is a made-up machine: sockets of which this process holds every one.
+type crowd struct {
+	sockets int
+	first   atomic.Uint64 // the lowest inode number
+}
+
+func (c *crowd) each(yield func(found) bool) error {
+	pid := int32(os.Getpid())
+	for i := range c.sockets {
+		if !yield(found{c.first.Load() + uint64(i), pid, int32(i)}) {
+			break
+		}
+	}
+	return nil
+}
+
+// TestMemory: a million sockets, and as many that nobody holds, fit into what
+// katrace can spare for them, and so they do when all have been replaced by others.
+func TestMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	heap := func() uint64 {
+		runtime.GC()
+		debug.FreeOSMemory()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapInuse
+	}
+	before := heap()
+	c := &crowd{sockets: 1_000_000}
+	c.first.Store(1)
+	r := New(Options{list: c.each, MinPause: time.Millisecond})
+	defer r.Close()
+	r.checks.limit = 0 // /proc knows nothing of them
+	<-r.Ready()
+	const unknown = 1 << 31
+	check := func(when string) {
+		t.Helper()
+		for i := range c.sockets {
+			r.Lookup(unknown + uint64(i))
+		}
+		got := (heap() - before) >> 20
+		t.Logf("%s: %d sockets, %d MiB", when, r.Stats().Sockets, got)
+		if got > 60 {
+			t.Errorf("%s: %d MiB", when, got)
+		}
+	}
+	check("after the first scan")
+	c.first.Store(5_000_001)
+	// Those that have gone make room by the end of a scan, so it takes two.
+	eventually(t, "all others", func() bool {
+		_, ok := r.Lookup(6_000_000)
+		_, gone := r.Lookup(1)
+		return ok && !gone && r.Stats().Sockets == c.sockets
+	})
+	check("all others")
+}
+
+// BenchmarkFill is what an event costs when there are a million sockets.
+func BenchmarkFill(b *testing.B) {
+	c := &crowd{sockets: 1_000_000}
+	c.first.Store(1)
+	r := New(Options{list: c.each})
+	defer r.Close()
+	r.checks.limit = 0 // /proc knows nothing of them
+	<-r.Ready()
+	bench := func(name string, first uint64) {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			var e events.Event
+			for i := 0; b.Loop(); i++ {
+				// Half a million sockets, one after the other in no order of memory.
+				e = events.Event{Inode: first + uint64(i)*7919%500_000}
+				r.Fill(&e)
+			}
+		})
+	}
+	bench("known", 1)
+	bench("unknown", 1<<31)
+}
