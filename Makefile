@@ -8,7 +8,7 @@
 
 export CGO_ENABLED = 0
 GO      ?= go
-KERNELS ?= 5.10,6.1,6.12,newest
+KERNELS ?= 5.10,6.1,6.12,newest,6.12-arm64,newest-arm64
 VERSION := $(shell git describe --always --dirty --tags 2>/dev/null)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
@@ -45,7 +45,7 @@ test-native: bin/katrace
 	$(GO) test -count=1 -timeout 20m ./internal/...
 	$(GO) test -count=1 -timeout 20m -v ./test/e2e -katrace $(CURDIR)/bin/katrace -backend tracepoint
 
-# The same tests by every backend on Debian's kernels, in QEMU guests.
+# The same tests by every backend at once on Debian's kernels, in QEMU guests.
 .PHONY: test-vm
 test-vm:
 	$(GO) run ./test/vm matrix -kernels $(KERNELS) -backends kprobe,fentry,tracepoint -timeout 25m

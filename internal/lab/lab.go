@@ -73,6 +73,10 @@ func Start(ctx context.Context, cases []Case) (*Lab, error) {
 	return l, nil
 }
 
+// ErrLacking is among the errors of a case for which this kernel lacks something
+// that kernels may well lack.
+var ErrLacking = errors.New("not in this kernel")
+
 // Possible says why a case cannot be staged here, for want of a privilege or of
 // something in the kernel: veth, IPv6.
 func (c Case) Possible() error {

@@ -5,7 +5,8 @@
 //
 //	go test ./test/e2e -katrace bin/katrace -backend tracepoint
 //
-// It needs root.
+// Several backends (-backend kprobe,fentry,tracepoint) trace the same staged
+// connections side by side. It needs root.
 package e2e
 
 import (
@@ -18,6 +19,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -28,7 +30,7 @@ import (
 
 var (
 	program = flag.String("katrace", "", "the program to test")
-	backend = flag.String("backend", "tracepoint", "how it attaches")
+	backend = flag.String("backend", "tracepoint", "how it attaches; several, by commas, trace the same connections at once")
 	slack   = flag.Duration("slack", 0, "how late timers may be (default: the lab's own, more in a guest)")
 )
 
@@ -48,8 +50,23 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// facts is what the backend under test can know.
-func facts() loader.Facts { return loader.Backend(*backend).Facts() }
+// backends are those under test.
+func backends() (all []loader.Backend) {
+	for name := range strings.SplitSeq(*backend, ",") {
+		all = append(all, loader.Backend(name))
+	}
+	return all
+}
+
+// turn counts the tests that take anyBackend.
+var turn atomic.Int32
+
+// anyBackend is one of those under test, each in turn: for what does not
+// depend on how katrace is attached. An emulated katrace takes seconds to start.
+func anyBackend() loader.Backend {
+	all := backends()
+	return all[int(turn.Add(1)-1)%len(all)]
+}
 
 // run is a katrace that is running.
 type run struct {
@@ -63,11 +80,20 @@ type run struct {
 	events []events.Event
 }
 
-// start starts katrace's JSON stream and waits until it is attached.
+// start starts katrace's JSON stream, by any backend, and waits until it is
+// attached.
 func start(t *testing.T, args ...string) *run {
 	t.Helper()
+	r := launch(t, anyBackend(), args...)
+	r.attached()
+	return r
+}
+
+// launch starts katrace's JSON stream; attached waits for it.
+func launch(t *testing.T, by loader.Backend, args ...string) *run {
+	t.Helper()
 	r := &run{t: t, stderr: &lockedBuffer{}, done: make(chan struct{})}
-	r.cmd = exec.Command(*program, append([]string{"-o", "json", "--attach", *backend}, args...)...)
+	r.cmd = exec.Command(*program, append([]string{"-o", "json", "--attach", string(by)}, args...)...)
 	r.cmd.Stderr = r.stderr
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := r.cmd.StdoutPipe()
@@ -86,8 +112,13 @@ func start(t *testing.T, args ...string) *run {
 			r.take(bytes.Clone(sc.Bytes()))
 		}
 	}()
-	waitFor(t, 2*time.Minute, "katrace to attach", func() bool { return strings.Contains(r.stderr.String(), "attached by") })
 	return r
+}
+
+// attached waits until katrace is attached.
+func (r *run) attached() {
+	r.t.Helper()
+	waitFor(r.t, 5*time.Minute, "katrace to attach", func() bool { return strings.Contains(r.stderr.String(), "attached by") })
 }
 
 func (r *run) take(line []byte) {

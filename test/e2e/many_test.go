@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/events"
+	"katrace/internal/loader"
 )
 
 // TestMany: more than 100,000 events in one run, none lost, the hooks still
@@ -48,7 +49,13 @@ func many(t *testing.T) string {
 	}
 	defer func() { _ = ln.Close() }()
 	port := ln.Addr().(*net.TCPAddr).Port
-	r := start(t, "--local-port", fmt.Sprint(port))
+	var runs []*run
+	for _, by := range backends() {
+		runs = append(runs, launch(t, by, "--local-port", fmt.Sprint(port)))
+	}
+	for _, r := range runs {
+		r.attached()
+	}
 	counted := keepaliveProbes(t)
 	// Every accepted socket probes its peer once a second.
 	var probing []*net.TCPConn
@@ -70,11 +77,13 @@ func many(t *testing.T) string {
 		probing = append(probing, a.(*net.TCPConn))
 	}
 	if conns == 4000 {
-		waitFor(t, 2*time.Minute, "100,000 events", func() bool {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			return len(r.events) > want
-		})
+		for _, r := range runs {
+			waitFor(t, 2*time.Minute, "100,000 events", func() bool {
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				return len(r.events) > want
+			})
+		}
 	} else {
 		time.Sleep(5 * time.Second)
 	}
@@ -85,6 +94,17 @@ func many(t *testing.T) string {
 		}
 	}
 	counted = keepaliveProbes(t) - counted
+	var why []string
+	for i, by := range backends() {
+		if wrong := complete(t, by, runs[i], counted); wrong != "" {
+			why = append(why, wrong)
+		}
+	}
+	return strings.Join(why, "; ")
+}
+
+// complete ends a run and says what is wrong with what it told of so many probes.
+func complete(t *testing.T, by loader.Backend, r *run, counted uint64) string {
 	var probes uint64
 	var lost events.Lost
 	for _, e := range r.stop() {
@@ -97,14 +117,14 @@ func many(t *testing.T) string {
 			lost.Follow += e.Lost.Follow
 		}
 	}
-	t.Logf("%d events, %d of them probes, the kernel counts %d, lost %+v", len(r.events), probes, counted, lost)
+	t.Logf("%s: %d events, %d of them probes, the kernel counts %d, lost %+v", by, len(r.events), probes, counted, lost)
 	// A kprobe is missed where the timer interrupts another kprobe's handler; it
 	// has to be counted then.
-	if *backend == "kprobe" && lost.Ring+lost.Follow == 0 && probes <= counted && counted-probes <= lost.Missed {
+	if by == loader.Kprobe && lost.Ring+lost.Follow == 0 && probes <= counted && counted-probes <= lost.Missed {
 		return ""
 	}
 	if lost != (events.Lost{}) || probes != counted {
-		return fmt.Sprintf("%d probe events, the kernel counts %d, lost %+v", probes, counted, lost)
+		return fmt.Sprintf("%s: %d probe events, the kernel counts %d, lost %+v", by, probes, counted, lost)
 	}
 	return ""
 }

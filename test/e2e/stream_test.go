@@ -14,6 +14,7 @@ import (
 	"github.com/cilium/ebpf"
 	"katrace/internal/events"
 	"katrace/internal/lab"
+	"katrace/internal/loader"
 )
 
 // TestFilters: what is filtered in the kernel is what was asked for, and all of it.
@@ -50,7 +51,10 @@ func TestFilters(t *testing.T) {
 	}
 	runs := make([]*run, len(tests))
 	for i, test := range tests {
-		runs[i] = start(t, strings.Fields(test.args)...)
+		runs[i] = launch(t, anyBackend(), strings.Fields(test.args)...)
+	}
+	for _, r := range runs {
+		r.attached()
 	}
 	if err := l.Begin(); err != nil {
 		t.Fatal(err)
@@ -104,7 +108,7 @@ func TestCount(t *testing.T) {
 
 // TestDuration: --duration ends it too, and the summary says so.
 func TestDuration(t *testing.T) {
-	_, stderr, status := katrace(t, "--attach", *backend, "--duration", "300ms")
+	_, stderr, status := katrace(t, "--attach", string(anyBackend()), "--duration", "300ms")
 	if status != 0 || !strings.Contains(stderr, "nothing lost") {
 		t.Errorf("status %d, said %q", status, stderr)
 	}
@@ -117,9 +121,9 @@ func TestClosedPipe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := start(t)
+	k := launch(t, anyBackend())
 	_ = k // a second katrace at the same time is no trouble either
-	cmd := command("-o", "text", "--attach", *backend)
+	cmd := command("-o", "text", "--attach", string(anyBackend()))
 	cmd.Stdout = w
 	stderr := &lockedBuffer{}
 	cmd.Stderr = stderr
@@ -148,7 +152,7 @@ func TestBlocked(t *testing.T) {
 	}
 	defer func() { _ = r.Close() }()
 	fill(t, w)
-	cmd := command("-o", "json", "--attach", *backend)
+	cmd := command("-o", "json", "--attach", string(anyBackend()))
 	cmd.Stdout = w
 	stderr := &lockedBuffer{}
 	cmd.Stderr = stderr
@@ -196,8 +200,15 @@ func fill(t *testing.T, w *os.File) {
 
 // TestKilled: after kill -9 nothing stays in the kernel.
 func TestKilled(t *testing.T) {
+	for _, by := range backends() {
+		t.Run(string(by), func(t *testing.T) { killed(t, by) })
+	}
+}
+
+func killed(t *testing.T, by loader.Backend) {
 	before := programs(t)
-	r := start(t)
+	r := launch(t, by)
+	r.attached()
 	added := 0
 	for id := range programs(t) {
 		if before[id] == "" {

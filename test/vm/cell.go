@@ -9,71 +9,98 @@ import (
 	"katrace/test/vm/internal/wire"
 )
 
-// cell is one backend on one kernel.
-type cell struct {
-	backend string
+// suite is one run of the test binary in a guest.
+type suite struct {
 	started bool
 	ran     bool // to its end
 	exit    wire.Exit
 	log     *testLog // of what arrived, if it did not end
 }
 
-// ok tells whether it ran, ended well, and compared at least one case.
-func (c *cell) ok() bool {
-	if !c.ran || c.exit.Status != 0 {
-		return false
-	}
-	n := c.log.cases()
-	return n.failed == 0 && n.passed > 0
+// cell is one column of one guest: a group of tests.
+type cell struct {
+	title string
+	tally tally
+	ran   bool // it began
 }
 
-// String is the cell's text in the table: agreed/total, and the verdict.
-// Skipped cases are not among the total.
-func (c *cell) String() string {
-	if !c.started {
+// cells are what each column shows: the cases by each backend, whether the
+// backends agree with each other, and the other tests.
+func (r *suite) cells(backends []string) (cells []cell) {
+	for _, b := range backends {
+		cells = append(cells, cell{b, r.log.under(casesTest + "/" + b + "/"), r.started})
+	}
+	if len(backends) > 1 {
+		cells = append(cells, cell{"same events", r.log.under(orderTest + "/"), r.started})
+	}
+	return append(cells, cell{"other tests", r.log.others(), r.started})
+}
+
+// ok tells whether at least one test of the column ran, and all that did passed.
+func (c cell) ok() bool { return c.tally.failed == 0 && c.tally.passed > 0 }
+
+// String is the cell's text in the table: agreed/total, and FAIL where they are
+// not the same. Skipped tests are not among the total.
+func (c cell) String() string {
+	if !c.ran {
 		return "did not run FAIL"
 	}
-	n := c.log.cases()
+	n := c.tally
 	text := fmt.Sprintf("%d/%d", n.passed, n.passed+n.failed)
 	if n.skipped > 0 {
-		text += fmt.Sprintf(" (%d skipped)", n.skipped)
+		text += fmt.Sprintf(" (%d not possible)", n.skipped)
 	}
 	if c.ok() {
-		return text + " ok"
+		return text
 	}
 	return text + " FAIL"
 }
 
+// ok tells whether the run came to a good end.
+func (r *suite) ok(backends []string) bool {
+	if !r.ran || r.exit.Status != 0 {
+		return false
+	}
+	for _, c := range r.cells(backends) {
+		if !c.ok() {
+			return false
+		}
+	}
+	return true
+}
+
 // report tells what failed, with the output of the tests that did.
-func (c *cell) report() string {
-	if c.ok() {
+func (r *suite) report(backends []string) string {
+	if r.ok(backends) {
 		return ""
 	}
-	if !c.started {
-		return "it did not run\n"
+	if !r.started {
+		return "the tests did not run\n"
 	}
 	var b strings.Builder
-	if !c.ran {
-		b.WriteString("the guest ended before it did\n")
+	if !r.ran {
+		b.WriteString("the guest ended before the tests did\n")
 	}
-	if c.exit.Error != "" {
-		fmt.Fprintf(&b, "%s\n", c.exit.Error)
+	if r.exit.Error != "" {
+		fmt.Fprintf(&b, "%s\n", r.exit.Error)
 	}
-	for _, t := range c.log.failures() {
+	for _, t := range r.log.failures() {
 		what := "failed"
 		if t.result == noEnd {
 			what = "did not end"
 		}
 		fmt.Fprintf(&b, "--- %s %s\n%s", t.name, what, t.output)
 	}
-	if n := c.log.cases(); c.ran && n.passed+n.failed == 0 {
-		fmt.Fprintf(&b, "no case ran: %s has no subtests, or all of them were skipped\n", casesTest)
+	for _, c := range r.cells(backends) {
+		if r.ran && c.tally.passed+c.tally.failed == 0 {
+			fmt.Fprintf(&b, "%s: none ran, or all were skipped\n", c.title)
+		}
 	}
-	if rest := strings.TrimSpace(c.log.rest); rest != "" {
+	if rest := strings.TrimSpace(r.log.rest); rest != "" {
 		fmt.Fprintf(&b, "%s\n", lastLines(rest, 40))
 	}
-	if c.ran {
-		fmt.Fprintf(&b, "exit status %d\n", c.exit.Status)
+	if r.ran {
+		fmt.Fprintf(&b, "exit status %d\n", r.exit.Status)
 	}
 	return b.String()
 }

@@ -5,7 +5,7 @@
 // build katrace do not run.
 //
 //	go run ./test/vm run -kernel newest [-file path[:guestpath]]… -- /cmd arg…
-//	go run ./test/vm matrix -kernels 5.10,6.1,6.12,newest -backends kprobe
+//	go run ./test/vm matrix -kernels 5.10,newest-arm64 -backends kprobe,fentry
 //	go run ./test/vm fetch
 //
 // Kernels come from Debian's archive through the machine's own mirror and are
@@ -27,7 +27,7 @@ const usage = `usage: vm <command> [flags]
 
   run     runs one command in one guest and ends with its status
           (under "go run" any failure is status 1)
-  matrix  runs the end-to-end tests in a guest per kernel and architecture
+  matrix  runs the end-to-end tests on every kernel, in a guest each
   fetch   gets kernels into the cache
 
 vm <command> -h lists the flags. The environment:

@@ -18,15 +18,14 @@ import (
 	"katrace/test/vm/internal/wire"
 )
 
-// matrixCommand runs the end-to-end tests on every kernel, architecture and
-// backend asked for.
+// matrixCommand runs the end-to-end tests on every kernel asked for, in a guest
+// each, by all backends at once.
 func matrixCommand(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("matrix", flag.ContinueOnError)
 	var files fileList
 	var env envList
-	kernelList := flags.String("kernels", seriesNames(), "kernels to test on")
-	archList := flags.String("archs", "amd64", "their architectures: amd64,arm64")
-	backendList := flags.String("backends", "kprobe", "backends to test, each by a run of the tests of its own")
+	kernelList := flags.String("kernels", matrixNames(), "kernels to test on, as SERIES or SERIES-ARCH")
+	backendList := flags.String("backends", "kprobe,fentry,tracepoint", "backends to test, side by side")
 	jobs := flags.Int("jobs", 0, "guests side by side (0: a processor each, as far as memory goes)")
 	mem := flags.Int("mem", 1024, "a guest's memory, MiB")
 	cpus := flags.Int("smp", 2, "a guest's processors")
@@ -44,7 +43,7 @@ func matrixCommand(ctx context.Context, args []string) error {
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	kernels, err := getKernels(ctx, *kernelList, *archList, *refresh)
+	kernels, err := getKernels(ctx, *kernelList, *refresh)
 	if err != nil {
 		return err
 	}
@@ -79,23 +78,18 @@ func matrixCommand(ctx context.Context, args []string) error {
 			}
 			built[k.Arch] = p
 		}
-		r := &row{kernel: k}
-		g := &guest{
-			kernel:  k,
-			machine: machine{k.Arch, *mem, *cpus, false},
-			init:    p.init,
-			files:   append([]shipped{{p.katrace, "/katrace"}, {p.tests, "/e2e.test"}}, files...),
-			timeout: *timeout,
-		}
-		for _, b := range backends {
-			r.cells = append(r.cells, &cell{backend: b})
-			// The test binary's own limit comes first: it shows every goroutine.
-			limit := (*timeout * 9 / 10) / time.Duration(len(backends))
-			command := []string{"/e2e.test", verbose, "-test.timeout=" + limit.String(), "-katrace", "/katrace", "-backend", b}
-			g.commands = append(g.commands, wire.Command{Args: append(command, flags.Args()...), Env: env})
-		}
-		rows = append(rows, r)
-		guests = append(guests, g)
+		// The test binary's own limit comes first: it shows every goroutine.
+		limit := *timeout * 9 / 10
+		command := []string{"/e2e.test", verbose, "-test.timeout=" + limit.String(), "-katrace", "/katrace", "-backend", *backendList}
+		rows = append(rows, &row{kernel: k, backends: backends})
+		guests = append(guests, &guest{
+			kernel:   k,
+			machine:  machine{k.Arch, *mem, *cpus, false},
+			init:     p.init,
+			files:    append([]shipped{{p.katrace, "/katrace"}, {p.tests, "/e2e.test"}}, files...),
+			commands: []wire.Command{{Args: append(command, flags.Args()...), Env: env}},
+			timeout:  *timeout,
+		})
 	}
 
 	sideBySide(ctx, jobCount(*jobs, *mem), len(rows), func(i int) {
@@ -104,7 +98,7 @@ func matrixCommand(ctx context.Context, args []string) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("interrupted: %w", err)
 	}
-	bad := report(os.Stdout, rows, backends)
+	bad := report(os.Stdout, rows)
 	if bad == 0 {
 		return nil
 	}
@@ -114,7 +108,7 @@ func matrixCommand(ctx context.Context, args []string) error {
 }
 
 // report prints what failed, then the table, and counts the guests that failed.
-func report(w io.Writer, rows []*row, backends []string) (bad int) {
+func report(w io.Writer, rows []*row) (bad int) {
 	for _, r := range rows {
 		if !r.ok() {
 			bad++
@@ -122,7 +116,7 @@ func report(w io.Writer, rows []*row, backends []string) (bad int) {
 		}
 	}
 	fmt.Fprintln(w)
-	printTable(w, rows, backends)
+	printTable(w, rows)
 	return bad
 }
 

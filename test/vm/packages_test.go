@@ -98,11 +98,11 @@ func TestChooseRelease(t *testing.T) {
 		{"6.1", "amd64", release{"6.1.192-2", []string{"linux-image-6.1.0-56-cloud-amd64"}}},
 		{"6.12", "amd64", release{"6.12.117-1~deb12u1", []string{"linux-image-6.12.117+deb12-cloud-amd64"}}},
 	} {
-		s, err := parseSeries(c.series)
+		targets, err := parseTargets(c.series + "-" + c.arch)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := chooseRelease(packages, s[0], c.arch)
+		got, err := chooseRelease(packages, targets[0].series, targets[0].arch)
 		if err != nil {
 			t.Errorf("%s %s: %v", c.series, c.arch, err)
 		}
@@ -112,6 +112,30 @@ func TestChooseRelease(t *testing.T) {
 	}
 	if r, err := chooseRelease(packages, allSeries[0], "amd64"); err == nil {
 		t.Errorf("5.10: %v out of packages that do not have it", r)
+	}
+}
+
+func TestParseTargets(t *testing.T) {
+	var got []string
+	targets, err := parseTargets("5.10,newest-arm64")
+	for _, target := range targets {
+		got = append(got, target.name+" "+target.arch)
+	}
+	if d := cmp.Diff([]string{"5.10 amd64", "newest arm64"}, got); err != nil || d != "" {
+		t.Errorf("%v (-want +got):\n%s", err, d)
+	}
+	if _, err := parseTargets(matrixNames()); err != nil {
+		t.Error(err)
+	}
+	for list, want := range map[string]string{
+		"4.4":        `no kernel "4.4": there are 5.10,`,
+		"6.1-s390x":  `kernel "6.1-s390x": no architecture "s390x"`,
+		"newest,":    `no kernel ""`,
+		"6.1 -arm64": `no kernel "6.1 "`,
+	} {
+		if _, err := parseTargets(list); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want %q", list, err, want)
+		}
 	}
 }
 

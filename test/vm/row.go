@@ -14,30 +14,26 @@ import (
 	"katrace/test/vm/internal/wire"
 )
 
-// row is one guest of the matrix: one kernel, every backend in turn.
+// row is one guest of the matrix: one kernel, every backend.
 type row struct {
-	kernel  *kernel
-	cells   []*cell
-	err     error  // the guest did not come up, or did not come to its end
-	fault   string // what its kernel complained about
-	seconds float64
+	kernel   *kernel
+	backends []string
+	tests    suite
+	err      error  // the guest did not come up, or did not come to its end
+	fault    string // what its kernel complained about
+	seconds  float64
 }
 
 func (r *row) name() string { return r.kernel.Series + "-" + r.kernel.Arch }
 
 func (r *row) ok() bool {
-	for _, c := range r.cells {
-		if !c.ok() {
-			return false
-		}
-	}
-	return r.err == nil && r.fault == ""
+	return r.err == nil && r.fault == "" && r.tests.ok(r.backends)
 }
 
 // run boots the guest and fills the row in. Everything that the guest says
 // goes into files in logs.
 func (r *row) run(ctx context.Context, g *guest, logs string, say io.Writer) {
-	k := &keeper{say: say, row: r, text: make([]bytes.Buffer, len(r.cells))}
+	k := &keeper{say: say, row: r}
 	out, err := g.run(ctx, k, say)
 	r.err = err
 	r.seconds = out.total.Seconds()
@@ -45,19 +41,14 @@ func (r *row) run(ctx context.Context, g *guest, logs string, say io.Writer) {
 	if err == nil && len(out.hello.Problems) > 0 {
 		r.err = fmt.Errorf("%s: the guest is of no use: %s", r.kernel, strings.Join(out.hello.Problems, "; "))
 	}
-	write := func(what string, text []byte) {
+	for what, text := range map[string][]byte{"console": out.console, "kernel": out.kernelLog, "tests": k.text.Bytes()} {
 		if err := os.WriteFile(filepath.Join(logs, r.name()+"-"+what+".log"), text, 0o644); err != nil {
 			fmt.Fprintln(say, "vm:", err)
 		}
 	}
-	write("console", out.console)
-	write("kernel", out.kernelLog)
-	for i, c := range r.cells {
-		write(c.backend, k.text[i].Bytes())
-		c.log = parseTestLog(k.text[i].String())
-	}
+	r.tests.log = parseTestLog(k.text.String())
 	for _, x := range out.exits {
-		r.cells[x.Index].ran, r.cells[x.Index].exit = true, x
+		r.tests.ran, r.tests.exit = true, x
 	}
 	fmt.Fprintf(say, "%s: off after %.1f s\n", r.name(), r.seconds)
 }
@@ -74,20 +65,18 @@ func (r *row) report() string {
 		head("its kernel")
 		fmt.Fprintln(&b, r.fault)
 	}
-	for _, c := range r.cells {
-		if text := c.report(); text != "" {
-			head(c.backend)
-			b.WriteString(text)
-		}
+	if text := r.tests.report(r.backends); text != "" {
+		head("the tests")
+		b.WriteString(text)
 	}
 	return b.String()
 }
 
-// keeper keeps each command's output and tells of progress in a line each.
+// keeper keeps the tests' output and tells of progress in a line each.
 type keeper struct {
 	say  io.Writer
 	row  *row
-	text []bytes.Buffer
+	text bytes.Buffer
 }
 
 func (k *keeper) hello(h wire.Hello) {
@@ -97,11 +86,10 @@ func (k *keeper) hello(h wire.Hello) {
 	}
 }
 
-func (k *keeper) start(index int) { k.row.cells[index].started = true }
+func (k *keeper) start(int) { k.row.tests.started = true }
 
-func (k *keeper) output(index int, _ wire.Kind, text []byte) { k.text[index].Write(text) }
+func (k *keeper) output(_ int, _ wire.Kind, text []byte) { k.text.Write(text) }
 
 func (k *keeper) exit(x wire.Exit) {
-	c := cell{started: true, ran: true, exit: x, log: parseTestLog(k.text[x.Index].String())}
-	fmt.Fprintf(k.say, "%s: %s %s, %.1f s\n", k.row.name(), k.row.cells[x.Index].backend, c.String(), x.Seconds)
+	fmt.Fprintf(k.say, "%s: exit status %d after %.1f s\n", k.row.name(), x.Status, x.Seconds)
 }

@@ -71,7 +71,7 @@ func runCommand(ctx context.Context, args []string) error {
 		fmt.Fprintln(os.Stderr, "vm run: no command: put it behind --")
 		return errUsage
 	}
-	kernels, err := getKernels(ctx, *series, *arch, *refresh)
+	kernels, err := getKernels(ctx, *series+"-"+*arch, *refresh)
 	if err != nil {
 		return err
 	}

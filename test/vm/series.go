@@ -17,7 +17,7 @@ type series struct {
 	security []string // of the security archive
 }
 
-// allSeries is the matrix, oldest first. Old and new kernels differ in what
+// allSeries are those that can be had, oldest first. Old and new kernels differ in what
 // katrace reads: see what bpf/ tests for.
 var allSeries = []series{
 	{name: "5.10", upstream: "5.10.", security: []string{"bullseye-security"}}, // the oldest that katrace supports
@@ -29,15 +29,32 @@ var allSeries = []series{
 // archs are the architectures of guests, as Debian and Go both call them.
 var archs = []string{"amd64", "arm64"}
 
-// parseSeries reads a comma-separated list of series.
-func parseSeries(list string) ([]series, error) {
-	var out []series
-	for name := range strings.SplitSeq(list, ",") {
+// target is a series on an architecture.
+type target struct {
+	series
+	arch string
+}
+
+// matrixNames is the matrix: every series on amd64, and on arm64 those in which
+// a backend works that differs from amd64's (fentry needs 6.4 there).
+func matrixNames() string { return seriesNames() + ",6.12-arm64,newest-arm64" }
+
+// parseTargets reads a comma-separated list of series; "-arm64" behind one
+// says for which architecture, amd64 if nothing does.
+func parseTargets(list string) (out []target, err error) {
+	for word := range strings.SplitSeq(list, ",") {
+		name, arch, ok := strings.Cut(word, "-")
+		if !ok {
+			arch = archs[0]
+		}
 		i := slices.IndexFunc(allSeries, func(s series) bool { return s.name == name })
 		if i < 0 {
 			return nil, fmt.Errorf("no kernel %q: there are %s", name, seriesNames())
 		}
-		out = append(out, allSeries[i])
+		if !slices.Contains(archs, arch) {
+			return nil, fmt.Errorf("kernel %q: no architecture %q: there are %s", word, arch, strings.Join(archs, ","))
+		}
+		out = append(out, target{allSeries[i], arch})
 	}
 	return out, nil
 }
@@ -48,16 +65,4 @@ func seriesNames() string {
 		names = append(names, s.name)
 	}
 	return strings.Join(names, ",")
-}
-
-// parseArchs reads a comma-separated list of architectures.
-func parseArchs(list string) ([]string, error) {
-	var out []string
-	for arch := range strings.SplitSeq(list, ",") {
-		if !slices.Contains(archs, arch) {
-			return nil, fmt.Errorf("no architecture %q: there are %s", arch, strings.Join(archs, ","))
-		}
-		out = append(out, arch)
-	}
-	return out, nil
 }

@@ -4,11 +4,16 @@ package main
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
-// casesTest is the test whose subtests are the cases that backends are compared by.
-const casesTest = "TestCases"
+// The tests whose subtests are the staged cases: casesTest/BACKEND/CASE, and
+// orderTest/CASE, by which the backends are compared with each other.
+const (
+	casesTest = "TestCases"
+	orderTest = "TestOrder"
+)
 
 // result is what became of one test.
 type result string
@@ -100,23 +105,51 @@ func appendLine(t *testRun, line string) {
 // tally counts cases.
 type tally struct{ passed, failed, skipped int }
 
-// cases counts the direct subtests of TestCases; one without an end has failed.
-func (l *testLog) cases() (n tally) {
+// add counts a test; one without an end has failed.
+func (n *tally) add(r result) {
+	switch r {
+	case passed:
+		n.passed++
+	case skipped:
+		n.skipped++
+	default:
+		n.failed++
+	}
+}
+
+// under counts the tests directly below a prefix that ends in a slash.
+func (l *testLog) under(prefix string) (n tally) {
 	for _, t := range l.tests {
-		name, ok := strings.CutPrefix(t.name, casesTest+"/")
-		if !ok || strings.Contains(name, "/") {
-			continue
-		}
-		switch t.result {
-		case passed:
-			n.passed++
-		case skipped:
-			n.skipped++
-		default:
-			n.failed++
+		if name, ok := strings.CutPrefix(t.name, prefix); ok && !strings.Contains(name, "/") {
+			n.add(t.result)
 		}
 	}
 	return n
+}
+
+// others counts the tests that are no cases.
+func (l *testLog) others() (n tally) {
+	for _, t := range l.tests {
+		if t.name != casesTest && t.name != orderTest && !strings.Contains(t.name, "/") {
+			n.add(t.result)
+		}
+	}
+	return n
+}
+
+// skips returns why tests were skipped, by their last names, each once.
+func (l *testLog) skips() (why []string) {
+	for _, t := range l.tests {
+		if t.result != skipped {
+			continue
+		}
+		name := t.name[strings.LastIndexByte(t.name, '/')+1:]
+		_, reason, _ := strings.Cut(strings.TrimSpace(t.output), ": ") // file:line: reason
+		if line := name + ": " + reason; !slices.Contains(why, line) {
+			why = append(why, line)
+		}
+	}
+	return why
 }
 
 // failures returns the tests that failed or never ended, but for those that

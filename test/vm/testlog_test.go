@@ -33,18 +33,6 @@ goroutine 7 [running]:
 exit status 2
 `
 
-// plain is what a run says that ended well, with a mere -test.v.
-const plain = `=== RUN   TestStart
---- PASS: TestStart (0.52s)
-=== RUN   TestCases
-=== RUN   TestCases/alive
-=== RUN   TestCases/vanished
---- PASS: TestCases (5.10s)
-    --- PASS: TestCases/alive (1.00s)
-    --- PASS: TestCases/vanished (4.10s)
-PASS
-`
-
 func TestParseTestLog(t *testing.T) {
 	log := parseTestLog(strings.ReplaceAll(died, "^", marker))
 	got := map[string]string{}
@@ -74,29 +62,86 @@ func TestParseTestLog(t *testing.T) {
 	}
 }
 
-func TestCell(t *testing.T) {
+// side is what a run by two backends says, cut after so many lines.
+func side(lines int) string {
+	all := strings.SplitAfter(`=== RUN   TestStart
+--- PASS: TestStart (0.52s)
+=== RUN   TestCases
+=== RUN   TestCases/kprobe
+=== RUN   TestCases/kprobe/alive
+--- PASS: TestCases/kprobe/alive (1.00s)
+=== RUN   TestCases/kprobe/mptcp
+    cases_test.go:12: not possible here: no MPTCP
+--- SKIP: TestCases/kprobe/mptcp (0.00s)
+--- PASS: TestCases/kprobe (1.00s)
+=== RUN   TestCases/fentry
+=== RUN   TestCases/fentry/alive
+--- PASS: TestCases/fentry/alive (1.00s)
+--- PASS: TestCases/fentry (1.00s)
+--- PASS: TestCases (2.00s)
+=== RUN   TestOrder
+=== RUN   TestOrder/alive
+--- PASS: TestOrder/alive (0.00s)
+=== RUN   TestOrder/mptcp
+    order_test.go:12: not possible here: no MPTCP
+--- SKIP: TestOrder/mptcp (0.00s)
+--- PASS: TestOrder (0.00s)
+PASS
+`, "\n")
+	return strings.Join(all[:min(lines, len(all))], "")
+}
+
+func TestCells(t *testing.T) {
+	whole := side(100)
 	for _, c := range []struct {
 		name, log    string
 		started, ran bool
 		status       int
 		want         string
+		ok           bool
 	}{
-		{"died", strings.ReplaceAll(died, "^", marker), true, true, 2, "1/3 (1 skipped) FAIL"},
-		{"well", plain, true, true, 0, "2/2 ok"},
-		{"well, but a bad status", plain, true, true, 1, "2/2 FAIL"},
-		{"other tests only", "=== RUN   TestStart\n--- PASS: TestStart (0.52s)\nPASS\n", true, true, 0, "0/0 FAIL"},
-		{"nothing", "testing: warning: no tests to run\nPASS\n", true, true, 0, "0/0 FAIL"},
-		{"all skipped", "=== RUN   TestCases\n=== RUN   TestCases/icmp\n--- PASS: TestCases (0.00s)\n    --- SKIP: TestCases/icmp (0.00s)\nPASS\n", true, true, 0, "0/0 (1 skipped) FAIL"},
-		{"cut off", strings.ReplaceAll(died, "^", marker), true, false, 0, "1/3 (1 skipped) FAIL"},
-		{"cut off after a good case", "=== RUN   TestCases\n=== RUN   TestCases/alive\n--- PASS: TestCases/alive (1.00s)\n", true, false, 0, "1/1 FAIL"},
-		{"did not run", "", false, false, 0, "did not run FAIL"},
+		{"well", whole, true, true, 0, "1/1 (1 not possible), 1/1, 1/1 (1 not possible), 1/1", true},
+		{"well, but a bad status", whole, true, true, 1, "1/1 (1 not possible), 1/1, 1/1 (1 not possible), 1/1", false},
+		{"well, but the guest died", whole, true, false, 0, "1/1 (1 not possible), 1/1, 1/1 (1 not possible), 1/1", false},
+		{"a case fails", strings.Replace(whole, "PASS: TestCases/fentry/alive", "FAIL: TestCases/fentry/alive", 1), true, true, 1,
+			"1/1 (1 not possible), 0/1 FAIL, 1/1 (1 not possible), 1/1", false},
+		{"backends differ", strings.Replace(whole, "PASS: TestOrder/alive", "FAIL: TestOrder/alive", 1), true, true, 1,
+			"1/1 (1 not possible), 1/1, 0/1 (1 not possible) FAIL, 1/1", false},
+		{"another test fails", strings.Replace(whole, "PASS: TestStart", "FAIL: TestStart", 1), true, true, 1,
+			"1/1 (1 not possible), 1/1, 1/1 (1 not possible), 0/1 FAIL", false},
+		{"all impossible", strings.Replace(whole, "PASS: TestCases/fentry/alive", "SKIP: TestCases/fentry/alive", 1), true, true, 0,
+			"1/1 (1 not possible), 0/0 (1 not possible) FAIL, 1/1 (1 not possible), 1/1", false},
+		{"cut off in a case", side(12), true, false, 0, "1/1 (1 not possible), 0/1 FAIL, 0/0 FAIL, 1/1", false},
+		{"nothing", "testing: warning: no tests to run\nPASS\n", true, true, 0, "0/0 FAIL, 0/0 FAIL, 0/0 FAIL, 0/0 FAIL", false},
+		{"did not run", "", false, false, 0, "did not run FAIL, did not run FAIL, did not run FAIL, did not run FAIL", false},
 	} {
-		got := cell{started: c.started, ran: c.ran, exit: wire.Exit{Status: c.status}, log: parseTestLog(c.log)}
-		if got.String() != c.want {
-			t.Errorf("%s: %q, want %q", c.name, got.String(), c.want)
+		backends := []string{"kprobe", "fentry"}
+		s := suite{started: c.started, ran: c.ran, exit: wire.Exit{Status: c.status}, log: parseTestLog(c.log)}
+		var got []string
+		for _, cell := range s.cells(backends) {
+			got = append(got, cell.String())
 		}
-		if (got.report() == "") != got.ok() {
-			t.Errorf("%s: report %q", c.name, got.report())
+		if strings.Join(got, ", ") != c.want {
+			t.Errorf("%s: %q, want %q", c.name, strings.Join(got, ", "), c.want)
 		}
+		if s.ok(backends) != c.ok || (s.report(backends) == "") != c.ok {
+			t.Errorf("%s: ok %v, report %q", c.name, s.ok(backends), s.report(backends))
+		}
+	}
+}
+
+func TestTable(t *testing.T) {
+	r := &row{
+		kernel: &kernel{Series: "6.12", Arch: "arm64", Version: "6.12.117-1"}, backends: []string{"kprobe", "fentry"}, seconds: 90,
+		tests: suite{started: true, ran: true, log: parseTestLog(side(100))},
+	}
+	var b strings.Builder
+	printTable(&b, []*row{r})
+	want := `kernel   arch    version      kprobe                 fentry   same events            other tests   guest   seconds
+6.12     arm64   6.12.117-1   1/1 (1 not possible)   1/1      1/1 (1 not possible)   1/1           ok      90
+6.12-arm64: mptcp: not possible here: no MPTCP
+`
+	if d := cmp.Diff(want, b.String()); d != "" {
+		t.Error("table (-want +got):\n" + d)
 	}
 }
