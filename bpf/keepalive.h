@@ -130,6 +130,9 @@ static __always_inline void handle_firing(struct sock *sk)
 		read_rest(sk, &firing->rec);
 		firing->rec.kind = RECORD_TIMER;
 		firing->rec.reason = why_no_probe(sk);
+		/* So that its end is told, and user space can forget it. */
+		if (firing->rec.state != TCP_CLOSE && firing->rec.local_port && passes(&firing->rec))
+			follow_of(&firing->rec);
 		/* An orphan's end comes within the firing: this has to be told before. */
 		if (firing->rec.reason == REASON_FIN_WAIT2)
 			handle_firing_end(firing);
@@ -191,6 +194,7 @@ static __always_inline void handle_window_probe(struct sock *sk, __u8 probes, in
 	read_tuple(sk, &r);
 	if (!passes(&r))
 		return;
+	follow_of(&r);
 	read_rest(sk, &r);
 	r.kind = RECORD_WINDOW_PROBE;
 	r.flags = flags;
@@ -222,10 +226,9 @@ static __always_inline void handle_reset(struct sock *sk)
 {
 	struct firing *firing = this_firing();
 	struct record r = {};
-	__u64 key = (__u64)sk;
 	struct follow *f;
 
-	if (!firing || firing->sk != key || BPF_CORE_READ(sk, sk_lock.owned) ||
+	if (!firing || firing->sk != (__u64)sk || BPF_CORE_READ(sk, sk_lock.owned) ||
 	    is_fin_wait2_orphan(sk) || !keepalive_on(sk))
 		return;
 	read_tuple(sk, &r);
@@ -245,7 +248,7 @@ static __always_inline void handle_reset(struct sock *sk)
 		return;
 	r.kind = RECORD_RESET;
 	r.ret = BPF_CORE_READ(sk, sk_err_soft) ?: ETIMEDOUT; /* tcp_write_err() */
-	f = bpf_map_lookup_elem(&followed, &key);
+	f = follow_of(&r); /* its probes may have been sent before the start */
 	if (f) {
 		f->ended = 1;
 		note_unseen(f, r.probes);
@@ -272,6 +275,8 @@ static __always_inline void handle_receive_reset(struct sock *sk)
 	r.kind = RECORD_PEER_RESET;
 	/* tcp_reset() */
 	r.ret = r.state == TCP_SYN_SENT ? ECONNREFUSED : r.state == TCP_CLOSE_WAIT ? EPIPE : ECONNRESET;
+	if (!f)
+		f = follow_of(&r);
 	if (f)
 		f->ended = 1;
 	submit(&r);

@@ -61,7 +61,8 @@ struct firing {
 	__u8 probes_out; /* at entry */
 	__u8 done;	 /* a probe or reset came of this firing */
 	__u8 orphan;	 /* tracepoints: in FIN_WAIT2 at entry */
-	__u8 pad[5];
+	__u8 idle;	 /* tracepoints: nothing to send at entry */
+	__u8 pad[4];
 	struct record rec; /* with --all: the socket at entry */
 };
 

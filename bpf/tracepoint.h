@@ -27,6 +27,7 @@ int tp_timer_expire_entry(struct bpf_raw_tracepoint_args *ctx)
 	firing->timer = (__u64)t;
 	firing->probes_out = ICSK(sk, icsk_probes_out);
 	firing->orphan = is_fin_wait2_orphan(sk);
+	firing->idle = nothing_to_send(sk);
 	handle_firing(sk);
 	return 0;
 }
@@ -44,10 +45,12 @@ int tp_timer_expire_exit(struct bpf_raw_tracepoint_args *ctx)
 	sk = (struct sock *)firing->sk;
 	if (!sk) /* it gave up */
 		return 0;
-	/* An orphan in FIN_WAIT2 may be freed by now, and is not probed. */
+	/* An orphan in FIN_WAIT2 may be freed by now, and is not probed. Where
+	 * there is something to send throughout, the count is raised by a
+	 * zero-window probe: its timer may run on another CPU meanwhile. */
 	if (!firing->orphan) {
 		probes = ICSK(sk, icsk_probes_out);
-		if (probes == (__u8)(firing->probes_out + 1)) {
+		if (probes == (__u8)(firing->probes_out + 1) && (firing->idle || nothing_to_send(sk))) {
 			firing->done = 1;
 			handle_probe(sk, probes, 0, 0);
 		}

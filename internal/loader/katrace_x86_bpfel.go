@@ -42,7 +42,8 @@ type katraceFiring struct {
 	ProbesOut uint8
 	Done      uint8
 	Orphan    uint8
-	Pad       [5]uint8
+	Idle      uint8
+	Pad       [4]uint8
 	Rec       katraceRecord
 }
 
