@@ -3,52 +3,114 @@
 package e2e
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// holderEnv makes the test binary a process that only holds what it is given;
-// its value, if any, is the name that it gives itself.
-const holderEnv = "KATRACE_TEST_HOLDER"
+// What makes the test binary a process that holds sockets, and does nothing
+// else: the name that it gives itself, "" for none, and the directory of a
+// cgroup that it joins to make a connection there whose peer is silent.
+const (
+	holderName   = "KATRACE_TEST_HOLDER"
+	holderCgroup = "KATRACE_TEST_HOLDER_CGROUP"
+)
+
+// holderNetwork is where these connections are: nothing else is.
+const holderNetwork = "127.77.0.0/16"
 
 // On the process's first thread, whose name is the process's.
 func init() {
-	name, ok := os.LookupEnv(holderEnv)
+	name, ok := os.LookupEnv(holderName)
 	if !ok {
 		return
 	}
+	port, err := 0, error(nil)
 	if name != "" {
-		b, err := unix.BytePtrFromString(name)
-		if err == nil {
-			err = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(b)), 0, 0, 0)
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
+		port, err = silentConnection(name, os.Getenv(holderCgroup))
 	}
-	fmt.Println("ready")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Println(port)
 	_, _ = os.Stdin.Read(make([]byte, 1))
 	os.Exit(0)
 }
 
+// silentConnection makes a connection that is given up 3 s after, in the
+// cgroup, if one is named, by a process with that name.
+func silentConnection(name, cgroup string) (port int, err error) {
+	b, err := unix.BytePtrFromString(name)
+	if err != nil {
+		return 0, err
+	}
+	if err := unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(b)), 0, 0, 0); err != nil {
+		return 0, fmt.Errorf("prctl PR_SET_NAME: %w", err)
+	}
+	if cgroup != "" {
+		if err := os.WriteFile(filepath.Join(cgroup, "cgroup.procs"), []byte("0"), 0); err != nil {
+			return 0, err
+		}
+	}
+	l, err := net.Listen("tcp", "127.77.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		return 0, err
+	}
+	peer, err := l.Accept()
+	if err != nil {
+		return 0, err
+	}
+	// The only keepalive here is that of the one end: the other would show too.
+	err = errors.Join(peer.(*net.TCPConn).SetKeepAlive(false), ignoreAll(peer.(*net.TCPConn)),
+		c.(*net.TCPConn).SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: time.Second, Count: 2}))
+	return c.LocalAddr().(*net.TCPAddr).Port, err
+}
+
+// ignoreAll makes the connection drop all that comes: a perfect vanished peer.
+func ignoreAll(c *net.TCPConn) error {
+	return control(c, func(fd int) error {
+		f := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K} // ret #0
+		return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &f})
+	})
+}
+
+func control(c *net.TCPConn, f func(fd int) error) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return errors.Join(raw.Control(func(fd uintptr) { err = f(int(fd)) }), err)
+}
+
 // holder is such a process, not yet started.
-func holder(t *testing.T, name string) *exec.Cmd {
-	t.Helper()
+func holder(name, cgroup string) *exec.Cmd {
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), holderEnv+"="+name)
+	cmd.Env = append(os.Environ(), holderName+"="+name, holderCgroup+"="+cgroup)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.Stderr = os.Stderr
 	return cmd
 }
 
-// startHolder starts it, waits until it has its name, and ends it with the test.
-func startHolder(t *testing.T, cmd *exec.Cmd) {
+// startHolder starts it, and ends it with the test. It returns the local port
+// of its connection, if it makes one.
+func startHolder(t *testing.T, cmd *exec.Cmd) (port uint16) {
 	t.Helper()
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -65,7 +127,13 @@ func startHolder(t *testing.T, cmd *exec.Cmd) {
 		_ = in.Close()
 		_ = cmd.Wait()
 	})
-	if _, err := out.Read(make([]byte, 16)); err != nil {
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
 		t.Fatal(err)
 	}
+	n, err := strconv.ParseUint(strings.TrimSpace(line), 10, 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return uint16(n)
 }
