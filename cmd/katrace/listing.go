@@ -46,19 +46,18 @@ func newListing(o *streamOptions, store *tui.Store) *listing {
 	}}
 }
 
-// beside returns feed with the listing beside it.
+// beside returns feed with the listing beside it. At the end it does not wait
+// for a listing under way, which may take seconds and changes nothing.
 func (l *listing) beside(feed func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
 		listCtx, stop := context.WithCancel(ctx)
-		done := make(chan struct{})
+		defer stop()
 		go func() {
-			defer close(done)
-			l.run(listCtx)
+			if err := caught(func() error { l.run(listCtx); return nil }); err != nil {
+				l.say(err.Error())
+			}
 		}()
-		err := feed(ctx)
-		stop()
-		<-done
-		return err
+		return feed(ctx)
 	}
 }
 
@@ -115,7 +114,7 @@ func (l *listing) say(trouble string) { l.trouble.Store(&trouble) }
 // notice is for the view's header.
 func (l *listing) notice() string {
 	if t := l.trouble.Load(); t != nil && *t != "" {
-		return "sockets not listed before their first event: " + *t
+		return "not listed before an event: " + *t
 	}
 	return ""
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -51,7 +52,7 @@ func besideView(ctx context.Context, feed func(context.Context) error, store *tu
 
 	fed := make(chan error, 1)
 	go func() {
-		err := feed(feedCtx)
+		err := caught(func() error { return feed(feedCtx) })
 		if err != nil {
 			stopView()
 		}
@@ -60,6 +61,17 @@ func besideView(ctx context.Context, feed func(context.Context) error, store *tu
 	err := tui.Run(viewCtx, store, view)
 	stopFeed()
 	return errors.Join(err, <-fed)
+}
+
+// caught makes a panic of f an error with its stack: the terminal is the view's,
+// and has to be given back before anything can be said on it.
+func caught(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v\n\n%s", r, debug.Stack())
+		}
+	}()
+	return f()
 }
 
 func kernelRelease() string {
