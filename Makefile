@@ -73,6 +73,11 @@ GOLANGCI = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 lint:
 	$(GO) run $(GOLANGCI) run ./...
 
+# The man pages, made from what --help is made from: into man/.
+.PHONY: man
+man:
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(GO) test -count=1 ./cmd/katrace -run '^TestManPages$$' -man $(CURDIR)/man
+
 .PHONY: bench
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/...

@@ -44,6 +44,8 @@ do about it. Exit status 3 if no backend can be used.`,
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
 	cmd.Flags().StringVar(&btf, "btf", "", "file with this kernel's BTF, where the kernel has none itself")
+	complete(cmd, "output", "text", "json")
+	completeFile(cmd, "btf")
 	return cmd
 }
 

@@ -55,6 +55,8 @@ func (r *rawStreamFlags) register(cmd *cobra.Command) {
 	f.StringVar(&r.ringSize, "ring-size", "8MiB", "size of the ring buffer, a power of two: 4KiB to 1GiB")
 	f.StringVar(&r.btf, "btf", "", "file with this kernel's BTF, where the kernel has none itself")
 	complete(cmd, "attach", "auto", "kprobe", "fentry", "tracepoint")
+	completeFile(cmd, "log-file")
+	completeFile(cmd, "btf")
 }
 
 // registerOutput adds the flags that say where events go.
@@ -73,12 +75,6 @@ func (r *rawStreamFlags) registerFilter(cmd *cobra.Command) {
 	f.BoolVar(&r.dead, "dead", false, "only ends: reset, peer_reset")
 	f.BoolVar(&r.silent, "silent", false, "only unanswered: probes that follow an unanswered one or did not leave")
 	complete(cmd, "event", events.KindNames()...)
-}
-
-// complete makes the shell complete a flag's value from these words.
-func complete(cmd *cobra.Command, flag string, words ...string) {
-	// Fails only for a flag that is not there.
-	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 }
 
 func (r *rawStreamFlags) validate() (streamOptions, error) {

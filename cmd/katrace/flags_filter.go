@@ -40,6 +40,7 @@ func (r *rawConnFilter) register(cmd *cobra.Command) {
 	f.StringSliceVar(&r.comm, "comm", nil, "only sockets of processes with this name (comm)")
 	f.StringSliceVar(&r.cgroup, "cgroup", nil, "only sockets in this cgroup or below it, such as /system.slice")
 	f.StringSliceVar(&r.container, "container", nil, "only sockets of the container with this id, or its beginning")
+	completeNetns(cmd)
 }
 
 // validate makes the filter that the flags ask for.

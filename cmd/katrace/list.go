@@ -92,7 +92,7 @@ func newListCommand() *cobra.Command {
 	f.StringVarP(&raw.output, "output", "o", "table", "table or json (one object a socket)")
 	f.BoolVar(&raw.allNetns, "all-netns", false, "sockets of all network namespaces, not only of this one")
 	f.BoolVar(&raw.off, "off", false, "only connections without keepalive")
-	f.StringVar(&raw.idleLimit, "idle-limit", "", "only connections on which a probe may come later than this: a time such as 350s, or "+presetNames())
+	f.StringVar(&raw.idleLimit, "idle-limit", "", "only connections on which a probe may come later than this: a time such as 350s, or "+strings.Join(presetNames(), ", "))
 	f.StringSliceVar(&raw.state, "state", nil, "only sockets in this state: "+strings.Join(inventory.States(), ", "))
 	f.StringVar(&raw.sort, "sort", "local", "order: "+strings.Join(sortNames(), ", "))
 	f.DurationVar(&raw.watch, "watch", 0, "list again every so often")
@@ -104,6 +104,8 @@ func newListCommand() *cobra.Command {
 	complete(cmd, "method", "auto", "bpf", "netlink")
 	complete(cmd, "state", inventory.States()...)
 	complete(cmd, "sort", sortNames()...)
+	complete(cmd, "idle-limit", presetNames()...)
+	completeFile(cmd, "btf")
 	return cmd
 }
 

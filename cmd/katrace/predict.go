@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -77,10 +78,11 @@ func newPredictCommand() *cobra.Command {
 	f.StringVar(&raw.intvl, "intvl", "", "TCP_KEEPINTVL: time between unanswered probes, 1s to 32767s")
 	f.StringVar(&raw.cnt, "cnt", "", "TCP_KEEPCNT: unanswered probes before the giving up, 1 to 127")
 	f.StringVar(&raw.userTimeout, "user-timeout", "", "TCP_USER_TIMEOUT, such as 30s or 2500ms; a bare number is milliseconds; 0: not set")
-	f.StringVar(&raw.idleLimit, "idle-limit", "", "what a middlebox does meanwhile that forgets idle connections after this: a time such as 350s, or "+presetNames())
+	f.StringVar(&raw.idleLimit, "idle-limit", "", "what a middlebox does meanwhile that forgets idle connections after this: a time such as 350s, or "+strings.Join(presetNames(), ", "))
 	f.StringVar(&raw.socket, "socket", "", "a live TCP socket with this address and port on either side; needs root")
 	f.StringVarP(&raw.output, "output", "o", "text", "text or json")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	complete(cmd, "output", "text", "json")
+	complete(cmd, "idle-limit", presetNames()...)
 	return cmd
 }
 

@@ -20,12 +20,11 @@ var presets = []limit{
 	{"ipvs", 15 * time.Minute},
 }
 
-func presetNames() string {
-	var names []string
+func presetNames() (names []string) {
 	for _, p := range presets {
 		names = append(names, p.name)
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 // parseLimit reads the value of --idle-limit.
@@ -37,7 +36,7 @@ func parseLimit(s string) (limit, error) {
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil || d <= 0 {
-		return limit{}, usagef("--idle-limit %q: want a time such as 350s, or %s", s, presetNames())
+		return limit{}, usagef("--idle-limit %q: want a time such as 350s, or %s", s, strings.Join(presetNames(), ", "))
 	}
 	return limit{"", d}, nil
 }

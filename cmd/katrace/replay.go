@@ -34,6 +34,7 @@ FILE - is standard input. Damaged lines are said, skipped and counted.`,
 			}
 			return nil
 		},
+		ValidArgsFunction: files,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !(speed >= 0) { // NaN as well
 				return usagef("--speed %g: want 0 (at once) or more", speed)

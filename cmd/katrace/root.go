@@ -50,6 +50,7 @@ func newRootCommand() *cobra.Command {
 	cmd.PersistentFlags().Bool("debug", false, "say more where something fails: the verifier's log, why a backend was passed over")
 	raw.register(cmd)
 	cmd.AddCommand(newDemoCommand(), newDoctorCommand(), newListCommand(), newPredictCommand(), newReplayCommand(), newVersionCommand())
+	offerNoFiles(cmd)
 	return cmd
 }
 
