@@ -67,6 +67,12 @@ check: generate
 	test -z "$$(gofmt -l $$(git ls-files '*.go'))"
 	$(GO) mod verify
 	$(GO) mod tidy -diff
+	$(GO) run ./scripts/licences | diff - THIRD_PARTY_LICENSES || { echo "run make licences"; exit 1; }
+
+# The licences of all that the binary is made of.
+.PHONY: licences
+licences:
+	$(GO) run ./scripts/licences >THIRD_PARTY_LICENSES
 
 .PHONY: lint
 GOLANGCI = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
