@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -42,7 +43,9 @@ type Tracer struct {
 	links []attached // held: an unreferenced link is detached by the garbage collector
 	ring  *ringbuf.Reader
 	raw   ringbuf.Record
-	loss  lossReader
+	// drained is when Read last found the ring empty.
+	drained time.Time
+	loss    lossReader
 }
 
 type attached struct {

@@ -5,7 +5,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,8 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"katrace/internal/events"
 )
 
 // tracer is a katrace under load.
@@ -80,7 +81,10 @@ func (t *tracer) discard() {
 }
 
 // told is what katrace's output says.
-type told struct{ events, probes, lost uint64 }
+type told struct {
+	events, probes uint64
+	lost           events.Lost
+}
 
 // count reads the output. Of most lines only the kind is looked at, for there
 // may be tens of millions.
@@ -104,13 +108,13 @@ func (t *tracer) count() (told, error) {
 			n.probes++
 		case bytes.Contains(line, []byte(`"event":"lost"`)):
 			n.events--
-			var e struct{ Lost map[string]uint64 }
-			if err := json.Unmarshal(line, &e); err != nil {
+			e, err := events.ParseJSON(line)
+			if err != nil {
 				return n, err
 			}
-			for _, l := range e.Lost {
-				n.lost += l
-			}
+			n.lost.Ring += e.Lost.Ring
+			n.lost.Missed += e.Lost.Missed
+			n.lost.Follow += e.Lost.Follow
 		}
 	}
 }

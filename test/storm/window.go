@@ -95,7 +95,7 @@ func keepaliveProbes() (uint64, error) {
 
 // The table's columns; CPU is in cores.
 const header = `                     the machine's CPU: system, user   katrace:                        from switching on to switching off:
-  wanted  probes/s   without katrace    with katrace    CPU     memory   events/s       kernel       probes         lost  verdict`
+  wanted  probes/s   without katrace    with katrace    CPU     memory   events/s       kernel       probes lost: ring   missed   follow  verdict`
 
 func (w window) cores() string {
 	return fmt.Sprintf("%7.2f %7.2f", w.system/w.took.Seconds(), w.user/w.took.Seconds())
@@ -108,15 +108,19 @@ func (w window) row(wanted int) string {
 }
 
 func (w window) besideRow(wanted int, without window, t told) string {
+	// A lost record may have been an answer's, so losses are a bound.
+	short := int64(w.counted) - int64(t.probes)
 	verdict := "exact, nothing lost"
 	switch {
-	case t.probes+t.lost != w.counted:
-		verdict = fmt.Sprintf("%d NOT ACCOUNTED FOR", int64(w.counted)-int64(t.probes+t.lost))
-	case t.lost > 0:
-		verdict = "lost, all counted"
+	case short < 0:
+		verdict = fmt.Sprintf("%d TOO MANY", -short)
+	case short > int64(t.lost.Ring+t.lost.Missed):
+		verdict = fmt.Sprintf("%d NOT ACCOUNTED FOR", short-int64(t.lost.Ring+t.lost.Missed))
+	case t.lost.Total() > 0:
+		verdict = "every loss counted"
 	}
 	// Events are counted over the whole time, so their rate is by the probes'.
 	events := w.rate() * float64(t.events) / float64(max(w.counted, 1))
-	return fmt.Sprintf("%8d %9.0f   %s %s %6.2f %6.0f MiB %10.0f %12d %12d %12d  %s", wanted, w.rate(), without.cores(), w.cores(),
-		w.katrace/w.took.Seconds(), float64(w.peak)/(1<<20), events, w.counted, t.probes, t.lost, verdict)
+	return fmt.Sprintf("%8d %9.0f   %s %s %6.2f %6.0f MiB %10.0f %12d %12d %9d %8d %8d  %s", wanted, w.rate(), without.cores(), w.cores(),
+		w.katrace/w.took.Seconds(), float64(w.peak)/(1<<20), events, w.counted, t.probes, t.lost.Ring, t.lost.Missed, t.lost.Follow, verdict)
 }
