@@ -13,46 +13,57 @@ import (
 // TestFaultCrowd: thousands of connections that are given up in the same second.
 // Each is shown, with its two probes and its end, and nothing else.
 func TestFaultCrowd(t *testing.T) {
-	exactly(t, func() string {
-		l := newLoad(t, pick(10_000, 1500), true, 2)
+	exactly(t, func() (why string) {
+		l := newLoad(t, pick(10_000, 2000), true, 2)
 		defer l.close()
 		conns := l.conns()
-		r := start(t, l.only())
+		all := startAll(t, l.only())
 		l.begin()
 		waitFor(t, time.Minute, "the last connection to end", func() bool { return l.counted() == uint64(2*len(conns)) })
 		time.Sleep(2500 * time.Millisecond) // a timer, and its slack
-		stories := map[events.Conn]string{}
-		var first, last time.Time
-		evs := r.stop()
-		for i := range evs {
-			e := &evs[i]
-			switch e.Kind {
-			case events.KindProbe:
-				stories[e.Conn()] += fmt.Sprintf("probe %d %s, ", e.Unanswered, e.Verdict)
-			case events.KindReset:
-				stories[e.Conn()] += fmt.Sprintf("reset %d %s %s", e.Unanswered, e.Errno, e.Verdict)
-				if first.IsZero() {
-					first = e.Time
-				}
-				last = e.Time
-			default:
-				stories[e.Conn()] += e.Kind.String() + ", "
-			}
+		for _, r := range all {
+			why += crowdStories(r, conns)
 		}
-		want := fmt.Sprintf("probe 1 %s, probe 2 %s, reset 2 ETIMEDOUT timed_out", events.Verdict(0), events.VerdictSilent)
-		wrong := 0
-		for _, c := range conns {
-			if got := stories[c]; got != want {
-				if wrong++; wrong <= 3 {
-					t.Logf("%v > %v: %q, want %q", c.Local, c.Remote, got, want)
-				}
-			}
-			delete(stories, c)
-		}
-		t.Logf("%d ends within %s, %d stories wrong, %d of others; %s", len(conns), last.Sub(first), wrong, len(stories), lastLine(r.stderr.String()))
-		if wrong+len(stories) > 0 {
-			return fmt.Sprintf("%d of %d connections' stories are wrong, and %d of no connection's", wrong, len(conns), len(stories))
-		}
-		return ""
+		return why
 	})
+}
+
+// crowdStories says what is wrong with what a katrace told of the connections.
+func crowdStories(r tracer, conns []events.Conn) string {
+	stories := map[events.Conn]string{}
+	var first, last time.Time
+	evs := r.stop()
+	for i := range evs {
+		e := &evs[i]
+		switch e.Kind {
+		case events.KindProbe:
+			stories[e.Conn()] += fmt.Sprintf("probe %d %s, ", e.Unanswered, e.Verdict)
+		case events.KindReset:
+			stories[e.Conn()] += fmt.Sprintf("reset %d %s %s", e.Unanswered, e.Errno, e.Verdict)
+			if first.IsZero() {
+				first = e.Time
+			}
+			last = e.Time
+		default:
+			stories[e.Conn()] += e.Kind.String() + ", "
+		}
+	}
+	want := fmt.Sprintf("probe 1 %s, probe 2 %s, reset 2 ETIMEDOUT timed_out", events.Verdict(0), events.VerdictSilent)
+	if r.by.Facts().Enabled {
+		want = "enabled, " + want
+	}
+	wrong := 0
+	for _, c := range conns {
+		if got := stories[c]; got != want {
+			if wrong++; wrong <= 3 {
+				r.t.Logf("%s: %v > %v: %q, want %q", r.by, c.Local, c.Remote, got, want)
+			}
+		}
+		delete(stories, c)
+	}
+	r.t.Logf("%s: %d ends within %s, %d stories wrong, %d of others; %s", r.by, len(conns), last.Sub(first), wrong, len(stories), lastLine(r.stderr.String()))
+	if wrong+len(stories) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s: %d of %d connections' stories are wrong, and %d of no connection's; ", r.by, wrong, len(conns), len(stories))
 }

@@ -20,10 +20,8 @@ import (
 // katrace ends at once with status 1 and says which. What is in the file by
 // then is whole but for the last line, and its owner's alone.
 func TestFaultFullDisk(t *testing.T) {
-	if !emulated() {
-		t.Parallel()
-	}
-	l := newLoad(t, pick(500, 200), true, 127)
+	nativeOnly(t)
+	l := newLoad(t, 500, true, 127)
 	disk := smallDisk(t)
 	out, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d/stdout", disk.Fd()), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -35,7 +33,7 @@ func TestFaultFullDisk(t *testing.T) {
 		{"log", "-o text --log-file /proc/self/fd/3/log", "/proc/self/fd/3/log: no space left on device"},
 		{"stdout", "-o json", "write events: write /dev/stdout: no space left on device"},
 	} {
-		cmd := command(append(strings.Fields(tt.args), l.only(), "--attach", *backend)...)
+		cmd := command(append(strings.Fields(tt.args), l.only(), "--attach", string(anyBackend()))...)
 		stderr := &lockedBuffer{}
 		cmd.Stderr, cmd.ExtraFiles = stderr, []*os.File{disk}
 		if tt.file == "stdout" {

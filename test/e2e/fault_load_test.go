@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/events"
+	"katrace/internal/loader"
 )
 
 // load is connections on the loopback of a network namespace of their own,
@@ -268,11 +269,12 @@ func (l *load) close() {
 	})
 }
 
-// tally is what events say of how many probes there were, seen and not.
+// tally is what events say of how many records there were, seen and not.
 type tally struct {
-	probes uint64
-	lost   events.Lost
-	lines  int // of kind lost
+	probes  uint64
+	enabled uint64
+	lost    events.Lost
+	lines   int // of kind lost
 }
 
 func tallyOf(evs []events.Event) (n tally) {
@@ -280,6 +282,8 @@ func tallyOf(evs []events.Event) (n tally) {
 		switch e := &evs[i]; e.Kind {
 		case events.KindProbe:
 			n.probes++
+		case events.KindEnabled:
+			n.enabled++
 		case events.KindLost:
 			n.lines++
 			n.lost.Ring += e.Lost.Ring
@@ -290,9 +294,64 @@ func tallyOf(evs []events.Event) (n tally) {
 	return n
 }
 
-// all is every probe that there was, if nothing is lost without being counted:
-// each record of a silent peer's connection is a probe.
-func (n tally) all() uint64 { return n.probes + n.lost.Ring + n.lost.Missed }
+// records is every record that there was of a silent peer's connections, if
+// nothing is lost without being counted.
+func (n tally) records() uint64 { return n.probes + n.enabled + n.lost.Ring + n.lost.Missed }
+
+// records is how many there have to be by a backend: one a probe, of which the
+// kernel counted that many, and one for switching keepalive on, where the
+// backend tells that.
+func (l *load) records(by loader.Backend, counted uint64) uint64 {
+	if by.Facts().Enabled {
+		counted += uint64(len(l.socks))
+	}
+	return counted
+}
+
+// tracer is a katrace and how it is attached.
+type tracer struct {
+	*run
+	by loader.Backend
+}
+
+// startAll starts one by each backend under test.
+func startAll(t *testing.T, args ...string) (all []tracer) {
+	t.Helper()
+	for _, by := range backends() {
+		all = append(all, tracer{launch(t, by, args...), by})
+	}
+	for _, r := range all {
+		r.attached()
+	}
+	return all
+}
+
+// check says what does not agree between what a katrace told and the kernel's
+// count of a load's probes.
+func (r tracer) check(l *load, counted uint64) (got tally, why string) {
+	r.t.Helper()
+	got = tallyOf(r.stop())
+	want := l.records(r.by, counted)
+	r.t.Logf("%s: the kernel counts %d probes; %+v; %s", r.by, counted, got, lastLine(r.stderr.String()))
+	if got.records() != want || counted == 0 {
+		why = fmt.Sprintf("%s: %+v is %d records, want %d; ", r.by, got, got.records(), want)
+	}
+	return got, why
+}
+
+func lastLine(s string) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	return lines[len(lines)-1]
+}
+
+// nativeOnly skips, in a guest, what does not depend on the backend.
+func nativeOnly(t *testing.T) {
+	t.Helper()
+	if emulated() {
+		t.Skip("the same by any backend: tested natively")
+	}
+	t.Parallel()
+}
 
 // emulated says that this is one of test/vm's guests: some faults can be made
 // only there, and everything takes longer.

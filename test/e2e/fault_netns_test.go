@@ -11,9 +11,7 @@ import (
 // TestFaultNetnsGone: of two namespaces that are traced one goes, sockets and
 // all, under way. The other one's probes go on to be told, each of them.
 func TestFaultNetnsGone(t *testing.T) {
-	if !emulated() {
-		t.Parallel()
-	}
+	nativeOnly(t)
 	exactly(t, func() string {
 		goes, stays := newLoad(t, 100, true, 127), newLoad(t, 100, true, 127)
 		defer goes.close()

@@ -24,12 +24,12 @@ func TestFaultReuse(t *testing.T) {
 	}
 	const conns = 200
 	l := newLoad(t, conns, true, 127)
-	witness, err := loader.Open(loader.Options{Backend: loader.Backend(*backend), Filter: loader.Filter{Netns: []uint32{l.inum}}})
+	witness, err := loader.Open(loader.Options{Backend: loader.Tracepoint, Filter: loader.Filter{Netns: []uint32{l.inum}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer witness.Close()
-	r := start(t, l.only())
+	all := startAll(t, l.only())
 	old := l.conns()
 	l.begin()
 	time.Sleep(2500 * time.Millisecond)
@@ -62,16 +62,24 @@ func TestFaultReuse(t *testing.T) {
 	if reused == 0 || sameTuple == 0 {
 		t.Errorf("no address used again: this test sees nothing")
 	}
+	for _, r := range all {
+		checkFresh(r, fresh, changed)
+	}
+}
+
+// checkFresh holds what is told of new connections against what they do: they
+// are probed, and each probe is answered.
+func checkFresh(r tracer, fresh []events.Conn, since time.Time) {
 	stories := map[events.Conn][]events.Event{}
 	for _, e := range r.stop() {
-		if e.Time.After(changed) {
+		if e.Time.After(since) {
 			stories[e.Conn()] = append(stories[e.Conn()], e)
 		}
 	}
 	for _, c := range fresh {
 		story := stories[c]
 		if len(story) == 0 {
-			t.Errorf("%v: no event", c.Local)
+			r.t.Errorf("%s: %v: no event", r.by, c.Local)
 			continue
 		}
 		for i, e := range story {
@@ -79,7 +87,7 @@ func TestFaultReuse(t *testing.T) {
 			case first && e.Kind != events.KindProbe && e.Kind != events.KindEnabled,
 				e.Kind == events.KindProbe && (e.Unanswered != 1 || e.Verdict != 0),
 				e.Kind == events.KindReset, e.Kind == events.KindPeerReset:
-				t.Errorf("%v, event %d of the new connection: %s", c.Local, i, events.AppendText(nil, &e))
+				r.t.Errorf("%s: %v, event %d of the new connection: %s", r.by, c.Local, i, events.AppendText(nil, &e))
 			}
 		}
 	}

@@ -5,9 +5,7 @@ package e2e
 import (
 	"bufio"
 	"bytes"
-	"fmt"
 	"os/exec"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -18,15 +16,13 @@ import (
 // one that is stopped for as long. What does not fit into their rings is lost
 // and counted, each record, and both go on afterwards.
 func TestFaultStandstill(t *testing.T) {
-	if !emulated() {
-		t.Parallel()
-	}
+	nativeOnly(t)
 	exactly(t, func() string {
 		l := newLoad(t, 400, true, 127)
 		defer l.close()
 		var gate sync.Mutex
 		blocked := startBehind(t, &gate, l.only(), "--ring-size=64KiB")
-		stopped := start(t, l.only(), "--ring-size=64KiB")
+		stopped := startAll(t, l.only(), "--ring-size=64KiB")[0]
 		l.begin()
 		time.Sleep(2500 * time.Millisecond)
 
@@ -43,18 +39,17 @@ func TestFaultStandstill(t *testing.T) {
 		}
 		counted := l.end()
 		why := ""
-		for what, r := range map[string]*run{"blocked": blocked, "stopped": stopped} {
-			evs := r.stop()
-			got := tallyOf(evs)
-			t.Logf("%s: the kernel counts %d probes; %+v; %s", what, counted, got, lastLine(r.stderr.String()))
+		for what, r := range map[string]tracer{"blocked": blocked, "stopped": stopped} {
+			got, bad := r.check(l, counted)
+			if bad != "" {
+				why += what + ": " + bad
+			}
 			if got.lost.Ring == 0 {
 				t.Errorf("%s: nothing lost: this test sees nothing", what)
 			}
+			evs := r.seen()
 			if last := evs[len(evs)-1]; time.Since(last.Time) > 10*time.Second {
 				t.Errorf("%s: the last event is of %s", what, last.Time)
-			}
-			if got.all() != counted {
-				why += fmt.Sprintf("%s: %+v is %d probes, the kernel counts %d; ", what, got, got.all(), counted)
 			}
 		}
 		return why
@@ -62,10 +57,11 @@ func TestFaultStandstill(t *testing.T) {
 }
 
 // startBehind is start with a reader that reads only while it has the gate.
-func startBehind(t *testing.T, gate sync.Locker, args ...string) *run {
+func startBehind(t *testing.T, gate sync.Locker, args ...string) tracer {
 	t.Helper()
+	by := anyBackend()
 	r := &run{t: t, stderr: &lockedBuffer{}, done: make(chan struct{})}
-	r.cmd = command(append([]string{"-o", "json", "--attach", *backend}, args...)...)
+	r.cmd = command(append([]string{"-o", "json", "--attach", string(by)}, args...)...)
 	r.cmd.Stderr = r.stderr
 	out, err := r.cmd.StdoutPipe()
 	if err != nil {
@@ -87,8 +83,8 @@ func startBehind(t *testing.T, gate sync.Locker, args ...string) *run {
 			r.take(bytes.Clone(lines.Bytes()))
 		}
 	}()
-	waitFor(t, 2*time.Minute, "katrace to attach", func() bool { return strings.Contains(r.stderr.String(), "attached by") })
-	return r
+	r.attached()
+	return tracer{r, by}
 }
 
 func signal(t *testing.T, cmd *exec.Cmd, s syscall.Signal) {
