@@ -50,6 +50,13 @@ test-native: bin/katrace
 test-vm:
 	$(GO) run ./test/vm matrix -kernels $(KERNELS) -backends kprobe,fentry,tracepoint -timeout 25m
 
+# What list says of PostgreSQL's, Redis's, nginx's and others' sockets, held
+# against what they were told (docs/programs.md); root.
+.PHONY: test-programs
+test-programs: bin/katrace
+	scripts/need postgresql redis-server redis-tools nginx curl openssh-server openssh-client python3 nodejs default-jdk-headless
+	$(GO) test -count=1 -timeout 5m -v ./test/programs -katrace $(CURDIR)/bin/katrace
+
 # The BPF objects and the Go code made from bpf/. The committed ones are made
 # by CLANG_VERSION: another one makes other bytes.
 CLANG_VERSION ?= 14
