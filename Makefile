@@ -31,13 +31,19 @@ demo-vm: bin/katrace
 	$(GO) run ./test/vm run -kernel $(KERNEL) -file bin/katrace -- /katrace demo --attach kprobe --slack 3s
 
 .PHONY: test
-test: check test-unit test-native test-vm
+test: check test-unit fuzz test-native test-vm
 
 # No root, no downloads beyond Go's modules.
 .PHONY: test-unit
 test-unit:
 	$(GO) vet ./...
 	$(GO) test -short ./cmd/... ./internal/... ./test/vm/... ./docs/...
+
+# Every fuzz target for so long: make fuzz FUZZTIME=5m
+FUZZTIME ?= 3s
+.PHONY: fuzz
+fuzz:
+	scripts/fuzz $(FUZZTIME)
 
 # Real sockets on this machine's kernel, by the tracepoint backend; root.
 .PHONY: test-native

@@ -9,9 +9,56 @@ import (
 	"io"
 	"testing"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
+
+	"katrace/internal/loader"
 )
+
+// FuzzTracker: whatever the records hold, in whatever order, each event is said
+// in words, and its line of the stream is read and written again as it was.
+func FuzzTracker(f *testing.F) {
+	const size = int(unsafe.Sizeof(loader.Record{}))
+	bytesOf := func(r *loader.Record) []byte { return (*[size]byte)(unsafe.Pointer(r))[:] }
+	var story []byte
+	for kind := loader.RecordProbe; kind <= loader.RecordEnabled; kind++ {
+		r := probeRecord()
+		r.Kind, r.Flags, r.Reason, r.Ret = kind, loader.FlagAnswered|loader.FlagRTT, uint8(ReasonNotIdle), -113
+		copy(r.Comm[:], "\x1b[2J\xff\n")
+		f.Add(bytes.Clone(bytesOf(&r)))
+		story = append(story, bytesOf(&r)...)
+	}
+	unknown := probeRecord() // of a kind that says its reason, and one that there is not
+	unknown.Kind, unknown.Reason, unknown.State, unknown.Inherited = loader.RecordTimer, 200, 200, 0xff
+	f.Add(append(story, bytesOf(&unknown)...))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		tracker := NewTracker(jiffy)
+		for ; len(data) >= size; data = data[size:] {
+			var r loader.Record
+			copy(bytesOf(&r), data)
+			r.Time %= 1 << 60 // years after boot that no clock reaches
+			told := 0
+			err := tracker.Record(&r, func(e *Event) error {
+				told++
+				checkPrinting(t, AppendText(nil, e))
+				line := AppendJSON(nil, e)
+				checkPrinting(t, line)
+				read, err := ParseJSON(line)
+				if err != nil {
+					t.Fatalf("%s\nis not read: %v", line, err)
+				}
+				if again := AppendJSON(nil, &read); !bytes.Equal(again, line) {
+					t.Fatalf("%s\nis written again as\n%s", line, again)
+				}
+				return nil
+			})
+			if err != nil || told > 2 {
+				t.Fatalf("%+v: %d events, %v", r, told, err)
+			}
+		}
+	})
+}
 
 // FuzzParseJSON: whatever is read, written and read again is the same, and what
 // is written is safe to show.

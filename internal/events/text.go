@@ -96,8 +96,11 @@ func AppendWords(dst []byte, e *Event) []byte {
 		return append(dst, " unanswered"...)
 	case KindTimer:
 		dst = append(dst, "no probe: "...)
-		dst = append(dst, reasonWords[e.Reason]...)
-		return appendNext(dst, e)
+		words := reasonWords[0]
+		if int(e.Reason) < len(reasonWords) {
+			words = reasonWords[e.Reason]
+		}
+		return appendNext(append(dst, words...), e)
 	case KindClosed:
 		return append(dst, "closed, not by keepalive"...)
 	case KindLost:

@@ -61,7 +61,7 @@ func cgroup2Mount(mountinfo string) string {
 	best := ""
 	for line := range strings.Lines(mountinfo) {
 		before, after, ok := strings.Cut(line, " - ")
-		fields := strings.Fields(before)
+		fields := strings.Split(before, " ") // other white space can be in a name
 		if !ok || len(fields) < 5 || !strings.HasPrefix(after, "cgroup2 ") {
 			continue
 		}
