@@ -32,6 +32,7 @@ func matrixCommand(ctx context.Context, args []string) error {
 	timeout := flags.Duration("timeout", 10*time.Minute, "for a guest, from power-on to power-off")
 	logs := flags.String("logs", "", "`directory` for the full logs (default: a new one, kept on failure)")
 	tests := flags.String("tests", "test/e2e", "`directory` of the tests' package")
+	also := flags.String("also", "internal/owner,internal/inventory", "`directories` of packages whose own tests run as well, in short and with BPF required")
 	program := flags.String("program", "cmd/katrace", "`directory` of the program's package")
 	refresh := flags.Bool("refresh", false, "ask the archive for newer kernels even if it was asked today")
 	flags.Var(&files, "file", "`path[:guestpath]` of a file or directory to ship; may be repeated")
@@ -73,7 +74,7 @@ func matrixCommand(ctx context.Context, args []string) error {
 	for _, k := range kernels {
 		p := built[k.Arch]
 		if p == nil {
-			if p, err = buildPrograms(ctx, work, k.Arch, *program, *tests); err != nil {
+			if p, err = buildPrograms(ctx, work, k.Arch, *program, *tests, strings.Split(*also, ",")); err != nil {
 				return err
 			}
 			built[k.Arch] = p
@@ -82,14 +83,22 @@ func matrixCommand(ctx context.Context, args []string) error {
 		limit := *timeout * 9 / 10
 		command := []string{"/e2e.test", verbose, "-test.timeout=" + limit.String(), "-katrace", "/katrace", "-backend", *backendList}
 		rows = append(rows, &row{kernel: k, backends: backends})
-		guests = append(guests, &guest{
+		g := &guest{
 			kernel:   k,
 			machine:  machine{k.Arch, *mem, *cpus, false},
 			init:     p.init,
 			files:    append([]shipped{{p.katrace, "/katrace"}, {p.tests, "/e2e.test"}}, files...),
 			commands: []wire.Command{{Args: append(command, flags.Args()...), Env: env}},
 			timeout:  *timeout,
-		})
+		}
+		for _, test := range p.also {
+			to := "/" + filepath.Base(test)
+			g.files = append(g.files, shipped{test, to})
+			g.commands = append(g.commands, wire.Command{
+				Args: []string{to, verbose, "-test.short", "-test.timeout=" + limit.String()}, Env: append([]string{"KATRACE_REQUIRE_BPF=1"}, env...),
+			})
+		}
+		guests = append(guests, g)
 	}
 
 	sideBySide(ctx, jobCount(*jobs, *mem), len(rows), func(i int) {
@@ -121,9 +130,12 @@ func report(w io.Writer, rows []*row) (bad int) {
 }
 
 // programs are what guests of one architecture get.
-type programs struct{ init, katrace, tests string }
+type programs struct {
+	init, katrace, tests string
+	also                 []string
+}
 
-func buildPrograms(ctx context.Context, work, arch, program, tests string) (*programs, error) {
+func buildPrograms(ctx context.Context, work, arch, program, tests string, also []string) (*programs, error) {
 	init, err := buildInit(ctx, work, arch)
 	if err != nil {
 		return nil, err
@@ -138,9 +150,19 @@ func buildPrograms(ctx context.Context, work, arch, program, tests string) (*pro
 		}
 		return filepath.Join(root, dir)
 	}
-	p := &programs{init, filepath.Join(work, "katrace-"+arch), filepath.Join(work, "e2e.test-"+arch)}
+	p := &programs{init: init, katrace: filepath.Join(work, "katrace-"+arch), tests: filepath.Join(work, "e2e.test-"+arch)}
 	if err := goBuild(ctx, "build", inRoot(program), p.katrace, arch); err != nil {
 		return nil, err
+	}
+	for _, dir := range also {
+		if dir == "" {
+			continue
+		}
+		to := filepath.Join(work, filepath.Base(dir)+".test-"+arch)
+		if err := goBuild(ctx, "test", inRoot(dir), to, arch); err != nil {
+			return nil, err
+		}
+		p.also = append(p.also, to)
 	}
 	return p, goBuild(ctx, "test", inRoot(tests), p.tests, arch)
 }

@@ -47,8 +47,11 @@ func (r *row) run(ctx context.Context, g *guest, logs string, say io.Writer) {
 		}
 	}
 	r.tests.log = parseTestLog(k.text.String())
+	r.tests.ran = len(out.exits) == len(g.commands)
 	for _, x := range out.exits {
-		r.tests.ran, r.tests.exit = true, x
+		if r.tests.exit.Status == 0 && r.tests.exit.Error == "" { // the first that ended badly
+			r.tests.exit = x
+		}
 	}
 	fmt.Fprintf(say, "%s: off after %.1f s\n", r.name(), r.seconds)
 }

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package inventory
+
+import (
+	"errors"
+	"net/netip"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"katrace/internal/events"
+	"katrace/internal/loader"
+)
+
+// told is what a list says of a socket. What the two methods may tell
+// differently is left out: who set a value that is the sysctl's as well.
+type told struct {
+	Family    events.Family
+	State     events.State
+	Remote    netip.AddrPort
+	Inode     uint64
+	Process   events.Process
+	Holders   int
+	UID       uint32
+	Cgroup    string
+	Container string
+	On        bool
+	Settings  events.Settings
+	WaitsFor  Waiting
+
+	Unanswered               int
+	IdleFor, NextProbe, Dies moment
+	Has                      Fact
+}
+
+// moment is a time that goes on between two lists.
+type moment time.Duration
+
+func tell(s *Socket) told {
+	t := told{
+		s.Family, s.State, s.Remote, s.Inode, s.Process, s.Holders, s.UID, s.Cgroup, s.Container, s.On, s.Settings, s.WaitsFor,
+		s.Unanswered, moment(s.IdleFor), moment(s.NextProbe), moment(s.DiesIn), s.Has &^ hasTimer,
+	}
+	t.Settings.Inherited, t.Settings.Unsure = 0, 0
+	if s.Inode == 0 { // nobody can be asked: the iterator knows more
+		t.UID, t.On, t.Settings, t.Has = 0, false, events.Settings{}, 0
+	}
+	return t
+}
+
+// TestMethodsAgree: both methods, each with its own way of finding holders, say
+// the same of the same sockets.
+func TestMethodsAgree(t *testing.T) {
+	needsRoot(t)
+	loopbackUp(t)
+	byBPF, err := Open(Options{Method: BPF})
+	if errors.Is(err, loader.ErrUnsupported) && os.Getenv(requireEnv) == "" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer byBPF.Close()
+	byNetlink := open(t, Options{Method: Netlink})
+
+	staged := map[netip.AddrPort]string{}
+	add := func(name, addr string, then func(*pair)) {
+		p := connect(t, addr)
+		staged[p.local] = name
+		then(p)
+	}
+	add("off", "127.0.0.1", func(*pair) {})
+	add("inherited", "127.0.0.1", func(p *pair) { p.keepalive(t, 0, 0, 0, 0) })
+	add("set", "127.0.0.1", func(p *pair) { p.keepalive(t, 60, 10, 6, 0) })
+	add("user timeout", "127.0.0.1", func(p *pair) { p.keepalive(t, 30, 5, 3, 45_000) })
+	add("ipv6", "::1", func(p *pair) { p.keepalive(t, 60, 0, 0, 0) })
+	add("mapped", "::ffff:127.0.0.1", func(p *pair) { p.keepalive(t, 0, 0, 4, 0) })
+	add("close_wait", "127.0.0.1", func(p *pair) { p.closePeer() })
+	add("fin_wait2", "127.0.0.1", func(p *pair) { p.closeOurs() })
+	add("fin_wait2 orphan", "127.0.0.1", func(p *pair) {
+		if err := unix.SetsockoptInt(p.ours, unix.IPPROTO_TCP, unix.TCP_LINGER2, 100); err != nil {
+			t.Fatal(err)
+		}
+		p.closeOurs()
+	})
+	add("in flight", "127.0.0.1", func(p *pair) {
+		p.keepalive(t, 60, 10, 6, 0)
+		p.vanish(t)
+		if _, err := unix.Write(p.ours, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	})
+	add("window", "127.0.0.1", func(p *pair) { p.keepalive(t, 60, 10, 6, 0); p.fill(t) })
+	add("silent", "127.0.0.1", func(p *pair) { p.vanish(t); p.keepalive(t, 1, 30, 3, 0) })
+	time.Sleep(1500 * time.Millisecond) // one probe is out
+
+	pick := func(r *Lister) map[string]told {
+		got := map[string]told{}
+		l := r.list(t)
+		if want := map[Method]string{BPF: "task_file", Netlink: "/proc"}[l.Method]; l.Took.Scanned != want {
+			t.Errorf("%s: holders found by %s, want %s", l.Method, l.Took.Scanned, want)
+		}
+		for i := range l.Sockets {
+			if s := &l.Sockets[i]; staged[s.Local] != "" && s.State != stateListen {
+				got[staged[s.Local]] = tell(s)
+			}
+		}
+		return got
+	}
+	near := cmp.Comparer(func(a, b moment) bool { return max(a-b, b-a) < moment(5*time.Second) })
+	var diff string
+	// Retransmissions and probes go on meanwhile: one pair of lists has to agree.
+	for range 5 {
+		netlink, bpf := pick(byNetlink), pick(byBPF)
+		if len(netlink) != len(staged) {
+			t.Fatalf("%d sockets listed of %d", len(netlink), len(staged))
+		}
+		if diff = cmp.Diff(netlink, bpf, near, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff == "" {
+			return
+		}
+	}
+	t.Errorf("netlink (-), bpf (+):\n%s", diff)
+}
