@@ -101,6 +101,71 @@ func BenchmarkSnapshot(b *testing.B) {
 	}
 }
 
+// BenchmarkSnapshotFull takes snapshots of a Store that holds all it may:
+// 200,000 connections with events, 100,000 that are only listed, 10,000 ended.
+func BenchmarkSnapshotFull(b *testing.B) {
+	s, c := loaded(b, defaultMaxConns, 2*defaultMaxConns)
+	listed := churn{n: defaultMaxConns + MaxListed, at: c.at}
+	l := s.Listing()
+	for range listed.n {
+		l.Add(listed.socket())
+	}
+	l.Done(0)
+	ended := churn{n: 4 * defaultMaxConns, at: c.at}
+	for i := range defaultMaxEnded {
+		ended.i = defaultMaxConns + i
+		e := ended.next()
+		e.Kind, e.Verdict, e.Local = events.KindReset, events.VerdictTimedOut, netip.AddrPortFrom(e.Local.Addr(), 1)
+		if s.seen() < defaultMaxConns { // one ends, another begins
+			b.Fatal("not full")
+		}
+		s.opt.MaxConns++
+		if err := s.Event(e); err != nil {
+			b.Fatal(err)
+		}
+	}
+	var sn Snapshot
+	s.Snapshot(Query{}, 0, &sn)
+	if got, want := sn.Kept(), defaultMaxConns+MaxListed+defaultMaxEnded; got != want || sn.EndedKept() != defaultMaxEnded {
+		b.Fatalf("%d rows, %d of them ended; want %d", got, sn.EndedKept(), want)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		b.StopTimer()
+		for range 20_000 {
+			if err := s.Event(c.next()); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.StartTimer()
+		s.Snapshot(Query{}, s.total, &sn)
+	}
+}
+
+// socket is the next connection as a listing shows it.
+func (c *churn) socket() *events.Event {
+	e := c.next()
+	e.Kind, e.Verdict, e.Unanswered, e.Next, e.DiesIn = 0, 0, 0, time.Minute, 2*time.Minute
+	return e
+}
+
+// BenchmarkListing lists 100,000 sockets into a Store that knows them.
+func BenchmarkListing(b *testing.B) {
+	c := churn{n: MaxListed, at: epoch}
+	s := NewStore(Options{})
+	b.ReportAllocs()
+	for b.Loop() {
+		l := s.Listing()
+		for range MaxListed {
+			l.Add(c.socket())
+		}
+		l.Done(0)
+	}
+	if n := len(s.conns); n != MaxListed {
+		b.Fatalf("%d rows", n)
+	}
+}
+
 // BenchmarkView draws a frame of a large terminal.
 func BenchmarkView(b *testing.B) {
 	s, c := loaded(b, 100_000, 200_000)

@@ -17,7 +17,8 @@ import (
 type Listing struct {
 	store *Store
 	n     uint32
-	over  int
+	told  int // of connections
+	over  int // of which there was no room for
 }
 
 // listingState is what a Store knows of listings.
@@ -51,6 +52,7 @@ func (l *Listing) Add(e *events.Event) bool {
 	s := l.store
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	l.told++
 	key := e.Conn()
 	if _, closed := s.listing.closed[key]; closed {
 		return false
@@ -83,10 +85,6 @@ func (l *Listing) Add(e *events.Event) bool {
 	return true
 }
 
-// sweepChunk is how many connections Done looks at before it lets others have
-// the Store.
-const sweepChunk = 1024
-
 // Done ends a complete listing: rows that only listings showed, and this one
 // did not, go. more counts connections that were not even offered to Add.
 func (l *Listing) Done(more int) {
@@ -94,12 +92,10 @@ func (l *Listing) Done(more int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.listing.closed = nil
-	s.listing.unlisted = l.over + more
 	s.listing.complete++
-	// Backwards: drop puts the last one into the gap. Those that come while
-	// others have the Store come after, and need no look.
+	// Backwards, as Store.collect does.
 	for i := len(s.conns) - 1; i >= 0; i-- {
-		if i%sweepChunk == 0 {
+		if i%chunk == 0 {
 			s.mu.Unlock()
 			s.mu.Lock()
 			i = min(i, len(s.conns)-1)
@@ -108,6 +104,9 @@ func (l *Listing) Done(more int) {
 			s.drop(s.conns[i])
 		}
 	}
+	// Many of those beyond the bound may have a row by their events.
+	rowless := l.told + more - (len(s.conns) - s.ended.n)
+	s.listing.unlisted = max(0, min(rowless, l.over+more))
 }
 
 // Fail ends a listing that is not complete: what was found stays.

@@ -248,6 +248,27 @@ func TestListingIsBounded(t *testing.T) {
 	if n := len(s.snap.order); n != 5 || s.snap.Unlisted != 3 {
 		t.Errorf("%d rows, %d unlisted; want 5 and 3", n, s.snap.Unlisted)
 	}
+	// Four that were not even offered: the rows stand for some of those.
+	l := s.store.Listing()
+	l.Add(s.at(all[0]))
+	l.Add(s.at(all[1]))
+	l.Done(4)
+	s.tick(time.Second)
+	if n := len(s.snap.order); n != 2 || s.snap.Unlisted != 4 {
+		t.Errorf("%d rows, %d unlisted; want 2 and 4", n, s.snap.Unlisted)
+	}
+	for n := 2; n < 4; n++ {
+		s.store.opt.MaxConns++
+		s.event(ev(events.KindProbe, n, unanswered(1)))
+	}
+	l = s.store.Listing()
+	l.Add(s.at(all[0]))
+	l.Add(s.at(all[1]))
+	l.Done(4)
+	s.tick(time.Second)
+	if n := len(s.snap.order); n != 4 || s.snap.Unlisted != 2 {
+		t.Errorf("%d rows, %d unlisted; want 4 and 2", n, s.snap.Unlisted)
+	}
 }
 
 // TestCopyOfAListed: no event stands for what was listed.

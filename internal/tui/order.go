@@ -75,7 +75,8 @@ func (s *sorter) add(c *conn, late bool) {
 }
 
 // sift parts the last round's connections into those that have moved and those
-// that have not. After it the connections are not looked at any more.
+// that have not. It looks at nothing of them but what the sorter wrote, so the
+// Store need not be locked.
 func (s *sorter) sift() {
 	for i := range s.sorted {
 		k := &s.sorted[i]

@@ -53,13 +53,15 @@ func (sn *Snapshot) EndedKept() int {
 func (s *Store) Snapshot(q Query, logged uint64, sn *Snapshot) {
 	started := time.Now()
 	s.look(q, logged, sn)
-	// The keys are copies: sorting them does not hold up the reader.
+	s.collect(q, sn.At.UnixNano(), sn)
+	// Keys are the sorter's alone: sorting them does not hold up the reader.
+	s.sorter.sift()
 	clear(sn.order)
 	sn.order = s.sorter.finish(sn.order[:0], q.Reverse)
 	sn.Took = time.Since(started)
 }
 
-// look is the part of Snapshot that holds the lock.
+// look takes the figures.
 func (s *Store) look(q Query, logged uint64, sn *Snapshot) {
 	now := s.opt.Now()
 	s.mu.Lock()
@@ -74,14 +76,32 @@ func (s *Store) look(q Query, logged uint64, sn *Snapshot) {
 	sn.Listings = s.listing.complete
 	sn.PerSecond = s.rate.add(now, s.total)
 	sn.log = s.log.since(sn.log[:0], logged)
-	s.collect(q, now.UnixNano(), sn)
 }
 
-// collect offers the connections that q asks for to the sorter.
+// chunk is how many connections are looked at before others may have the
+// Store: hundreds of thousands at once would hold up the reader.
+const chunk = 1024
+
+// collect offers the connections that q asks for to the sorter. It goes
+// backwards: drop puts the last one, which was looked at, into the gap, and
+// those that come meanwhile come after, for the next snapshot.
 func (s *Store) collect(q Query, now nanos, sn *Snapshot) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.sorter.begin(q.Sort)
 	sn.NoNews = 0
-	for _, c := range s.conns {
+	for i := len(s.conns) - 1; i >= 0; i-- {
+		if i%chunk == 0 && i > 0 {
+			s.mu.Unlock()
+			s.mu.Lock()
+			if i = min(i, len(s.conns)-1); i < 0 {
+				break
+			}
+		}
+		c := s.conns[i]
+		if c.round == s.sorter.round {
+			continue
+		}
 		late := c.overdue(now)
 		if late {
 			sn.NoNews++
@@ -91,7 +111,6 @@ func (s *Store) collect(q Query, now nanos, sn *Snapshot) {
 		}
 		s.sorter.add(c, late)
 	}
-	s.sorter.sift()
 }
 
 // row copies the facts of a connection.
