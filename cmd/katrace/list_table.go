@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"charm.land/lipgloss/v2"
@@ -45,15 +44,12 @@ func writeTable(w *bufio.Writer, l *inventory.List, sockets []*inventory.Socket,
 	for i, name := range columnNames {
 		widest[i] = len(name)
 	}
-	measure := func(row *[columns]string) {
-		for i, cell := range row {
-			widest[i] = max(widest[i], cellWidth(cell))
-		}
-	}
-	var row [columns]string
+	var row tableRow
 	for _, s := range sockets {
-		cells(s, &row)
-		measure(&row)
+		row.fill(s)
+		for i := range widest {
+			widest[i] = max(widest[i], cellWidth(row.cell(i)))
+		}
 		hide[colNetns] = hide[colNetns] && s.Netns == sockets[0].Netns
 		hide[colUser] = hide[colUser] && s.Settings.UserTimeout == 0
 	}
@@ -63,33 +59,37 @@ func writeTable(w *bufio.Writer, l *inventory.List, sockets []*inventory.Socket,
 			total += widest[i] + 2
 		}
 	}
-	gap := "  "
+	gap := 2
 	if width > 0 && total-2 > width {
-		gap = " "
+		gap = 1
 		total -= columns - 1
 		if over := total - width; over > 0 {
 			widest[colOwner] = max(min(widest[colOwner], leastOwner), widest[colOwner]-over)
 		}
 	}
-	line := func(row *[columns]string) {
-		var b strings.Builder
-		for i, cell := range row {
+	line := func() {
+		room := 0 // to the next cell
+		for i := range columns {
 			if hide[i] {
 				continue
 			}
+			cell := row.cell(i)
 			if i == colOwner {
 				cell = cut(cell, widest[i])
 			}
-			b.WriteString(cell)
-			b.WriteString(strings.Repeat(" ", max(0, widest[i]-cellWidth(cell))))
-			b.WriteString(gap)
+			for range room {
+				_ = w.WriteByte(' ')
+			}
+			_, _ = w.Write(cell) // the error comes with Flush
+			room = widest[i] - cellWidth(cell) + gap
 		}
-		_, _ = w.WriteString(strings.TrimRight(b.String(), " ") + "\n") // the error comes with Flush
+		_ = w.WriteByte('\n')
 	}
-	line(&columnNames)
+	row.names()
+	line()
 	for _, s := range sockets {
-		cells(s, &row)
-		line(&row)
+		row.fill(s)
+		line()
 	}
 	if width > 0 {
 		_, _ = fmt.Fprintf(w, "%d sockets, %s UTC\n", len(sockets), l.Time.Format("15:04:05"))
@@ -97,26 +97,64 @@ func writeTable(w *bufio.Writer, l *inventory.List, sockets []*inventory.Socket,
 	return nil
 }
 
-// cells says a socket in words.
-func cells(s *inventory.Socket, row *[columns]string) {
-	*row = [columns]string{
-		colState:  stateWord(s),
-		colLocal:  s.Local.String(),
-		colRemote: "-",
-		colOwner:  ownerCell(s),
-		colIdle:   span(s.IdleFor, s.Has&inventory.HasIdleFor != 0, s.Connected()),
-		colUser:   "-",
-		colDies:   span(s.DiesIn, s.Has&inventory.HasDiesIn != 0, false),
-		colNetns:  strconv.FormatUint(uint64(s.Netns), 10),
+// tableRow is the text of a row, its cells one after the other in one buffer
+// that is used again: a machine may have a million sockets.
+type tableRow struct {
+	text []byte
+	end  [columns]int
+}
+
+func (r *tableRow) cell(i int) []byte {
+	if i == 0 {
+		return r.text[:r.end[0]]
 	}
-	if s.Remote.Port() != 0 {
-		row[colRemote] = s.Remote.String()
+	return r.text[r.end[i-1]:r.end[i]]
+}
+
+// names makes it the headline.
+func (r *tableRow) names() {
+	r.text = r.text[:0]
+	for i, name := range columnNames {
+		r.text = append(r.text, name...)
+		r.end[i] = len(r.text)
 	}
-	row[colKeepalive], row[colSource] = keepaliveCells(s)
-	if s.Settings.UserTimeout != 0 {
-		row[colUser] = span(s.Settings.UserTimeout, true, false)
+}
+
+// fill says a socket in words.
+func (r *tableRow) fill(s *inventory.Socket) {
+	b := r.text[:0]
+	for i := range columns {
+		switch i {
+		case colState:
+			b = append(b, stateWord(s)...)
+		case colLocal:
+			b = s.Local.AppendTo(b)
+		case colRemote:
+			if s.Remote.Port() == 0 {
+				b = append(b, '-')
+			} else {
+				b = s.Remote.AppendTo(b)
+			}
+		case colOwner:
+			b = appendOwnerCell(b, s)
+		case colIdle:
+			b = appendTimeCell(b, s.IdleFor, s.Has&inventory.HasIdleFor != 0, s.Connected())
+		case colKeepalive:
+			b = appendKeepaliveCell(b, s)
+		case colSource:
+			b = appendSourceCell(b, s)
+		case colUser:
+			b = appendTimeCell(b, s.Settings.UserTimeout, s.Settings.UserTimeout != 0, false)
+		case colNext:
+			b = appendNextCell(b, s)
+		case colDies:
+			b = appendTimeCell(b, s.DiesIn, s.Has&inventory.HasDiesIn != 0, false)
+		case colNetns:
+			b = strconv.AppendUint(b, uint64(s.Netns), 10)
+		}
+		r.end[i] = len(b)
 	}
-	row[colNext] = nextCell(s)
+	r.text = b
 }
 
 // stateWord is the state's name, a frequent and long one shortened.
@@ -127,36 +165,46 @@ func stateWord(s *inventory.Socket) string {
 	return s.State.String()
 }
 
-func ownerCell(s *inventory.Socket) string {
+func appendOwnerCell(b []byte, s *inventory.Socket) []byte {
+	if s.Process.PID == 0 && s.Inode == 0 {
+		return append(b, '-') // an orphan
+	}
 	e := events.Event{Process: s.Process, UID: s.UID}
 	if s.Has&inventory.HasUID != 0 {
 		e.Has = events.HasUID
 	}
-	if s.Process.PID == 0 && s.Inode == 0 {
-		return "-" // an orphan
-	}
-	owner := string(events.AppendOwner(nil, &e))
+	b = events.AppendOwner(b, &e)
 	if s.Holders > 1 {
-		owner += "+" + strconv.Itoa(s.Holders-1)
+		b = strconv.AppendInt(append(b, '+'), int64(s.Holders-1), 10)
 	}
-	return owner
+	return b
 }
 
-func keepaliveCells(s *inventory.Socket) (values, source string) {
+func appendKeepaliveCell(b []byte, s *inventory.Socket) []byte {
 	switch {
+	case s.Has&inventory.HasOn == 0 && !s.Connected() && s.Has&inventory.HasSettings == 0:
+		return append(b, '-')
 	case s.Has&inventory.HasOn == 0:
-		if s.Connected() || s.Has&inventory.HasSettings != 0 {
-			return "?", "-"
-		}
-		return "-", "-"
+		return append(b, '?')
 	case !s.On:
-		return "off", "-"
+		return append(b, "off"...)
 	case s.Has&inventory.HasSettings == 0:
-		return "on ?/?/?", "?"
+		return append(b, "on ?/?/?"...)
 	}
-	b := events.AppendSpan(nil, s.Settings.Idle)
-	b = events.AppendSpan(append(b, '/'), s.Settings.Interval)
-	b = strconv.AppendInt(append(b, '/'), int64(s.Settings.Count), 10)
+	b = append(events.AppendSpan(b, s.Settings.Idle), '/')
+	b = append(events.AppendSpan(b, s.Settings.Interval), '/')
+	return strconv.AppendInt(b, int64(s.Settings.Count), 10)
+}
+
+// appendSourceCell says who set idle, interval and count: once where it is the
+// same for all of them.
+func appendSourceCell(b []byte, s *inventory.Socket) []byte {
+	switch {
+	case s.Has&inventory.HasOn == 0 || !s.On:
+		return append(b, '-')
+	case s.Has&inventory.HasSettings == 0:
+		return append(b, '?')
+	}
 	var words [3]string
 	for i := range words {
 		switch one := events.SettingIdle << i; {
@@ -168,57 +216,59 @@ func keepaliveCells(s *inventory.Socket) (values, source string) {
 			words[i] = "?"
 		}
 	}
+	b = append(b, words[0]...)
 	if words[0] == words[1] && words[1] == words[2] {
-		return string(b), words[0]
+		return b
 	}
-	return string(b), strings.Join(words[:], "/")
+	b = append(append(b, '/'), words[1]...)
+	return append(append(b, '/'), words[2]...)
 }
 
-func nextCell(s *inventory.Socket) string {
+func appendNextCell(b []byte, s *inventory.Socket) []byte {
 	switch {
 	case s.Has&inventory.HasNextProbe != 0:
-		return span(s.NextProbe, true, false)
+		return events.AppendSpan(b, s.NextProbe)
 	case s.WaitsFor == inventory.WaitsRetransmission:
-		return "retransmit"
+		return append(b, "retransmit"...)
 	case s.WaitsFor == inventory.WaitsWindowProbe:
-		return "window"
+		return append(b, "window"...)
 	case s.WaitsFor == inventory.WaitsFinWait2:
-		return "fin_wait2"
+		return append(b, "fin_wait2"...)
 	case s.WaitsFor == inventory.WaitsProbe && s.Has&inventory.HasDiesIn == 0:
-		return "?"
+		return append(b, '?')
 	}
-	return "-"
+	return append(b, '-')
 }
 
-// span says a time; where it is absent, "?" if there should be one.
-func span(d time.Duration, have, expected bool) string {
+// appendTimeCell says a time; where it is absent, "?" if there should be one.
+func appendTimeCell(b []byte, d time.Duration, have, expected bool) []byte {
 	switch {
 	case have:
-		return string(events.AppendSpan(nil, d))
+		return events.AppendSpan(b, d)
 	case expected:
-		return "?"
+		return append(b, '?')
 	}
-	return "-"
+	return append(b, '-')
 }
 
 // cellWidth is how many columns of a terminal the text takes.
-func cellWidth(s string) int {
-	for i := range len(s) {
-		if s[i] >= 0x80 {
-			return lipgloss.Width(s)
+func cellWidth(s []byte) int {
+	for _, c := range s {
+		if c >= 0x80 {
+			return lipgloss.Width(string(s))
 		}
 	}
 	return len(s)
 }
 
 // cut shortens a cell to that width.
-func cut(s string, width int) string {
+func cut(s []byte, width int) []byte {
 	if cellWidth(s) <= width {
 		return s
 	}
-	runes := []rune(s)
-	for len(runes) > 0 && cellWidth(string(runes))+1 > width {
+	runes := []rune(string(s))
+	for len(runes) > 0 && cellWidth([]byte(string(runes)))+1 > width {
 		runes = runes[:len(runes)-1]
 	}
-	return string(runes) + "~"
+	return []byte(string(runes) + "~")
 }

@@ -16,7 +16,7 @@ func sayPrediction(b []byte, o *predictOptions, p *prediction) []byte {
 	span := func(d time.Duration) string { return string(events.AppendSpan(nil, d)) }
 	s := &p.settings
 	if p.socket != nil {
-		b = fmt.Appendf(b, "%s > %s, %s\n", p.socket.Local, p.socket.Remote, ownerCell(p.socket))
+		b = fmt.Appendf(b, "%s > %s, %s\n", p.socket.Local, p.socket.Remote, appendOwnerCell(nil, p.socket))
 	}
 	b = fmt.Appendf(b, "idle %s (%s), interval %s (%s), count %d (%s), user timeout %s\n\n",
 		span(s.Idle), p.source(events.SettingIdle), span(s.Interval), p.source(events.SettingInterval),
