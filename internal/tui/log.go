@@ -176,7 +176,7 @@ func (p *logPane) line(m *model, e *logEntry, width int) string {
 	}
 	if ev.Kind != events.KindLost {
 		if width >= 140 {
-			l.add(t.dim, t.fit(ev.Local.String()+" "+t.glyph.arrow, 24)+" ")
+			l.add(t.dim, t.fitRight(ev.Local.String(), 21)+" "+t.glyph.arrow+" ")
 		}
 		l.add(t.text, t.fitAddr(ev.Remote.String(), 21)+" ")
 		if width >= 100 {

@@ -91,7 +91,7 @@ func (m *model) emptyText() string {
 	if m.snap.Listings > 0 {
 		return "no socket has keepalive on, as far as katrace can look"
 	}
-	return "waiting for the first keepalive event: a connection shows when its timer does something"
+	return "waiting for a keepalive timer to do something: its connection shows then"
 }
 
 func (m *model) helpLines(height int) []string {
