@@ -32,9 +32,9 @@ const (
 	listRest  = 25
 )
 
-// forListing are the capabilities that a listing needs beside those for
-// owners: to enter network namespaces, and to read the sockets by BPF.
-var forListing = []int{unix.CAP_SYS_ADMIN, unix.CAP_BPF, unix.CAP_PERFMON}
+// forListing are the capabilities that a listing needs: to find network
+// namespaces, to enter them, and to read the sockets by BPF.
+var forListing = []int{unix.CAP_SYS_PTRACE, unix.CAP_SYS_ADMIN, unix.CAP_BPF, unix.CAP_PERFMON}
 
 // newListing is nil where the filter asks for certain events: a socket is none.
 func newListing(o *streamOptions, store *tui.Store) *listing {

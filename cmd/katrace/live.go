@@ -29,7 +29,7 @@ func runLive(ctx context.Context, o streamOptions, sinks tee) error {
 	if l := newListing(&o, store); l != nil {
 		feed, keep, view.Notice = l.beside(s.run), forListing, l.notice
 	}
-	dropPrivileges(s.tracer, os.Stderr, keep...)
+	s.dropPrivileges(os.Stderr, keep...)
 	s.closes = true
 	view.Backend, view.Lacks = string(s.tracer.Backend), s.tracer.Lacks
 	start := time.Now()

@@ -248,7 +248,7 @@ func runStream(ctx context.Context, o streamOptions) error {
 		return err
 	}
 	s.say = os.Stderr
-	dropPrivileges(s.tracer, os.Stderr)
+	s.dropPrivileges(os.Stderr)
 	fmt.Fprintf(os.Stderr, "katrace: %s\n", opening(s.tracer, o.debug))
 	start := time.Now()
 	ctx, cancel := o.limit(ctx)

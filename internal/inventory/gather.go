@@ -5,6 +5,7 @@ package inventory
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"runtime"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/events"
+	"katrace/internal/loader"
 	"katrace/internal/owner"
 )
 
@@ -26,6 +28,7 @@ type gatherer struct {
 	list    *List
 	begun   time.Time                  // List.Time, with the monotonic clock
 	sysctls map[uint32]events.Settings // by namespace: those that were looked into
+	refused bool                       // a namespace might not be entered
 }
 
 func (g *gatherer) seen(netns uint32) bool { _, ok := g.sysctls[netns]; return ok }
@@ -44,10 +47,24 @@ func (g *gatherer) namespace(ns namespace) error {
 	case errors.Is(err, os.ErrNotExist):
 		return nil
 	case ns.path != "" && errors.Is(err, os.ErrPermission):
+		g.refused = true
 		g.lack("network namespaces that may not be entered (needs CAP_SYS_ADMIN)", 0)
 		return nil
 	}
 	return err
+}
+
+// notFound is why the only namespace that was asked for was not looked into.
+func (g *gatherer) notFound(inum uint32, hidden bool) error {
+	switch {
+	case g.refused:
+		return &loader.UnsupportedError{Doing: fmt.Sprintf("enter network namespace %d", inum), Err: unix.EPERM,
+			Hint: "this process lacks CAP_SYS_ADMIN; try sudo"}
+	case hidden:
+		return &loader.UnsupportedError{Doing: fmt.Sprintf("find network namespace %d", inum), Err: errors.New("nothing refers to it, or its processes are hidden"),
+			Hint: "for other users' processes: CAP_SYS_PTRACE; try sudo"}
+	}
+	return fmt.Errorf("no network namespace %d is to be found: nothing refers to it", inum)
 }
 
 func (g *gatherer) states() uint32 {

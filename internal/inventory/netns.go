@@ -58,7 +58,11 @@ func namespaces() (all []namespace, hidden bool, err error) {
 			all = append(all, namespace{inum, path})
 		}
 	}
-	paths, _ := filepath.Glob("/proc/[0-9]*/ns/net") // the pattern is good
+	paths, _ := filepath.Glob("/proc/[0-9]*") // the pattern is good
+	for i := range paths {
+		// Not by the pattern: Glob leaves out what it may not look into.
+		paths[i] += "/ns/net"
+	}
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err == nil {
 		paths = append(paths, netnsMounts(string(mounts))...)

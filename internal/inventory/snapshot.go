@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -133,7 +132,7 @@ func (r *Lister) Snapshot(ctx context.Context) (*List, error) {
 		}
 	}
 	if len(o.Filter.Netns) > 0 && len(g.sysctls) == 0 {
-		return nil, fmt.Errorf("no network namespace %d is to be found: nothing refers to it, or its processes are hidden", o.Filter.Netns[0])
+		return nil, g.notFound(o.Filter.Netns[0], hidden)
 	}
 	asked := time.Now()
 	g.owners(found.table)

@@ -12,10 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ForOwners are the capabilities by which other users' processes, and a
-// socket's cgroup, can be looked at.
-var ForOwners = []int{unix.CAP_SYS_PTRACE, unix.CAP_DAC_READ_SEARCH}
-
 // DropPrivileges gives up, for good and in every thread, all capabilities but
 // those of keep, and the right to get new ones by exec (PR_SET_NO_NEW_PRIVS).
 // What is attached stays attached. CAP_BPF stays where this kernel does not

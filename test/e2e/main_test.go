@@ -20,7 +20,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -92,18 +91,22 @@ func start(t *testing.T, args ...string) *run {
 // launch starts katrace's JSON stream; attached waits for it.
 func launch(t *testing.T, by loader.Backend, args ...string) *run {
 	t.Helper()
-	r := &run{t: t, stderr: &lockedBuffer{}, done: make(chan struct{})}
-	r.cmd = exec.Command(*program, append([]string{"-o", "json", "--attach", string(by)}, args...)...)
-	r.cmd.Stderr = r.stderr
-	r.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := r.cmd.StdoutPipe()
+	return follow(t, command(append([]string{"-o", "json", "--attach", string(by)}, args...)...))
+}
+
+// follow starts a katrace's JSON stream and takes what it says.
+func follow(t *testing.T, cmd *exec.Cmd) *run {
+	t.Helper()
+	r := &run{t: t, cmd: cmd, stderr: &lockedBuffer{}, done: make(chan struct{})}
+	cmd.Stderr = r.stderr
+	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.cmd.Start(); err != nil {
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = r.cmd.Process.Kill() })
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
 	go func() {
 		defer close(r.done)
 		sc := bufio.NewScanner(out)
