@@ -14,6 +14,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -36,6 +37,7 @@ func main() {
 	flag.StringVar(&p.katrace, "katrace", "bin/katrace", `the katrace to load; "" makes the load only`)
 	flag.StringVar(&args, "args", "-o json", "its flags, parted by spaces")
 	flag.StringVar(&p.dir, "dir", "", "where its output goes until it is counted (the system's folder for such)")
+	flag.IntVar(&p.backlog, "backlog", 0, "what to raise net.core.netdev_max_backlog to meanwhile; 0 leaves it")
 	flag.Parse()
 	p.args = strings.Fields(args)
 	for _, s := range strings.Split(rates, ",") {
@@ -46,7 +48,10 @@ func main() {
 		p.rates = append(p.rates, n)
 	}
 	signal.Ignore(syscall.SIGPIPE) // a worker that has gone is an error of write
-	exit(p.run())
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := p.run(ctx)
+	stop()
+	exit(err)
 }
 
 func exit(err error) {

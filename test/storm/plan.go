@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"time"
@@ -19,9 +20,15 @@ type plan struct {
 	katrace string
 	args    []string
 	dir     string
+	backlog int
 }
 
-func (p *plan) run() error {
+func (p *plan) run(ctx context.Context) error {
+	restore, err := raiseBacklog(p.backlog)
+	if err != nil {
+		return fmt.Errorf("-backlog %d: %w", p.backlog, err)
+	}
+	defer restore()
 	// The namespace is this thread's and its children's, and goes with them.
 	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
@@ -44,9 +51,8 @@ func (p *plan) run() error {
 	if p.katrace != "" {
 		fmt.Printf("katrace %v\n", p.args)
 	}
-	fmt.Println(header)
 	for _, rate := range p.rates {
-		if err := p.measure(crew, rate); err != nil {
+		if err := p.measure(ctx, crew, rate); err != nil {
 			return fmt.Errorf("at %d probes/s: %w", rate, err)
 		}
 	}
@@ -54,16 +60,16 @@ func (p *plan) run() error {
 }
 
 // measure runs one rate without and with katrace.
-func (p *plan) measure(crew *crew, rate int) error {
+func (p *plan) measure(ctx context.Context, crew *crew, rate int) error {
 	// A peer that answers is probed every max(idle, interval), in whole seconds.
 	idle := (p.conns + rate - 1) / rate
 	active := min(rate*idle, p.conns)
-	without, err := p.window(crew, active, idle, nil)
+	without, err := p.window(ctx, crew, active, idle, nil)
 	if err != nil {
 		return err
 	}
+	fmt.Printf("%d probes/s wanted\n  without  %s\n", rate, without)
 	if p.katrace == "" {
-		fmt.Println(without.row(rate))
 		return nil
 	}
 	t, err := startTracer(p.katrace, p.args, p.dir)
@@ -71,7 +77,7 @@ func (p *plan) measure(crew *crew, rate int) error {
 		return err
 	}
 	defer t.discard()
-	with, err := p.window(crew, active, idle, t)
+	with, err := p.window(ctx, crew, active, idle, t)
 	if err != nil {
 		return err
 	}
@@ -82,13 +88,13 @@ func (p *plan) measure(crew *crew, rate int) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(with.besideRow(rate, without, told))
+	fmt.Printf("  with     %s\n  katrace  %s\n", with, with.report(told))
 	return nil
 }
 
 // window switches keepalive on, lets it settle, measures, and switches it off:
 // what the kernel counts meanwhile is what a tracer has to tell.
-func (p *plan) window(crew *crew, active, idle int, t *tracer) (window, error) {
+func (p *plan) window(ctx context.Context, crew *crew, active, idle int, t *tracer) (window, error) {
 	var w window
 	counted, err := keepaliveProbes()
 	if err != nil {
@@ -97,12 +103,16 @@ func (p *plan) window(crew *crew, active, idle int, t *tracer) (window, error) {
 	if err := crew.on(active, idle); err != nil {
 		return w, err
 	}
-	time.Sleep(time.Duration(idle+1) * time.Second)
+	if err := pause(ctx, time.Duration(idle+1)*time.Second); err != nil {
+		return w, err
+	}
 	before, err := look(t)
 	if err != nil {
 		return w, err
 	}
-	time.Sleep(p.time)
+	if err := pause(ctx, p.time); err != nil {
+		return w, err
+	}
 	after, err := look(t)
 	if err != nil {
 		return w, err
@@ -110,7 +120,9 @@ func (p *plan) window(crew *crew, active, idle int, t *tracer) (window, error) {
 	if err := crew.off(); err != nil {
 		return w, err
 	}
-	time.Sleep(time.Second)
+	if err := pause(ctx, time.Second); err != nil {
+		return w, err
+	}
 	all, err := keepaliveProbes()
 	if err != nil {
 		return w, err
@@ -118,4 +130,13 @@ func (p *plan) window(crew *crew, active, idle int, t *tracer) (window, error) {
 	w = after.since(before)
 	w.counted = all - counted
 	return w, nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }

@@ -20,6 +20,7 @@ type window struct {
 	peak         uint64  // bytes, katrace's resident memory at its highest
 	probes       uint64  // sent within the window
 	counted      uint64  // sent from switching on to switching off
+	dropped      uint64  // packets that the kernel did not queue within the window
 	at           time.Time
 }
 
@@ -39,6 +40,9 @@ func look(t *tracer) (window, error) {
 	}
 	w.user, w.system = float64(user+nice)/hz, float64(system+irq+softirq)/hz
 	if w.probes, err = keepaliveProbes(); err != nil {
+		return w, err
+	}
+	if w.dropped, err = dropped(); err != nil {
 		return w, err
 	}
 	if t == nil {
@@ -72,6 +76,7 @@ func (w window) since(was window) window {
 	w.user -= was.user
 	w.katrace -= was.katrace
 	w.probes -= was.probes
+	w.dropped -= was.dropped
 	return w
 }
 
@@ -93,21 +98,23 @@ func keepaliveProbes() (uint64, error) {
 	return 0, errors.New("no TCPKeepAlive in /proc/self/net/netstat")
 }
 
-// The table's columns; CPU is in cores.
-const header = `                     the machine's CPU: system, user   katrace:                        from switching on to switching off:
-  wanted  probes/s   without katrace    with katrace    CPU     memory   events/s       kernel       probes lost: ring   missed   follow  verdict`
-
-func (w window) cores() string {
-	return fmt.Sprintf("%7.2f %7.2f", w.system/w.took.Seconds(), w.user/w.took.Seconds())
-}
-
 func (w window) rate() float64 { return float64(w.probes) / w.took.Seconds() }
 
-func (w window) row(wanted int) string {
-	return fmt.Sprintf("%8d %9.0f   %s   %45s %12d", wanted, w.rate(), w.cores(), "", w.counted)
+// cores is the machine's CPU in use, katrace's and the load's own included.
+func (w window) cores() string {
+	return fmt.Sprintf("system %.2f, user %.2f cores", w.system/w.took.Seconds(), w.user/w.took.Seconds())
 }
 
-func (w window) besideRow(wanted int, without window, t told) string {
+func (w window) String() string {
+	s := fmt.Sprintf("%.0f probes/s, %s", w.rate(), w.cores())
+	if w.dropped > 0 {
+		s += fmt.Sprintf(" (%d packets dropped on lo, so as many probes and answers: see -backlog)", w.dropped)
+	}
+	return s
+}
+
+// report says what katrace took, and holds what it told against the kernel's count.
+func (w window) report(t told) string {
 	// A lost record may have been an answer's, so losses are a bound.
 	short := int64(w.counted) - int64(t.probes)
 	verdict := "exact, nothing lost"
@@ -121,6 +128,7 @@ func (w window) besideRow(wanted int, without window, t told) string {
 	}
 	// Events are counted over the whole time, so their rate is by the probes'.
 	events := w.rate() * float64(t.events) / float64(max(w.counted, 1))
-	return fmt.Sprintf("%8d %9.0f   %s %s %6.2f %6.0f MiB %10.0f %12d %12d %9d %8d %8d  %s", wanted, w.rate(), without.cores(), w.cores(),
-		w.katrace/w.took.Seconds(), float64(w.peak)/(1<<20), events, w.counted, t.probes, t.lost.Ring, t.lost.Missed, t.lost.Follow, verdict)
+	return fmt.Sprintf("%.2f cores, %d MiB at most, %.0f events/s\n", w.katrace/w.took.Seconds(), w.peak>>20, events) +
+		fmt.Sprintf("  probes   the kernel counts %d, katrace tells %d, lost: ring %d, missed %d, follow %d: %s",
+			w.counted, t.probes, t.lost.Ring, t.lost.Missed, t.lost.Follow, verdict)
 }
