@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
+	"katrace/internal/events"
 	"katrace/internal/loader"
 )
 
@@ -48,7 +50,11 @@ func run(ctx context.Context, args []string) error {
 	if err == nil || isQuiet(err) {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "katrace: %v\n", err)
+	// It quotes file names and arguments, which may hold anything; joined
+	// errors have a line each.
+	for line := range strings.SplitSeq("katrace: "+err.Error(), "\n") {
+		fmt.Fprintln(os.Stderr, events.Safe(line))
+	}
 	var usage usageError
 	if errors.As(err, &usage) {
 		fmt.Fprintln(os.Stderr, "Run 'katrace --help' for usage.")

@@ -71,7 +71,7 @@ FILE - is standard input. Damaged lines are said, skipped and counted.`,
 // player plays a recording at its speed.
 type player struct {
 	in     *events.Reader
-	name   string
+	name   string // safe for a terminal
 	speed  float64
 	filter events.Filter
 	closes bool // closes pass the filter: the view drops their rows
@@ -85,7 +85,7 @@ type player struct {
 }
 
 func newPlayer(in io.Reader, name string, speed float64, filter events.Filter) *player {
-	return &player{in: events.NewReader(in), name: name, speed: speed, filter: filter}
+	return &player{in: events.NewReader(in), name: events.Safe(name), speed: speed, filter: filter}
 }
 
 // play hands the recording's events to the sink, each when it is its time.
@@ -163,7 +163,7 @@ func (p *player) stream(ctx context.Context, sink events.Sink) error {
 // view plays the recording in the live view, whose clock is the recording's.
 func (p *player) view(ctx context.Context, noColor bool) error {
 	p.closes = true
-	opt := tui.Options{Source: "replay of " + events.Safe(p.name), NoColor: noColor, Now: p.now, Notice: p.notice}
+	opt := tui.Options{Source: "replay of " + p.name, NoColor: noColor, Now: p.now, Notice: p.notice}
 	store := tui.NewStore(opt)
 	return besideView(ctx, func(ctx context.Context) error {
 		return p.play(ctx, store, func(err error) {

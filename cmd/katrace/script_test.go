@@ -6,10 +6,13 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -100,6 +103,33 @@ func TestUnprivileged(t *testing.T) {
 		for _, w := range tt.want {
 			if !strings.Contains(errs, w) {
 				t.Errorf("%s: does not say %q:\n%s", tt.args, w, errs)
+			}
+		}
+	}
+}
+
+// TestHostileArguments: what is quoted of the command line, a file's name above
+// all, does nothing to the terminal.
+func TestHostileArguments(t *testing.T) {
+	damaged := filepath.Join(t.TempDir(), "a\x1b]0;x\a\u202e\n.json")
+	if err := os.WriteFile(damaged, []byte("\x1b[2J\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"replay", "--speed", "0", damaged}, {"replay", damaged + "\x1b[2J"}, {"--\x1b[2J"}, {"\x1b[2J"}, {"--port", "\x9b2J"}, {"list", "--btf", "\x1bc"},
+	} {
+		var errs strings.Builder
+		cmd := exec.Command("/proc/self/exe", args...)
+		cmd.Env = append(os.Environ(), asMain+"=1")
+		cmd.Stderr = &errs
+		_ = cmd.Run() // the status is not what this is about
+		if errs.Len() == 0 {
+			t.Errorf("%q: says nothing", args)
+		}
+		for _, r := range errs.String() {
+			if r != '\n' && !unicode.IsPrint(r) || r == utf8.RuneError {
+				t.Errorf("%q: says %q", args, errs.String())
+				break
 			}
 		}
 	}
