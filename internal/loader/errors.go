@@ -43,6 +43,11 @@ func (e *UnsupportedError) Unwrap() error { return e.Err }
 func (e *UnsupportedError) Is(target error) bool { return target == ErrUnsupported }
 
 func unsupported(doing string, err error, hint string) error {
+	for _, out := range []error{unix.EMFILE, unix.ENFILE, unix.ENOMEM} {
+		if errors.Is(err, out) {
+			return fmt.Errorf("%s: %w", doing, err) // that of descriptors or memory is no limit of the kernel's
+		}
+	}
 	var verifier *ebpf.VerifierError
 	if hint == "" && isPermission(err) && !errors.As(err, &verifier) {
 		// What the library adds (a guess at RLIMIT_MEMLOCK) misleads here.
