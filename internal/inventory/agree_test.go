@@ -3,9 +3,7 @@
 package inventory
 
 import (
-	"errors"
 	"net/netip"
-	"os"
 	"testing"
 	"time"
 
@@ -13,7 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/events"
-	"katrace/internal/loader"
 )
 
 // told is what a list says of a socket. What the two methods may tell
@@ -57,16 +54,8 @@ func tell(s *Socket) told {
 func TestMethodsAgree(t *testing.T) {
 	needsRoot(t)
 	loopbackUp(t)
-	byBPF, err := Open(Options{Method: BPF})
-	if errors.Is(err, loader.ErrUnsupported) && os.Getenv(requireEnv) == "" {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer byBPF.Close()
-	byNetlink := open(t, Options{Method: Netlink})
-
+	needsBPF(t)
+	byBPF, byNetlink := open(t, Options{Method: BPF}), open(t, Options{Method: Netlink})
 	staged := map[netip.AddrPort]string{}
 	add := func(name, addr string, then func(*pair)) {
 		p := connect(t, addr)

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +26,27 @@ import (
 // BPF iterators: a test that would be skipped fails.
 const requireEnv = "KATRACE_REQUIRE_BPF"
 
+// tryBPF loads the iterators once: that takes a while in an emulated machine.
+var tryBPF = sync.OnceValue(func() error {
+	r, err := Open(Options{Method: BPF})
+	if err == nil {
+		r.Close()
+	}
+	return err
+})
+
+// needsBPF skips the test where the iterators cannot be loaded.
+func needsBPF(t *testing.T) {
+	t.Helper()
+	err := tryBPF()
+	if errors.Is(err, loader.ErrUnsupported) && os.Getenv(requireEnv) == "" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // eachMethod runs a test with every method that this kernel and these
 // privileges allow: the same sockets give the same list.
 func eachMethod(t *testing.T, f func(*testing.T, Method)) {
@@ -32,14 +54,7 @@ func eachMethod(t *testing.T, f func(*testing.T, Method)) {
 	for _, m := range []Method{Netlink, BPF} {
 		t.Run(string(m), func(t *testing.T) {
 			if m == BPF {
-				r, err := Open(Options{Method: BPF})
-				if errors.Is(err, loader.ErrUnsupported) && os.Getenv(requireEnv) == "" {
-					t.Skip(err)
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				r.Close()
+				needsBPF(t)
 			}
 			f(t, m)
 		})

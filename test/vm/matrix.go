@@ -18,6 +18,9 @@ import (
 	"katrace/test/vm/internal/wire"
 )
 
+// kernelTests are the tests of packages that show another thing on another kernel.
+const kernelTests = "Agree|Scan|OtherProc|Settings|States|AllNetns"
+
 // matrixCommand runs the end-to-end tests on every kernel asked for, in a guest
 // each, by all backends at once.
 func matrixCommand(ctx context.Context, args []string) error {
@@ -32,7 +35,7 @@ func matrixCommand(ctx context.Context, args []string) error {
 	timeout := flags.Duration("timeout", 10*time.Minute, "for a guest, from power-on to power-off")
 	logs := flags.String("logs", "", "`directory` for the full logs (default: a new one, kept on failure)")
 	tests := flags.String("tests", "test/e2e", "`directory` of the tests' package")
-	also := flags.String("also", "internal/owner,internal/inventory", "`directories` of packages whose own tests run as well, in short and with BPF required")
+	also := flags.String("also", "internal/owner,internal/inventory", "`directories` of packages whose tests of the kernel run as well, with BPF required")
 	program := flags.String("program", "cmd/katrace", "`directory` of the program's package")
 	refresh := flags.Bool("refresh", false, "ask the archive for newer kernels even if it was asked today")
 	flags.Var(&files, "file", "`path[:guestpath]` of a file or directory to ship; may be repeated")
@@ -95,7 +98,7 @@ func matrixCommand(ctx context.Context, args []string) error {
 			to := "/" + filepath.Base(test)
 			g.files = append(g.files, shipped{test, to})
 			g.commands = append(g.commands, wire.Command{
-				Args: []string{to, verbose, "-test.short", "-test.timeout=" + limit.String()}, Env: append([]string{"KATRACE_REQUIRE_BPF=1"}, env...),
+				Args: []string{to, verbose, "-test.run=" + kernelTests, "-test.skip=Timeline", "-test.timeout=" + limit.String()}, Env: append([]string{"KATRACE_REQUIRE_BPF=1"}, env...),
 			})
 		}
 		guests = append(guests, g)
