@@ -127,7 +127,7 @@ func (c *cgroups) resolve(id uint64) string {
 		return ""
 	}
 	rel, err := filepath.Rel(c.at, path)
-	if err != nil || strings.HasPrefix(rel, "..") {
+	if err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
 		return "" // outside what is mounted here
 	}
 	if rel == "." {

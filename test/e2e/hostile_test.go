@@ -30,7 +30,7 @@ var hostileNames = []string{
 
 // hostileCgroup is a cgroup's name. A newline is refused by the kernel
 // (cgroup_mkdir); the rest of 255 bytes is taken.
-const hostileCgroup = "cg\x1b[2J\u009b\xff\u202e\"}\\ \t\x7f"
+const hostileCgroup = "..cg\x1b[2J\u009b\xff\u202e\"}\\ \t\x7f"
 
 // TestHostileNames: processes with hostile names hold sockets whose keepalive
 // is at work, in a cgroup with a hostile name. Every output shows them, and
