@@ -107,8 +107,10 @@ static __always_inline void note_unseen(struct follow *f, __u8 before)
 static __always_inline void handle_firing_end(struct firing *firing)
 {
 	/* Without a local port it is closed already, and cannot be named. */
-	if (all && firing->sk && !firing->done && firing->rec.local_port && passes(&firing->rec))
+	if (all && firing->sk && !firing->done && firing->rec.local_port && passes(&firing->rec)) {
+		firing->rec.time = bpf_ktime_get_boot_ns(); /* an answer may have been told since */
 		submit(&firing->rec);
+	}
 	firing->sk = 0;
 }
 
@@ -247,7 +249,8 @@ static __always_inline void handle_reset(struct sock *sk)
 	if (!passes(&r))
 		return;
 	r.kind = RECORD_RESET;
-	r.ret = BPF_CORE_READ(sk, sk_err_soft) ?: ETIMEDOUT; /* tcp_write_err() */
+	if (!is_subflow(sk))
+		r.ret = BPF_CORE_READ(sk, sk_err_soft) ?: ETIMEDOUT; /* tcp_write_err() */
 	f = follow_of(&r); /* its probes may have been sent before the start */
 	if (f) {
 		f->ended = 1;
@@ -273,8 +276,8 @@ static __always_inline void handle_receive_reset(struct sock *sk)
 		return;
 	read_rest(sk, &r);
 	r.kind = RECORD_PEER_RESET;
-	/* tcp_reset() */
-	r.ret = r.state == TCP_SYN_SENT ? ECONNREFUSED : r.state == TCP_CLOSE_WAIT ? EPIPE : ECONNRESET;
+	if (!is_subflow(sk)) /* tcp_reset() */
+		r.ret = r.state == TCP_SYN_SENT ? ECONNREFUSED : r.state == TCP_CLOSE_WAIT ? EPIPE : ECONNRESET;
 	if (!f)
 		f = follow_of(&r);
 	if (f)

@@ -152,6 +152,7 @@ struct tcp_sock {
 	unsigned int keepalive_time;  /* jiffies, 0: the sysctl applies */
 	unsigned int keepalive_intvl; /* jiffies, 0: the sysctl applies */
 	__u8 keepalive_probes;	      /* 0: the sysctl applies */
+	__u8 is_mptcp : 1;	      /* a subflow; not in every configuration */
 };
 
 struct net_device {

@@ -62,7 +62,7 @@ struct record {
 	__u32 user_timeout; /* ms, 0: not set */
 	__u32 idle_for;	    /* jiffies since the last segment received */
 	__u32 rtt;	    /* from the probe to its answer: jiffies, or ns (up to 4.29 s) */
-	__s32 ret;	    /* RECORD_PROBE: what tcp_write_wakeup returned; RESET, PEER_RESET: errno */
+	__s32 ret;	    /* RECORD_PROBE: what tcp_write_wakeup returned; RESET, PEER_RESET: errno, 0: unknown */
 	__u8 kind;	    /* enum record_kind */
 	__u8 family;	    /* AF_INET, AF_INET6 */
 	__u8 state;	    /* TCP_* */

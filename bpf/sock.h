@@ -57,6 +57,13 @@ static __always_inline int keepalive_on(struct sock *sk)
 	return sock_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_KEEPOPEN));
 }
 
+/* A subflow of MPTCP: its end is not the application's. */
+static __always_inline int is_subflow(struct sock *sk)
+{
+	return bpf_core_field_exists(struct tcp_sock, is_mptcp) &&
+	       BPF_CORE_READ_BITFIELD_PROBED((struct tcp_sock *)sk, is_mptcp);
+}
+
 /* why_no_probe: the tests of tcp_keepalive_timer(), in its order. */
 static __always_inline enum record_reason why_no_probe(struct sock *sk)
 {

@@ -79,6 +79,10 @@ func runDemo(ctx context.Context, o demoOptions, out output, backend loader.Back
 	if os.Geteuid() != 0 {
 		return &loader.UnsupportedError{Doing: "stage connections", Err: errors.New("not root"), Hint: "try sudo"}
 	}
+	cases, err := possible(cases)
+	if err != nil {
+		return err
+	}
 	l, err := lab.Start(ctx, cases)
 	if err != nil {
 		return fmt.Errorf("stage the connections: %w", err)
@@ -123,6 +127,22 @@ func runDemo(ctx context.Context, o demoOptions, out output, backend loader.Back
 		SendErrors: facts.SendErrors, ICMP: facts.ICMP, WindowProbes: facts.WindowProbes, TimerReasons: true, Slack: o.slack,
 	})
 	return reportDemo(out, rows, strays)
+}
+
+// possible leaves out the cases for which this kernel lacks something, and says so.
+func possible(cases []lab.Case) (left []lab.Case, err error) {
+	for _, c := range cases {
+		err := c.Possible()
+		switch {
+		case err == nil:
+			left = append(left, c)
+		case !errors.Is(err, lab.ErrLacking) || len(cases) == 1:
+			return nil, err
+		default:
+			fmt.Fprintf(os.Stderr, "katrace: left out: %v\n", err)
+		}
+	}
+	return left, nil
 }
 
 // traceDemo plays the lab's cases while the stream runs.

@@ -60,3 +60,12 @@ func errnoName(errno int32) string {
 	}
 	return "unknown"
 }
+
+// readErrno names what the application will read; "" where that is not known:
+// the end of an MPTCP subflow is not the end of the application's socket.
+func readErrno(errno int32) string {
+	if errno == 0 {
+		return ""
+	}
+	return errnoName(errno)
+}

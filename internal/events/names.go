@@ -107,8 +107,13 @@ type State uint8
 // The states that code here asks for.
 const (
 	StateEstablished State = 1
+	StateSynSent     State = 2
+	StateFinWait1    State = 4
 	StateFinWait2    State = 5
+	StateTimeWait    State = 6
 	StateClose       State = 7
+	StateCloseWait   State = 8
+	StateLastAck     State = 9
 )
 
 var stateNames = names[State]{"state", []string{"", "established", "syn_sent", "syn_recv", "fin_wait1", "fin_wait2", "time_wait", "close",

@@ -57,16 +57,16 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 	case loader.RecordReset:
 		e.Kind = KindReset
 		e.Reason = Reason(r.Reason)
-		e.Errno = errnoName(r.Ret)
+		e.Errno = readErrno(r.Ret)
 		e.Unanswered, e.Has = int(r.Probes), e.Has|HasUnanswered
 		e.Verdict = VerdictTimedOut
 		// Another errno than ETIMEDOUT is what an ICMP error left (sk_err_soft).
-		if s.unreachable || e.Errno != "ETIMEDOUT" {
+		if s.unreachable || (e.Errno != "ETIMEDOUT" && e.Errno != "") {
 			e.Verdict = VerdictUnreachable
 		}
 	case loader.RecordPeerReset:
 		e.Kind = KindPeerReset
-		e.Errno = errnoName(r.Ret)
+		e.Errno = readErrno(r.Ret)
 		e.Unanswered, e.Has = int(r.Probes), e.Has|HasUnanswered
 		e.Verdict = VerdictRebooted
 	case loader.RecordTimer:
@@ -94,8 +94,11 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 		// tcp_set_keepalive() arms the timer for the whole of Idle, whatever the
 		// connection has been idle for by then.
 		e.Next = e.Keepalive.Idle
-		e.DiesIn = e.Keepalive.DiesIn(0, e.IdleFor, e.Next)
-		e.Has |= HasNext | HasDiesIn
+		e.Has |= HasNext
+		if e.State != StateSynSent { // not connected: the firing does nothing
+			e.DiesIn = e.Keepalive.DiesIn(0, e.IdleFor, e.Next)
+			e.Has |= HasDiesIn
+		}
 	case loader.RecordClosed:
 		delete(t.conns, r.Sk)
 		if r.Flags&loader.FlagGaveUp != 0 {

@@ -203,6 +203,15 @@ func TestTracker(t *testing.T) {
 			{rec(loader.RecordEnabled, 0, idle(45), func(r *loader.Record) { r.Pid, r.Comm = 812, [16]byte{'n', 'g', 'i', 'n', 'x'} }),
 				want(KindEnabled, idleFor(45*time.Second), next(time.Minute), dies(2*time.Minute), func(e *Event) { e.Process = Process{812, "nginx"} })},
 		}, 1},
+		{"enabled before it is connected: the firing will do nothing, and keepalive gives nothing up", []step{
+			{rec(loader.RecordEnabled, 0, func(r *loader.Record) { r.State = uint8(StateSynSent) }),
+				want(KindEnabled, next(time.Minute), func(e *Event) { e.State = StateSynSent })},
+		}, 1},
+		{"the end of an MPTCP subflow: what the application reads is not known", []step{
+			{rec(loader.RecordReset, 6, reason(ReasonCount)), want(KindReset, unanswered(6), why(ReasonCount), verdict(VerdictTimedOut))},
+			{rec(loader.RecordClosed, 0, flags(loader.FlagGaveUp)), nil},
+			{rec(loader.RecordPeerReset, 1), want(KindPeerReset, unanswered(1), verdict(VerdictRebooted))},
+		}, 1},
 		{"a record of a kind to come is passed over", []step{{rec(200, 1), nil}}, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -34,6 +34,9 @@ type Case struct {
 	Expect  Expect
 
 	network       func() (*network, error)
+	needs         func() error                        // wraps ErrLacking where the kernel cannot; nil: nothing special
+	proto         int                                 // IPPROTO_TCP, or IPPROTO_MPTCP
+	connect       func(*stage) error                  // nil: both ends, as usual
 	finTimeout    int                                 // net.ipv4.tcp_fin_timeout, seconds
 	receiveBuffer int                                 // the peer's, bytes; 0: the system's
 	prepare       func(*stage) error                  // just before keepalive is switched on
@@ -68,6 +71,7 @@ type Expect struct {
 	Reason    events.Reason    // of the keepalive timer's reset
 	ICMP      bool             // a router answers each probe with ICMP host unreachable
 	SendError []string         // a probe that does not leave has one of these
+	Swallowed bool             // probes do not leave, and the kernel takes them for sent
 	Timer     events.Reason    // firings that send nothing, of which there are some
 	State     events.State     // while probes are sent
 }

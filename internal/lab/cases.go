@@ -42,7 +42,8 @@ var onLoopback = loopback(netip.AddrFrom4([4]byte{127, 0, 0, 1}))
 // of a peer, then what resembles them, then what is not keepalive at all.
 func Cases() []Case {
 	var all []Case
-	for _, group := range [][]Case{stateCases(), settingCases(), suspendedCases(), changeCases(), otherCases()} {
+	for _, group := range [][]Case{stateCases(), settingCases(), suspendedCases(), changeCases(), otherCases(),
+		tcpStateCases(), linkCases(), socketCases()} {
 		all = append(all, group...)
 	}
 	for i := range all {
@@ -55,6 +56,9 @@ func Cases() []Case {
 		}
 		if c.Setting == (events.Settings{}) {
 			c.Setting = short
+		}
+		if c.proto == 0 {
+			c.proto = unix.IPPROTO_TCP
 		}
 		if c.run == nil {
 			c.run = untilError
@@ -117,6 +121,16 @@ func stateCases() []Case {
 			e.Verdict, e.Said, e.ICMP = events.VerdictUnreachable, nil, true
 		}),
 		network: routed,
+		prepare: (*stage).loseFarRoute,
+	}, {
+		Name:   "ipv6-unreachable",
+		About:  "The same as unreachable, over IPv6: the router's ICMPv6 error, which the kernel drops too.",
+		Staged: "IPv6, a router loses its route to the peer",
+		Family: events.IPv6,
+		Expect: gaveUp.but(func(e *Expect) {
+			e.Verdict, e.Said, e.ICMP = events.VerdictUnreachable, nil, true
+		}),
+		network: routed6,
 		prepare: (*stage).loseFarRoute,
 	}, {
 		Name:   "route-gone",

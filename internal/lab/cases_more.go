@@ -173,5 +173,5 @@ func orphan(ctx context.Context, s *stage) error {
 	if err := s.closeApp(false); err != nil {
 		return err
 	}
-	return rest(ctx, 100*time.Millisecond) // the acknowledgement arrives
+	return s.untilListed(ctx, events.StateFinWait2)
 }

@@ -34,8 +34,9 @@ func (r *review) probes() {
 			r.no("probe %d says %s", i+1, e.SendError)
 		}
 	}
-	// Without SendErrors probes that do not leave look as if they did.
-	if !r.can.SendErrors && r.c.Expect.Wire == exactly(0) {
+	// Without SendErrors probes that do not leave look as if they did; where the
+	// kernel itself does not know, to every backend.
+	if r.c.Expect.Swallowed || (!r.can.SendErrors && r.c.Expect.Wire == exactly(0)) {
 		r.unanswered(told)
 		return
 	}
@@ -112,8 +113,13 @@ func (r *review) answers() {
 // predictions: when the timer fires next and when the kernel gives up, as they
 // then come true.
 func (r *review) predictions() {
+	for _, e := range r.kinds[events.KindEnabled] {
+		if e.State == events.StateSynSent && e.Has&events.HasDiesIn != 0 {
+			r.no("enabled event says that keepalive gives up in %v, which it does not before the connection is made", round(e.DiesIn))
+		}
+	}
 	told := r.kinds[events.KindProbe]
-	gaveUp := r.c.Expect.End == ByKeepalive && r.o.Errno != 0
+	gaveUp := r.c.Expect.End == ByKeepalive && !r.o.Died().IsZero()
 	for i, e := range told {
 		if e.Has&events.HasNext == 0 {
 			r.no("probe %d does not say when the timer fires next", i+1)

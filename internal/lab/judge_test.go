@@ -27,12 +27,21 @@ var backends = map[string]Backend{
 }
 
 // scripts say what becomes of each probe: a answered, s silent, r reset by the
-// peer, e not sent for want of a route, c not sent for want of room.
+// peer, e not sent for want of a route, c not sent for want of room, x not sent
+// and the kernel does not know.
 var scripts = map[string]string{
 	"alive": "aaa", "vanished": "sss", "rebooted": "ar", "unreachable": "sss", "route-gone": "eee",
 	"user-timeout": "ss", "inherited": "sss", "ipv6-vanished": "sss", "mapped-vanished": "sss", "half-closed": "sss",
 	"unacked-data": "", "zero-window": "", "recovers": "ssaa", "congested": "cccaa",
 	"abort": "a", "unread-close": "a", "fin-wait2-orphan": "a", "fin-wait2-timeout": "a",
+	"ipv6-unreachable": "sss", "syn-sent": "", "close-wait": "sss", "close-wait-rebooted": "r", "fin-wait1": "", "last-ack": "",
+	"time-wait": "a", "link-down": "eee", "peer-namespace-gone": "eee", "no-carrier": "xxx", "repair": "aaa", "mptcp": "sss",
+}
+
+// routerSays is what a router says to each probe.
+var routerSays = map[events.Family]ICMPSeen{
+	events.IPv4: {Type: 3, Code: 1, From: netip.MustParseAddr("192.0.2.254")},
+	events.IPv6: {Type: 1, Code: 0, From: netip.MustParseAddr("2001:db8:1::fe")},
 }
 
 // truth makes an outcome of a case, and the events that a faithful tracer with
@@ -48,6 +57,7 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 		Case:  name,
 		Conn:  events.Conn{Netns: 4026532001, Local: netip.MustParseAddrPort("192.0.2.1:5432"), Remote: netip.MustParseAddrPort("192.0.2.2:40122")},
 		Inode: 81932, PID: 812, Begun: time.Date(2026, 11, 22, 1, 2, 3, 0, time.UTC), Errno: c.Expect.Errno,
+		Subflow: c.proto == unix.IPPROTO_MPTCP,
 	}
 	var evs []events.Event
 	tell := func(at time.Time, kind events.Kind) *events.Event {
@@ -98,7 +108,7 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 		case unanswered > 1:
 			e.Verdict = events.VerdictSilent
 		}
-		if what == 'e' {
+		if what == 'e' || what == 'x' {
 			continue
 		}
 		o.Captured.Probes = append(o.Captured.Probes, Probe{Segment: Segment{Time: now, Seq: 1000}, Heard: heard})
@@ -116,11 +126,12 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 			}
 		}
 		if c.Expect.ICMP {
-			seen := ICMPSeen{Time: now, Type: 3, Code: 1, From: netip.MustParseAddr("192.0.2.254")}
+			seen := routerSays[c.Family]
+			seen.Time, o.Router = now, seen.From
 			o.Captured.ICMP = append(o.Captured.ICMP, seen)
 			if can.ICMP {
 				e := tell(now, events.KindICMP)
-				e.ICMP, e.Verdict = events.ICMP{Type: 3, Code: 1, From: seen.From}, events.VerdictUnreachable
+				e.ICMP, e.Verdict = events.ICMP{Type: seen.Type, Code: seen.Code, From: seen.From}, events.VerdictUnreachable
 			}
 		}
 	}

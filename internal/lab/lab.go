@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -37,8 +38,10 @@ type Outcome struct {
 	PID            int           // the traced socket's owner
 	Begun          time.Time     // when keepalive was switched on
 	Errno          unix.Errno    // what the application read; 0: nothing
+	Subflow        bool          // of MPTCP: the application is not told of its end
 	ErrnoAfter     time.Duration // when it read that, since Begun
 	KeepaliveCount uint64        // growth of TcpExtTCPKeepAlive in the namespace since Begun
+	Router         netip.Addr    // between the two hosts; invalid: there is none
 	Captured       Capture
 }
 
@@ -47,7 +50,7 @@ type Outcome struct {
 // errno, which may be later on a busy machine. Zero: only the lab ended it.
 func (o Outcome) Died() time.Time {
 	switch {
-	case o.Errno == 0:
+	case o.Errno == 0 && !o.Subflow:
 		return time.Time{}
 	case !o.Captured.Reset.IsZero():
 		return o.Captured.Reset
@@ -80,13 +83,18 @@ var ErrLacking = errors.New("not in this kernel")
 // Possible says why a case cannot be staged here, for want of a privilege or of
 // something in the kernel: veth, IPv6.
 func (c Case) Possible() error {
+	if c.needs != nil {
+		if err := c.needs(); err != nil {
+			return fmt.Errorf("stage %q: %w", c.Name, err)
+		}
+	}
 	n, err := c.network()
 	if err != nil {
 		return fmt.Errorf("stage %q: %w", c.Name, err)
 	}
 	defer n.close()
 	err = n.far.do(func() error {
-		s, _, err := listenTCP(n.farAddr.Unmap(), 0)
+		s, _, err := listenTCP(n.farAddr.Unmap(), c.proto, 0)
 		if err != nil {
 			return err
 		}

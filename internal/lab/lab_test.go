@@ -74,7 +74,13 @@ func play(t *testing.T, cases []Case) []Outcome {
 // TestStage: the kernel does in each case what the case says it does.
 func TestStage(t *testing.T) {
 	needRoot(t)
-	cases := Cases()
+	cases := slices.DeleteFunc(Cases(), func(c Case) bool {
+		err := c.Possible()
+		if errors.Is(err, ErrLacking) {
+			t.Logf("not possible here: %v", err)
+		}
+		return errors.Is(err, ErrLacking)
+	})
 	start := time.Now()
 	outcomes := play(t, cases)
 	if took := time.Since(start); took > 8*time.Second+4*slack(t) {
@@ -225,7 +231,7 @@ func TestPossible(t *testing.T) {
 	needRoot(t)
 	before := descriptors(t)
 	for _, c := range Cases() {
-		if err := c.Possible(); err != nil {
+		if err := c.Possible(); err != nil && !errors.Is(err, ErrLacking) {
 			t.Error(err)
 		}
 	}

@@ -48,6 +48,8 @@ var liesAboutProbes = []lie{
 	{"vanished", full, nth(events.KindProbe, 2, func(e *events.Event) { e.Seq++ }), "probe 3 says sequence number 1001, the capture 1000"},
 	{"vanished", full, nth(events.KindProbe, 2, func(e *events.Event) { e.Time = e.Time.Add(600 * time.Millisecond) }), "600ms later than the capture"},
 	{"vanished", full, nth(events.KindProbe, 2, func(e *events.Event) { e.IdleFor = time.Second }), "probe 3 says idle for 1s, the capture 3s"},
+	{"no-carrier", full, nth(events.KindProbe, 0, func(e *events.Event) { e.SendError = "EHOSTUNREACH" }), "probe 1 says EHOSTUNREACH"},
+	{"no-carrier", full, nth(events.KindProbe, 2, func(e *events.Event) { e.Unanswered = 1 }), "probe 3 says 1 unanswered, not 3"},
 	{"vanished", full, nth(events.KindProbe, 1, func(e *events.Event) { e.Unanswered = 1 }), "probe 2 says 1 unanswered, not 2"},
 	{"alive", full, nth(events.KindProbe, 1, func(e *events.Event) { e.Unanswered = 2 }), "probe 2 says 2 unanswered, not 1"},
 	{"recovers", full, nth(events.KindProbe, 3, func(e *events.Event) { e.Unanswered = 4 }), "probe 4 says 4 unanswered, not 1"},
@@ -87,6 +89,17 @@ var liesAboutEnds = []lie{
 	{"unreachable", full, without(events.KindICMP), "0 icmp events, 3 captured"},
 	{"vanished", full, with(events.KindICMP, nil), "1 icmp event, 0 captured"},
 	{"unreachable", full, nth(events.KindICMP, 0, func(e *events.Event) { e.ICMP.From = e.Remote.Addr() }), "from 192.0.2.2, the capture 192.0.2.254"},
+	{"ipv6-unreachable", full, nth(events.KindICMP, 1, func(e *events.Event) { e.ICMP.From = e.Local.Addr() }), "from 192.0.2.1, the capture 2001:db8:1::fe"},
+	{"ipv6-unreachable", full, nth(events.KindICMP, 0, func(e *events.Event) { e.ICMP.Type = 3 }), "type 3 code 0, the capture 1 and 0"},
+	{"mptcp", full, nth(events.KindReset, 0, func(e *events.Event) { e.Errno = "ETIMEDOUT" }), `errno "ETIMEDOUT", of a subflow's end`},
+	{"mptcp", full, without(events.KindReset), "0 reset events, the connection ended so once"},
+	{"close-wait-rebooted", full, nth(events.KindPeerReset, 0, func(e *events.Event) { e.Errno = "ECONNRESET" }), `errno "ECONNRESET", the application read EPIPE`},
+	{"time-wait", full, with(events.KindProbe, nil), "probe event after the end"},
+	{"fin-wait1", full, with(events.KindReset, nil), "1 reset event: the connection did not end so"},
+	{"syn-sent", full, nth(events.KindEnabled, 0, func(e *events.Event) {
+		e.State, e.DiesIn, e.Has = events.StateSynSent, 4*time.Second, e.Has|events.HasDiesIn
+	}), "gives up in 4s, which it does not"},
+	{"syn-sent", full, nth(events.KindTimer, 0, func(e *events.Event) { e.Verdict = events.VerdictSuspended }), `"suspended" in the end, not ""`},
 	{"unreachable", full, nth(events.KindICMP, 0, func(e *events.Event) { e.ICMP.Code = 0 }), "type 3 code 0, the capture 3 and 1"},
 	{"vanished", notAll, with(events.KindTimer, nil), "1 timer event, which were not asked for"},
 	{"unacked-data", full, without(events.KindTimer), `no timer event with reason "data_in_flight"`},
@@ -126,6 +139,10 @@ var failedStagings = []lie{
 	{"alive", full, saw(func(o *Outcome) { o.Captured.ResetsIn = 1 }), "1 resets captured from the peer"},
 	{"alive", full, saw(func(o *Outcome) { o.KeepaliveCount++ }), "3 probes captured, 4 counted"},
 	{"unreachable", full, saw(func(o *Outcome) { o.Captured.ICMP = o.Captured.ICMP[1:] }), "2 ICMP errors to 3 probes"},
+	{"unreachable", full, saw(func(o *Outcome) { o.Captured.ICMP[1].From = o.Conn.Remote.Addr() }), "captured from 192.0.2.2, the router is 192.0.2.254"},
+	{"ipv6-unreachable", full, saw(func(o *Outcome) { o.Router = netip.MustParseAddr("2001:db8:1::1") }), "captured from 2001:db8:1::fe, the router is 2001:db8:1::1"},
+	{"no-carrier", full, saw(func(o *Outcome) { o.Captured.Probes = make([]Probe, 3) }), "3 probes captured, not 0"},
+	{"mptcp", full, saw(func(o *Outcome) { o.Errno = unix.ETIMEDOUT }), "the application read ETIMEDOUT, not nothing"},
 	{"vanished", full, saw(func(o *Outcome) { o.Captured.ICMP = make([]ICMPSeen, 1) }), "1 ICMP errors captured"},
 	{"vanished", full, saw(func(o *Outcome) {
 		o.Captured.Probes[1].Time = o.Captured.Probes[0].Time.Add(900 * time.Millisecond)

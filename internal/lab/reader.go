@@ -10,12 +10,12 @@ import (
 )
 
 // reader is the application: it blocks in a read of the traced socket until
-// that fails.
+// that fails, or, after end-of-file, until the socket has an error.
 type reader struct {
 	sock *socket
 	done chan struct{} // closed when the reading is over
 
-	errno unix.Errno // what the read returned; 0: it was stopped, or read end-of-file
+	errno unix.Errno // what the application was told; 0: nothing, and it was stopped
 	at    time.Time
 }
 
@@ -37,6 +37,12 @@ func startReader(s *socket) *reader {
 					errors.As(err, &r.errno)
 					return true
 				case n == 0:
+					// The peer has closed its side. Reads say so from now on; what
+					// ends the connection shows in SO_ERROR (as it does in a write).
+					if err := socketError(int(fd)); !errors.As(err, &r.errno) {
+						return false
+					}
+					r.at = time.Now()
 					return true
 				}
 			}

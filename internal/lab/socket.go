@@ -52,8 +52,8 @@ const callLimit = 10 * time.Second
 // listenTCP listens on a port that the kernel chooses. A small receive buffer
 // (bytes; 0: the system's) is for a peer whose window is to close soon. It runs
 // on a thread in the namespace.
-func listenTCP(addr netip.Addr, receiveBuffer int) (*socket, netip.AddrPort, error) {
-	s, err := newTCP(addr, "listening")
+func listenTCP(addr netip.Addr, proto, receiveBuffer int) (*socket, netip.AddrPort, error) {
+	s, err := newTCP(addr, proto, "listening")
 	if err != nil {
 		return nil, netip.AddrPort{}, err
 	}
@@ -82,8 +82,8 @@ func listenTCP(addr netip.Addr, receiveBuffer int) (*socket, netip.AddrPort, err
 
 // dialTCP connects. An IPv4-mapped address makes an AF_INET6 socket. It runs on
 // a thread in the namespace.
-func dialTCP(to netip.AddrPort) (*socket, error) {
-	s, err := newTCP(to.Addr(), "traced")
+func dialTCP(to netip.AddrPort, proto int) (*socket, error) {
+	s, err := newTCP(to.Addr(), proto, "traced")
 	if err != nil {
 		return nil, err
 	}
@@ -119,12 +119,13 @@ func (s *socket) accept() (*socket, error) {
 	return newSocket(peer, "peer")
 }
 
-func newTCP(addr netip.Addr, name string) (*socket, error) {
+// newTCP makes a socket of IPPROTO_TCP or IPPROTO_MPTCP.
+func newTCP(addr netip.Addr, proto int, name string) (*socket, error) {
 	family := unix.AF_INET
 	if addr.Is6() {
 		family = unix.AF_INET6
 	}
-	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, proto)
 	if err != nil {
 		return nil, fmt.Errorf("make the %s socket: %w", name, err)
 	}

@@ -58,7 +58,11 @@ func newStage(c Case) (_ *stage, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.connect(); err != nil {
+	connect := (*stage).connect
+	if c.connect != nil {
+		connect = c.connect
+	}
+	if err := connect(s); err != nil {
 		return nil, err
 	}
 	s.capture.follow(s.local, s.remote)
@@ -91,7 +95,7 @@ func (s *stage) connect() error {
 	addr := s.net.farAddr
 	var listener *socket
 	err := s.net.far.do(func() (err error) {
-		listener, s.remote, err = listenTCP(addr.Unmap(), s.receiveBuffer)
+		listener, s.remote, err = listenTCP(addr.Unmap(), s.proto, s.receiveBuffer)
 		return err
 	})
 	if err != nil {
@@ -99,7 +103,7 @@ func (s *stage) connect() error {
 	}
 	defer listener.close()
 	err = s.net.near.do(func() (err error) {
-		s.app, err = dialTCP(netip.AddrPortFrom(addr, s.remote.Port()))
+		s.app, err = dialTCP(netip.AddrPortFrom(addr, s.remote.Port()), s.proto)
 		return err
 	})
 	if err != nil {
@@ -108,7 +112,12 @@ func (s *stage) connect() error {
 	if s.peer, err = listener.accept(); err != nil {
 		return err
 	}
-	err = s.app.control(func(fd int) (err error) {
+	return errors.Join(s.identify(), s.app.setLinger(true), s.peer.setLinger(true))
+}
+
+// identify notes what the traced socket is called.
+func (s *stage) identify() error {
+	return s.app.control(func(fd int) (err error) {
 		var st unix.Stat_t
 		if err := unix.Fstat(fd, &st); err != nil {
 			return fmt.Errorf("stat the traced socket: %w", err)
@@ -117,7 +126,6 @@ func (s *stage) connect() error {
 		s.local, err = localAddr(fd)
 		return err
 	})
-	return errors.Join(err, s.app.setLinger(true), s.peer.setLinger(true))
 }
 
 // setOptions sets what the traced socket does not inherit.
@@ -153,8 +161,10 @@ func (s *stage) begin() (err error) {
 			err = fmt.Errorf("begin %q: %w", s.Name, err)
 		}
 	}()
-	if err := s.touch(); err != nil {
-		return err
+	if s.peer != nil {
+		if err := s.touch(); err != nil {
+			return err
+		}
 	}
 	if s.prepare != nil {
 		if err := s.prepare(s); err != nil {
@@ -191,6 +201,8 @@ func (s *stage) play(ctx context.Context) (Outcome, error) {
 		Begun:          s.begun,
 		Errno:          errno,
 		KeepaliveCount: count - s.keepalive,
+		Router:         s.net.gateway,
+		Subflow:        s.proto == unix.IPPROTO_MPTCP,
 	}
 	if errno != 0 {
 		o.ErrnoAfter = at.Sub(s.begun)
@@ -215,11 +227,20 @@ func (s *stage) hangUp() error {
 	var errs []error
 	for _, end := range []**socket{&s.app, &s.peer} {
 		if *end != nil {
-			errs = append(errs, (*end).vanish())
+			errs = append(errs, s.vanish(*end))
 			*end = nil
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// vanish closes an end without a word, or, where it cannot (MPTCP has no
+// TCP_REPAIR), with RST: SO_LINGER is set.
+func (s *stage) vanish(end *socket) error {
+	if s.proto == unix.IPPROTO_MPTCP {
+		return end.close()
+	}
+	return end.vanish()
 }
 
 // close frees everything, in whatever state the stage is.

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"katrace/internal/events"
 )
 
 // The steps that the cases are made of.
@@ -70,19 +68,6 @@ func (s *stage) overfill() error {
 		return nil
 	}
 	return errors.Join(err, errors.New("the peer's window did not close"))
-}
-
-// halfClose says that the application will write no more, and then the peer vanishes.
-func (s *stage) halfClose() error {
-	err := s.app.control(func(fd int) error { return unix.Shutdown(fd, unix.SHUT_WR) })
-	if err != nil {
-		return fmt.Errorf("shut down: %w", err)
-	}
-	err = s.app.awaitThat("FIN_WAIT2", func(fd int) (bool, error) {
-		info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
-		return err == nil && events.State(info.State) == events.StateFinWait2, err
-	})
-	return errors.Join(err, s.silence())
 }
 
 // loseRoute leaves the traced side without a way to the peer.

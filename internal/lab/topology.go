@@ -20,7 +20,7 @@ type network struct {
 	router    *namespace // between them, or nil
 	farAddr   netip.Addr // the peer's address
 	ifname    string     // the traced side's interface
-	gateway   netip.Addr // the router's address on the traced side
+	gateway   netip.Addr // the router's address on the traced side, if there is one
 }
 
 func (n *network) close() (err error) {
@@ -94,6 +94,35 @@ func routed() (_ *network, err error) {
 	)
 }
 
+// routed6 is routed over IPv6: 2001:db8:1::1 - 2001:db8:1::fe, 2001:db8:2::fe -
+// 2001:db8:2::2 (RFC 3849).
+func routed6() (_ *network, err error) {
+	n := &network{
+		farAddr: netip.MustParseAddr("2001:db8:2::2"),
+		ifname:  "a0",
+		gateway: netip.MustParseAddr("2001:db8:1::fe"),
+	}
+	defer func() {
+		if err != nil {
+			n.close()
+		}
+	}()
+	for _, ns := range []**namespace{&n.near, &n.router, &n.far} {
+		if *ns, err = newNamespace(); err != nil {
+			return nil, err
+		}
+	}
+	return n, errors.Join(
+		plug(end{n.near, "a0", "2001:db8:1::1/64"}, end{n.router, "r0", "2001:db8:1::fe/64"}),
+		plug(end{n.router, "r1", "2001:db8:2::fe/64"}, end{n.far, "b0", "2001:db8:2::2/64"}),
+		n.router.do(func() error {
+			return errors.Join(sysctl("net.ipv6.conf.all.forwarding", 1), sysctl("net.ipv6.icmp.ratelimit", 0))
+		}),
+		n.near.do(func() error { return defaultRoute("2001:db8:1::fe") }),
+		n.far.do(func() error { return defaultRoute("2001:db8:2::fe") }),
+	)
+}
+
 // end is one end of a virtual wire.
 type end struct {
 	ns     *namespace
@@ -125,6 +154,7 @@ func plug(a, b end) error {
 			if err != nil {
 				return fmt.Errorf("find interface %q: %w", e.name, err)
 			}
+			addr.Flags = unix.IFA_F_NODAD // of IPv6: it can be used at once
 			if err := netlink.AddrAdd(link, addr); err != nil {
 				return fmt.Errorf("give interface %q the address %s: %w", e.name, e.prefix, err)
 			}
@@ -162,20 +192,33 @@ func awaitLink(name string) error {
 }
 
 func defaultRoute(via string) error {
-	_, all, _ := net.ParseCIDR("0.0.0.0/0")
-	if err := netlink.RouteAdd(&netlink.Route{Dst: all, Gw: net.ParseIP(via)}); err != nil {
+	gateway := netip.MustParseAddr(via)
+	all := &net.IPNet{IP: make(net.IP, gateway.BitLen()/8), Mask: net.CIDRMask(0, gateway.BitLen())}
+	if err := netlink.RouteAdd(&netlink.Route{Dst: all, Gw: gateway.AsSlice()}); err != nil {
 		return fmt.Errorf("add a default route by %s: %w", via, err)
 	}
 	return nil
 }
 
-// forget makes a router answer ICMP host unreachable for one address.
+// forget makes a router answer ICMP host unreachable, or ICMPv6 no route, for
+// one address.
 func forget(addr netip.Addr) error {
-	dst := &net.IPNet{IP: addr.AsSlice(), Mask: net.CIDRMask(addr.BitLen(), addr.BitLen())}
-	if err := netlink.RouteAdd(&netlink.Route{Dst: dst, Type: unix.RTN_UNREACHABLE}); err != nil {
+	if err := netlink.RouteAdd(&netlink.Route{Dst: only(addr), Type: unix.RTN_UNREACHABLE}); err != nil {
 		return fmt.Errorf("make %s unreachable: %w", addr, err)
 	}
 	return nil
+}
+
+// ignore drops, without a word, whatever is from or for one address.
+func ignore(addr netip.Addr) error {
+	if err := netlink.RouteAdd(&netlink.Route{Dst: only(addr), Type: unix.RTN_BLACKHOLE}); err != nil {
+		return fmt.Errorf("drop packets for %s: %w", addr, err)
+	}
+	return nil
+}
+
+func only(addr netip.Addr) *net.IPNet {
+	return &net.IPNet{IP: addr.AsSlice(), Mask: net.CIDRMask(addr.BitLen(), addr.BitLen())}
 }
 
 // removeRoutes deletes the routes of the main table, those that the kernel made

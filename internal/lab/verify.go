@@ -63,11 +63,16 @@ func (o Outcome) verify(e Expect, interval, slack time.Duration) (why []string) 
 	if reset := seen.ResetsIn > 0; reset != (e.End == ByPeer) {
 		no("%d resets captured from the peer", seen.ResetsIn)
 	}
-	if len(e.SendError) == 0 && len(seen.Probes) != int(o.KeepaliveCount) {
+	if len(e.SendError) == 0 && !e.Swallowed && len(seen.Probes) != int(o.KeepaliveCount) {
 		no("%d probes captured, %d counted", len(seen.Probes), o.KeepaliveCount)
 	}
 	if e.ICMP && len(seen.ICMP) < len(seen.Probes) {
 		no("%d ICMP errors to %d probes", len(seen.ICMP), len(seen.Probes))
+	}
+	for _, i := range seen.ICMP {
+		if e.ICMP && i.From != o.Router {
+			no("ICMP error captured from %v, the router is %v", i.From, o.Router)
+		}
 	}
 	if !e.ICMP && len(seen.ICMP) > 0 {
 		no("%d ICMP errors captured", len(seen.ICMP))
