@@ -91,7 +91,7 @@ func (l *listing) once(ctx context.Context, lister *inventory.Lister) error {
 	}
 	for i := range list.Sockets {
 		s := &list.Sockets[i]
-		if s.Has&inventory.HasOn == 0 || !s.On || !s.Connected() {
+		if s.Has&inventory.HasOn == 0 || !s.On || !s.Connected() || orphan(s) {
 			continue
 		}
 		if e := s.Event(list.Time); l.filter.Match(&e) {
@@ -107,6 +107,13 @@ func (l *listing) once(ctx context.Context, lister *inventory.Lister) error {
 	}
 	l.say(strings.Join(hidden, "; "))
 	return nil
+}
+
+// orphan tells whether no process waits for the connection any more: it was
+// closed, and the kernel is about to finish it. One that was not accepted yet
+// has no inode either.
+func orphan(s *inventory.Socket) bool {
+	return s.Inode == 0 && s.State != events.StateEstablished && s.State != events.StateCloseWait
 }
 
 func (l *listing) say(trouble string) { l.trouble.Store(&trouble) }

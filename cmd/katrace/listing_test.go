@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"katrace/internal/events"
 	"katrace/internal/inventory"
 	"katrace/internal/loader"
@@ -38,6 +40,21 @@ func dialed(t *testing.T, keepalive bool) (near, far net.Conn) {
 	return near, far
 }
 
+// deafen makes the connection's end drop all that comes.
+func deafen(t *testing.T, c net.Conn) {
+	t.Helper()
+	raw, err := c.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	drop := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}
+	if cerr := raw.Control(func(fd uintptr) {
+		err = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop})
+	}); cerr != nil || err != nil {
+		t.Fatal(cerr, err)
+	}
+}
+
 func port(c net.Conn) uint16 { return uint16(c.LocalAddr().(*net.TCPAddr).Port) }
 
 // TestListing lists real sockets into the view's store: those with keepalive,
@@ -64,8 +81,17 @@ func TestListing(t *testing.T) {
 		}
 		return sn.Kept()
 	}
-	ports := func(ports ...uint16) (f events.Filter) { f.Socket.Ports = ports; return f }
-	local := func(port uint16) (f events.Filter) { f.Socket.LocalPorts = []uint16{port}; return f }
+	var here unix.Stat_t // other namespaces may have the same ports
+	if err := unix.Stat("/proc/self/ns/net", &here); err != nil {
+		t.Fatal(err)
+	}
+	in := loader.Filter{Netns: []uint32{uint32(here.Ino)}}
+	ports := func(ports ...uint16) events.Filter { f := in; f.Ports = ports; return events.Filter{Socket: f} }
+	local := func(port uint16) events.Filter {
+		f := in
+		f.LocalPorts = []uint16{port}
+		return events.Filter{Socket: f}
+	}
 
 	if n := list(ports(port(near))); n != 2 {
 		t.Errorf("%d rows for the connection's two ends", n)
@@ -81,7 +107,11 @@ func TestListing(t *testing.T) {
 	if n := list(f); n != 0 {
 		t.Errorf("%d rows of nobody", n)
 	}
+	deafen(t, far) // so that the FIN stays unacknowledged
 	_ = near.Close()
+	if n := list(local(port(near))); n != 0 {
+		t.Errorf("%d rows for an end that nobody holds any more", n)
+	}
 	_ = far.Close()
 	if n := list(ports(port(near))); n != 0 {
 		t.Errorf("%d rows after it was closed", n)

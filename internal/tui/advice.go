@@ -10,9 +10,6 @@ import (
 	"katrace/internal/events"
 )
 
-// stateCloseWait is the state after the peer's FIN (TCP_CLOSE_WAIT).
-const stateCloseWait events.State = 8
-
 // advise says what is going on with a connection and what one can do, one
 // sentence or two an item, the most urgent first. It is a function of what was
 // seen: what the backend cannot know is said, not guessed.
@@ -49,7 +46,7 @@ func advise(f *facts, now nanos, lacks []string) []string {
 	if f.overdue(now) {
 		a = append(a, fmt.Sprintf("No news: the timer was due %s ago and no event came. Data may have flowed (a firing that sends nothing is an event only with --all; the next listing of the sockets shows it), the connection may have closed unseen, or the record was lost (see the header).", short(time.Duration(now-f.next))))
 	}
-	if f.state == stateCloseWait && !f.ended {
+	if f.state == events.StateCloseWait && !f.ended {
 		a = append(a, "CLOSE_WAIT: the peer has closed its side, the application here has not. If it stays so, the application leaks sockets: keepalive does not end it while the peer's host answers.")
 	}
 	if f.class().failing() && len(lacks) > 0 {

@@ -61,7 +61,7 @@ func TestAdvice(t *testing.T) {
 			[]string{"local queue is full", "every 0.5 s"}, []string{"did not leave this host: congested"}},
 		{"asking", []events.Event{ev(events.KindProbe, 1, unanswered(1))}, []string{"A first probe is out"}, nil},
 		{"the peer probes too", []events.Event{ev(events.KindAnswer, 1, answered(1)), ev(events.KindProbed, 1)}, []string{"last 1s ago, and we answer. Both sides"}, nil},
-		{"close_wait", []events.Event{ev(events.KindAnswer, 1, answered(1), func(e *events.Event) { e.State = stateCloseWait })}, []string{"CLOSE_WAIT"}, nil},
+		{"close_wait", []events.Event{ev(events.KindAnswer, 1, answered(1), func(e *events.Event) { e.State = events.StateCloseWait })}, []string{"CLOSE_WAIT"}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f, now := row(t, tt.events...)
@@ -87,12 +87,6 @@ func TestAdviceSaysWhatTheBackendCannotKnow(t *testing.T) {
 	}
 	if got := strings.Join(advise(&f, now+int64(time.Hour), nil), "\n"); !strings.Contains(got, "No news: the timer was due 59m51s ago") {
 		t.Error(got)
-	}
-}
-
-func TestStateCloseWait(t *testing.T) {
-	if got := stateCloseWait.String(); got != "close_wait" {
-		t.Errorf("stateCloseWait is %s", got)
 	}
 }
 
