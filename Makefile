@@ -108,3 +108,15 @@ RATES ?= 100000
 bench-storm: bin/katrace
 	$(GO) build -o bin/storm ./test/storm
 	bin/storm -backlog 100000 -rates $(RATES) -katrace bin/katrace -dir /dev/shm
+
+# What katrace costs in the kernel (docs/performance.md): nanoseconds here,
+# beside bpftrace; instructions in guests, by every backend; root.
+.PHONY: bench-kernel
+bench-kernel: bin/katrace
+	scripts/need bpftrace
+	$(GO) build -o bin/cost ./test/cost
+	bin/cost -katrace bin/katrace -backends tracepoint -flags '' -bpftrace
+	for kernel in 5.10 newest; do \
+		$(GO) run ./test/vm run -icount -timeout 10m -kernel $$kernel -file bin/katrace -file bin/cost -- \
+			/cost -pairs 1 -conns 1000 -unit instructions -katrace /katrace || exit; \
+	done

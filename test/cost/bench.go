@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package main
+
+import (
+	"fmt"
+	"math"
+
+	"golang.org/x/sys/unix"
+)
+
+// bench is the work that is done without and with tracers.
+type bench struct {
+	options
+	cpus   *unix.CPUSet // the tracer's, nil: it has none of its own
+	others others
+	conns  []conn
+	talk   conn
+	tracer *tracer
+}
+
+// work is one kind of work.
+type work int
+
+const (
+	firstProbe    work = iota // a probe, the first that the tracer sees of the connection
+	nextProbe                 // a probe, unanswered as the one before
+	answeredProbe             // a probe that a socket of this host answers, as the one before
+	lateAnswer                // a firing that sends nothing, and finds that the last probe was answered
+	uneventful                // a firing that sends nothing, and has nothing to tell
+	segment                   // a received segment, no probe outstanding
+	segmentArmed              // a received segment while a probe is outstanding elsewhere
+	works
+)
+
+func (w work) String() string {
+	return [works]string{"first probe", "probe", "answered probe", "answer only", "no event", "segment", "segment, probe out"}[w]
+}
+
+// sample is one measurement: the clock's units per firing or segment, and what
+// part of the events the tracer told, in [0,1] or NaN where there are none.
+type sample struct {
+	cost [works]float64
+	told [works]float64
+}
+
+// measure does all the work once, beside the tracer.
+func (b *bench) measure(v variant) (s sample, err error) {
+	if b.tracer, err = start(v, b.cpus); err != nil {
+		return s, err
+	}
+	defer func() {
+		b.tracer.stop()
+		b.tracer = nil
+	}()
+	for w := range works {
+		s.told[w] = math.NaN()
+		switch w {
+		case firstProbe:
+			if err := b.silence(true); err != nil {
+				return s, err
+			}
+		case answeredProbe:
+			if err := b.silence(false); err != nil {
+				return s, err
+			}
+			if _, err := b.fire(true); err != nil { // the one before
+				return s, err
+			}
+		}
+		switch w {
+		case segment, segmentArmed:
+			if w == segmentArmed {
+				silent, err := b.probeSilent()
+				if err != nil {
+					return s, err
+				}
+				defer silent.close()
+			}
+			if s.cost[w], err = b.exchange(); err != nil {
+				return s, err
+			}
+		default:
+			if err := b.firings(w, v, &s); err != nil {
+				return s, fmt.Errorf("%v: %w", w, err)
+			}
+		}
+	}
+	return s, nil
+}
+
+func (b *bench) firings(w work, v variant, s *sample) error {
+	probe := w == firstProbe || w == nextProbe || w == answeredProbe
+	if err := b.tracer.quiet(); err != nil {
+		return err
+	}
+	took, err := b.fire(probe)
+	if err != nil {
+		return err
+	}
+	n := len(b.conns)
+	s.cost[w] = float64(took.Nanoseconds()) / float64(n)
+	name := ""
+	switch {
+	case probe:
+		name = "probe"
+	case w == lateAnswer && !v.exact:
+		name = "answer"
+	case w == uneventful && v.all:
+		name = "timer"
+	}
+	if name != "" {
+		found, err := b.tracer.count(name, n)
+		if err != nil {
+			return err
+		}
+		s.told[w] = float64(found) / float64(n)
+	}
+	return nil
+}
+
+// silence makes no peer hear anything more, or all hear again.
+func (b *bench) silence(on bool) error {
+	for _, c := range b.conns {
+		if err := c.silence(on); err != nil {
+			return fmt.Errorf("silence the peers: %w", err)
+		}
+	}
+	return nil
+}

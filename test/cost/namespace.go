@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// isolate moves this thread into a network namespace of its own, with lo up,
+// so that its sysctls and counters are ours alone. bpftrace needs tracefs,
+// which not every machine has mounted: it is, then, in a mount namespace of our own.
+func isolate(tracefs bool) error {
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("make a network namespace: %w (needs root)", err)
+	}
+	lo, err := netlink.LinkByName("lo")
+	if err != nil {
+		return fmt.Errorf("find lo: %w", err)
+	}
+	if err := netlink.LinkSetUp(lo); err != nil {
+		return fmt.Errorf("bring lo up: %w", err)
+	}
+	if !tracefs {
+		return nil
+	}
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		return fmt.Errorf("make a mount namespace: %w", err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("keep mounts to ourselves: %w", err)
+	}
+	if err := unix.Mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, ""); err != nil && err != unix.EBUSY {
+		return fmt.Errorf("mount tracefs: %w", err)
+	}
+	if err := unix.Mount("debugfs", "/sys/kernel/debug", "debugfs", 0, ""); err != nil && err != unix.EBUSY {
+		return fmt.Errorf("mount debugfs: %w", err)
+	}
+	return nil
+}
+
+// setIdle sets the namespace's idle time, in seconds. It holds for all its
+// sockets at once, but leaves their running timers as they are.
+func setIdle(seconds int) error {
+	return os.WriteFile("/proc/sys/net/ipv4/tcp_keepalive_time", fmt.Appendf(nil, "%d", seconds), 0)
+}
