@@ -10,10 +10,10 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// TestReaderAndView lets events come while the view is used; it is for the
-// race detector.
+// TestReaderAndView lets events and listings come while the view is used; it is
+// for the race detector, and counts at the end what is left.
 func TestReaderAndView(t *testing.T) {
-	opt := Options{MaxConns: 500, MaxEnded: 50}
+	opt := Options{MaxConns: 500, MaxListed: 100, MaxEnded: 50}
 	s := NewStore(opt)
 	var wg sync.WaitGroup
 	stop := make(chan struct{})
@@ -31,6 +31,21 @@ func TestReaderAndView(t *testing.T) {
 			}
 		}
 	})
+	wg.Go(func() {
+		c := &churn{n: 900, at: time.Now()}
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			l := s.Listing()
+			for range c.n / 2 {
+				l.Add(c.socket())
+			}
+			l.Done(0)
+		}
+	})
 	m := newModel(s, opt)
 	m.Init()
 	m.Update(tea.WindowSizeMsg{Width: 120, Height: 60})
@@ -46,4 +61,16 @@ func TestReaderAndView(t *testing.T) {
 	}
 	close(stop)
 	wg.Wait()
+	var counted, unseen int
+	for _, n := range s.counts {
+		counted += n
+	}
+	for _, c := range s.conns {
+		if !c.seen {
+			unseen++
+		}
+	}
+	if counted != len(s.conns) || unseen != s.unseen || unseen > opt.MaxListed || s.seen() > opt.MaxConns {
+		t.Errorf("%d rows, %d counted; %d unseen, %d counted; %d seen", len(s.conns), counted, unseen, s.unseen, s.seen())
+	}
 }
