@@ -315,10 +315,21 @@ type tracer struct {
 }
 
 // startAll starts one by each backend under test.
-func startAll(t *testing.T, args ...string) (all []tracer) {
+func startAll(t *testing.T, args ...string) []tracer {
 	t.Helper()
-	for _, by := range backends() {
-		all = append(all, tracer{launch(t, by, args...), by})
+	return startBy(t, backends(), args...)
+}
+
+// startOne starts one by any backend.
+func startOne(t *testing.T, args ...string) tracer {
+	t.Helper()
+	return startBy(t, []loader.Backend{anyBackend()}, args...)[0]
+}
+
+func startBy(t *testing.T, by []loader.Backend, args ...string) (all []tracer) {
+	t.Helper()
+	for _, b := range by {
+		all = append(all, tracer{launch(t, b, args...), b})
 	}
 	for _, r := range all {
 		r.attached()

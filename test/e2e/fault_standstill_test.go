@@ -22,7 +22,7 @@ func TestFaultStandstill(t *testing.T) {
 		defer l.close()
 		var gate sync.Mutex
 		blocked := startBehind(t, &gate, l.only(), "--ring-size=64KiB")
-		stopped := startAll(t, l.only(), "--ring-size=64KiB")[0]
+		stopped := startOne(t, l.only(), "--ring-size=64KiB")
 		l.begin()
 		time.Sleep(2500 * time.Millisecond)
 

@@ -43,8 +43,8 @@ func init() {
 
 // TestFaultFiles: whatever is opened, loaded or attached, the descriptors may be
 // used up by then. katrace says what it could not do and ends with status 1 (the
-// kernel could do it), until there are enough: then it works. With fewer than that
-// cilium/ebpf takes its tests of the kernel to say that features are missing.
+// kernel could do it), until there are enough: then it works. It begins at 16: with
+// fewer cilium/ebpf takes its tests of the kernel to say that features are missing.
 func TestFaultFiles(t *testing.T) {
 	nativeOnly(t)
 	self, err := os.Executable()
