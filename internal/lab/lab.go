@@ -43,6 +43,7 @@ type Outcome struct {
 	KeepaliveCount uint64        // growth of TcpExtTCPKeepAlive in the namespace since Begun
 	Router         netip.Addr    // between the two hosts; invalid: there is none
 	Captured       Capture
+	Failed         error // why it was not played to its end; nil: it was
 }
 
 // Died is when the connection ended: by the RST on the wire, to which the kernel
@@ -129,6 +130,7 @@ func (l *Lab) Wait(ctx context.Context) ([]Outcome, error) {
 	outcomes := make([]Outcome, len(l.stages))
 	err := each(len(l.stages), func(i int) (err error) {
 		outcomes[i], err = l.stages[i].play(ctx)
+		outcomes[i].Case, outcomes[i].Failed = l.stages[i].Name, err
 		return err
 	})
 	return outcomes, err

@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"context"
 	"net/netip"
 	"time"
 
@@ -122,6 +123,7 @@ var liesAboutEnds = []lie{
 }
 
 var failedStagings = []lie{
+	{"vanished", full, saw(func(o *Outcome) { o.Failed = context.DeadlineExceeded }), "staging failed: context deadline exceeded"},
 	{"vanished", full, saw(func(o *Outcome) { o.Errno = unix.ECONNRESET }), "the application read ECONNRESET, not ETIMEDOUT"},
 	{"vanished", full, saw(func(o *Outcome) { o.Errno = 0 }), "the application read nothing, not ETIMEDOUT"},
 	{"vanished", full, saw(func(o *Outcome) { o.Errno = 4000 }), "the application read errno 4000, not ETIMEDOUT"},

@@ -144,13 +144,17 @@ func rest(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// pollEvery is short beside a probe's interval, and long enough for an emulated
+// machine that plays all cases at once.
+const pollEvery = 30 * time.Millisecond
+
 // poll asks again and again.
 func poll(ctx context.Context, what string, done func() (bool, error)) error {
 	for {
 		if ok, err := done(); ok || err != nil {
 			return err
 		}
-		if err := rest(ctx, 10*time.Millisecond); err != nil {
+		if err := rest(ctx, pollEvery); err != nil {
 			return fmt.Errorf("wait for %s: %w", what, err)
 		}
 	}

@@ -29,6 +29,9 @@ func (o Outcome) verify(e Expect, interval, slack time.Duration) (why []string) 
 	no := func(format string, args ...any) { why = append(why, fmt.Sprintf(format, args...)) }
 	seen := &o.Captured
 
+	if o.Failed != nil {
+		no("%v", o.Failed)
+	}
 	if o.Errno != e.Errno {
 		no("the application read %s, not %s", errnoName(o.Errno), errnoName(e.Errno))
 	}
