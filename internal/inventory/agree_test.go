@@ -56,10 +56,11 @@ func TestMethodsAgree(t *testing.T) {
 	loopbackUp(t)
 	needsBPF(t)
 	byBPF, byNetlink := open(t, Options{Method: BPF}), open(t, Options{Method: Netlink})
-	staged := map[netip.AddrPort]string{}
+	type ends struct{ local, remote netip.AddrPort }
+	staged := map[ends]string{}
 	add := func(name, addr string, then func(*pair)) {
 		p := connect(t, addr)
-		staged[p.local] = name
+		staged[ends{p.local, p.remote}] = name
 		then(p)
 	}
 	add("off", "127.0.0.1", func(*pair) {})
@@ -94,8 +95,9 @@ func TestMethodsAgree(t *testing.T) {
 			t.Errorf("%s: holders found by %s, want %s", l.Method, l.Took.Scanned, want)
 		}
 		for i := range l.Sockets {
-			if s := &l.Sockets[i]; staged[s.Local] != "" && s.State != stateListen {
-				got[staged[s.Local]] = tell(s)
+			s := &l.Sockets[i]
+			if name := staged[ends{s.Local, s.Remote}]; name != "" {
+				got[name] = tell(s)
 			}
 		}
 		return got

@@ -89,9 +89,9 @@ func (l *List) ofPair(t *testing.T, p *pair) *Socket {
 	t.Helper()
 	var found *Socket
 	for i := range l.Sockets {
-		if s := &l.Sockets[i]; s.Local == p.local && s.State != stateListen {
+		if s := &l.Sockets[i]; s.Local == p.local && s.Remote == p.remote {
 			if found != nil {
-				t.Fatalf("%s is there twice", p.local)
+				t.Fatalf("%s > %s is there twice: %+v and %+v", p.local, p.remote, found, s)
 			}
 			found = s
 		}

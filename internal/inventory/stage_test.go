@@ -18,6 +18,7 @@ type pair struct {
 	ours, peer int
 	inode      uint64
 	local      netip.AddrPort
+	remote     netip.AddrPort // two pairs may have the same local port
 }
 
 // connect makes a connection to addr ("127.0.0.1", "::1", "::ffff:127.0.0.1").
@@ -65,7 +66,7 @@ func connect(t *testing.T, addr string) *pair {
 	var st unix.Stat_t
 	must(unix.Fstat(p.ours, &st))
 	p.inode = st.Ino
-	p.local = netip.AddrPortFrom(a.Unmap(), uint16(port(p.ours)))
+	p.local, p.remote = netip.AddrPortFrom(a.Unmap(), uint16(port(p.ours))), netip.AddrPortFrom(a.Unmap(), uint16(port(l)))
 	t.Cleanup(func() { p.closeOurs(); p.closePeer() })
 	return p
 }
