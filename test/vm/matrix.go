@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,6 +36,7 @@ func matrixCommand(ctx context.Context, args []string) error {
 	timeout := flags.Duration("timeout", 10*time.Minute, "for a guest, from power-on to power-off")
 	logs := flags.String("logs", "", "`directory` for the full logs (default: a new one, kept on failure)")
 	tests := flags.String("tests", "test/e2e", "`directory` of the tests' package")
+	faultList := flags.String("faults", "5.10,newest", "kernels that run the tests called TestFault too, which are long and mostly about user space")
 	also := flags.String("also", "internal/owner,internal/inventory", "`directories` of packages whose tests of the kernel run as well, with BPF required")
 	program := flags.String("program", "cmd/katrace", "`directory` of the program's package")
 	refresh := flags.Bool("refresh", false, "ask the archive for newer kernels even if it was asked today")
@@ -46,6 +48,10 @@ func matrixCommand(ctx context.Context, args []string) error {
 	}
 	if err := parse(flags, args); err != nil {
 		return err
+	}
+	faults, err := parseTargets(*faultList)
+	if err != nil {
+		return fmt.Errorf("-faults: %w", err)
 	}
 	kernels, err := getKernels(ctx, *kernelList, *refresh)
 	if err != nil {
@@ -84,6 +90,10 @@ func matrixCommand(ctx context.Context, args []string) error {
 		}
 		// The test binary's own limit comes first: it shows every goroutine.
 		limit := *timeout * 9 / 10
+		rest := flags.Args()
+		if !slices.ContainsFunc(faults, func(t target) bool { return t.name == k.Series && t.arch == k.Arch }) {
+			rest = append([]string{"-test.skip=^TestFault"}, rest...)
+		}
 		command := []string{"/e2e.test", verbose, "-test.timeout=" + limit.String(), "-katrace", "/katrace", "-backend", *backendList}
 		rows = append(rows, &row{kernel: k, backends: backends})
 		g := &guest{
@@ -91,7 +101,7 @@ func matrixCommand(ctx context.Context, args []string) error {
 			machine:  machine{k.Arch, *mem, *cpus, false},
 			init:     p.init,
 			files:    append([]shipped{{p.katrace, "/katrace"}, {p.tests, "/e2e.test"}}, files...),
-			commands: []wire.Command{{Args: append(command, flags.Args()...), Env: env}},
+			commands: []wire.Command{{Args: append(command, rest...), Env: env}},
 			timeout:  *timeout,
 		}
 		for _, test := range p.also {
