@@ -27,7 +27,7 @@ func linkCases() []Case {
 		network: pair,
 		prepare: (*stage).linkDown,
 	}, {
-		Name:    "peer-namespace-gone",
+		Name:    "peer-netns-gone",
 		About:   "The peer's network namespace goes away, as with a killed container, and the wire with it.",
 		Staged:  "the peer's namespace is removed",
 		Expect:  noWay,

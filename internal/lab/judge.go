@@ -5,6 +5,7 @@ package lab
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"katrace/internal/events"
@@ -134,7 +135,7 @@ func (r *review) said() string {
 		plural(len(r.kinds[events.KindProbe]), "probe"), plural(len(r.kinds[events.KindAnswer]), "answer"))
 	for _, kind := range []events.Kind{events.KindReset, events.KindPeerReset} {
 		for _, e := range r.kinds[kind] {
-			said += fmt.Sprintf(", %s %s", kind, e.Errno)
+			said += strings.TrimSuffix(fmt.Sprintf(", %s %s", kind, e.Errno), " ")
 		}
 	}
 	if n := len(r.kinds[events.KindICMP]); n > 0 {

@@ -34,8 +34,8 @@ var scripts = map[string]string{
 	"user-timeout": "ss", "inherited": "sss", "ipv6-vanished": "sss", "mapped-vanished": "sss", "half-closed": "sss",
 	"unacked-data": "", "zero-window": "", "recovers": "ssaa", "congested": "cccaa",
 	"abort": "a", "unread-close": "a", "fin-wait2-orphan": "a", "fin-wait2-timeout": "a",
-	"ipv6-unreachable": "sss", "syn-sent": "", "close-wait": "sss", "close-wait-rebooted": "r", "fin-wait1": "", "last-ack": "",
-	"time-wait": "a", "link-down": "eee", "peer-namespace-gone": "eee", "no-carrier": "xxx", "repair": "aaa", "mptcp": "sss",
+	"ipv6-unreachable": "sss", "syn-sent": "", "close-wait": "sss", "close-wait-reboot": "r", "fin-wait1": "", "last-ack": "",
+	"time-wait": "a", "link-down": "eee", "peer-netns-gone": "eee", "no-carrier": "xxx", "repair": "aaa", "mptcp": "sss",
 }
 
 // routerSays is what a router says to each probe.

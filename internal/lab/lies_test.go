@@ -94,7 +94,7 @@ var liesAboutEnds = []lie{
 	{"ipv6-unreachable", full, nth(events.KindICMP, 0, func(e *events.Event) { e.ICMP.Type = 3 }), "type 3 code 0, the capture 1 and 0"},
 	{"mptcp", full, nth(events.KindReset, 0, func(e *events.Event) { e.Errno = "ETIMEDOUT" }), `errno "ETIMEDOUT", of a subflow's end`},
 	{"mptcp", full, without(events.KindReset), "0 reset events, the connection ended so once"},
-	{"close-wait-rebooted", full, nth(events.KindPeerReset, 0, func(e *events.Event) { e.Errno = "ECONNRESET" }), `errno "ECONNRESET", the application read EPIPE`},
+	{"close-wait-reboot", full, nth(events.KindPeerReset, 0, func(e *events.Event) { e.Errno = "ECONNRESET" }), `errno "ECONNRESET", the application read EPIPE`},
 	{"time-wait", full, with(events.KindProbe, nil), "probe event after the end"},
 	{"fin-wait1", full, with(events.KindReset, nil), "1 reset event: the connection did not end so"},
 	{"syn-sent", full, nth(events.KindEnabled, 0, func(e *events.Event) {
