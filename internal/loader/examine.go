@@ -122,7 +122,9 @@ func whyNot(h hook, err error) string {
 	switch {
 	case locked:
 		return "kernel lockdown (confidentiality) forbids reading kernel memory by BPF; boot without it"
-	case isPermission(err) && os.Geteuid() != 0:
+	case h.refusal(err) != "":
+		return h.refusal(err)
+	case isPermission(err) && (missing() != 0 || os.Geteuid() != 0):
 		return "not enough privileges: " + permissionHint()
 	case h.how == byKprobe || h.how == byKretprobe:
 		if _, err := os.Stat(kprobePMU); err != nil {
