@@ -154,6 +154,12 @@ func (b *background) walk() error {
 
 // flush enters the batch, and rests if the slice is over.
 func (b *background) flush() {
+	select {
+	case <-b.stop:
+		b.stopped = true
+		return
+	default:
+	}
 	if len(b.batch) > 0 {
 		if !b.reader.read {
 			b.reader.read = true

@@ -290,6 +290,23 @@ func TestLookupNeverWaits(t *testing.T) {
 	}
 }
 
+// TestCloseEndsTheScan: the first scan, which makes no pauses, too.
+func TestCloseEndsTheScan(t *testing.T) {
+	ended := make(chan struct{})
+	r := New(Options{list: func(yield func(found) bool) error {
+		defer close(ended)
+		for i := uint64(1); yield(found{i%1000 + 1, int32(os.Getpid()), 0}); i++ {
+		}
+		return nil
+	}})
+	go r.Close()
+	select {
+	case <-ended:
+	case <-time.After(time.Minute):
+		t.Fatal("the scan goes on")
+	}
+}
+
 // TestScansAreBounded: however often unknown sockets are asked for, a scan
 // comes after a rest of ten times what the last one took.
 func TestScansAreBounded(t *testing.T) {
