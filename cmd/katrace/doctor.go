@@ -62,7 +62,7 @@ func writeDoctor(w io.Writer, r loader.Report) error {
 		if !c.Have {
 			mark = "NO"
 		}
-		fmt.Fprintf(&b, "  %-4s %-15s %s\n", mark, c.Name, c.For)
+		fmt.Fprintf(&b, "  %-4s %-19s %s\n", mark, c.Name, c.For)
 	}
 	for _, br := range r.Backends {
 		state := "cannot be used here"

@@ -25,9 +25,9 @@ var used = []struct {
 	{unix.CAP_PERFMON, "CAP_PERFMON", "attach to kernel functions and tracepoints"},
 	{unix.CAP_SYSLOG, "CAP_SYSLOG", "the address of tcp_keepalive_timer (tracepoint backend)"},
 	{unix.CAP_SYS_RESOURCE, "CAP_SYS_RESOURCE", "memory for maps before 5.11, where RLIMIT_MEMLOCK is low"},
-	{unix.CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "other users' processes: who holds a socket"},
-	{unix.CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", "other users' processes, too, and a socket's cgroup"},
-	{unix.CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "other network namespaces (list); the demo"},
+	{unix.CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "other users' network namespaces (list); who holds a socket, by /proc"},
+	{unix.CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", "a socket's cgroup; who holds a socket, by /proc"},
+	{unix.CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "to enter other network namespaces (list); the demo"},
 	{unix.CAP_NET_ADMIN, "CAP_NET_ADMIN", "the demo"},
 	{unix.CAP_NET_RAW, "CAP_NET_RAW", "the demo"},
 }

@@ -123,7 +123,7 @@ func whyNot(h hook, err error) string {
 	case locked:
 		return "kernel lockdown (confidentiality) forbids reading kernel memory by BPF; boot without it"
 	case h.refusal(err) != "":
-		return h.refusal(err)
+		return "not enough privileges: " + h.refusal(err)
 	case isPermission(err) && (missing() != 0 || os.Geteuid() != 0):
 		return "not enough privileges: " + permissionHint()
 	case h.how == byKprobe || h.how == byKretprobe:

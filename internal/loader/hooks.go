@@ -128,8 +128,11 @@ func (h hook) attach(prog *ebpf.Program) (link.Link, error) {
 	case byRawTracepoint:
 		l, err = link.AttachRawTracepoint(link.RawTracepointOptions{Name: h.at, Program: prog})
 	}
+	if why := h.refusal(err); why != "" {
+		return nil, unsupported(fmt.Sprintf("attach %s", h), unix.EPERM, why) // the library tells every way it tried
+	}
 	if err != nil {
-		return nil, unsupported(fmt.Sprintf("attach %s", h), err, h.refusal(err))
+		return nil, unsupported(fmt.Sprintf("attach %s", h), err, "")
 	}
 	return l, nil
 }
