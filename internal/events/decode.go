@@ -28,8 +28,11 @@ func (c *clock) decodeSocket(r *loader.Record, e *Event) {
 		UserTimeout: time.Duration(r.UserTimeout) * time.Millisecond,
 		Inherited:   Setting(r.Inherited),
 	}
-	e.IdleFor = c.span(r.IdleFor)
-	e.Has = HasUID | HasKeepalive | HasIdleFor
+	e.Has = HasUID | HasKeepalive
+	if e.State != StateSynSent { // there the peer was never heard
+		e.IdleFor = c.span(r.IdleFor)
+		e.Has |= HasIdleFor
+	}
 }
 
 func decodeTuple(r *loader.Record) (Family, netip.AddrPort, netip.AddrPort) {

@@ -205,7 +205,9 @@ func TestTracker(t *testing.T) {
 		}, 1},
 		{"enabled before it is connected: the firing will do nothing, and keepalive gives nothing up", []step{
 			{rec(loader.RecordEnabled, 0, func(r *loader.Record) { r.State = uint8(StateSynSent) }),
-				want(KindEnabled, next(time.Minute), func(e *Event) { e.State = StateSynSent })},
+				want(KindEnabled, next(time.Minute), func(e *Event) {
+					e.State, e.IdleFor, e.Has = StateSynSent, 0, e.Has&^HasIdleFor
+				})},
 		}, 1},
 		{"the end of an MPTCP subflow: what the application reads is not known", []step{
 			{rec(loader.RecordReset, 6, reason(ReasonCount)), want(KindReset, unanswered(6), why(ReasonCount), verdict(VerdictTimedOut))},

@@ -177,6 +177,9 @@ func (r *review) identity() {
 		if e.Process.PID != 0 && e.Process.PID != r.o.PID {
 			r.no("%s event says process %d, not %d", e.Kind, e.Process.PID, r.o.PID)
 		}
+		if e.State == events.StateSynSent && e.Has&events.HasIdleFor != 0 {
+			r.no("%s event says idle for %v, the peer was never heard", e.Kind, round(e.IdleFor))
+		}
 		if i > 0 && r.all[i-1].Time.Sub(e.Time) > time.Millisecond {
 			r.no("%s event comes after a later %s event", e.Kind, r.all[i-1].Kind)
 		}

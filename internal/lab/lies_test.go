@@ -100,6 +100,9 @@ var liesAboutEnds = []lie{
 	{"syn-sent", full, nth(events.KindEnabled, 0, func(e *events.Event) {
 		e.State, e.DiesIn, e.Has = events.StateSynSent, 4*time.Second, e.Has|events.HasDiesIn
 	}), "gives up in 4s, which it does not"},
+	{"syn-sent", full, nth(events.KindTimer, 0, func(e *events.Event) {
+		e.State, e.IdleFor, e.Has = events.StateSynSent, time.Hour, e.Has|events.HasIdleFor
+	}), "idle for 1h0m0s, the peer was never heard"},
 	{"syn-sent", full, nth(events.KindTimer, 0, func(e *events.Event) { e.Verdict = events.VerdictSuspended }), `"suspended" in the end, not ""`},
 	{"unreachable", full, nth(events.KindICMP, 0, func(e *events.Event) { e.ICMP.Code = 0 }), "type 3 code 0, the capture 3 and 1"},
 	{"vanished", notAll, with(events.KindTimer, nil), "1 timer event, which were not asked for"},
