@@ -4,10 +4,12 @@
 
 #include "record.h"
 
-/* Records to user space. The loader sets the size (--ring-size). */
+/* Records to user space. The loader sets the size (--ring-size). Timers of some
+ * seconds fire a quarter of a second's worth at a time, in softirq, where the
+ * reader may not run: 100,000 probes a second, two records each, have to fit twice. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 8 << 20);
+	__uint(max_entries, 16 << 20);
 } ring SEC(".maps");
 
 /* Records that did not get there, by cause. Global variables, for user space

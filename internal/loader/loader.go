@@ -26,7 +26,7 @@ type Options struct {
 	All      bool    // uneventful firings, zero-window probes, plain closes
 	ExactRTT bool    // time answers when they come, by a look at received segments
 	Filter   Filter
-	RingSize uint32 // bytes, a power of two times the page size; 0: 8 MiB
+	RingSize uint32 // bytes, a power of two times the page size; 0: 16 MiB
 	BTF      string // file with the kernel's BTF, "": the kernel's own
 }
 

@@ -43,7 +43,7 @@ var ErrFlushed = ringbuf.ErrFlushed
 
 // rest is how long Read lets records gather when they come faster than that.
 // To wait for each alone would cost an interrupt and a switch to this process
-// a record; 1,000,000 records a second fill a tenth of the ring meanwhile.
+// a record; 1,000,000 records a second fill a twentieth of the ring meanwhile.
 const rest = 5 * time.Millisecond
 
 // Read waits for the next record. It returns os.ErrDeadlineExceeded when the
