@@ -52,7 +52,7 @@ func (r *rawStreamFlags) register(cmd *cobra.Command) {
 	f.DurationVar(&r.duration, "duration", 0, "stop after this time, such as 30s or 5m")
 	f.Uint64Var(&r.count, "count", 0, "stop after this many events")
 	f.StringVar(&r.attach, "attach", "auto", "how to attach: auto, kprobe, fentry or tracepoint")
-	f.StringVar(&r.ringSize, "ring-size", "8MiB", "size of the ring buffer, a power of two: 4KiB to 1GiB")
+	f.StringVar(&r.ringSize, "ring-size", "16MiB", "size of the ring buffer, a power of two: 4KiB to 1GiB")
 	f.StringVar(&r.btf, "btf", "", "file with this kernel's BTF, where the kernel has none itself")
 	complete(cmd, "attach", "auto", "kprobe", "fentry", "tracepoint")
 	completeFile(cmd, "log-file")
