@@ -94,12 +94,22 @@ func (b *bench) firings(w work, v variant, s *sample) error {
 	if err := b.tracer.quiet(); err != nil {
 		return err
 	}
-	took, err := b.fire(probe)
-	if err != nil {
-		return err
-	}
 	n := len(b.conns)
-	s.cost[w] = float64(took.Nanoseconds()) / float64(n)
+	// A firing without an event is so short that what the clock's tick and other
+	// timers take shows: the median of several, where pairs do not give one.
+	times := 1
+	if w == uneventful && b.pairs == 1 {
+		times = 5
+	}
+	var costs []float64
+	for range times {
+		took, err := b.fire(probe)
+		if err != nil {
+			return err
+		}
+		costs = append(costs, float64(took.Nanoseconds())/float64(n))
+	}
+	s.cost[w] = median(costs)
 	name := ""
 	switch {
 	case probe:
@@ -110,11 +120,11 @@ func (b *bench) firings(w work, v variant, s *sample) error {
 		name = "timer"
 	}
 	if name != "" {
-		found, err := b.tracer.count(name, n)
+		found, err := b.tracer.count(name, times*n)
 		if err != nil {
 			return err
 		}
-		s.told[w] = float64(found) / float64(n)
+		s.told[w] = float64(found) / float64(times*n)
 	}
 	return nil
 }

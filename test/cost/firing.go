@@ -55,7 +55,7 @@ func (b *bench) fire(probe bool) (time.Duration, error) {
 			return 0, err
 		}
 	}
-	time.Sleep(idle - 10*time.Millisecond - time.Since(start))
+	time.Sleep(idle - 30*time.Millisecond - time.Since(start))
 	before, err := probesSent()
 	if err != nil {
 		return 0, err

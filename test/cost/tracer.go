@@ -114,6 +114,7 @@ func (t *tracer) hold() (resume func()) {
 		return func() {}
 	}
 	_ = t.cmd.Process.Signal(syscall.SIGSTOP)
+	time.Sleep(5 * time.Millisecond) // each of its threads runs once more, to stop
 	return func() { _ = t.cmd.Process.Signal(syscall.SIGCONT) }
 }
 
@@ -135,7 +136,7 @@ func (t *tracer) count(name string, n int) (int, error) {
 				break
 			}
 			still++
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(60 * time.Millisecond)
 			continue
 		}
 		still = 0
