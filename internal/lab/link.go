@@ -5,6 +5,8 @@ package lab
 import (
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -18,8 +20,12 @@ func (s *stage) linkDown() error {
 }
 
 // pullPlug takes the carrier away: the other end of the wire is switched off.
+// The peer's hardware address is kept for good before: looking it up again
+// would fail after three seconds, and this host would answer its own probes
+// with ICMP host unreachable, just about when it gives up.
 func (s *stage) pullPlug() error {
 	return errors.Join(
+		s.net.near.do(func() error { return keepNeighbour(s.net.ifname, s.remote.Addr()) }),
 		s.net.far.do(func() error { return setDown("b0") }),
 		s.net.near.do(func() error {
 			return awaitInterface(s.net.ifname, "without a carrier", func(link netlink.Link, err error) bool {
@@ -46,6 +52,23 @@ func (s *stage) removePeer() error {
 // goDark makes the peer's host drop whatever comes and goes.
 func (s *stage) goDark() error {
 	return s.net.far.do(func() error { return ignore(s.local.Addr()) })
+}
+
+// keepNeighbour makes the entry for addr permanent. No packet will get there:
+// any hardware address will do.
+func keepNeighbour(ifname string, addr netip.Addr) error {
+	link, err := netlink.LinkByName(ifname)
+	if err != nil {
+		return fmt.Errorf("find interface %q: %w", ifname, err)
+	}
+	err = netlink.NeighSet(&netlink.Neigh{
+		LinkIndex: link.Attrs().Index, State: netlink.NUD_PERMANENT,
+		IP: addr.AsSlice(), HardwareAddr: net.HardwareAddr{2, 0, 0, 0, 0, 1},
+	})
+	if err != nil {
+		return fmt.Errorf("keep the neighbour %s: %w", addr, err)
+	}
+	return nil
 }
 
 func setDown(name string) error {
