@@ -38,14 +38,26 @@ func (r results) differences(name string) (all []string) {
 	first := backends()[0]
 	for _, by := range backends()[1:] {
 		for i, how := range []string{"", " --rtt"} {
-			want := known(r[first][name].events[i], by.Facts())
-			got := known(r[by][name].events[i], first.Facts())
+			canBoth := both(first.Facts(), by.Facts())
+			if r[first][name].missed[i] || r[by][name].missed[i] {
+				canBoth.Enabled = false
+			}
+			want := known(r[first][name].events[i], canBoth)
+			got := known(r[by][name].events[i], canBoth)
 			if d := cmp.Diff(timeless(want), timeless(got), comparable); d != "" {
 				all = append(all, fmt.Sprintf("-%s +%s%s:\n%s", first, by, how, d))
 			}
 		}
 	}
 	return all
+}
+
+// both is what two backends know.
+func both(a, b loader.Facts) loader.Facts {
+	return loader.Facts{
+		SendErrors: a.SendErrors && b.SendErrors, ICMP: a.ICMP && b.ICMP, WindowProbes: a.WindowProbes && b.WindowProbes,
+		Probed: a.Probed && b.Probed, Enabled: a.Enabled && b.Enabled,
+	}
 }
 
 var comparable = cmp.Options{
