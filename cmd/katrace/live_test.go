@@ -10,7 +10,7 @@ import (
 
 func TestCaught(t *testing.T) {
 	want := errors.New("the ring is gone")
-	if err := caught(func() error { return want }); err != want {
+	if err := caught(func() error { return want }); !errors.Is(err, want) {
 		t.Errorf("got %v, want %v", err, want)
 	}
 	err := caught(func() error { var none []int; _ = none[len(none)]; return nil })
