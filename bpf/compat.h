@@ -5,7 +5,7 @@
 #define KATRACE_COMPAT_H
 
 #include "kernel_types.h"
-#include <bpf/bpf_core_read.h>
+#include "read.h"
 
 /* tcp_send_active_reset's parameter that holds the reason: 3 from 6.10 on,
  * 2 from 7.2 on (without prio), 0 where there is none. The loader reads it
@@ -31,7 +31,7 @@ static __always_inline __u64 cgroup_of(struct sock *sk)
 	struct cgroup *cgrp = NULL;
 
 	if (bpf_core_field_exists(struct sock_cgroup_data, cgroup)) {
-		cgrp = BPF_CORE_READ(sk, sk_cgrp_data.cgroup);
+		cgrp = READ(sk, sk_cgrp_data.cgroup);
 	} else if (bpf_core_field_exists(struct sock_cgroup_data___5_10, val)) {
 		struct sock_cgroup_data___5_10 *data = (void *)&sk->sk_cgrp_data;
 		__u64 val = BPF_CORE_READ(data, val);
@@ -39,7 +39,7 @@ static __always_inline __u64 cgroup_of(struct sock *sk)
 		if (!(val & 1))
 			cgrp = (void *)val;
 	}
-	return cgrp ? BPF_CORE_READ(cgrp, kn, id) : 0;
+	return cgrp ? READ(READ(cgrp, kn), id) : 0;
 }
 
 /* is_keepalive_reason: does the reset's reason say keepalive? Kernels before

@@ -22,7 +22,7 @@ static __always_inline void handle_icmp(struct sk_buff *skb, struct record *r, v
 		return;
 	r->local_port = __builtin_bswap16(tcp.source);
 	r->remote_port = __builtin_bswap16(tcp.dest);
-	r->netns = BPF_CORE_READ(skb, dev, nd_net.net, ns.inum);
+	r->netns = READ(READ(READ(skb, dev), nd_net.net), ns.inum);
 	tuple = hash_tuple(r);
 	key = bpf_map_lookup_elem(&by_tuple, &tuple);
 	if (!key)

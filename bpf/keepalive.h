@@ -73,25 +73,25 @@ static __always_inline void disarm(struct follow *f)
 	}
 }
 
-/* Has the peer been heard since the last probe? Notes the round trip where it
- * can be told: a single probe, and a single segment since, is its answer. */
-static __always_inline int take_answer(struct sock *sk, struct follow *f, struct record *r)
+/* Has the peer been heard since the last probe? */
+static __always_inline int is_answered(struct sock *sk, const struct follow *f)
 {
-	__u32 heard;
+	return f->outstanding && (__s32)(last_heard(sk) - f->probed_at) >= 0;
+}
 
-	if (!f->outstanding)
-		return 0;
-	heard = last_heard(sk);
-	if ((__s32)(heard - f->probed_at) < 0)
-		return 0;
+/* take_answer notes in r that the peer has been heard, and the round trip where
+ * it can be told: a single probe, and a single segment since, is its answer. */
+static __always_inline void take_answer(struct sock *sk, struct follow *f, struct record *r)
+{
+	if (!is_answered(sk, f))
+		return;
 	r->flags |= FLAG_ANSWERED;
 	if (f->outstanding == 1 && f->left && TCP(sk, segs_in) - f->segs_in == 1) {
 		r->flags |= FLAG_RTT;
-		r->rtt = heard - f->probed_at;
+		r->rtt = last_heard(sk) - f->probed_at;
 	}
 	f->outstanding = 0;
 	disarm(f);
-	return 1;
 }
 
 /* The kernel's count of probes goes up one by one, and falls to 0 only. Where it
@@ -140,11 +140,12 @@ static __always_inline void handle_firing(struct sock *sk)
 			handle_firing_end(firing);
 	}
 	f = bpf_map_lookup_elem(&followed, &key);
-	if (f && f->outstanding) {
+	if (f && is_answered(sk, f)) {
 		struct record r = { .reason = why_no_probe(sk) };
 
-		if (!r.reason || !take_answer(sk, f, &r))
+		if (!r.reason)
 			return;
+		take_answer(sk, f, &r);
 		read_tuple(sk, &r);
 		read_rest(sk, &r);
 		r.kind = RECORD_ANSWER;
@@ -230,7 +231,7 @@ static __always_inline void handle_reset(struct sock *sk)
 	struct record r = {};
 	struct follow *f;
 
-	if (!firing || firing->sk != (__u64)sk || BPF_CORE_READ(sk, sk_lock.owned) ||
+	if (!firing || firing->sk != (__u64)sk || READ(sk, sk_lock.owned) ||
 	    is_fin_wait2_orphan(sk) || !keepalive_on(sk))
 		return;
 	read_tuple(sk, &r);
@@ -250,7 +251,7 @@ static __always_inline void handle_reset(struct sock *sk)
 		return;
 	r.kind = RECORD_RESET;
 	if (!is_subflow(sk))
-		r.ret = BPF_CORE_READ(sk, sk_err_soft) ?: ETIMEDOUT; /* tcp_write_err() */
+		r.ret = READ(sk, sk_err_soft) ?: ETIMEDOUT; /* tcp_write_err() */
 	f = follow_of(&r); /* its probes may have been sent before the start */
 	if (f) {
 		f->ended = 1;

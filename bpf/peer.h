@@ -42,7 +42,7 @@ static __always_inline void handle_segment(struct sock *sk, struct sk_buff *skb)
 	f = bpf_map_lookup_elem(&followed, &key);
 	if (!f || !f->armed)
 		return;
-	if (bpf_probe_read_kernel(&tcp, sizeof(tcp), BPF_CORE_READ(skb, data)) ||
+	if (bpf_probe_read_kernel(&tcp, sizeof(tcp), READ(skb, data)) ||
 	    (tcp.flags & (TCP_FLAG_RST_BYTE | TCP_FLAG_ACK_BYTE)) != TCP_FLAG_ACK_BYTE ||
 	    __builtin_bswap32(tcp.seq) != TCP(sk, rcv_nxt))
 		return;
@@ -69,7 +69,7 @@ static __always_inline void handle_segment(struct sock *sk, struct sk_buff *skb)
 /* tcp_set_keepalive: in process context, so the current task is the one. */
 static __always_inline void handle_set_keepalive(struct sock *sk, int on)
 {
-	__u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	__u8 state = READ(sk, __sk_common.skc_state);
 	struct record r = {};
 
 	/* Not connected yet, or on already: nothing begins. */

@@ -6,8 +6,8 @@
 #include "compat.h"
 #include "record.h"
 
-#define TCP(sk, field) BPF_CORE_READ((struct tcp_sock *)(sk), field)
-#define ICSK(sk, field) BPF_CORE_READ((struct inet_connection_sock *)(sk), field)
+#define TCP(sk, field) READ((struct tcp_sock *)(sk), field)
+#define ICSK(sk, field) READ((struct inet_connection_sock *)(sk), field)
 
 static __always_inline __u32 jiffies32(void)
 {
@@ -16,7 +16,7 @@ static __always_inline __u32 jiffies32(void)
 
 static __always_inline int sock_flag(struct sock *sk, enum sock_flags flag)
 {
-	return BPF_CORE_READ(sk, __sk_common.skc_flags) >> flag & 1;
+	return READ(sk, __sk_common.skc_flags) >> flag & 1;
 }
 
 /* last_heard: jiffies when the last segment came; keepalive_time_elapsed()
@@ -33,7 +33,7 @@ static __always_inline __u32 idle_of(struct sock *sk)
 {
 	__u32 own = TCP(sk, keepalive_time);
 
-	return own ?: BPF_CORE_READ(sk, __sk_common.skc_net.net, ipv4.sysctl_tcp_keepalive_time);
+	return own ?: READ(READ(sk, __sk_common.skc_net.net), ipv4.sysctl_tcp_keepalive_time);
 }
 
 /* Nothing sent and unacknowledged, nothing unsent: tcp_keepalive_timer()
@@ -48,7 +48,7 @@ static __always_inline int nothing_to_send(struct sock *sk)
 /* An orphan in FIN_WAIT2: the keepalive timer serves it for tcp_fin_timeout. */
 static __always_inline int is_fin_wait2_orphan(struct sock *sk)
 {
-	return BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_FIN_WAIT2 &&
+	return READ(sk, __sk_common.skc_state) == TCP_FIN_WAIT2 &&
 	       sock_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_DEAD));
 }
 
@@ -67,9 +67,9 @@ static __always_inline int is_subflow(struct sock *sk)
 /* why_no_probe: the tests of tcp_keepalive_timer(), in its order. */
 static __always_inline enum record_reason why_no_probe(struct sock *sk)
 {
-	__u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	__u8 state = READ(sk, __sk_common.skc_state);
 
-	if (BPF_CORE_READ(sk, sk_lock.owned))
+	if (READ(sk, sk_lock.owned))
 		return REASON_SOCKET_BUSY;
 	if (is_fin_wait2_orphan(sk))
 		return REASON_FIN_WAIT2;
@@ -87,42 +87,42 @@ static __always_inline enum record_reason why_no_probe(struct sock *sk)
 /* SOCK_INODE(): what /proc/PID/fd shows as socket:[N]. */
 static __always_inline __u64 inode_of(struct sock *sk)
 {
-	struct socket *socket = BPF_CORE_READ(sk, sk_socket);
+	struct socket *socket = READ(sk, sk_socket);
 	struct socket_alloc *alloc;
 
 	if (!socket)
 		return 0;
 	alloc = (void *)socket - bpf_core_field_offset(struct socket_alloc, socket);
-	return BPF_CORE_READ(alloc, vfs_inode.i_ino);
+	return READ(alloc, vfs_inode.i_ino);
 }
 
 /* read_tuple: what tells the connection from others; enough for the filter. */
 static __always_inline void read_tuple(struct sock *sk, struct record *r)
 {
 	r->sk = (__u64)sk;
-	r->family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	r->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
-	r->remote_port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
-	r->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	r->family = READ(sk, __sk_common.skc_family);
+	r->local_port = READ(sk, __sk_common.skc_num);
+	r->remote_port = __builtin_bswap16(READ(sk, __sk_common.skc_dport));
+	r->netns = READ(READ(sk, __sk_common.skc_net.net), ns.inum);
 	if (r->family == AF_INET6) {
 		BPF_CORE_READ_INTO(&r->local, sk, __sk_common.skc_v6_rcv_saddr);
 		BPF_CORE_READ_INTO(&r->remote, sk, __sk_common.skc_v6_daddr);
 	} else {
-		BPF_CORE_READ_INTO((__u32 *)r->local, sk, __sk_common.skc_rcv_saddr);
-		BPF_CORE_READ_INTO((__u32 *)r->remote, sk, __sk_common.skc_daddr);
+		*(__u32 *)r->local = READ(sk, __sk_common.skc_rcv_saddr);
+		*(__u32 *)r->remote = READ(sk, __sk_common.skc_daddr);
 	}
 }
 
 /* read_rest: everything that is the same for every kind of record. */
 static __always_inline void read_rest(struct sock *sk, struct record *r)
 {
-	struct net *net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
+	struct net *net = READ(sk, __sk_common.skc_net.net);
 
 	r->time = bpf_ktime_get_boot_ns();
 	r->inode = inode_of(sk);
 	r->cgroup = cgroup_of(sk);
-	r->uid = BPF_CORE_READ(sk, sk_uid.val);
-	r->state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	r->uid = READ(sk, sk_uid.val);
+	r->state = READ(sk, __sk_common.skc_state);
 	r->seq = TCP(sk, snd_una) - 1;
 	r->idle_for = jiffies32() - last_heard(sk);
 	r->probes = ICSK(sk, icsk_probes_out);
@@ -131,15 +131,15 @@ static __always_inline void read_rest(struct sock *sk, struct record *r)
 	r->intvl = TCP(sk, keepalive_intvl);
 	r->cnt = TCP(sk, keepalive_probes);
 	if (!r->idle) {
-		r->idle = BPF_CORE_READ(net, ipv4.sysctl_tcp_keepalive_time);
+		r->idle = READ(net, ipv4.sysctl_tcp_keepalive_time);
 		r->inherited |= INHERITED_IDLE;
 	}
 	if (!r->intvl) {
-		r->intvl = BPF_CORE_READ(net, ipv4.sysctl_tcp_keepalive_intvl);
+		r->intvl = READ(net, ipv4.sysctl_tcp_keepalive_intvl);
 		r->inherited |= INHERITED_INTVL;
 	}
 	if (!r->cnt) {
-		r->cnt = BPF_CORE_READ(net, ipv4.sysctl_tcp_keepalive_probes);
+		r->cnt = READ(net, ipv4.sysctl_tcp_keepalive_probes);
 		r->inherited |= INHERITED_CNT;
 	}
 }

@@ -18,7 +18,7 @@ int tp_timer_expire_entry(struct bpf_raw_tracepoint_args *ctx)
 	struct firing *firing;
 	struct sock *sk;
 
-	if ((__u64)BPF_CORE_READ(t, function) != keepalive_timer_addr)
+	if ((__u64)READ(t, function) != keepalive_timer_addr)
 		return 0;
 	firing = this_firing();
 	if (!firing)

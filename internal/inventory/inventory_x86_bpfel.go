@@ -70,6 +70,7 @@ type inventoryInventorySocket struct {
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	inventoryProgListTcp         = "list_tcp"
+	inventoryVarDirectReads      = "direct_reads"
 	inventoryVarResetReasonParam = "reset_reason_param"
 	inventoryVarUnusedFlag       = "unused_flag"
 	inventoryVarUnusedSocket     = "unused_socket"
@@ -130,6 +131,7 @@ type inventoryMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type inventoryVariableSpecs struct {
+	DirectReads      *ebpf.VariableSpec `ebpf:"direct_reads"`
 	ResetReasonParam *ebpf.VariableSpec `ebpf:"reset_reason_param"`
 	UnusedFlag       *ebpf.VariableSpec `ebpf:"unused_flag"`
 	UnusedSocket     *ebpf.VariableSpec `ebpf:"unused_socket"`
@@ -165,6 +167,7 @@ func (m *inventoryMaps) Close() error {
 //
 // It can be passed to loadInventoryObjects or ebpf.CollectionSpec.LoadAndAssign.
 type inventoryVariables struct {
+	DirectReads      *ebpf.Variable `ebpf:"direct_reads"`
 	ResetReasonParam *ebpf.Variable `ebpf:"reset_reason_param"`
 	UnusedFlag       *ebpf.Variable `ebpf:"unused_flag"`
 	UnusedSocket     *ebpf.Variable `ebpf:"unused_socket"`

@@ -155,6 +155,7 @@ const (
 	katraceProgTpTimerExpireExit       = "tp_timer_expire_exit"
 	katraceVarAll                      = "all"
 	katraceVarArmed                    = "armed"
+	katraceVarDirectReads              = "direct_reads"
 	katraceVarExactRtt                 = "exact_rtt"
 	katraceVarFilter                   = "filter"
 	katraceVarFindByTuple              = "find_by_tuple"
@@ -251,6 +252,7 @@ type katraceMapSpecs struct {
 type katraceVariableSpecs struct {
 	All                *ebpf.VariableSpec `ebpf:"all"`
 	Armed              *ebpf.VariableSpec `ebpf:"armed"`
+	DirectReads        *ebpf.VariableSpec `ebpf:"direct_reads"`
 	ExactRtt           *ebpf.VariableSpec `ebpf:"exact_rtt"`
 	Filter             *ebpf.VariableSpec `ebpf:"filter"`
 	FindByTuple        *ebpf.VariableSpec `ebpf:"find_by_tuple"`
@@ -305,6 +307,7 @@ func (m *katraceMaps) Close() error {
 type katraceVariables struct {
 	All                *ebpf.Variable `ebpf:"all"`
 	Armed              *ebpf.Variable `ebpf:"armed"`
+	DirectReads        *ebpf.Variable `ebpf:"direct_reads"`
 	ExactRtt           *ebpf.Variable `ebpf:"exact_rtt"`
 	Filter             *ebpf.Variable `ebpf:"filter"`
 	FindByTuple        *ebpf.Variable `ebpf:"find_by_tuple"`

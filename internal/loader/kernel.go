@@ -68,6 +68,14 @@ func hasSafeAllocation(types *btf.Spec) bool {
 	return types.TypeByName("bpf_mem_alloc", &s) == nil
 }
 
+// hasReadOnlyCast says whether programs may take any address for a kernel
+// struct's (kernel/bpf/helpers.c, bpf_rdonly_cast, since 6.2). types has to be
+// the kernel's own BTF: the cast is by its type ids.
+func hasReadOnlyCast(types *btf.Spec) bool {
+	var fn *btf.Func
+	return types.TypeByName("bpf_rdonly_cast", &fn) == nil
+}
+
 // functionAddress looks a kernel function up in /proc/kallsyms. It fails where
 // the kernel hides addresses: without CAP_SYSLOG, unless both kptr_restrict is
 // 0 and perf_event_paranoid at most 1 (kallsyms_show_value).

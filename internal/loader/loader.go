@@ -179,13 +179,27 @@ func load(b Backend, o *Options, hs []hook, types *btf.Spec) (*ebpf.Collection, 
 	if err := setVariables(spec, b, o, types); err != nil {
 		return nil, err
 	}
-	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{
-		Programs: ebpf.ProgramOptions{KernelTypes: types},
-	})
+	opts := ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{KernelTypes: types}}
+	if o.BTF == "" && hasReadOnlyCast(types) {
+		if coll, err := loadDirect(spec, opts); err == nil {
+			return coll, nil
+		}
+		// Without the JIT compiler no program may call a kernel function.
+	}
+	coll, err := ebpf.NewCollectionWithOptions(spec, opts)
 	if err != nil {
 		return nil, unsupported("load the programs", err, "")
 	}
 	return coll, nil
+}
+
+// loadDirect loads the programs so that they read by loads (bpf/read.h).
+func loadDirect(spec *ebpf.CollectionSpec, opts ebpf.CollectionOptions) (*ebpf.Collection, error) {
+	spec = spec.Copy()
+	if err := spec.Variables[katraceVarDirectReads].Set(b2u(true)); err != nil {
+		return nil, err
+	}
+	return ebpf.NewCollectionWithOptions(spec, opts)
 }
 
 const noPrealloc = 1 // BPF_F_NO_PREALLOC
