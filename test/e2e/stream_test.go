@@ -114,6 +114,19 @@ func TestDuration(t *testing.T) {
 	}
 }
 
+// TestSignals: each is a person's "enough", and what was seen is summed up.
+func TestSignals(t *testing.T) {
+	nativeOnly(t)
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		r := start(t, "--dead")
+		signal(t, r.cmd, s)
+		r.wait()
+		if !strings.Contains(r.stderr.String(), "nothing lost") {
+			t.Errorf("%v: it said: %s", s, r.stderr)
+		}
+	}
+}
+
 // TestClosedPipe: a reader that goes away ends katrace quietly.
 func TestClosedPipe(t *testing.T) {
 	l, _ := stage(t, "vanished")
