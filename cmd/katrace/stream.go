@@ -198,7 +198,7 @@ func (s *stream) summary(took time.Duration) string {
 		lost = string(events.AppendWords(nil, &events.Event{Kind: events.KindLost, Lost: total}))
 	}
 	said := fmt.Sprintf("%d events in %s, %s", s.told, events.AppendSpan(nil, took), lost)
-	if s.clockSet != 0 {
+	if s.clockSet.Abs() >= 10*time.Millisecond {
 		said += "; the wall clock was set " + clockWords(s.clockSet) + " under way"
 	}
 	return said

@@ -355,13 +355,19 @@ func lastLine(s string) string {
 	return lines[len(lines)-1]
 }
 
-// nativeOnly skips, in a guest, what does not depend on the backend.
+// nativeOnly skips, in a guest, what does not depend on the backend, and lets
+// it run beside others.
 func nativeOnly(t *testing.T) {
+	t.Helper()
+	skipInGuest(t)
+	t.Parallel()
+}
+
+func skipInGuest(t *testing.T) {
 	t.Helper()
 	if emulated() {
 		t.Skip("the same by any backend: tested natively")
 	}
-	t.Parallel()
 }
 
 // emulated says that this is one of test/vm's guests: some faults can be made

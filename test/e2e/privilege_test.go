@@ -109,6 +109,21 @@ func paranoid(t *testing.T, level int) {
 	t.Cleanup(func() { _ = os.WriteFile(path, was, 0) })
 }
 
+// lowMemlock gives the test, and what it starts, the usual RLIMIT_MEMLOCK back:
+// a Tracer in this process has raised it.
+func lowMemlock(t *testing.T) {
+	t.Helper()
+	var was unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_MEMLOCK, &was); err != nil {
+		t.Fatal(err)
+	}
+	low := unix.Rlimit{Cur: min(was.Cur, 64<<10), Max: min(was.Max, 64<<10)}
+	if err := unix.Setrlimit(unix.RLIMIT_MEMLOCK, &low); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Setrlimit(unix.RLIMIT_MEMLOCK, &was) })
+}
+
 // TestPrivileges: a user who is not root traces with exactly the capabilities
 // that docs/privileges.md lists. Without any one of them katrace ends with
 // status 3 and names that one, and no other.
@@ -116,6 +131,7 @@ func TestPrivileges(t *testing.T) {
 	for _, by := range backends() {
 		t.Run(string(by), func(t *testing.T) {
 			paranoid(t, 2)
+			lowMemlock(t)
 			caps := needs(t, by)
 			args := []string{"-o", "json", "--attach", string(by), "--duration", "50ms"}
 			if status, said := finish(t, nobodysProgram(t, nobody(caps...), args...)); status != 0 || !strings.Contains(said, "attached by "+string(by)) {

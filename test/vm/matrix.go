@@ -22,6 +22,10 @@ import (
 // kernelTests are the tests of packages that show another thing on another kernel.
 const kernelTests = "Agree|Scan|OtherProc|Settings|States|AllNetns"
 
+// movingTests are the end-to-end tests of what moves between kernels: the
+// events, their number, and that nothing is left behind.
+const movingTests = "^Test(Cases|Order|Many|Killed)$"
+
 // matrixCommand runs the end-to-end tests on every kernel asked for, in a guest
 // each, by all backends at once.
 func matrixCommand(ctx context.Context, args []string) error {
@@ -36,7 +40,7 @@ func matrixCommand(ctx context.Context, args []string) error {
 	timeout := flags.Duration("timeout", 10*time.Minute, "for a guest, from power-on to power-off")
 	logs := flags.String("logs", "", "`directory` for the full logs (default: a new one, kept on failure)")
 	tests := flags.String("tests", "test/e2e", "`directory` of the tests' package")
-	faultList := flags.String("faults", "5.10,newest", "kernels that run the tests called TestFault too, which are long and mostly about user space")
+	wholeList := flags.String("whole", "5.10,newest", "kernels that run all tests; the others run those of what moves between kernels ("+movingTests+")")
 	also := flags.String("also", "internal/owner,internal/inventory", "`directories` of packages whose tests of the kernel run as well, with BPF required")
 	program := flags.String("program", "cmd/katrace", "`directory` of the program's package")
 	refresh := flags.Bool("refresh", false, "ask the archive for newer kernels even if it was asked today")
@@ -49,9 +53,9 @@ func matrixCommand(ctx context.Context, args []string) error {
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	faults, err := parseTargets(*faultList)
+	whole, err := parseTargets(*wholeList)
 	if err != nil {
-		return fmt.Errorf("-faults: %w", err)
+		return fmt.Errorf("-whole: %w", err)
 	}
 	kernels, err := getKernels(ctx, *kernelList, *refresh)
 	if err != nil {
@@ -91,8 +95,8 @@ func matrixCommand(ctx context.Context, args []string) error {
 		// The test binary's own limit comes first: it shows every goroutine.
 		limit := *timeout * 9 / 10
 		rest := flags.Args()
-		if !slices.ContainsFunc(faults, func(t target) bool { return t.name == k.Series && t.arch == k.Arch }) {
-			rest = append([]string{"-test.skip=^TestFault"}, rest...)
+		if !slices.ContainsFunc(whole, func(t target) bool { return t.name == k.Series && t.arch == k.Arch }) {
+			rest = append([]string{"-test.run=" + movingTests}, rest...)
 		}
 		command := []string{"/e2e.test", verbose, "-test.timeout=" + limit.String(), "-katrace", "/katrace", "-backend", *backendList}
 		rows = append(rows, &row{kernel: k, backends: backends})
