@@ -16,7 +16,7 @@ import (
 )
 
 // runLive is the live view over the kernel's stream.
-func runLive(ctx context.Context, o streamOptions, sinks tee) error {
+func runLive(ctx context.Context, o streamOptions, sinks tee, writes *writing) error {
 	view := tui.Options{NoColor: o.noColor, Kernel: kernelRelease()}
 	// The store is made before the backend is known: events may come at once.
 	store := tui.NewStore(view)
@@ -24,13 +24,13 @@ func runLive(ctx context.Context, o streamOptions, sinks tee) error {
 	if err != nil {
 		return err
 	}
-	feed := s.run
+	feed := func(ctx context.Context) error { return untilBlocked(ctx, writes, s.run) }
 	var keep []int
 	if l := newListing(&o, store); l != nil {
-		feed, keep, view.Notice = l.beside(s.run), forListing, l.notice
+		feed, keep, view.Notice = l.beside(feed), forListing, l.notice
 	}
 	s.dropPrivileges(os.Stderr, keep...)
-	s.closes = true
+	s.rows = store
 	view.Backend, view.Lacks = string(s.tracer.Backend), s.tracer.Lacks
 	start := time.Now()
 	ctx, cancel := o.limit(ctx)

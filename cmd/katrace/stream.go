@@ -22,9 +22,9 @@ type stream struct {
 	tracker *events.Tracker
 	filter  events.Filter
 	sink    events.Sink
-	limit   uint64 // events, 0: none
-	all     bool   // tell events that needsAll
-	closes  bool   // tell KindClosed whatever the filter says: the view drops its row
+	limit   uint64      // events, 0: none
+	all     bool        // tell events that needsAll
+	rows    events.Sink // of the live view, which drops a row when it hears of a close; else nil
 	owners  *owner.Resolver
 
 	told     uint64        // events that reached the sink, lost ones not counted
@@ -127,15 +127,14 @@ func (s *stream) loop(ctx context.Context) error {
 // tell hands an event to the sink if the user wants it.
 func (s *stream) tell(e *events.Event) error {
 	s.fillOwner(e)
-	closes := e.Kind == events.KindClosed && s.closes
-	if !closes && (!s.filter.Match(e) || needsAll(e.Kind) && !s.all) {
+	if !s.filter.Match(e) || needsAll(e.Kind) && !s.all {
+		if e.Kind == events.KindClosed && s.rows != nil {
+			return s.rows.Event(e)
+		}
 		return nil
 	}
 	if err := s.sink.Event(e); err != nil {
 		return err
-	}
-	if closes && !s.all {
-		return nil
 	}
 	s.told++
 	if s.told == s.limit {
@@ -240,7 +239,7 @@ func runStream(ctx context.Context, o streamOptions) error {
 		sinks = append(sinks, newLineSink(writes.watch(f), outputJSON))
 	}
 	if o.output == outputTUI {
-		return runLive(ctx, o, sinks)
+		return runLive(ctx, o, sinks, &writes)
 	}
 	sinks = append(sinks, newLineSink(writes.watch(os.Stdout), o.output))
 	s, err := openStream(o, sinks)

@@ -18,14 +18,12 @@ type Lost struct {
 type lossReader struct {
 	ring, follow, unseen *ebpf.Variable
 	links                []attached
-	missed               uint64 // by links that are gone
+	gone                 misses // of links that are gone
 }
 
 // stop keeps what the links count, for when they are closed.
 func (r *lossReader) stop() {
-	for _, a := range r.links {
-		r.missed += a.missed()
-	}
+	r.gone = r.misses()
 	r.links = nil
 }
 
@@ -33,7 +31,7 @@ func (r *lossReader) stop() {
 func (t *Tracer) Lost() (Lost, error) { return t.loss.read() }
 
 func (r *lossReader) read() (Lost, error) {
-	l := Lost{Missed: r.missed}
+	var l Lost
 	if err := r.ring.Get(&l.Ring); err != nil {
 		return Lost{}, fmt.Errorf("read the count of lost records: %w", err)
 	}
@@ -44,13 +42,28 @@ func (r *lossReader) read() (Lost, error) {
 	if err := r.unseen.Get(&unseen); err != nil {
 		return Lost{}, fmt.Errorf("read the count of probes not seen: %w", err)
 	}
-	for _, a := range r.links {
-		l.Missed += a.missed()
-	}
 	// Where the kernel does not count what it skips, the gaps in its own count
 	// of probes tell; where it does, they are among those.
-	l.Missed = max(l.Missed, unseen)
+	m := r.misses()
+	l.Missed = m.others + max(m.firings, unseen)
 	return l, nil
+}
+
+// misses are programs that the kernel skipped: those that tell of firings, and
+// the others.
+type misses struct{ firings, others uint64 }
+
+func (r *lossReader) misses() misses {
+	m := r.gone
+	for _, a := range r.links {
+		switch a.hook.at {
+		case "tcp_keepalive_timer", "tcp_write_wakeup", "timer_expire_entry", "timer_expire_exit":
+			m.firings += a.missed()
+		default:
+			m.others += a.missed()
+		}
+	}
+	return m
 }
 
 // missed is how often the kernel skipped the program. Where the kernel does

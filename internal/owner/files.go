@@ -14,6 +14,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/rlimit"
+	"golang.org/x/sys/unix"
 )
 
 // files is the BPF iterator over the descriptors of all processes
@@ -75,7 +76,7 @@ func (f *files) each(yield func(found) bool) error {
 	var raw ownerOwnerFile
 	bytes := unsafe.Slice((*byte)(unsafe.Pointer(&raw)), unsafe.Sizeof(raw))
 	// The kernel gives 32 KiB at most for each read.
-	in := bufio.NewReaderSize(file, 32<<10)
+	in := bufio.NewReaderSize(again{file}, 32<<10)
 	for {
 		switch _, err := io.ReadFull(in, bytes); {
 		case errors.Is(err, io.EOF):
@@ -85,6 +86,19 @@ func (f *files) each(yield func(found) bool) error {
 		}
 		if raw.Pid != 0 && !yield(found{inode: raw.Inode, pid: int32(raw.Pid), fd: int32(raw.Fd)}) {
 			return nil
+		}
+	}
+}
+
+// again reads once more where the kernel asks for it: after a million
+// descriptors without one to tell of, bpf_seq_read() gives EAGAIN.
+type again struct{ io.Reader }
+
+func (a again) Read(p []byte) (int, error) {
+	for {
+		n, err := a.Reader.Read(p)
+		if n > 0 || !errors.Is(err, unix.EAGAIN) {
+			return n, err
 		}
 	}
 }

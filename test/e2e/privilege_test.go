@@ -176,7 +176,7 @@ func names(caps []int) (s []string) {
 // of another user's socket included. As root, and as somebody who was given
 // more than is needed.
 func TestPrivilegesDropped(t *testing.T) {
-	kept := uint64(1 << unix.CAP_DAC_READ_SEARCH)
+	kept := uint64(1<<unix.CAP_DAC_READ_SEARCH | 1<<unix.CAP_SYS_PTRACE)
 	if !kernelAtLeast(t, 5, 19) {
 		kept |= 1 << unix.CAP_BPF // bpf(2) as a whole needs it there
 	}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -30,7 +31,7 @@ type worker struct {
 // most is how many workers there are addresses for.
 const most = 250
 
-func hire(conns int) (*crew, error) {
+func hire(ctx context.Context, conns int) (*crew, error) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return nil, err
@@ -42,7 +43,7 @@ func hire(conns int) (*crew, error) {
 	c := &crew{conns: conns}
 	for number := 1; conns > 0; number++ {
 		n := min(conns, each)
-		w, err := hireOne(number, n)
+		w, err := hireOne(ctx, number, n)
 		if err != nil {
 			c.dismiss()
 			return nil, fmt.Errorf("start a worker: %w", err)
@@ -57,8 +58,8 @@ func hire(conns int) (*crew, error) {
 	return c, nil
 }
 
-func hireOne(number, conns int) (*worker, error) {
-	cmd := exec.Command("/proc/self/exe", workerArg, fmt.Sprint(number), fmt.Sprint(conns))
+func hireOne(ctx context.Context, number, conns int) (*worker, error) {
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", workerArg, fmt.Sprint(number), fmt.Sprint(conns))
 	cmd.Stderr = os.Stderr
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
 	orders, err := cmd.StdinPipe()

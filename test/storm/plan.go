@@ -42,7 +42,7 @@ func (p *plan) run(ctx context.Context) error {
 		return fmt.Errorf("bring interface lo up: %w", err)
 	}
 	began := time.Now()
-	crew, err := hire(p.conns)
+	crew, err := hire(ctx, p.conns)
 	if err != nil {
 		return err
 	}

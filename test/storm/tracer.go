@@ -36,7 +36,8 @@ func startTracer(path string, args []string, dir string) (_ *tracer, err error) 
 	if t.err, err = os.CreateTemp(dir, "katrace-storm-*.txt"); err != nil {
 		return nil, err
 	}
-	t.cmd = exec.Command(path, args...)
+	// Only this namespace's probes are counted.
+	t.cmd = exec.Command(path, append([]string{"--netns", "/proc/self/ns/net"}, args...)...)
 	t.cmd.Stdout, t.cmd.Stderr = t.out, t.err
 	if err := t.cmd.Start(); err != nil {
 		return nil, err
