@@ -40,7 +40,7 @@ func matrixCommand(ctx context.Context, args []string) error {
 	timeout := flags.Duration("timeout", 10*time.Minute, "for a guest, from power-on to power-off")
 	logs := flags.String("logs", "", "`directory` for the full logs (default: a new one, kept on failure)")
 	tests := flags.String("tests", "test/e2e", "`directory` of the tests' package")
-	wholeList := flags.String("whole", "5.10,newest", "kernels that run all tests; the others run those of what moves between kernels ("+movingTests+")")
+	wholeList := flags.String("whole", "5.10", "kernels that run all tests; the others run those of what moves between kernels ("+movingTests+")")
 	also := flags.String("also", "internal/owner,internal/inventory", "`directories` of packages whose tests of the kernel run as well, with BPF required")
 	program := flags.String("program", "cmd/katrace", "`directory` of the program's package")
 	refresh := flags.Bool("refresh", false, "ask the archive for newer kernels even if it was asked today")
