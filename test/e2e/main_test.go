@@ -20,6 +20,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -159,6 +160,8 @@ func (r *run) wait() {
 	select {
 	case <-r.done:
 	case <-time.After(30 * time.Second):
+		_ = r.cmd.Process.Signal(syscall.SIGQUIT) // where it stands
+		time.Sleep(time.Second)
 		r.t.Fatalf("katrace does not end; it said: %s", r.stderr)
 	}
 	if err := r.cmd.Wait(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	ossignal "os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -119,6 +120,9 @@ func TestDuration(t *testing.T) {
 // TestSignals: each is a person's "enough", and what was seen is summed up.
 func TestSignals(t *testing.T) {
 	nativeOnly(t)
+	// Under nohup this process ignores SIGHUP, and what it starts would as well.
+	ossignal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	defer ossignal.Reset(syscall.SIGHUP)
 	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		r := start(t, "--dead")
 		signal(t, r.cmd, s)
