@@ -66,3 +66,15 @@ func tcpExt(text []byte, name string) (uint64, error) {
 	}
 	return 0, fmt.Errorf("no counter %q in /proc/net/netstat", "TcpExt"+name)
 }
+
+// ProbesSent is TcpExtTCPKeepAlive of the calling thread's network namespace.
+func ProbesSent() (uint64, error) {
+	text, err := os.ReadFile("/proc/thread-self/net/netstat")
+	if err != nil {
+		return 0, err
+	}
+	return ProbesIn(text)
+}
+
+// ProbesIn is TcpExtTCPKeepAlive in the text of a /proc/net/netstat.
+func ProbesIn(netstat []byte) (uint64, error) { return tcpExt(netstat, counterKeepalive) }

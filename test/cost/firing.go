@@ -5,10 +5,9 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"strconv"
-	"strings"
 	"time"
+
+	"katrace/internal/lab"
 )
 
 // The connections' idle time while their timers are set. The kernel's slack
@@ -56,7 +55,7 @@ func (b *bench) fire(probe bool) (time.Duration, error) {
 		}
 	}
 	time.Sleep(idle - 30*time.Millisecond - time.Since(start))
-	before, err := probesSent()
+	before, err := lab.ProbesSent()
 	if err != nil {
 		return 0, err
 	}
@@ -66,13 +65,13 @@ func (b *bench) fire(probe bool) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	after, err := probesSent()
+	after, err := lab.ProbesSent()
 	if err != nil {
 		return 0, err
 	}
-	want := 0
+	var want uint64
 	if probe {
-		want = len(b.conns)
+		want = uint64(len(b.conns))
 	}
 	if after-before != want {
 		return 0, fmt.Errorf("%w: the kernel sent %d probes where %d were expected", errDisturbed, after-before, want)
@@ -95,29 +94,4 @@ func (b *bench) undisturbed(f func() (time.Duration, error)) (time.Duration, err
 	}
 	after, err := b.others.ran()
 	return took - (after - before), err
-}
-
-// probesSent is TcpExtTCPKeepAlive of this thread's network namespace.
-func probesSent() (int, error) {
-	text, err := os.ReadFile("/proc/thread-self/net/netstat")
-	if err != nil {
-		return 0, err
-	}
-	var names []string
-	for line := range strings.Lines(string(text)) {
-		fields := strings.Fields(line)
-		if len(fields) == 0 || fields[0] != "TcpExt:" {
-			continue
-		}
-		if names == nil {
-			names = fields
-			continue
-		}
-		for i, name := range names {
-			if name == "TCPKeepAlive" && i < len(fields) {
-				return strconv.Atoi(fields[i])
-			}
-		}
-	}
-	return 0, fmt.Errorf("no TcpExt: TCPKeepAlive in /proc/net/netstat")
 }

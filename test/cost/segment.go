@@ -8,6 +8,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"katrace/internal/lab"
 )
 
 // A byte there and back, so often.
@@ -82,7 +84,7 @@ func (b *bench) probeSilent() (silent conn, err error) {
 	if err = setIdle(int(idle.Seconds())); err != nil {
 		return silent, err
 	}
-	before, err := probesSent()
+	before, err := lab.ProbesSent()
 	if err != nil {
 		return silent, err
 	}
@@ -90,7 +92,7 @@ func (b *bench) probeSilent() (silent conn, err error) {
 		return silent, err
 	}
 	time.Sleep(idle + slack)
-	after, err := probesSent()
+	after, err := lab.ProbesSent()
 	if err == nil && after != before+1 {
 		err = fmt.Errorf("%d probes to the silent peer, not 1", after-before)
 	}

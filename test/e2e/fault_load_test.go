@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/events"
+	"katrace/internal/lab"
 	"katrace/internal/loader"
 )
 
@@ -196,27 +197,11 @@ func (l *load) counted() uint64 {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	n, err := fieldOf(string(text), "TCPKeepAlive")
+	n, err := lab.ProbesIn(text)
 	if err != nil {
 		l.t.Fatal(err)
 	}
 	return n
-}
-
-// fieldOf is the value of a counter in /proc/net/netstat: a line of names, a
-// line of values.
-func fieldOf(netstat, name string) (n uint64, err error) {
-	lines := strings.Split(netstat, "\n")
-	for i := 0; i+1 < len(lines); i += 2 {
-		names, values := strings.Fields(lines[i]), strings.Fields(lines[i+1])
-		for j := range names {
-			if names[j] == name && j < len(values) {
-				_, err = fmt.Sscan(values[j], &n)
-				return n, err
-			}
-		}
-	}
-	return 0, fmt.Errorf("no %s in /proc/net/netstat", name)
 }
 
 // conns are the connections as events name them.

@@ -10,9 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"katrace/internal/events"
+	"katrace/internal/lab"
 	"katrace/internal/loader"
 )
 
@@ -132,21 +131,9 @@ func complete(t *testing.T, by loader.Backend, r *run, counted uint64) string {
 // keepaliveProbes is this namespace's TcpExtTCPKeepAlive.
 func keepaliveProbes(t *testing.T) uint64 {
 	t.Helper()
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/net/netstat", os.Getpid(), unix.Gettid()))
+	n, err := lab.ProbesSent()
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := strings.Split(string(data), "\n")
-	names, values := strings.Fields(lines[0]), strings.Fields(lines[1])
-	for i, name := range names {
-		if name == "TCPKeepAlive" {
-			var n uint64
-			if _, err := fmt.Sscan(values[i], &n); err != nil {
-				t.Fatal(err)
-			}
-			return n
-		}
-	}
-	t.Fatal("no TCPKeepAlive in /proc/net/netstat")
-	return 0
+	return n
 }

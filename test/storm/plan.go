@@ -10,6 +10,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"katrace/internal/lab"
 )
 
 // plan is what to run.
@@ -96,7 +98,7 @@ func (p *plan) measure(ctx context.Context, crew *crew, rate int) error {
 // what the kernel counts meanwhile is what a tracer has to tell.
 func (p *plan) window(ctx context.Context, crew *crew, active, idle int, t *tracer) (window, error) {
 	var w window
-	counted, err := keepaliveProbes()
+	counted, err := lab.ProbesSent()
 	if err != nil {
 		return w, err
 	}
@@ -123,7 +125,7 @@ func (p *plan) window(ctx context.Context, crew *crew, active, idle int, t *trac
 	if err := pause(ctx, time.Second); err != nil {
 		return w, err
 	}
-	all, err := keepaliveProbes()
+	all, err := lab.ProbesSent()
 	if err != nil {
 		return w, err
 	}

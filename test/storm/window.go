@@ -3,13 +3,12 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"katrace/internal/lab"
 )
 
 // window is what was used and counted between two looks.
@@ -39,7 +38,7 @@ func look(t *tracer) (window, error) {
 		return w, fmt.Errorf("/proc/stat: %w", err)
 	}
 	w.user, w.system = float64(user+nice)/hz, float64(system+irq+softirq)/hz
-	if w.probes, err = keepaliveProbes(); err != nil {
+	if w.probes, err = lab.ProbesSent(); err != nil {
 		return w, err
 	}
 	if w.dropped, err = dropped(); err != nil {
@@ -78,24 +77,6 @@ func (w window) since(was window) window {
 	w.probes -= was.probes
 	w.dropped -= was.dropped
 	return w
-}
-
-// keepaliveProbes is TcpExtTCPKeepAlive of the thread's network namespace.
-func keepaliveProbes() (uint64, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/net/netstat", unix.Gettid()))
-	if err != nil {
-		return 0, err
-	}
-	lines := strings.Split(string(data), "\n")
-	names, values := strings.Fields(lines[0]), strings.Fields(lines[1])
-	for i, name := range names {
-		if name == "TCPKeepAlive" {
-			var n uint64
-			_, err := fmt.Sscan(values[i], &n)
-			return n, err
-		}
-	}
-	return 0, errors.New("no TCPKeepAlive in /proc/self/net/netstat")
 }
 
 func (w window) rate() float64 { return float64(w.probes) / w.took.Seconds() }
