@@ -38,7 +38,6 @@ int list_tcp(struct bpf_iter__tcp *ctx)
 	if (!sk)
 		return 0; /* the end */
 	read_tuple(sk, &s.rec);
-	s.rec.state = BPF_CORE_READ(sk, __sk_common.skc_state);
 	if (s.rec.state == TCP_TIME_WAIT || s.rec.state == TCP_NEW_SYN_RECV) {
 		read_stub(sk, &s);
 	} else {

@@ -5,6 +5,7 @@
 
 #include "compat.h"
 #include "record.h"
+#include "run.h"
 
 #define TCP(sk, field) READ((struct tcp_sock *)(sk), field)
 #define ICSK(sk, field) READ((struct inet_connection_sock *)(sk), field)
@@ -19,13 +20,16 @@ static __always_inline int sock_flag(struct sock *sk, enum sock_flags flag)
 	return READ(sk, __sk_common.skc_flags) >> flag & 1;
 }
 
+static __always_inline __u32 later(__u32 a, __u32 b)
+{
+	return (__s32)(b - a) > 0 ? b : a;
+}
+
 /* last_heard: jiffies when the last segment came; keepalive_time_elapsed()
  * takes the later of the two as well. */
 static __always_inline __u32 last_heard(struct sock *sk)
 {
-	__u32 ack = TCP(sk, rcv_tstamp), data = ICSK(sk, icsk_ack.lrcvtime);
-
-	return (__s32)(data - ack) > 0 ? data : ack;
+	return later(TCP(sk, rcv_tstamp), ICSK(sk, icsk_ack.lrcvtime));
 }
 
 /* keepalive_time_when() */
@@ -99,47 +103,58 @@ static __always_inline __u64 inode_of(struct sock *sk)
 /* read_tuple: what tells the connection from others; enough for the filter. */
 static __always_inline void read_tuple(struct sock *sk, struct record *r)
 {
+	RUN(common, sk, __sk_common.skc_daddr, 88);
+
 	r->sk = (__u64)sk;
-	r->family = READ(sk, __sk_common.skc_family);
-	r->local_port = READ(sk, __sk_common.skc_num);
-	r->remote_port = __builtin_bswap16(READ(sk, __sk_common.skc_dport));
-	r->netns = READ(READ(sk, __sk_common.skc_net.net), ns.inum);
+	r->family = FROM(common, sk, __sk_common.skc_family);
+	r->state = FROM(common, sk, __sk_common.skc_state);
+	r->local_port = FROM(common, sk, __sk_common.skc_num);
+	r->remote_port = __builtin_bswap16(FROM(common, sk, __sk_common.skc_dport));
+	r->netns = READ(FROM(common, sk, __sk_common.skc_net.net), ns.inum);
 	if (r->family == AF_INET6) {
-		BPF_CORE_READ_INTO(&r->local, sk, __sk_common.skc_v6_rcv_saddr);
-		BPF_CORE_READ_INTO(&r->remote, sk, __sk_common.skc_v6_daddr);
+		*(struct in6_addr *)r->local = FROM(common, sk, __sk_common.skc_v6_rcv_saddr);
+		*(struct in6_addr *)r->remote = FROM(common, sk, __sk_common.skc_v6_daddr);
 	} else {
-		*(__u32 *)r->local = READ(sk, __sk_common.skc_rcv_saddr);
-		*(__u32 *)r->remote = READ(sk, __sk_common.skc_daddr);
+		*(__u32 *)r->local = FROM(common, sk, __sk_common.skc_rcv_saddr);
+		*(__u32 *)r->remote = FROM(common, sk, __sk_common.skc_daddr);
 	}
 }
 
 /* read_rest: everything that is the same for every kind of record. */
 static __always_inline void read_rest(struct sock *sk, struct record *r)
 {
-	struct net *net = READ(sk, __sk_common.skc_net.net);
+	struct inet_connection_sock *icsk = (void *)sk;
+	struct tcp_sock *tp = (void *)sk;
+	struct net *net;
+	RUN(conn, icsk, icsk_probes_out, 64);
+	RUN(recent, tp, snd_una, 16);
+	RUN(settings, tp, keepalive_time, 16);
 
 	r->time = bpf_ktime_get_boot_ns();
 	r->inode = inode_of(sk);
 	r->cgroup = cgroup_of(sk);
 	r->uid = READ(sk, sk_uid.val);
-	r->state = READ(sk, __sk_common.skc_state);
-	r->seq = TCP(sk, snd_una) - 1;
-	r->idle_for = jiffies32() - last_heard(sk);
-	r->probes = ICSK(sk, icsk_probes_out);
-	r->user_timeout = ICSK(sk, icsk_user_timeout);
-	r->idle = TCP(sk, keepalive_time);
-	r->intvl = TCP(sk, keepalive_intvl);
-	r->cnt = TCP(sk, keepalive_probes);
+	r->seq = FROM(recent, tp, snd_una) - 1;
+	r->idle_for = jiffies32() - later(FROM(recent, tp, rcv_tstamp), FROM(conn, icsk, icsk_ack.lrcvtime));
+	r->probes = FROM(conn, icsk, icsk_probes_out);
+	r->user_timeout = FROM(conn, icsk, icsk_user_timeout);
+	r->idle = FROM(settings, tp, keepalive_time);
+	r->intvl = FROM(settings, tp, keepalive_intvl);
+	r->cnt = FROM(settings, tp, keepalive_probes);
+	if (r->idle && r->intvl && r->cnt)
+		return;
+	net = READ(sk, __sk_common.skc_net.net);
+	RUN(sysctls, net, ipv4.sysctl_tcp_keepalive_time, 16);
 	if (!r->idle) {
-		r->idle = READ(net, ipv4.sysctl_tcp_keepalive_time);
+		r->idle = FROM(sysctls, net, ipv4.sysctl_tcp_keepalive_time);
 		r->inherited |= INHERITED_IDLE;
 	}
 	if (!r->intvl) {
-		r->intvl = READ(net, ipv4.sysctl_tcp_keepalive_intvl);
+		r->intvl = FROM(sysctls, net, ipv4.sysctl_tcp_keepalive_intvl);
 		r->inherited |= INHERITED_INTVL;
 	}
 	if (!r->cnt) {
-		r->cnt = READ(net, ipv4.sysctl_tcp_keepalive_probes);
+		r->cnt = FROM(sysctls, net, ipv4.sysctl_tcp_keepalive_probes);
 		r->inherited |= INHERITED_CNT;
 	}
 }

@@ -5,6 +5,9 @@ package main
 import (
 	"fmt"
 	"math"
+	"strings"
+
+	"github.com/cilium/ebpf"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,6 +36,14 @@ const (
 	works
 )
 
+// works is how many kinds of work are measured: segments only matter to --rtt.
+func (o *options) works() work {
+	if strings.Contains(o.flags, "--rtt") {
+		return works
+	}
+	return segment
+}
+
 func (w work) String() string {
 	return [works]string{"first probe", "probe", "answered probe", "answer only", "no event", "segment", "segment, probe out"}[w]
 }
@@ -53,7 +64,14 @@ func (b *bench) measure(v variant) (s sample, err error) {
 		b.tracer.stop()
 		b.tracer = nil
 	}()
-	for w := range works {
+	if v.inside {
+		stop, err := ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
+		if err != nil {
+			return s, fmt.Errorf("switch the kernel's statistics on: %w", err)
+		}
+		defer func() { _ = stop.Close() }()
+	}
+	for w := range b.works() {
 		s.told[w] = math.NaN()
 		switch w {
 		case firstProbe:

@@ -59,9 +59,15 @@ func (b *bench) fire(probe bool) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	took, err := b.undisturbed(func() (time.Duration, error) {
+	watch := func() (time.Duration, error) {
 		return stolen(start, armed+idle+slack), nil
-	})
+	}
+	var took time.Duration
+	if b.tracer != nil && b.tracer.variant.inside {
+		took, err = b.tracer.inside(watch)
+	} else {
+		took, err = b.undisturbed(watch)
+	}
 	if err != nil {
 		return 0, err
 	}

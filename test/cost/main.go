@@ -4,8 +4,8 @@
 // keepalive timer and per received segment: the same work is done without and
 // with a tracer, and the difference is divided by the number of firings.
 //
-//	cost -katrace bin/katrace -backends tracepoint -bpftrace   # this machine, nanoseconds
-//	cost -katrace /katrace -pairs 1                            # a guest under -icount, instructions
+//	cost -katrace bin/katrace -backends tracepoint -bpftrace -inside   # this machine, nanoseconds
+//	cost -katrace /katrace -pairs 1                                    # a guest under -icount, instructions
 //
 // Under QEMU's -icount the clock counts instructions, 1 ns each, so the same
 // figures are then instructions, and one run is enough. make bench-kernel runs
@@ -33,6 +33,7 @@ func main() {
 	flag.StringVar(&backends, "backends", "kprobe,fentry,tracepoint", "backends, separated by commas")
 	flag.StringVar(&o.flags, "flags", "--all,--rtt", "katrace's flags to measure each backend with as well, separated by commas")
 	flag.BoolVar(&o.bpftrace, "bpftrace", false, "measure a bpftrace script that does the same job as well")
+	flag.BoolVar(&o.inside, "inside", false, "measure the time inside the programs as well, by the kernel's statistics")
 	flag.IntVar(&o.pairs, "pairs", 10, "how often each is measured; medians are shown")
 	flag.IntVar(&o.conns, "conns", 5000, "connections; each is one firing in a measurement")
 	flag.StringVar(&o.unit, "unit", "ns", "how to call the clock's unit")
@@ -50,6 +51,7 @@ type options struct {
 	backends []string
 	flags    string
 	bpftrace bool
+	inside   bool
 	pairs    int
 	conns    int
 	unit     string
@@ -75,6 +77,12 @@ func (o *options) variants() ([]variant, error) {
 			return nil, err
 		}
 		vs = append(vs, v)
+	}
+	if o.inside {
+		for _, v := range vs[1:] {
+			v.name, v.inside = v.name+", inside its programs", true
+			vs = append(vs, v)
+		}
 	}
 	return vs, nil
 }

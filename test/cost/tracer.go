@@ -25,6 +25,10 @@ type variant struct {
 	event string   // an event's name in its output, %s
 	all   bool     // firings that send nothing make events as well
 	exact bool     // answers are events at once
+	// inside: not what the work takes more, but the time inside the tracer's
+	// programs, by the kernel's statistics. It leaves out what it takes to
+	// call them, and the waking of the tracer.
+	inside bool
 }
 
 // tracer is a variant at work. Its output goes to files, as a user's would.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/exec"
 
@@ -31,7 +32,9 @@ type worker struct {
 // most is how many workers there are addresses for.
 const most = 250
 
-func hire(ctx context.Context, conns int) (*crew, error) {
+// hire starts workers. The addresses of a crew that was dismissed are taken for
+// some time, so each crew has a number of its own.
+func hire(ctx context.Context, crewNumber, conns int) (*crew, error) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return nil, err
@@ -43,7 +46,7 @@ func hire(ctx context.Context, conns int) (*crew, error) {
 	c := &crew{conns: conns}
 	for number := 1; conns > 0; number++ {
 		n := min(conns, each)
-		w, err := hireOne(ctx, number, n)
+		w, err := hireOne(ctx, netip.AddrFrom4([4]byte{127, 0, byte(crewNumber), byte(number)}), n)
 		if err != nil {
 			c.dismiss()
 			return nil, fmt.Errorf("start a worker: %w", err)
@@ -58,8 +61,8 @@ func hire(ctx context.Context, conns int) (*crew, error) {
 	return c, nil
 }
 
-func hireOne(ctx context.Context, number, conns int) (*worker, error) {
-	cmd := exec.CommandContext(ctx, "/proc/self/exe", workerArg, fmt.Sprint(number), fmt.Sprint(conns))
+func hireOne(ctx context.Context, addr netip.Addr, conns int) (*worker, error) {
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", workerArg, addr.String(), fmt.Sprint(conns))
 	cmd.Stderr = os.Stderr
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
 	orders, err := cmd.StdinPipe()

@@ -38,6 +38,7 @@ func main() {
 	flag.StringVar(&args, "args", "-o json", "its flags, parted by spaces")
 	flag.StringVar(&p.dir, "dir", "", "where its output goes until it is counted (the system's folder for such)")
 	flag.IntVar(&p.backlog, "backlog", 0, "what to raise net.core.netdev_max_backlog to meanwhile; 0 leaves it")
+	flag.BoolVar(&p.unknown, "unknown", false, "connect anew once katrace runs, so that it knows no socket's owner")
 	flag.Parse()
 	p.args = strings.Fields(args)
 	for _, s := range strings.Split(rates, ",") {

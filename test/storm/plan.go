@@ -23,6 +23,13 @@ type plan struct {
 	args    []string
 	dir     string
 	backlog int
+	unknown bool
+	crews   int // hired so far
+}
+
+func (p *plan) hire(ctx context.Context) (*crew, error) {
+	p.crews++
+	return hire(ctx, p.crews, p.conns)
 }
 
 func (p *plan) run(ctx context.Context) error {
@@ -44,54 +51,63 @@ func (p *plan) run(ctx context.Context) error {
 		return fmt.Errorf("bring interface lo up: %w", err)
 	}
 	began := time.Now()
-	crew, err := hire(ctx, p.conns)
+	crew, err := p.hire(ctx)
 	if err != nil {
 		return err
 	}
-	defer crew.dismiss()
+	defer func() { crew.dismiss() }()
 	fmt.Printf("%d connections over %d processes, made in %.0f s\n", p.conns, len(crew.workers), time.Since(began).Seconds())
 	if p.katrace != "" {
 		fmt.Printf("katrace %v\n", p.args)
 	}
 	for _, rate := range p.rates {
-		if err := p.measure(ctx, crew, rate); err != nil {
+		if crew, err = p.measure(ctx, crew, rate); err != nil {
 			return fmt.Errorf("at %d probes/s: %w", rate, err)
 		}
 	}
 	return nil
 }
 
-// measure runs one rate without and with katrace.
-func (p *plan) measure(ctx context.Context, crew *crew, rate int) error {
+// measure runs one rate without and with katrace. The crew may be another
+// after it.
+func (p *plan) measure(ctx context.Context, crew *crew, rate int) (*crew, error) {
 	// A peer that answers is probed every max(idle, interval), in whole seconds.
 	idle := (p.conns + rate - 1) / rate
 	active := min(rate*idle, p.conns)
 	without, err := p.window(ctx, crew, active, idle, nil)
 	if err != nil {
-		return err
+		return crew, err
 	}
 	fmt.Printf("%d probes/s wanted\n  without  %s\n", rate, without)
 	if p.katrace == "" {
-		return nil
+		return crew, nil
 	}
 	t, err := startTracer(p.katrace, p.args, p.dir)
 	if err != nil {
-		return err
+		return crew, err
 	}
 	defer t.discard()
+	if p.unknown {
+		crew.dismiss()
+		anew, err := p.hire(ctx)
+		if err != nil {
+			return crew, err
+		}
+		crew = anew
+	}
 	with, err := p.window(ctx, crew, active, idle, t)
 	if err != nil {
-		return err
+		return crew, err
 	}
 	if err := t.stop(); err != nil {
-		return err
+		return crew, err
 	}
 	told, err := t.count()
 	if err != nil {
-		return err
+		return crew, err
 	}
 	fmt.Printf("  with     %s\n  katrace  %s\n", with, with.report(told))
-	return nil
+	return crew, nil
 }
 
 // window switches keepalive on, lets it settle, measures, and switches it off:

@@ -83,8 +83,8 @@ func (t *tracer) discard() {
 
 // told is what katrace's output says.
 type told struct {
-	events, probes uint64
-	lost           events.Lost
+	events, probes, owned uint64
+	lost                  events.Lost
 }
 
 // count reads the output. Of most lines only the kind is looked at, for there
@@ -104,6 +104,9 @@ func (t *tracer) count() (told, error) {
 			return n, fmt.Errorf("read what katrace wrote: %w", err)
 		}
 		n.events++
+		if bytes.Contains(line, []byte(`"process":`)) {
+			n.owned++
+		}
 		switch {
 		case bytes.Contains(line, []byte(`"event":"probe"`)):
 			n.probes++

@@ -109,7 +109,8 @@ func (w window) report(t told) string {
 	}
 	// Events are counted over the whole time, so their rate is by the probes'.
 	events := w.rate() * float64(t.events) / float64(max(w.counted, 1))
-	return fmt.Sprintf("%.2f cores, %d MiB at most, %.0f events/s\n", w.katrace/w.took.Seconds(), w.peak>>20, events) +
+	return fmt.Sprintf("%.2f cores, %d MiB at most, %.0f events/s, %.1f %% with the owner's name\n",
+		w.katrace/w.took.Seconds(), w.peak>>20, events, 100*float64(t.owned)/float64(max(t.events, 1))) +
 		fmt.Sprintf("  probes   the kernel counts %d, katrace tells %d, lost: ring %d, missed %d, follow %d: %s",
 			w.counted, t.probes, t.lost.Ring, t.lost.Missed, t.lost.Follow, verdict)
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"net/netip"
 	"os"
 	"strconv"
 	"time"
@@ -23,9 +24,9 @@ const workerArg = "worker"
 
 func work(args []string) error {
 	if len(args) != 2 {
-		return fmt.Errorf("worker: want a number and how many connections, not %q", args)
+		return fmt.Errorf("worker: want an address and how many connections, not %q", args)
 	}
-	number, err := strconv.Atoi(args[0])
+	addr, err := netip.ParseAddr(args[0])
 	if err != nil {
 		return err
 	}
@@ -33,7 +34,7 @@ func work(args []string) error {
 	if err != nil {
 		return err
 	}
-	probing, err := connect(byte(number), conns)
+	probing, err := connect(addr, conns)
 	if err != nil {
 		return err
 	}
@@ -57,8 +58,8 @@ func work(args []string) error {
 // connect makes n connections and returns the ends that are to probe. The
 // others are held by nothing but their descriptors. The descriptors are left
 // to the kernel, for Go's poller would take more memory than the connections.
-func connect(number byte, n int) ([]int, error) {
-	addr := &unix.SockaddrInet4{Addr: [4]byte{127, 0, 1, number}, Port: 7}
+func connect(at netip.Addr, n int) ([]int, error) {
+	addr := &unix.SockaddrInet4{Addr: at.As4(), Port: 7}
 	ln, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 	if err != nil {
 		return nil, err
