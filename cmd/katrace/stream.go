@@ -222,6 +222,9 @@ func opening(t *loader.Tracer, debug bool) string {
 		for _, err := range t.Passed {
 			fmt.Fprintf(&b, "\nkatrace: passed over %v", err)
 		}
+		if t.Slow != nil {
+			fmt.Fprintf(&b, "\nkatrace: each field is read by a call, for the kernel refuses more than that: %v", t.Slow)
+		}
 	}
 	return b.String()
 }

@@ -3,7 +3,6 @@
 package loader
 
 import (
-	"errors"
 	"os"
 	"strings"
 
@@ -101,10 +100,12 @@ func tryHook(b Backend, o *Options, h hook, types *btf.Spec) error {
 	if h.onFunction() {
 		var fn *btf.Func
 		if err := types.TypeByName(h.at, &fn); err != nil {
-			return errors.New("the kernel's BTF has no such function")
+			return unsupported("find it in the kernel's BTF", err, "")
 		}
 	}
-	coll, err := load(b, o, []hook{h}, types)
+	small := *o
+	small.trial = true
+	coll, _, err := load(b, &small, []hook{h}, types)
 	if err != nil {
 		return err
 	}

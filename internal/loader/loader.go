@@ -8,6 +8,7 @@ package loader
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +29,10 @@ type Options struct {
 	Filter   Filter
 	RingSize uint32 // bytes, a power of two times the page size; 0: 16 MiB
 	BTF      string // file with the kernel's BTF, "": the kernel's own
+
+	// trial: only whether it loads and attaches is asked. The maps are as
+	// small as can be.
+	trial bool
 }
 
 // Tracer is a set of attached programs and the ring buffer they fill.
@@ -38,6 +43,9 @@ type Tracer struct {
 	// Lacks says in words what is not known, for the backend or this kernel
 	// has no hook for it.
 	Lacks []string
+	// Slow is why each field is read by a call although the kernel has
+	// bpf_rdonly_cast, nil otherwise.
+	Slow error
 
 	coll  *ebpf.Collection
 	links []attached // held: an unreferenced link is detached by the garbage collector
@@ -109,8 +117,11 @@ func open(b Backend, o *Options, types *btf.Spec) (_ *Tracer, err error) {
 		}
 	}()
 	t.Lacks = b.Lacks()
-	hs := t.present(hooksOf(b, o), o, types)
-	if t.coll, err = load(b, o, hs, types); err != nil {
+	hs, err := t.present(hooksOf(b, o), o, types)
+	if err != nil {
+		return nil, err
+	}
+	if t.coll, t.Slow, err = load(b, o, hs, types); err != nil {
 		return nil, err
 	}
 	if t.ring, err = ringbuf.NewReader(t.coll.Maps[katraceMapRing]); err != nil {
@@ -136,11 +147,17 @@ func open(b Backend, o *Options, types *btf.Spec) (_ *Tracer, err error) {
 // present leaves out the hooks on functions that this kernel does not have, if
 // they may lack, and takes the second best where the best cannot be: the
 // kernel would refuse to load a program for them, and all others with it.
-func (t *Tracer) present(hs []hook, o *Options, types *btf.Spec) []hook {
+func (t *Tracer) present(hs []hook, o *Options, types *btf.Spec) ([]hook, error) {
 	var there []hook
 	for _, h := range hs {
-		if h.instead != nil && tryHook(t.Backend, o, h, types) != nil {
-			h = *h.instead
+		if h.instead != nil {
+			err := tryHook(t.Backend, o, h, types)
+			if err != nil && !errors.Is(err, ErrUnsupported) {
+				return nil, err
+			}
+			if err != nil {
+				h = *h.instead
+			}
 		}
 		var fn *btf.Func
 		if h.gives != "" && h.onFunction() && types.TypeByName(h.at, &fn) != nil {
@@ -149,14 +166,15 @@ func (t *Tracer) present(hs []hook, o *Options, types *btf.Spec) []hook {
 		}
 		there = append(there, h)
 	}
-	return there
+	return there, nil
 }
 
-// load loads the programs of hs and the maps they use.
-func load(b Backend, o *Options, hs []hook, types *btf.Spec) (*ebpf.Collection, error) {
+// load loads the programs of hs and the maps they use. slow is why the programs
+// that read by loads were refused.
+func load(b Backend, o *Options, hs []hook, types *btf.Spec) (coll *ebpf.Collection, slow, err error) {
 	spec, err := loadKatrace()
 	if err != nil {
-		return nil, fmt.Errorf("read the embedded BPF object: %w", err)
+		return nil, nil, fmt.Errorf("read the embedded BPF object: %w", err)
 	}
 	wanted := map[string]bool{}
 	for _, h := range hs {
@@ -167,30 +185,39 @@ func load(b Backend, o *Options, hs []hook, types *btf.Spec) (*ebpf.Collection, 
 			delete(spec.Programs, name)
 		}
 	}
-	if o.RingSize != 0 {
-		spec.Maps[katraceMapRing].MaxEntries = o.RingSize
-	}
-	if hasSafeAllocation(types) {
-		for _, name := range []string{katraceMapFollowed, katraceMapByTuple} {
-			spec.Maps[name].Flags |= noPrealloc
-			spec.Maps[name].MaxEntries = 1 << 20
-		}
-	}
+	setSizes(spec, o, types)
 	if err := setVariables(spec, b, o, types); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	opts := ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{KernelTypes: types}}
 	if o.BTF == "" && hasReadOnlyCast(types) {
-		if coll, err := loadDirect(spec, opts); err == nil {
-			return coll, nil
-		}
 		// Without the JIT compiler no program may call a kernel function.
+		if coll, slow = loadDirect(spec, opts); slow == nil {
+			return coll, nil, nil
+		}
 	}
-	coll, err := ebpf.NewCollectionWithOptions(spec, opts)
-	if err != nil {
-		return nil, unsupported("load the programs", err, "")
+	if coll, err = ebpf.NewCollectionWithOptions(spec, opts); err != nil {
+		return nil, nil, unsupported("load the programs", err, "")
 	}
-	return coll, nil
+	return coll, slow, nil
+}
+
+// setSizes sets how much the maps hold.
+func setSizes(spec *ebpf.CollectionSpec, o *Options, types *btf.Spec) {
+	ring, followed, byTuple := spec.Maps[katraceMapRing], spec.Maps[katraceMapFollowed], spec.Maps[katraceMapByTuple]
+	switch {
+	case o.trial:
+		ring.MaxEntries, followed.MaxEntries, byTuple.MaxEntries = uint32(os.Getpagesize()), 1, 1
+		return
+	case o.RingSize != 0:
+		ring.MaxEntries = o.RingSize
+	}
+	if hasSafeAllocation(types) {
+		for _, m := range []*ebpf.MapSpec{followed, byTuple} {
+			m.Flags |= noPrealloc
+			m.MaxEntries = 1 << 20
+		}
+	}
 }
 
 // loadDirect loads the programs so that they read by loads (bpf/read.h).

@@ -50,10 +50,14 @@ func many(t *testing.T) string {
 	port := ln.Addr().(*net.TCPAddr).Port
 	var runs []*run
 	for _, by := range backends() {
-		runs = append(runs, launch(t, by, "--local-port", fmt.Sprint(port)))
+		runs = append(runs, launch(t, by, "--debug", "--local-port", fmt.Sprint(port)))
 	}
 	for _, r := range runs {
 		r.attached()
+		// No kernel of the matrix refuses the programs that read by loads.
+		if said := r.stderr.String(); strings.Contains(said, "read by a call") {
+			t.Error(said)
+		}
 	}
 	counted := keepaliveProbes(t)
 	// Every accepted socket probes its peer once a second.
