@@ -185,6 +185,12 @@ func load(b Backend, o *Options, hs []hook, types *btf.Spec) (coll *ebpf.Collect
 			delete(spec.Programs, name)
 		}
 	}
+	for _, p := range spec.Programs {
+		// Kernels from 5.0 on do not look at it. Without one the library would
+		// look for the kernel's in /proc/self/mem, which is not open to a
+		// process that has its capabilities from its file.
+		p.KernelVersion = 1
+	}
 	setSizes(spec, o, types)
 	if err := setVariables(spec, b, o, types); err != nil {
 		return nil, nil, err
