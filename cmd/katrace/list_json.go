@@ -45,6 +45,7 @@ func appendSocketJSON(b []byte, s *inventory.Socket, now string) []byte {
 	b = appendNumber(b, "uid", uint64(s.UID), s.Has&inventory.HasUID != 0)
 	b = appendText(b, "cgroup", s.Cgroup)
 	b = appendText(b, "container", s.Container)
+	b = appendText(b, "pod", s.Pod)
 	b = appendKeepalive(b, s)
 	b = appendText(b, "waits_for", s.WaitsFor.String())
 	b = appendNumber(b, "unanswered", uint64(s.Unanswered), s.Has&inventory.HasUnanswered != 0)

@@ -32,6 +32,7 @@ func someSockets() []inventory.Socket {
 		{
 			Netns: 4026531840, Inode: 81933, Family: events.IPv4, State: 8, Local: at("10.0.0.1:8080"), Remote: at("10.0.0.7:51000"),
 			Process: events.Process{PID: 900, Comm: "evil\x1b[2J\u009b\"x"}, Holders: 3, UID: 0,
+			Cgroup: "/kubepods.slice/kubepods-pod0b9e5c1a_7d3f_4e2b_9a61_2f4c8d7e6a50.slice/crio-3f2a.scope", Container: "3f2a", Pod: "0b9e5c1a-7d3f-4e2b-9a61-2f4c8d7e6a50",
 			Settings: mixed, Own: events.SettingInterval, WaitsFor: inventory.WaitsNothing, IdleFor: time.Hour, Has: known,
 		},
 		{
@@ -94,7 +95,7 @@ func TestListJSON(t *testing.T) {
 	sockets := someSockets()
 	want := []string{
 		`{"v":1,"time":"T","netns":4026531840,"inode":81932,"family":"ipv4","state":"established","local":{"addr":"10.0.0.1","port":5432},"remote":{"addr":"10.0.0.9","port":40122},"process":{"pid":812,"comm":"postgres"},"uid":105,"cgroup":"/system.slice/postgresql.service","keepalive":{"on":true,"idle_ms":60000,"intvl_ms":10000,"cnt":6,"user_timeout_ms":0,"inherited":[]},"waits_for":"probe","unanswered":0,"idle_for_ms":12000,"next_probe_ms":48000,"dies_in_ms":108000}`,
-		`{"v":1,"time":"T","netns":4026531840,"inode":81933,"family":"ipv4","state":"close_wait","local":{"addr":"10.0.0.1","port":8080},"remote":{"addr":"10.0.0.7","port":51000},"process":{"pid":900,"comm":"evil\u001b[2J\u009b\"x"},"holders":3,"uid":0,"keepalive":{"on":false,"idle_ms":7200000,"intvl_ms":10000,"cnt":9,"user_timeout_ms":30000,"inherited":["idle","cnt"]},"waits_for":"nothing","unanswered":0,"idle_for_ms":3600000}`,
+		`{"v":1,"time":"T","netns":4026531840,"inode":81933,"family":"ipv4","state":"close_wait","local":{"addr":"10.0.0.1","port":8080},"remote":{"addr":"10.0.0.7","port":51000},"process":{"pid":900,"comm":"evil\u001b[2J\u009b\"x"},"holders":3,"uid":0,"cgroup":"/kubepods.slice/kubepods-pod0b9e5c1a_7d3f_4e2b_9a61_2f4c8d7e6a50.slice/crio-3f2a.scope","container":"3f2a","pod":"0b9e5c1a-7d3f-4e2b-9a61-2f4c8d7e6a50","keepalive":{"on":false,"idle_ms":7200000,"intvl_ms":10000,"cnt":9,"user_timeout_ms":30000,"inherited":["idle","cnt"]},"waits_for":"nothing","unanswered":0,"idle_for_ms":3600000}`,
 		`{"v":1,"time":"T","netns":4026531840,"inode":81934,"family":"ipv6","state":"established","local":{"addr":"2001:db8::1","port":443},"remote":{"addr":"2001:db8::2","port":50123},"uid":33,"keepalive":{"on":true},"waits_for":"retransmission"}`,
 	}
 	for i, w := range want {

@@ -39,6 +39,7 @@ type Event struct {
 	UID       uint32 // HasUID
 	Cgroup    string
 	Container string
+	Pod       string // the Kubernetes pod's uid, as the cgroup has it
 	CgroupID  uint64 // in cgroup v2, for looking Cgroup up; 0: unknown; not in the stream
 
 	// The timer.

@@ -107,6 +107,7 @@ func everyKind() []namedEvent {
 	add("by the peer", KindProbed, func(e *Event) { e.Has &^= HasIdleFor; e.IdleFor = 0; e.UID = 0 })
 	add("setsockopt", KindEnabled, func(e *Event) {
 		e.Family, e.Local, e.Remote = IPv6, netip.MustParseAddrPort("[2001:db8::1]:443"), netip.MustParseAddrPort("[2001:db8::2]:50123")
+		e.Cgroup, e.Container, e.Pod = "/kubepods.slice/kubepods-pod0b9e5c1a_7d3f_4e2b_9a61_2f4c8d7e6a50.slice/crio-3f2a.scope", "3f2a", "0b9e5c1a-7d3f-4e2b-9a61-2f4c8d7e6a50"
 		e.Process, e.Next, e.DiesIn, e.Has = Process{812, "nginx"}, time.Minute, 2*time.Minute, e.Has|HasNext|HasDiesIn
 	})
 	add("window", KindWindowProbe, func(e *Event) { e.Unanswered, e.Verdict, e.Has = 3, VerdictSuspended, e.Has|HasUnanswered })

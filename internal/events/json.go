@@ -124,7 +124,8 @@ func appendOwner(dst []byte, e *Event) []byte {
 		dst = appendUint(dst, "uid", uint64(e.UID))
 	}
 	dst = appendText(dst, "cgroup", e.Cgroup)
-	return appendText(dst, "container", e.Container)
+	dst = appendText(dst, "container", e.Container)
+	return appendText(dst, "pod", e.Pod)
 }
 
 func appendSettings(dst []byte, s *Settings) []byte {

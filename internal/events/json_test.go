@@ -102,6 +102,8 @@ func TestJSON(t *testing.T) {
 			`"keepalive":{"idle_ms":60000,"intvl_ms":10000,"cnt":6,"user_timeout_ms":0,"inherited":["cnt"]},` +
 			`"unanswered":2,"idle_for_ms":70000,"next_ms":10000,"dies_in_ms":50000,"verdict":"silent"}`: silent,
 		`{"v":1,"time":"2026-11-22T01:02:03.123456789Z","event":"closed"}`: {Time: someTime, Kind: KindClosed},
+		`{"v":1,"time":"2026-11-22T01:02:03.123456789Z","event":"closed","container":"3f2a","pod":"0b9e5c1a-7d3f-4e2b-9a61-2f4c8d7e6a50"}`: {
+			Time: someTime, Kind: KindClosed, Container: "3f2a", Pod: "0b9e5c1a-7d3f-4e2b-9a61-2f4c8d7e6a50"},
 		`{"v":1,"time":"2026-11-22T01:02:03.123456789Z","event":"lost","lost":{"ring":1,"missed":2,"follow":3}}`: {
 			Time: someTime, Kind: KindLost, Lost: Lost{Ring: 1, Missed: 2, Follow: 3}},
 		`{"v":1,"time":"2026-11-22T01:02:03.123456789Z","event":"probe","keepalive":{"idle_ms":0,"intvl_ms":0,"cnt":0,"user_timeout_ms":0,"inherited":["idle","intvl","cnt"]},"unanswered":0,"seq":0}`: {
@@ -135,13 +137,13 @@ func TestJSONHostile(t *testing.T) {
 	schema := eventSchema(t)
 	for _, s := range hostile {
 		e := everyKind()[0].event
-		e.Process.Comm, e.Cgroup, e.Container = s, s, s
+		e.Process.Comm, e.Cgroup, e.Container, e.Pod = s, s, s, s
 		line := AppendJSON(nil, &e)
 		checkLine(t, schema, line)
 		got, err := ParseJSON(line)
 		want := validUTF8(s)
-		if err != nil || got.Process.Comm != want || got.Cgroup != want || got.Container != want {
-			t.Errorf("%q: comm %q, cgroup %q, container %q, %v; want %q", s, got.Process.Comm, got.Cgroup, got.Container, err, want)
+		if err != nil || got.Process.Comm != want || got.Cgroup != want || got.Container != want || got.Pod != want {
+			t.Errorf("%q: comm %q, cgroup %q, container %q, pod %q, %v; want %q", s, got.Process.Comm, got.Cgroup, got.Container, got.Pod, err, want)
 		}
 	}
 }
@@ -201,7 +203,7 @@ func randomEvent(rnd *rand.Rand) Event {
 	if some() {
 		e.Process = Process{1 + rnd.IntN(1<<22), word(len(hostile), name)}
 	}
-	e.Cgroup, e.Container = word(len(hostile), name), word(len(hostile), name)
+	e.Cgroup, e.Container, e.Pod = word(len(hostile), name), word(len(hostile), name), word(len(hostile), name)
 	e.SendError, e.Errno = word(len(hostile), name), word(len(hostile), name)
 	if e.Has&HasUID != 0 {
 		e.UID = rnd.Uint32()

@@ -33,6 +33,7 @@ type line struct {
 	UID       *uint32 `json:"uid"`
 	Cgroup    string  `json:"cgroup"`
 	Container string  `json:"container"`
+	Pod       string  `json:"pod"`
 
 	Keepalive *struct {
 		Idle        millis   `json:"idle_ms"`
@@ -99,7 +100,7 @@ func ParseJSON(data []byte) (Event, error) {
 	}
 	e := Event{
 		Time: l.Time.UTC(), Netns: l.Netns, Inode: l.Inode,
-		Cgroup: l.Cgroup, Container: l.Container, SendError: l.SendError, Errno: l.Errno,
+		Cgroup: l.Cgroup, Container: l.Container, Pod: l.Pod, SendError: l.SendError, Errno: l.Errno,
 	}
 	var err error
 	if e.Kind, err = ParseKind(l.Event); err != nil {

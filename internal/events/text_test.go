@@ -49,7 +49,7 @@ func TestText(t *testing.T) {
 func TestTextIsSafe(t *testing.T) {
 	for _, s := range hostile {
 		for _, e := range everyKind() {
-			e.event.Process, e.event.Cgroup, e.event.Container = Process{812, s}, s, s
+			e.event.Process, e.event.Cgroup, e.event.Container, e.event.Pod = Process{812, s}, s, s, s
 			e.event.SendError, e.event.Errno, e.event.ICMP.Text = s, s, s
 			checkPrinting(t, AppendText(nil, &e.event))
 		}

@@ -25,6 +25,7 @@ type told struct {
 	UID       uint32
 	Cgroup    string
 	Container string
+	Pod       string
 	On        bool
 	Settings  events.Settings
 	WaitsFor  Waiting
@@ -39,7 +40,7 @@ type moment time.Duration
 
 func tell(s *Socket) told {
 	t := told{
-		s.Family, s.State, s.Remote, s.Inode, s.Process, s.Holders, s.UID, s.Cgroup, s.Container, s.On, s.Settings, s.WaitsFor,
+		s.Family, s.State, s.Remote, s.Inode, s.Process, s.Holders, s.UID, s.Cgroup, s.Container, s.Pod, s.On, s.Settings, s.WaitsFor,
 		s.Unanswered, moment(s.IdleFor), moment(s.NextProbe), moment(s.DiesIn), s.Has &^ hasTimer,
 	}
 	t.Settings.Inherited, t.Settings.Unsure = 0, 0

@@ -3,6 +3,7 @@
 package inventory
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
@@ -62,6 +63,16 @@ func TestEvent(t *testing.T) {
 		if want := listed.Add(3 * s); !e.Time.Equal(want) || e.Kind != 0 {
 			t.Errorf("%s: at %s, want %s; kind %s", tt.name, e.Time, want, e.Kind)
 		}
+	}
+}
+
+// TestEventTellsOwner: and where the owner is.
+func TestEventTellsOwner(t *testing.T) {
+	s := Socket{Process: events.Process{PID: 812, Comm: "postgres"}, Cgroup: "/kubepods/pod0b9e5c1a/3f2a", Container: "3f2a", Pod: "0b9e5c1a"}
+	e := s.Event(time.Time{})
+	want := events.Event{Time: e.Time, Process: s.Process, Cgroup: s.Cgroup, Container: s.Container, Pod: s.Pod}
+	if d := cmp.Diff(want, e, cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); d != "" {
+		t.Errorf("-want +got:\n%s", d)
 	}
 }
 

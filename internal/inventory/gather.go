@@ -112,11 +112,11 @@ func (g *gatherer) owners(t *owner.Table) {
 		s.fd = -1
 		if h, ok := t.Find(s.Inode); ok {
 			s.Process, s.Holders, s.fd = h.Process, h.Count, h.FD
-			s.Cgroup, s.Container = h.Cgroup, h.Container
+			s.Cgroup, s.Container, s.Pod = h.Cgroup, h.Container.ID, h.Container.PodUID
 		}
 		// The socket's own cgroup says more than its process's, but for the root.
-		if path, container := paths.Find(uint64(s.cgroup)); path != "" && path != "/" {
-			s.Cgroup, s.Container = path, container
+		if path, in := paths.Find(uint64(s.cgroup)); path != "" && path != "/" {
+			s.Cgroup, s.Container, s.Pod = path, in.ID, in.PodUID
 		}
 	}
 }
@@ -207,5 +207,5 @@ func (g *gatherer) askAll(places []int32) (refused int64) {
 
 // forget takes back an owner who has ended or let go of the socket since the scan.
 func (g *gatherer) forget(s *Socket) {
-	s.Process, s.Holders, s.fd, s.Cgroup, s.Container = events.Process{}, 0, -1, "", ""
+	s.Process, s.Holders, s.fd, s.Cgroup, s.Container, s.Pod = events.Process{}, 0, -1, "", "", ""
 }

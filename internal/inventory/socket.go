@@ -30,6 +30,7 @@ type Socket struct {
 	UID       uint32
 	Cgroup    string
 	Container string
+	Pod       string // as in events.Event
 
 	On       bool            // SO_KEEPALIVE; HasOn
 	Settings events.Settings // the values in force; HasSettings. Inherited holds those that are certainly the sysctl's
@@ -154,7 +155,7 @@ const retransmitted = time.Second
 func (s *Socket) Event(listed time.Time) events.Event {
 	e := events.Event{
 		Time: listed.Add(s.Seen), Netns: s.Netns, Inode: s.Inode, Family: s.Family, State: s.State, Local: s.Local, Remote: s.Remote,
-		Process: s.Process, UID: s.UID, Cgroup: s.Cgroup, Container: s.Container,
+		Process: s.Process, UID: s.UID, Cgroup: s.Cgroup, Container: s.Container, Pod: s.Pod,
 		Keepalive: s.Settings, Unanswered: s.Unanswered, IdleFor: s.IdleFor, Next: s.NextProbe, DiesIn: s.DiesIn,
 	}
 	for _, f := range [...]struct {

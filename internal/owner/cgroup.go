@@ -27,8 +27,9 @@ type cgroups struct {
 }
 
 type cgroupPath struct {
-	path, container string
-	until           time.Duration // for "": not asked for again before
+	path      string
+	container Container
+	until     time.Duration // for "": not asked for again before
 }
 
 const (
@@ -92,11 +93,11 @@ func unescapeMount(s string) string {
 }
 
 // find is the cgroup's path as /proc/PID/cgroup would show it, and the container
-// that it belongs to; "" where they are not known. What is not cached takes
+// that it belongs to; zero where they are not known. What is not cached takes
 // three system calls, at most cgroupTries times a second.
-func (c *cgroups) find(id uint64, now time.Duration) (path, container string) {
+func (c *cgroups) find(id uint64, now time.Duration) (path string, container Container) {
 	if id == 0 || c.mount < 0 {
-		return "", ""
+		return "", Container{}
 	}
 	c.mu.RLock()
 	p, ok := c.known[id]
@@ -105,7 +106,7 @@ func (c *cgroups) find(id uint64, now time.Duration) (path, container string) {
 		return p.path, p.container
 	}
 	p = cgroupPath{path: c.resolve(id), until: now + cgroupForget}
-	p.container = ParseContainer(p.path).ID
+	p.container = ParseContainer(p.path)
 	c.mu.Lock()
 	if len(c.known) >= maxCgroups {
 		clear(c.known)

@@ -8,7 +8,7 @@ import "strings"
 type Container struct {
 	ID      string // as the runtime's own commands show it; a name for lxc and systemd-nspawn
 	Runtime string // "docker", "containerd", "cri-o", "podman", "lxc", "nspawn"; "" where only an id is to be seen
-	PodUID  string // the Kubernetes pod's uid, 8-4-4-4-12
+	PodUID  string // the Kubernetes pod's uid, 8-4-4-4-12; a static pod's is a hash of its manifest, 32 digits
 }
 
 // scopes are the systemd units that runtimes make for a container:
@@ -106,12 +106,12 @@ func isID(s string) bool {
 func isHex(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }
 
 // podUID finds a pod's uid in a part of the path: pod<uid>, or
-// kubepods[-qos]-pod<uid>.slice with _ for -. A static pod's uid is a hash
-// without dashes.
+// [root-]kubepods[-qos]-pod<uid>.slice with _ for -; kind has kubelet for a root.
+// A static pod's uid is a hash without dashes.
 func podUID(part string) string {
 	part, _, _ = strings.Cut(part, ":")
 	part = strings.TrimSuffix(part, ".slice")
-	if i := strings.LastIndex(part, "-pod"); i >= 0 && strings.HasPrefix(part, "kubepods") {
+	if i := strings.LastIndex(part, "-pod"); i >= 0 && strings.Contains(part[:i], "kubepods") {
 		part = part[i+1:]
 	}
 	uid, ok := strings.CutPrefix(part, "pod")

@@ -5,7 +5,6 @@ package owner
 import (
 	"strings"
 	"testing"
-	"unicode/utf8"
 )
 
 const (
@@ -36,6 +35,9 @@ func TestParseContainer(t *testing.T) {
 		{"/kubepods.slice/kubepods-pod" + uidU + ".slice/crio-conmon-" + id64 + ".scope", Container{PodUID: uid}},
 		{"/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod" + hash + ".slice/docker-" + id64 + ".scope", Container{id64, "docker", hash}},
 		{"/system.slice/containerd.service/kubepods-burstable-pod" + uidU + ".slice:cri-containerd:" + id64, Container{id64, "containerd", uid}},
+		{"/system.slice/docker-" + id64 + ".scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod" + uidU + ".slice/cri-containerd-" + strings.Repeat("c", 64) + ".scope",
+			Container{strings.Repeat("c", 64), "containerd", uid}}, // kind
+		{"/machine.slice/machine-pod" + uidU + ".slice", Container{}},
 		{"/system.slice:docker:" + id64, Container{ID: id64, Runtime: "docker"}},
 		{"/machine.slice/libpod-" + id64 + ".scope", Container{ID: id64, Runtime: "podman"}},
 		{"/machine.slice/libpod-" + id64 + ".scope/container", Container{ID: id64, Runtime: "podman"}},
@@ -60,6 +62,8 @@ func TestParseContainer(t *testing.T) {
 func FuzzParseContainer(f *testing.F) {
 	f.Add("/kubepods.slice/kubepods-burstable-pod" + uidU + ".slice/cri-containerd-" + id64 + ".scope")
 	f.Add("/system.slice/containerd.service/kubepods-pod" + uidU + ".slice:cri-containerd:" + id64)
+	f.Add("/kubelet.slice/kubelet-kubepods-pod" + uidU + ".slice/crio-" + id64 + ".scope")
+	f.Add("/kubepods/pod" + uid + "/" + id64)
 	f.Add("/lxc/a\x1b[2J/b")
 	f.Add(":/-pod::.scope//")
 	f.Fuzz(func(t *testing.T, path string) {
@@ -67,8 +71,8 @@ func FuzzParseContainer(f *testing.F) {
 		if c.ID != "" && !strings.Contains(path, c.ID) {
 			t.Errorf("%q: id %q is not in the path", path, c.ID)
 		}
-		if c.PodUID != "" && (len(c.PodUID) != 36 && len(c.PodUID) != 32 || !utf8.ValidString(c.PodUID)) {
-			t.Errorf("%q: pod uid %q", path, c.PodUID)
+		if c.PodUID != "" && (len(c.PodUID) != 36 && len(c.PodUID) != 32 || !strings.Contains(strings.ReplaceAll(path, "_", "-"), "pod"+c.PodUID)) {
+			t.Errorf("%q: pod uid %q is not one, or not in the path", path, c.PodUID)
 		}
 		if c.ID == "" && c.Runtime != "" {
 			t.Errorf("%q: a runtime, %q, but no id", path, c.Runtime)

@@ -18,8 +18,10 @@ func NewCgroupPaths() *CgroupPaths {
 }
 
 // Find is the path of the cgroup v2 with that id, and the container that it
-// belongs to; "" where they are not known. It needs CAP_DAC_READ_SEARCH.
-func (p *CgroupPaths) Find(id uint64) (path, container string) { return p.c.find(id, time.Duration(0)) }
+// belongs to; zero where they are not known. It needs CAP_DAC_READ_SEARCH.
+func (p *CgroupPaths) Find(id uint64) (path string, container Container) {
+	return p.c.find(id, time.Duration(0))
+}
 
 // Close ends its use.
 func (p *CgroupPaths) Close() { p.c.close() }

@@ -29,7 +29,7 @@ type process struct {
 	procKey
 	comm      string
 	cgroup    string
-	container string
+	container Container
 
 	scan  uint32      // the last that saw it; the scanning goroutine's
 	asked atomic.Bool // somebody wants to know whether it still lives
@@ -46,7 +46,7 @@ func readProcess(pid int32) (*process, error) {
 	// Without it (the process ends just now) the cgroup is unknown.
 	if text, err := os.ReadFile("/proc/" + strconv.Itoa(int(pid)) + "/cgroup"); err == nil {
 		p.cgroup = parseProcCgroup(text)
-		p.container = ParseContainer(p.cgroup).ID
+		p.container = ParseContainer(p.cgroup)
 	}
 	return p, nil
 }

@@ -206,21 +206,22 @@ func (r *Resolver) miss(inode uint64) {
 }
 
 // Fill sets who owns the event's socket, as far as it is known: Process, and
-// where they are not set, Cgroup and Container, of the socket's own cgroup or
+// where they are not set, Cgroup, Container and Pod, of the socket's own cgroup or
 // else of the process's.
 //
 // The socket's own needs CAP_DAC_READ_SEARCH. One that is not cached costs three
 // system calls, at most 500 times a second.
 func (r *Resolver) Fill(e *events.Event) {
 	if e.Cgroup == "" && e.CgroupID != 0 {
-		e.Cgroup, e.Container = r.cgroups.find(e.CgroupID, r.now())
+		path, in := r.cgroups.find(e.CgroupID, r.now())
+		e.Cgroup, e.Container, e.Pod = path, in.ID, in.PodUID
 	}
 	if p := r.lookup(e.Inode); p != nil {
 		e.Process = events.Process{PID: int(p.pid), Comm: p.comm}
 		// The root says nothing: the socket's cgroup is known by cgroup v2 only,
 		// and under v1 that is where everything is.
 		if e.Cgroup == "" || e.Cgroup == "/" {
-			e.Cgroup, e.Container = p.cgroup, p.container
+			e.Cgroup, e.Container, e.Pod = p.cgroup, p.container.ID, p.container.PodUID
 		}
 	}
 }

@@ -332,26 +332,28 @@ func TestFillCgroup(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("making a cgroup needs root")
 	}
-	const name = "docker-" + id64 + ".scope"
+	const slice = "kubepods-pod" + uidU + ".slice"
+	const name = slice + "/crio-" + id64 + ".scope"
 	dir := filepath.Join(r.cgroups.at, name)
-	if err := os.Mkdir(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _, _ = os.Remove(dir), os.Remove(filepath.Join(r.cgroups.at, slice)) })
 	var st syscall.Stat_t
 	if err := syscall.Stat(dir, &st); err != nil {
 		t.Fatal(err)
 	}
 	id := st.Ino
 	e := events.Event{CgroupID: id}
-	if r.Fill(&e); e.Cgroup != "/"+name || e.Container != id64 {
-		t.Errorf("got %q, container %q", e.Cgroup, e.Container)
+	if r.Fill(&e); e.Cgroup != "/"+name || e.Container != id64 || e.Pod != uid {
+		t.Errorf("got %q, container %q, pod %q", e.Cgroup, e.Container, e.Pod)
 	}
 	if err := syscall.Rmdir(dir); err != nil {
 		t.Fatal(err)
 	}
 	e = events.Event{CgroupID: id}
-	if r.Fill(&e); e.Cgroup != "/"+name || e.Container != id64 {
-		t.Errorf("what an id was found to be is forgotten: %q, container %q", e.Cgroup, e.Container)
+	if r.Fill(&e); e.Cgroup != "/"+name || e.Container != id64 || e.Pod != uid {
+		t.Errorf("what an id was found to be is forgotten: %q, container %q, pod %q", e.Cgroup, e.Container, e.Pod)
 	}
 	if got, _ := newCgroups("/proc/self/mountinfo").find(id, 0); got != "" {
 		t.Errorf("a removed cgroup has the path %q", got)

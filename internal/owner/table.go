@@ -16,7 +16,7 @@ type Holder struct {
 	Process   events.Process
 	FD        int
 	Cgroup    string
-	Container string
+	Container Container
 	Count     int // processes that hold it; this is the oldest of them
 }
 

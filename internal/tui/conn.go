@@ -43,6 +43,7 @@ type facts struct {
 	uid       uint32
 	cgroup    string
 	container string
+	pod       string
 
 	keep       events.Settings
 	unanswered int
@@ -149,6 +150,9 @@ func (f *facts) applyOwner(e *events.Event) {
 	if e.Container != "" {
 		keep(&f.container, e.Container)
 	}
+	if e.Pod != "" {
+		keep(&f.pod, e.Pod)
+	}
 }
 
 // applyVerdict takes over the verdict. An event without one leaves that of a
@@ -221,7 +225,7 @@ func (f *facts) event() events.Event {
 		Time: time.Unix(0, at).UTC(), Kind: kind, Has: f.has,
 		Netns: f.conn.Netns, Inode: f.inode, Family: f.family, State: f.state,
 		Local: f.conn.Local, Remote: f.conn.Remote,
-		Process: f.process, UID: f.uid, Cgroup: f.cgroup, Container: f.container,
+		Process: f.process, UID: f.uid, Cgroup: f.cgroup, Container: f.container, Pod: f.pod,
 		Keepalive: f.keep, Unanswered: f.unanswered, Seq: f.seq,
 		Verdict: f.verdict,
 	}

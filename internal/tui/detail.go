@@ -139,6 +139,9 @@ func (d *detail) who(m *model, width int) []string {
 	if f.container != "" {
 		facts = append(facts, pair{"container", sanitize(f.container, t.ascii)})
 	}
+	if f.pod != "" {
+		facts = append(facts, pair{"pod", sanitize(f.pod, t.ascii)})
+	}
 	if f.cgroup != "" {
 		facts = append(facts, pair{"cgroup", sanitize(f.cgroup, t.ascii)})
 	}

@@ -13,7 +13,7 @@ import (
 // filter is what the user typed: terms that all have to be found in a row, or
 // not to be found where they begin with "!". A term is looked for, without
 // regard to case, in the addresses and ports, the owner (process, pid, user,
-// cgroup, container) and the verdict.
+// cgroup, container, pod) and the verdict.
 type filter struct {
 	text  string
 	terms []term
@@ -97,6 +97,8 @@ func (f *filter) find(c *facts) (found uint64) {
 	b = append(b, strings.ToLower(c.cgroup)...)
 	b = append(b, ' ')
 	b = append(b, strings.ToLower(c.container)...)
+	b = append(b, ' ')
+	b = append(b, strings.ToLower(c.pod)...)
 	f.buf = b
 	for i := range f.terms {
 		if bytes.Contains(b, f.terms[i].text) {

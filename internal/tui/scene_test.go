@@ -154,6 +154,12 @@ func answered(rtt time.Duration) func(*events.Event) {
 	}
 }
 
+// inPod is a container of a Kubernetes pod, as cri-o makes its cgroup.
+func inPod(e *events.Event) {
+	e.Container, e.Pod = strings.Repeat("3f2a9c0d", 8), "0b9e5c1a-7d3f-4e2b-9a61-2f4c8d7e6a50"
+	e.Cgroup = "/kubepods.slice/kubepods-pod" + strings.ReplaceAll(e.Pod, "-", "_") + ".slice/crio-" + e.Container + ".scope"
+}
+
 func gaveUp(r events.Reason, errno string) func(*events.Event) {
 	return func(e *events.Event) {
 		e.Reason, e.Errno, e.Verdict = r, errno, events.VerdictTimedOut
@@ -178,7 +184,7 @@ func (s *scene) everyState() {
 	s.event(ev(events.KindEnabled, 20, keepalive(long), func(e *events.Event) {
 		e.Next, e.DiesIn, e.Has = long.Idle, long.DiesIn(0, 0, long.Idle), e.Has|events.HasNext|events.HasDiesIn
 	}))
-	s.event(ev(events.KindProbe, 19, unanswered(1)))
+	s.event(ev(events.KindProbe, 19, unanswered(1), inPod))
 	s.event(ev(events.KindTimer, 18, keepalive(long), verdict(events.VerdictSuspended), func(e *events.Event) {
 		e.Reason, e.Next, e.Has = events.ReasonDataInFlight, long.Idle, e.Has|events.HasNext
 		e.Process.Comm = "ja\x1b[31mva\u202e"

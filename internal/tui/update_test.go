@@ -137,6 +137,7 @@ func TestFilter(t *testing.T) {
 	}{
 		{"", 23}, {"silent", 3}, {"10.0.0.13", 1}, {":40013", 1}, {"[2001:db8:ffff", 1}, {"postgres", 21}, {"POSTGRES/813", 1},
 		{"silent 10.0.0.12", 1}, {"!alive", 11}, {"!alive !postgres", 2}, {"uid:105", 23}, {"nothing", 0}, {"!", 23}, {"unreach", 2},
+		{"3f2a9c0d", 1}, {"0b9e5c1a-7d3f-4e2b-9a61-2f4c8d7e6a50", 1}, {"!0b9e5c1a-", 22},
 	} {
 		s := newScene(t, testOptions, 80, 24)
 		s.everyState()
@@ -186,6 +187,20 @@ func TestCopy(t *testing.T) {
 		if !strings.Contains(json, want) {
 			t.Errorf("no %s in %s", want, json)
 		}
+	}
+}
+
+// TestCopyTellsOwner: an event that does not know the owner takes nothing away.
+func TestCopyTellsOwner(t *testing.T) {
+	s := newScene(t, testOptions, 80, 24)
+	s.event(ev(events.KindProbe, 19, unanswered(1), inPod))
+	s.event(ev(events.KindProbe, 19, unanswered(2), func(e *events.Event) { e.Process = events.Process{} }))
+	s.tick(time.Second)
+	s.press("down")
+	f := s.src.row(s.table.sel)
+	got, want := f.event(), ev(events.KindProbe, 19, unanswered(2), inPod)
+	if got.Unanswered != 2 || got.Process != want.Process || got.Cgroup != want.Cgroup || got.Container != want.Container || got.Pod != want.Pod {
+		t.Errorf("%+v", got)
 	}
 }
 

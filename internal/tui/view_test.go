@@ -29,6 +29,10 @@ var surfaces = []struct {
 	{"detail-timed-out", testOptions, func(s *scene) { s.everyState(); s.press("down", "enter") }},
 	{"detail-silent", testOptions, func(s *scene) { s.everyState(); s.press("down", "down", "down", "down", "enter") }},
 	{"detail-story", testOptions, func(s *scene) { s.everyState(); s.press("end", "up", "enter", "end") }},
+	{"detail-pod", testOptions, func(s *scene) {
+		s.everyState()
+		s.press("/", "4", "0", "0", "1", "9", "enter", "down", "enter")
+	}},
 	{"detail-gone", testOptions, func(s *scene) {
 		s.everyState()
 		s.press("end", "up", "enter")

@@ -47,31 +47,32 @@ func init() {
 }
 
 // containerShapes are paths of cgroups as the runtimes make them; %s is the id.
-var containerShapes = map[string]string{
-	"docker by systemd":   "system.slice/docker-%s.scope",
-	"docker by cgroupfs":  "docker/%s",
-	"containerd in a pod": "kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod0b9e5c1a_7d3f_4e2b_9a61_2f4c8d7e6a50.slice/cri-containerd-%s.scope",
-	"cri-o in a pod":      "kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod1c9e5c1a_7d3f_4e2b_9a61_2f4c8d7e6a51.slice/crio-%s.scope",
-	"a pod by cgroupfs":   "kubepods/burstable/pod2d9e5c1a-7d3f-4e2b-9a61-2f4c8d7e6a52/%s",
-	"podman":              "machine.slice/libpod-%s.scope/container",
+// pod is the Kubernetes pod's uid.
+var containerShapes = map[string]struct{ path, pod string }{
+	"docker by systemd":   {path: "system.slice/docker-%s.scope"},
+	"docker by cgroupfs":  {path: "docker/%s"},
+	"containerd in a pod": {"kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod0b9e5c1a_7d3f_4e2b_9a61_2f4c8d7e6a50.slice/cri-containerd-%s.scope", "0b9e5c1a-7d3f-4e2b-9a61-2f4c8d7e6a50"},
+	"cri-o in a pod":      {"kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod1c9e5c1a_7d3f_4e2b_9a61_2f4c8d7e6a51.slice/crio-%s.scope", "1c9e5c1a-7d3f-4e2b-9a61-2f4c8d7e6a51"},
+	"a pod by cgroupfs":   {"kubepods/burstable/pod2d9e5c1a-7d3f-4e2b-9a61-2f4c8d7e6a52/%s", "2d9e5c1a-7d3f-4e2b-9a61-2f4c8d7e6a52"},
+	"podman":              {path: "machine.slice/libpod-%s.scope/container"},
 }
 
 // contained is a container: a cgroup, and a process in it.
-type contained struct{ name, id, path, dir string }
+type contained struct{ name, id, pod, path, dir string }
 
 const containedComm = "contained"
 
 // TestContainers: a process in a container's cgroup and in namespaces of its
 // own holds a connection whose peer is silent: the stream and the list name the
-// container, the process and the cgroup, under cgroup v2 and v1.
+// container, its pod, the process and the cgroup, under cgroup v2 and v1.
 func TestContainers(t *testing.T) {
 	mounts := cgroupMounts(t)
 	var left []contained
 	for version, mount := range mounts {
-		for shape, path := range containerShapes {
+		for name, shape := range containerShapes {
 			id := strings.Repeat(fmt.Sprintf("%08x", 0xc0de0000+len(left)), 8)
-			path = fmt.Sprintf(path, id)
-			left = append(left, contained{version + ": " + shape, id, "/" + path, makeCgroup(t, mount, path)})
+			path := fmt.Sprintf(shape.path, id)
+			left = append(left, contained{version + ": " + name, id, shape.pod, "/" + path, makeCgroup(t, mount, path)})
 		}
 	}
 	wait := 10 * time.Second
@@ -100,13 +101,13 @@ func TestContainers(t *testing.T) {
 			told := r.seen()
 			left = slices.DeleteFunc(left, func(c contained) bool {
 				return slices.ContainsFunc(told, func(e events.Event) bool {
-					return e.Container == c.id && e.Cgroup == c.path && e.Process == events.Process{PID: pids[c.id], Comm: containedComm}
+					return e.Container == c.id && e.Pod == c.pod && e.Cgroup == c.path && e.Process == events.Process{PID: pids[c.id], Comm: containedComm}
 				})
 			})
 		}
 	}
 	for _, c := range left {
-		t.Errorf("%s: no event names container %s, its cgroup and its process", c.name, c.id)
+		t.Errorf("%s: no event names container %s, its pod %q, its cgroup and its process", c.name, c.id, c.pod)
 	}
 	r.stop()
 }
@@ -119,8 +120,8 @@ func checkContainerList(t *testing.T, method string, containers []contained, pid
 		t.Fatalf("list --method %s: status %d: %s", method, status, stderr)
 	}
 	type holder struct {
-		Container, Cgroup string
-		Process           struct {
+		Container, Pod, Cgroup string
+		Process                struct {
 			PID  int
 			Comm string
 		}
@@ -135,7 +136,7 @@ func checkContainerList(t *testing.T, method string, containers []contained, pid
 	}
 	want := map[string]holder{}
 	for _, c := range containers {
-		w := holder{Container: c.id, Cgroup: c.path}
+		w := holder{Container: c.id, Pod: c.pod, Cgroup: c.path}
 		w.Process.PID, w.Process.Comm = pids[c.id], containedComm
 		want[c.id] = w
 	}

@@ -73,7 +73,7 @@ func timeless(evs []events.Event) []events.Event {
 	out := make([]events.Event, len(evs))
 	for i, e := range evs {
 		e.Time, e.IdleFor, e.Next, e.DiesIn, e.RTT = time.Time{}, 0, 0, 0, 0
-		e.Process, e.Cgroup, e.Container = events.Process{}, "", ""
+		e.Process, e.Cgroup, e.Container, e.Pod = events.Process{}, "", "", ""
 		if e.Kind == events.KindAnswer {
 			// A handler that runs a tick before the kernel looks at the clock says
 			// that the timer will fire in a tick, the other that it probes now.
