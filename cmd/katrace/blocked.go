@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync/atomic"
@@ -12,6 +13,9 @@ import (
 
 // grace is how long a single write may take after the end.
 const grace = 3 * time.Second
+
+// errBlocked is what untilBlocked ends with.
+var errBlocked = fmt.Errorf("the output has been blocked for %s: what is not written yet is lost", grace)
 
 // writing knows since when a write has been under way.
 type writing struct {
@@ -54,7 +58,17 @@ func untilBlocked(ctx context.Context, writes *writing, f func(context.Context) 
 		case <-look.C:
 		}
 		if before%2 == 1 && writes.number.Load() == before {
-			return fmt.Errorf("the output has been blocked for %s: what is not written yet is lost", grace)
+			return errBlocked
 		}
 	}
+}
+
+// untilInterrupted is untilBlocked for what can be written again, a list or a
+// recording: there, to be cut short by ctx's end is no error.
+func untilInterrupted(ctx context.Context, writes *writing, f func(context.Context) error) error {
+	err := untilBlocked(ctx, writes, f)
+	if errors.Is(err, errBlocked) {
+		return nil
+	}
+	return err
 }

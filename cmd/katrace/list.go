@@ -160,28 +160,31 @@ func (o *listOptions) wants(s *inventory.Socket) bool {
 	return o.filter.Match(&e)
 }
 
-func runList(ctx context.Context, o listOptions, out io.Writer) error {
+func runList(ctx context.Context, o listOptions, out *os.File) error {
 	lister, err := inventory.Open(o.inventory)
 	if err != nil {
 		return err
 	}
 	defer lister.Close()
-	for {
-		if err := listOnce(ctx, lister, &o, out); err != nil || o.watch == 0 {
-			if ctx.Err() != nil {
-				return nil // interrupted: done
+	var writes writing
+	return untilInterrupted(ctx, &writes, func(ctx context.Context) error {
+		for {
+			if err := listOnce(ctx, lister, &o, out, &writes); err != nil || o.watch == 0 {
+				if ctx.Err() != nil {
+					return nil // interrupted: done
+				}
+				return err
 			}
-			return err
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(o.watch):
+			}
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(o.watch):
-		}
-	}
+	})
 }
 
-func listOnce(ctx context.Context, lister *inventory.Lister, o *listOptions, out io.Writer) error {
+func listOnce(ctx context.Context, lister *inventory.Lister, o *listOptions, out *os.File, writes *writing) error {
 	l, err := lister.Snapshot(ctx)
 	if err != nil {
 		return err
@@ -189,11 +192,8 @@ func listOnce(ctx context.Context, lister *inventory.Lister, o *listOptions, out
 	begun := time.Now()
 	l.Sockets = slices.DeleteFunc(l.Sockets, func(s inventory.Socket) bool { return !o.wants(&s) })
 	sorted := sortSockets(l.Sockets, o.less)
-	w := bufio.NewWriterSize(out, 64<<10)
-	width := 0
-	if f, ok := out.(*os.File); ok {
-		width = terminalWidth(f)
-	}
+	w := bufio.NewWriterSize(writes.watch(out), 64<<10)
+	width := terminalWidth(out)
 	if o.watch > 0 && width > 0 {
 		// What a terminal shows now, and what it has scrolled by stays.
 		_, _ = w.WriteString("\x1b[H\x1b[2J")
@@ -206,7 +206,7 @@ func listOnce(ctx context.Context, lister *inventory.Lister, o *listOptions, out
 	if err = errors.Join(err, w.Flush()); err != nil {
 		return fmt.Errorf("write the list: %w", err)
 	}
-	sayLacks(os.Stderr, o, l, time.Since(begun))
+	sayLacks(writes.watch(os.Stderr), o, l, time.Since(begun))
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"katrace/internal/events"
 	"katrace/internal/loader"
@@ -41,6 +42,12 @@ func main() {
 		ends = append(ends, syscall.SIGHUP)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), ends...)
+	// What hangs even so, a second signal kills as it would without us. Not at
+	// once: some senders signal twice, timeout(1) the process and then its group.
+	context.AfterFunc(ctx, func() {
+		time.Sleep(grace)
+		stop()
+	})
 	err := run(ctx, os.Args[1:])
 	stop()
 	os.Exit(exitStatus(err))

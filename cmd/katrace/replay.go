@@ -58,7 +58,7 @@ FILE - is standard input. Damaged lines are said, skipped and counted.`,
 			if out == outputTUI {
 				return p.view(cmd.Context(), raw.noColor)
 			}
-			return p.stream(cmd.Context(), newLineSink(os.Stdout, out))
+			return p.stream(cmd.Context(), out)
 		},
 	}
 	cmd.Flags().SortFlags = false
@@ -152,12 +152,16 @@ func (p *player) now() time.Time {
 	return time.Unix(0, first).Add(time.Duration(float64(time.Since(p.start)) * p.speed))
 }
 
-func (p *player) stream(ctx context.Context, sink events.Sink) error {
-	err := p.play(ctx, sink, func(err error) { fmt.Fprintf(os.Stderr, "katrace: %s: %v\n", p.name, err) })
-	if n := p.skipped.Load(); n > 0 && err == nil {
-		fmt.Fprintf(os.Stderr, "katrace: %d damaged lines skipped\n", n)
-	}
-	return err
+func (p *player) stream(ctx context.Context, out output) error {
+	var writes writing
+	sink, say := newLineSink(writes.watch(os.Stdout), out), writes.watch(os.Stderr)
+	return untilInterrupted(ctx, &writes, func(ctx context.Context) error {
+		err := p.play(ctx, sink, func(err error) { fmt.Fprintf(say, "katrace: %s: %v\n", p.name, err) })
+		if n := p.skipped.Load(); n > 0 && err == nil {
+			fmt.Fprintf(say, "katrace: %d damaged lines skipped\n", n)
+		}
+		return err
+	})
 }
 
 // view plays the recording in the live view, whose clock is the recording's.
