@@ -123,7 +123,7 @@ func parseDiag(b []byte, s *Socket) bool {
 	if len(b) < sizeofDiagMsg {
 		return false
 	}
-	*s = Socket{State: events.State(b[1]), fd: -1}
+	*s = Socket{State: events.State(b[1]), id: native.Uint64(b[44:]), fd: -1}
 	timer := b[2]
 	s.Family, s.Local, s.Remote = diagTuple(b)
 	s.UID, s.Has = native.Uint32(b[64:]), HasUID

@@ -116,7 +116,7 @@ func (it *iterator) sockets(ctx context.Context, states uint32, each func(*Socke
 
 func (it *iterator) decode(raw *inventoryInventorySocket, s *Socket) {
 	r := &raw.Rec
-	*s = Socket{State: events.State(r.State), Netns: r.Netns, fd: -1}
+	*s = Socket{State: events.State(r.State), Netns: r.Netns, id: r.Sk, fd: -1}
 	local, remote := netip.AddrFrom16(r.Local), netip.AddrFrom16(r.Remote)
 	switch {
 	case r.Family == unix.AF_INET:

@@ -134,6 +134,7 @@ func (r *Lister) Snapshot(ctx context.Context) (*List, error) {
 	if len(o.Filter.Netns) > 0 && len(g.sysctls) == 0 {
 		return nil, g.notFound(o.Filter.Netns[0], hidden)
 	}
+	l.Sockets = once(l.Sockets)
 	asked := time.Now()
 	g.owners(found.table)
 	if src.method == Netlink {

@@ -45,6 +45,7 @@ type Socket struct {
 
 	Has Fact
 
+	id      uint64        // tells sockets apart: by BPF the address in the kernel, by netlink the cookie
 	fd      int           // of Process, -1: none
 	timer   time.Duration // until the keepalive timer fires; hasTimer
 	unsent  bool          // data that is not acknowledged, or not sent: no probe then
