@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"katrace/internal/events"
 	"katrace/internal/inventory"
@@ -251,7 +252,7 @@ func predictSocket(ctx context.Context, o *predictOptions) (*prediction, error) 
 	name := fmt.Sprintf("%s > %s", s.Local, s.Remote)
 	switch {
 	case s.Has&inventory.HasSettings == 0:
-		return nil, &loader.UnsupportedError{Doing: name + ": read its settings", Err: os.ErrPermission, Hint: "needs CAP_SYS_PTRACE; try sudo"}
+		return nil, &loader.UnsupportedError{Doing: name + ": read its settings", Err: os.ErrPermission, Hint: loader.Advice(unix.CAP_SYS_PTRACE)}
 	case !s.On:
 		return nil, fmt.Errorf("%s: SO_KEEPALIVE is off: no probe is ever sent, and an idle connection is never given up", name)
 	case s.Has&inventory.HasDiesIn == 0:

@@ -108,6 +108,38 @@ func TestUnprivileged(t *testing.T) {
 	}
 }
 
+// TestRefusedWithCapability: where the kernel refuses a process that has the
+// capability, here of its own user namespace only, its lack is not the reason.
+func TestRefusedWithCapability(t *testing.T) {
+	for _, tt := range []struct {
+		args   string
+		status int
+	}{
+		{"list --method netlink --all-netns", exitDone},
+		{"list --method netlink --netns 1", exitUnsupported},
+	} {
+		var errs strings.Builder
+		cmd := exec.Command("/proc/self/exe", strings.Fields(tt.args)...)
+		cmd.Env = append(os.Environ(), asMain+"=1")
+		cmd.Stderr = &errs
+		cmd.SysProcAttr = &syscall.SysProcAttr{
+			Cloneflags:  syscall.CLONE_NEWUSER,
+			UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
+			GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
+		}
+		if err := cmd.Start(); err != nil {
+			t.Skip(err) // not every system lets everybody make one
+		}
+		_ = cmd.Wait() // the status is looked at below
+		if status := cmd.ProcessState.ExitCode(); status != tt.status {
+			t.Errorf("%s: exit status %d, want %d", tt.args, status, tt.status)
+		}
+		if s := errs.String(); !strings.Contains(s, "refused even with CAP_SYS_PTRACE") || strings.Contains(s, "sudo") {
+			t.Errorf("%s: says %q", tt.args, s)
+		}
+	}
+}
+
 // TestHostileArguments: what is quoted of the command line, a file's name above
 // all, does nothing to the terminal.
 func TestHostileArguments(t *testing.T) {

@@ -48,7 +48,7 @@ func (g *gatherer) namespace(ns namespace) error {
 		return nil
 	case ns.path != "" && errors.Is(err, os.ErrPermission):
 		g.refused = true
-		g.lack("network namespaces that may not be entered (needs CAP_SYS_ADMIN)", 0)
+		g.lack("network namespaces that may not be entered ("+loader.Advice(unix.CAP_SYS_ADMIN)+")", 0)
 		return nil
 	}
 	return err
@@ -59,10 +59,10 @@ func (g *gatherer) notFound(inum uint32, hidden bool) error {
 	switch {
 	case g.refused:
 		return &loader.UnsupportedError{Doing: fmt.Sprintf("enter network namespace %d", inum), Err: unix.EPERM,
-			Hint: "this process lacks CAP_SYS_ADMIN; try sudo"}
+			Hint: loader.Advice(unix.CAP_SYS_ADMIN)}
 	case hidden:
 		return &loader.UnsupportedError{Doing: fmt.Sprintf("find network namespace %d", inum), Err: errors.New("nothing refers to it, or its processes are hidden"),
-			Hint: "for other users' processes: CAP_SYS_PTRACE; try sudo"}
+			Hint: loader.Advice(unix.CAP_SYS_PTRACE)}
 	}
 	return fmt.Errorf("no network namespace %d is to be found: nothing refers to it", inum)
 }
@@ -162,7 +162,7 @@ func (g *gatherer) settings() {
 	}
 	wg.Wait()
 	if n := int(refused.Load()); n > 0 {
-		g.lack("the settings of sockets of other users' processes (needs CAP_SYS_PTRACE)", n)
+		g.lack("the settings of sockets whose process may not be asked for them ("+loader.Advice(unix.CAP_SYS_PTRACE)+")", n)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"katrace/internal/events"
 	"katrace/internal/loader"
 	"katrace/internal/owner"
@@ -113,7 +115,7 @@ func (r *Lister) Snapshot(ctx context.Context) (*List, error) {
 	}()
 	g := gatherer{ctx: ctx, o: o, src: src, list: l, begun: begun, sysctls: map[uint32]events.Settings{}}
 	if hidden {
-		g.lack("network namespaces of other users' processes (needs CAP_SYS_PTRACE; try sudo)", 0)
+		g.lack("network namespaces of hidden processes ("+loader.Advice(unix.CAP_SYS_PTRACE)+")", 0)
 	}
 	for _, ns := range spaces {
 		err = errors.Join(err, g.namespace(ns))

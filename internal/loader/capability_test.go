@@ -5,6 +5,7 @@ package loader
 import (
 	"errors"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -34,6 +35,37 @@ func TestThreadCapsData(t *testing.T) {
 	want := [2]unix.CapUserData{{Effective: 1 << 2, Permitted: 1 << 2, Inheritable: 1 << 31}, {Effective: 1 << 7, Permitted: 1<<7 | 1<<6}}
 	if d != want {
 		t.Errorf("%+v is %+v, want %+v", c, d, want)
+	}
+}
+
+// TestAdvice: a capability that the thread has is not what it lacks.
+func TestAdvice(t *testing.T) {
+	own, err := readCapabilities()
+	if err != nil {
+		t.Fatal(err)
+	}
+	with, without := "refused even with CAP_SYS_PTRACE", "this process lacks CAP_SYS_PTRACE; try sudo"
+	want := without
+	if own.effective.has(unix.CAP_SYS_PTRACE) {
+		want = with
+	}
+	if got := Advice(unix.CAP_SYS_PTRACE); !strings.HasPrefix(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	// A thread that gives it up, and ends with its goroutine.
+	got := make(chan string)
+	go func() {
+		runtime.LockOSThread()
+		c := own
+		c.effective &^= capsOf(unix.CAP_SYS_PTRACE)
+		if err := setCapabilities(c); err != nil {
+			got <- err.Error()
+			return
+		}
+		got <- Advice(unix.CAP_SYS_PTRACE)
+	}()
+	if got := <-got; got != without {
+		t.Errorf("without it: %q, want %q", got, without)
 	}
 }
 

@@ -71,6 +71,18 @@ func permissionHint() string {
 	return "no capability is missing: a container's namespace, kernel lockdown or a security module; see katrace doctor"
 }
 
+// Advice is what helps where the kernel has just refused this thread what it
+// allows with the capability, a number of capabilities(7): to have it, or, for
+// one that has it in effect, none. It goes by what the thread has now: it is
+// asked for where the refusal comes, for privileges may be dropped later.
+func Advice(number int) string {
+	need := capsOf(number)
+	if own, err := readCapabilities(); err == nil && own.effective.has(number) {
+		return fmt.Sprintf("refused even with %s: a security module, a container or a sandbox", need)
+	}
+	return lacks(need)
+}
+
 func lacks(need capSet) string { return fmt.Sprintf("this process lacks %s; try sudo", need) }
 
 // VerifierLog returns the verifier's whole log if that is why err came about.

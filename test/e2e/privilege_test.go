@@ -329,7 +329,7 @@ func TestPrivilegesList(t *testing.T) {
 		status int
 		say    string
 	}{
-		{"--all-netns", nil, 0, "left out: network namespaces of other users' processes (needs CAP_SYS_PTRACE"},
+		{"--all-netns", nil, 0, "left out: network namespaces of hidden processes (this process lacks CAP_SYS_PTRACE; try sudo)"},
 		{l.only(), []int{unix.CAP_DAC_READ_SEARCH}, 3, "CAP_SYS_PTRACE; try sudo"},
 		{l.only(), []int{unix.CAP_SYS_PTRACE, unix.CAP_DAC_READ_SEARCH}, 3, "this process lacks CAP_SYS_ADMIN; try sudo"},
 		{l.only() + " --method netlink", []int{unix.CAP_SYS_PTRACE, unix.CAP_DAC_READ_SEARCH, unix.CAP_SYS_ADMIN}, 0, ""},
