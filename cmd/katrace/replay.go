@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/muesli/cancelreader"
 	"github.com/spf13/cobra"
 
 	"katrace/internal/events"
@@ -70,7 +71,7 @@ FILE - is standard input. Damaged lines are said, skipped and counted.`,
 
 // player plays a recording at its speed.
 type player struct {
-	in     *events.Reader
+	in     io.Reader
 	name   string // safe for a terminal
 	speed  float64
 	filter events.Filter
@@ -85,16 +86,17 @@ type player struct {
 }
 
 func newPlayer(in io.Reader, name string, speed float64, filter events.Filter) *player {
-	return &player{in: events.NewReader(in), name: events.Safe(name), speed: speed, filter: filter}
+	return &player{in: in, name: events.Safe(name), speed: speed, filter: filter}
 }
 
 // play hands the recording's events to the sink, each when it is its time.
 func (p *player) play(ctx context.Context, sink events.Sink, damaged func(error)) error {
+	in := events.NewReader(&source{cancelable(ctx, p.in), sink})
 	for ctx.Err() == nil {
-		e, err := p.in.Next()
+		e, err := in.Next()
 		var bad *events.LineError
 		switch {
-		case errors.Is(err, io.EOF):
+		case errors.Is(err, io.EOF), errors.Is(err, cancelreader.ErrCanceled):
 			return sink.Flush()
 		case errors.As(err, &bad):
 			p.skipped.Add(1)
@@ -115,6 +117,30 @@ func (p *player) play(ctx context.Context, sink events.Sink, damaged func(error)
 		}
 	}
 	return sink.Flush()
+}
+
+// source is a recording that may still be written: what has been read of it is
+// shown before more is waited for.
+type source struct {
+	in   io.Reader
+	sink events.Sink
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	if err := s.sink.Flush(); err != nil {
+		return 0, err
+	}
+	return s.in.Read(p)
+}
+
+// cancelable is in, whose Read ends with ctx also while it waits for input.
+func cancelable(ctx context.Context, in io.Reader) io.Reader {
+	r, err := cancelreader.NewReader(in)
+	if err != nil {
+		return in // a regular file, which epoll(7) does not take: reading never waits
+	}
+	context.AfterFunc(ctx, func() { r.Cancel() })
+	return r
 }
 
 // wait waits until the recording's time is at.

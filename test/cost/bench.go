@@ -26,11 +26,12 @@ type bench struct {
 type work int
 
 const (
-	firstProbe    work = iota // a probe, the first that the tracer sees of the connection
+	neverProbed   work = iota // a firing that sends nothing, of a connection without a probe so far
+	firstProbe                // a probe, the first of the connection
 	nextProbe                 // a probe, unanswered as the one before
 	answeredProbe             // a probe that a socket of this host answers, as the one before
 	lateAnswer                // a firing that sends nothing, and finds that the last probe was answered
-	uneventful                // a firing that sends nothing, and has nothing to tell
+	uneventful                // a firing that sends nothing, and has nothing to tell of a connection that it knows
 	segment                   // a received segment, no probe outstanding
 	segmentArmed              // a received segment while a probe is outstanding elsewhere
 	works
@@ -45,7 +46,7 @@ func (o *options) works() work {
 }
 
 func (w work) String() string {
-	return [works]string{"first probe", "probe", "answered probe", "answer only", "no event", "segment", "segment, probe out"}[w]
+	return [works]string{"never probed", "first probe", "probe", "answered probe", "answer only", "no event", "segment", "segment, probe out"}[w]
 }
 
 // sample is one measurement: the clock's units per firing or segment, and what
@@ -116,7 +117,7 @@ func (b *bench) firings(w work, v variant, s *sample) error {
 	// A firing without an event is so short that what the clock's tick and other
 	// timers take shows: the median of several, where pairs do not give one.
 	times := 1
-	if w == uneventful && b.pairs == 1 {
+	if (w == uneventful || w == neverProbed) && b.pairs == 1 {
 		times = 5
 	}
 	var costs []float64
@@ -134,7 +135,7 @@ func (b *bench) firings(w work, v variant, s *sample) error {
 		name = "probe"
 	case w == lateAnswer && !v.exact:
 		name = "answer"
-	case w == uneventful && v.all:
+	case (w == uneventful || w == neverProbed) && v.all:
 		name = "timer"
 	}
 	if name != "" {

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"katrace/internal/events"
+)
+
+// TestReplayWaiting: a recording that is still being written, whose next line
+// does not come. What came is shown, and a signal ends it.
+func TestReplayWaiting(t *testing.T) {
+	line := append(events.AppendJSON(nil, &events.Event{Time: time.Now(), Kind: events.KindProbe}), '\n')
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"-", fifo} {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			cmd := exec.Command("/proc/self/exe", "replay", "--speed", "0", "-o", "json", file)
+			cmd.Env = append(os.Environ(), asMain+"=1")
+			cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+			in, err := cmd.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			late := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
+			defer late.Stop()
+			if file != "-" {
+				w, err := os.OpenFile(file, os.O_WRONLY, 0) // waits for the reader
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer func() { _ = w.Close() }()
+				in = w
+			}
+			if _, err := in.Write(line); err != nil {
+				t.Fatal(err)
+			}
+			got := make([]byte, len(line))
+			if _, err := io.ReadFull(out, got); err != nil || !bytes.Equal(got, line) {
+				t.Fatalf("got %q, %v, want %q", got, err, line)
+			}
+			if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("it ended with %v", err)
+			}
+		})
+	}
+}
