@@ -115,7 +115,7 @@ bench-storm: bin/katrace
 bench-kernel: bin/katrace
 	scripts/need bpftrace
 	$(GO) build -o bin/cost ./test/cost
-	bin/cost -katrace bin/katrace -backends tracepoint -flags '' -bpftrace
+	bin/cost -katrace bin/katrace -backends tracepoint -flags '' -bpftrace -inside
 	for kernel in 5.10 newest; do \
 		$(GO) run ./test/vm run -icount -timeout 10m -kernel $$kernel -file bin/katrace -file bin/cost -- \
 			/cost -pairs 1 -conns 1000 -unit instructions -katrace /katrace || exit; \
