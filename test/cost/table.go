@@ -55,7 +55,7 @@ func cell(k work, variant int, inside bool, results [][]sample) string {
 		text += fmt.Sprintf(" ±%.0f", confidence(diffs))
 	}
 	if variant > 0 {
-		if got := median(told); !math.IsNaN(got) && got != 1 {
+		if got := median(told); !math.IsNaN(got) && math.Abs(got-1) >= .0005 {
 			text += fmt.Sprintf(" (%.1f %% told)", 100*got)
 		}
 	}
