@@ -251,6 +251,9 @@ func predictSocket(ctx context.Context, o *predictOptions) (*prediction, error) 
 	}
 	name := fmt.Sprintf("%s > %s", s.Local, s.Remote)
 	switch {
+	case s.Has&inventory.HasSettings == 0 && s.Process.PID == 0:
+		return nil, &loader.UnsupportedError{Doing: name + ": read its settings", Err: errors.New("no process that may be seen holds it"),
+			Hint: "the kernel tells them by BPF only, which needs CAP_BPF and CAP_PERFMON; try sudo"}
 	case s.Has&inventory.HasSettings == 0:
 		return nil, &loader.UnsupportedError{Doing: name + ": read its settings", Err: os.ErrPermission, Hint: loader.Advice(unix.CAP_SYS_PTRACE)}
 	case !s.On:

@@ -13,6 +13,7 @@ import (
 
 	"github.com/muesli/cancelreader"
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"katrace/internal/events"
 	"katrace/internal/tui"
@@ -50,7 +51,8 @@ FILE - is standard input. Damaged lines are said, skipped and counted.`,
 			}
 			in := os.Stdin
 			if args[0] != "-" {
-				if in, err = os.Open(args[0]); err != nil {
+				// Without O_NONBLOCK the opening of a FIFO waits for its writer.
+				if in, err = os.OpenFile(args[0], os.O_RDONLY|unix.O_NONBLOCK, 0); err != nil {
 					return fmt.Errorf("replay: %w", err)
 				}
 				defer func() { _ = in.Close() }()
@@ -91,7 +93,10 @@ func newPlayer(in io.Reader, name string, speed float64, filter events.Filter) *
 
 // play hands the recording's events to the sink, each when it is its time.
 func (p *player) play(ctx context.Context, sink events.Sink, damaged func(error)) error {
-	in := events.NewReader(&source{cancelable(ctx, p.in), sink})
+	input, release := cancelable(ctx, p.in)
+	defer release()
+	src := &source{ctx: ctx, in: input, sink: sink}
+	in := events.NewReader(src)
 	for ctx.Err() == nil {
 		e, err := in.Next()
 		var bad *events.LineError
@@ -102,6 +107,8 @@ func (p *player) play(ctx context.Context, sink events.Sink, damaged func(error)
 			p.skipped.Add(1)
 			damaged(bad)
 			continue
+		case src.failed != nil:
+			return src.failed
 		case err != nil:
 			return fmt.Errorf("replay %s: %w", p.name, err)
 		}
@@ -122,25 +129,33 @@ func (p *player) play(ctx context.Context, sink events.Sink, damaged func(error)
 // source is a recording that may still be written: what has been read of it is
 // shown before more is waited for.
 type source struct {
-	in   io.Reader
-	sink events.Sink
+	ctx    context.Context
+	in     io.Reader
+	sink   events.Sink
+	failed error // the sink's
 }
 
 func (s *source) Read(p []byte) (int, error) {
-	if err := s.sink.Flush(); err != nil {
-		return 0, err
+	if s.failed = s.sink.Flush(); s.failed != nil {
+		return 0, s.failed
+	}
+	if s.ctx.Err() != nil { // a line without an end may take many reads
+		return 0, cancelreader.ErrCanceled
 	}
 	return s.in.Read(p)
 }
 
 // cancelable is in, whose Read ends with ctx also while it waits for input.
-func cancelable(ctx context.Context, in io.Reader) io.Reader {
+func cancelable(ctx context.Context, in io.Reader) (_ io.Reader, release func()) {
 	r, err := cancelreader.NewReader(in)
 	if err != nil {
-		return in // a regular file, which epoll(7) does not take: reading never waits
+		return in, func() {} // a regular file, which epoll(7) does not take: reading never waits
 	}
-	context.AfterFunc(ctx, func() { r.Cancel() })
-	return r
+	stop := context.AfterFunc(ctx, func() { r.Cancel() })
+	return r, func() {
+		stop()
+		_ = r.Close()
+	}
 }
 
 // wait waits until the recording's time is at.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -57,6 +58,44 @@ func TestReplayWaiting(t *testing.T) {
 			got := make([]byte, len(line))
 			if _, err := io.ReadFull(out, got); err != nil || !bytes.Equal(got, line) {
 				t.Fatalf("got %q, %v, want %q", got, err, line)
+			}
+			if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("it ended with %v", err)
+			}
+		})
+	}
+}
+
+// TestReplayEnds: what never gives a line, for nobody writes it or it is one
+// line without an end, is given up by a signal.
+func TestReplayEnds(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{fifo, "/dev/zero"} {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			cmd := exec.Command("/proc/self/exe", "replay", "-o", "json", file)
+			cmd.Env = append(os.Environ(), asMain+"=1")
+			cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			late := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
+			defer late.Stop()
+			// It heeds signals by the time it has opened the file.
+			for opened := false; !opened; time.Sleep(10 * time.Millisecond) {
+				fds, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", cmd.Process.Pid))
+				if err != nil || len(fds) == 0 {
+					t.Fatalf("it opens nothing: %v", cmd.Wait())
+				}
+				for _, fd := range fds {
+					target, _ := os.Readlink(fd) // closed meanwhile
+					opened = opened || target == file
+				}
 			}
 			if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 				t.Fatal(err)

@@ -71,9 +71,9 @@ func permissionHint() string {
 	return "no capability is missing: a container's namespace, kernel lockdown or a security module; see katrace doctor"
 }
 
-// Advice is what helps where the kernel has just refused this thread what it
-// allows with the capability, a number of capabilities(7): to have it, or, for
-// one that has it in effect, none. It goes by what the thread has now: it is
+// Advice is the next step where the kernel has just refused this thread what it
+// allows with the capability, a number of capabilities(7): to get it, or, where
+// the thread has it, what else may refuse. It goes by what the thread has now: it is
 // asked for where the refusal comes, for privileges may be dropped later.
 func Advice(number int) string {
 	need := capsOf(number)

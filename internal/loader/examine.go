@@ -38,8 +38,8 @@ type HookReport struct {
 	Why      string // the likely reason for Err, in words, and what to do about it
 }
 
-// Examine tries everything that Open would, each hook by itself, and detaches
-// it again.
+// Examine tries everything that Open would, each hook by itself and those of
+// the first backend that can be had together, and detaches it again.
 func Examine(o Options) Report {
 	_ = rlimit.RemoveMemlock()
 	var uts unix.Utsname
@@ -54,12 +54,20 @@ func Examine(o Options) Report {
 	if r.BTF = err; err != nil {
 		return r
 	}
+	plain := o
 	o.All, o.ExactRTT = true, true
 	shared := map[string]error{}
 	for _, b := range Backends() {
 		br := examineBackend(b, &o, types, shared)
 		if br.Usable && r.Chosen == "" {
-			r.Chosen = b
+			// Each hook was tried with maps as small as can be.
+			if t, err := open(b, &plain, types); err != nil {
+				br.Usable = false
+				br.Hooks = append(br.Hooks, HookReport{Name: "all at once, with maps of full size", Err: err})
+			} else {
+				t.Close()
+				r.Chosen = b
+			}
 		}
 		r.Backends = append(r.Backends, br)
 	}
@@ -100,7 +108,7 @@ func tryHook(b Backend, o *Options, h hook, types *btf.Spec) error {
 	if h.onFunction() {
 		var fn *btf.Func
 		if err := types.TypeByName(h.at, &fn); err != nil {
-			return unsupported("find it in the kernel's BTF", err, "")
+			return unsupported("find "+h.at+" in the kernel's BTF", err, "")
 		}
 	}
 	small := *o

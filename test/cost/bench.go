@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf"
-
 	"golang.org/x/sys/unix"
 )
 
