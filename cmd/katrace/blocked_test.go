@@ -147,10 +147,8 @@ func startBlocked(t *testing.T, args ...string) *blocked {
 	if _, err := w.Write(make([]byte, 1<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("fill a pipe: %v", err)
 	}
-	p := &blocked{exec.Command("/proc/self/exe", args...), make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), asMain+"=1")
+	p := &blocked{asKatrace(args...), make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = w, w
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

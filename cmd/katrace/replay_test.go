@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -15,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/childtest"
 	"katrace/internal/events"
 )
 
@@ -28,20 +28,9 @@ func TestReplayWaiting(t *testing.T) {
 	}
 	for _, file := range []string{"-", fifo} {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			cmd := exec.Command("/proc/self/exe", "replay", "--speed", "0", "-o", "json", file)
-			cmd.Env = append(os.Environ(), asMain+"=1")
-			cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-			in, err := cmd.StdinPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			out, err := cmd.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
+			cmd := asKatrace("replay", "--speed", "0", "-o", "json", file)
+			p := childtest.Start(t, cmd)
+			in := p.In
 			late := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
 			defer late.Stop()
 			if file != "-" {
@@ -56,7 +45,7 @@ func TestReplayWaiting(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := make([]byte, len(line))
-			if _, err := io.ReadFull(out, got); err != nil || !bytes.Equal(got, line) {
+			if _, err := io.ReadFull(p.Out, got); err != nil || !bytes.Equal(got, line) {
 				t.Fatalf("got %q, %v, want %q", got, err, line)
 			}
 			if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
@@ -78,9 +67,7 @@ func TestReplayEnds(t *testing.T) {
 	}
 	for _, file := range []string{fifo, "/dev/zero"} {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			cmd := exec.Command("/proc/self/exe", "replay", "-o", "json", file)
-			cmd.Env = append(os.Environ(), asMain+"=1")
-			cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+			cmd := asKatrace("replay", "-o", "json", file)
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}

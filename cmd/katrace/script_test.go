@@ -21,6 +21,14 @@ import (
 // it is started.
 const asMain = "KATRACE_TEST_AS_MAIN"
 
+// asKatrace is katrace with these arguments, which ends with the test.
+func asKatrace(args ...string) *exec.Cmd {
+	cmd := exec.Command("/proc/self/exe", args...)
+	cmd.Env = append(os.Environ(), asMain+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return cmd
+}
+
 func TestMain(m *testing.M) {
 	if os.Getenv(asMain) != "" {
 		main()
@@ -151,8 +159,7 @@ func TestHostileArguments(t *testing.T) {
 		{"replay", "--speed", "0", damaged}, {"replay", damaged + "\x1b[2J"}, {"--\x1b[2J"}, {"\x1b[2J"}, {"--port", "\x9b2J"}, {"list", "--btf", "\x1bc"},
 	} {
 		var errs strings.Builder
-		cmd := exec.Command("/proc/self/exe", args...)
-		cmd.Env = append(os.Environ(), asMain+"=1")
+		cmd := asKatrace(args...)
 		cmd.Stderr = &errs
 		_ = cmd.Run() // the status is not what this is about
 		if errs.Len() == 0 {

@@ -3,7 +3,6 @@
 package inventory
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/childtest"
 	"katrace/internal/events"
 	"katrace/internal/loader"
 )
@@ -299,24 +299,9 @@ func TestAllNetns(t *testing.T) {
 	}
 	cmd := exec.Command(self)
 	cmd.Env = append(os.Environ(), helperEnv+"=1")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = in.Close(); _ = cmd.Wait() }()
-	line, err := bufio.NewReader(out).ReadBytes('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
+	line := childtest.Start(t, cmd).Line(t)
 	var said []any
-	if err := json.Unmarshal(line, &said); err != nil || said[1] != true {
+	if err := json.Unmarshal([]byte(line), &said); err != nil || said[1] != true {
 		t.Fatalf("helper: %s, %v", line, err)
 	}
 	netns := uint32(said[0].(float64))

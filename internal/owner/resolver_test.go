@@ -3,7 +3,6 @@
 package owner
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"net"
@@ -20,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/childtest"
 	"katrace/internal/events"
 )
 
@@ -73,8 +73,7 @@ func inodeOf(fd int) uint64 {
 }
 
 type child struct {
-	cmd   *exec.Cmd
-	in    io.Closer
+	*childtest.Child
 	first string
 }
 
@@ -90,25 +89,8 @@ func startHelper(t *testing.T, what string, files ...*os.File) *child {
 	if what == "pidns" {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID}
 	}
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	c := &child{cmd: cmd, in: in}
-	t.Cleanup(c.end)
-	c.first, err = bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.first = strings.TrimSpace(c.first)
-	return c
+	c := childtest.Start(t, cmd)
+	return &child{c, c.Line(t)}
 }
 
 func (c *child) inode(t *testing.T) uint64 {
@@ -118,11 +100,6 @@ func (c *child) inode(t *testing.T) uint64 {
 		t.Fatalf("helper said %q", c.first)
 	}
 	return n
-}
-
-func (c *child) end() {
-	_ = c.in.Close()
-	_ = c.cmd.Wait()
 }
 
 func newResolver(t *testing.T, o Options) *Resolver {
@@ -180,9 +157,9 @@ func TestLookupLater(t *testing.T) {
 	inode := c.inode(t)
 	eventually(t, "owner of a socket made after the first scan", func() bool {
 		p, ok := r.Lookup(inode)
-		return ok && p.PID == c.cmd.Process.Pid
+		return ok && p.PID == c.Cmd.Process.Pid
 	})
-	c.end()
+	c.End()
 	if p, ok := r.Lookup(inode); ok {
 		t.Errorf("after the process's end: %+v", p)
 	}
@@ -197,7 +174,7 @@ func TestLookupOtherNetns(t *testing.T) {
 	}
 	c := startHelper(t, "netns")
 	r := newResolver(t, Options{})
-	if p, ok := r.Lookup(c.inode(t)); !ok || p.PID != c.cmd.Process.Pid {
+	if p, ok := r.Lookup(c.inode(t)); !ok || p.PID != c.Cmd.Process.Pid {
 		t.Errorf("got %+v, %v", p, ok)
 	}
 }
@@ -224,15 +201,15 @@ func TestLookupShared(t *testing.T) {
 		if ok && p.PID == os.Getpid() {
 			t.Fatalf("this process has closed it")
 		}
-		return ok && p.PID == one.cmd.Process.Pid
+		return ok && p.PID == one.Cmd.Process.Pid
 	})
-	one.end()
+	one.End()
 	eventually(t, "the second child owns it", func() bool {
 		p, ok := r.Lookup(inode)
-		if ok && p.PID == one.cmd.Process.Pid {
+		if ok && p.PID == one.Cmd.Process.Pid {
 			t.Fatalf("the first child has ended")
 		}
-		return ok && p.PID == two.cmd.Process.Pid
+		return ok && p.PID == two.Cmd.Process.Pid
 	})
 }
 

@@ -67,7 +67,7 @@ func TestWaysAgree(t *testing.T) {
 	}()
 	other := startHelper(t, "socket")
 	shared := startHelper(t, "hold", dup)
-	mine := map[int32]bool{int32(os.Getpid()): true, int32(other.cmd.Process.Pid): true, int32(shared.cmd.Process.Pid): true}
+	mine := map[int32]bool{int32(os.Getpid()): true, int32(other.Cmd.Process.Pid): true, int32(shared.Cmd.Process.Pid): true}
 
 	type key struct{ pid, fd int32 }
 	collect := func(each func(func(found) bool) error) map[key]uint64 {

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"net"
@@ -11,13 +10,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"katrace/internal/childtest"
 )
 
 // What makes the test binary a process that holds sockets, and does nothing
@@ -112,26 +112,7 @@ func holder(name, cgroup string) *exec.Cmd {
 // of its connection, if it makes one.
 func startHolder(t *testing.T, cmd *exec.Cmd) (port uint16) {
 	t.Helper()
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = in.Close()
-		_ = cmd.Wait()
-	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := strconv.ParseUint(strings.TrimSpace(line), 10, 16)
+	n, err := strconv.ParseUint(childtest.Start(t, cmd).Line(t), 10, 16)
 	if err != nil {
 		t.Fatal(err)
 	}
