@@ -104,8 +104,11 @@ func (c *crew) hear(word string) error {
 	return nil
 }
 
-// dismiss ends the workers, and all connections with them.
+// dismiss ends the workers, if there are any, and all connections with them.
 func (c *crew) dismiss() {
+	if c == nil {
+		return
+	}
 	for _, w := range c.workers {
 		_ = w.orders.Close()
 	}

@@ -24,12 +24,16 @@ type plan struct {
 	dir     string
 	backlog int
 	unknown bool
+	crew    *crew
 	crews   int // hired so far
 }
 
-func (p *plan) hire(ctx context.Context) (*crew, error) {
+// hire takes a crew in the place of the one before.
+func (p *plan) hire(ctx context.Context) (err error) {
+	p.crew.dismiss()
 	p.crews++
-	return hire(ctx, p.crews, p.conns)
+	p.crew, err = hire(ctx, p.crews, p.conns)
+	return err
 }
 
 func (p *plan) run(ctx context.Context) error {
@@ -51,74 +55,69 @@ func (p *plan) run(ctx context.Context) error {
 		return fmt.Errorf("bring interface lo up: %w", err)
 	}
 	began := time.Now()
-	crew, err := p.hire(ctx)
-	if err != nil {
+	if err := p.hire(ctx); err != nil {
 		return err
 	}
-	defer func() { crew.dismiss() }()
-	fmt.Printf("%d connections over %d processes, made in %.0f s\n", p.conns, len(crew.workers), time.Since(began).Seconds())
+	defer func() { p.crew.dismiss() }()
+	fmt.Printf("%d connections over %d processes, made in %.0f s\n", p.conns, len(p.crew.workers), time.Since(began).Seconds())
 	if p.katrace != "" {
 		fmt.Printf("katrace %v\n", p.args)
 	}
 	for _, rate := range p.rates {
-		if crew, err = p.measure(ctx, crew, rate); err != nil {
+		if err := p.measure(ctx, rate); err != nil {
 			return fmt.Errorf("at %d probes/s: %w", rate, err)
 		}
 	}
 	return nil
 }
 
-// measure runs one rate without and with katrace. The crew may be another
-// after it.
-func (p *plan) measure(ctx context.Context, crew *crew, rate int) (*crew, error) {
+// measure runs one rate without and with katrace.
+func (p *plan) measure(ctx context.Context, rate int) error {
 	// A peer that answers is probed every max(idle, interval), in whole seconds.
 	idle := (p.conns + rate - 1) / rate
 	active := min(rate*idle, p.conns)
-	without, err := p.window(ctx, crew, active, idle, nil)
+	without, err := p.window(ctx, active, idle, nil)
 	if err != nil {
-		return crew, err
+		return err
 	}
 	fmt.Printf("%d probes/s wanted\n  without  %s\n", rate, without)
 	if p.katrace == "" {
-		return crew, nil
+		return nil
 	}
 	t, err := startTracer(p.katrace, p.args, p.dir)
 	if err != nil {
-		return crew, err
+		return err
 	}
 	defer t.discard()
 	if p.unknown {
-		crew.dismiss()
-		anew, err := p.hire(ctx)
-		if err != nil {
-			return crew, err
+		if err := p.hire(ctx); err != nil {
+			return err
 		}
-		crew = anew
 	}
-	with, err := p.window(ctx, crew, active, idle, t)
+	with, err := p.window(ctx, active, idle, t)
 	if err != nil {
-		return crew, err
+		return err
 	}
 	if err := t.stop(); err != nil {
-		return crew, err
+		return err
 	}
 	told, err := t.count()
 	if err != nil {
-		return crew, err
+		return err
 	}
 	fmt.Printf("  with     %s\n  katrace  %s\n", with, with.report(told))
-	return crew, nil
+	return nil
 }
 
 // window switches keepalive on, lets it settle, measures, and switches it off:
 // what the kernel counts meanwhile is what a tracer has to tell.
-func (p *plan) window(ctx context.Context, crew *crew, active, idle int, t *tracer) (window, error) {
+func (p *plan) window(ctx context.Context, active, idle int, t *tracer) (window, error) {
 	var w window
 	counted, err := lab.ProbesSent()
 	if err != nil {
 		return w, err
 	}
-	if err := crew.on(active, idle); err != nil {
+	if err := p.crew.on(active, idle); err != nil {
 		return w, err
 	}
 	if err := pause(ctx, time.Duration(idle+1)*time.Second); err != nil {
@@ -135,7 +134,7 @@ func (p *plan) window(ctx context.Context, crew *crew, active, idle int, t *trac
 	if err != nil {
 		return w, err
 	}
-	if err := crew.off(); err != nil {
+	if err := p.crew.off(); err != nil {
 		return w, err
 	}
 	if err := pause(ctx, time.Second); err != nil {
