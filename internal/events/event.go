@@ -36,6 +36,8 @@ type Event struct {
 
 	// Its owner, where that is certain.
 	Process   Process
+	HeldBy    HeldBy // 0: a descriptor of Process, or not known
+	Module    string // on HeldByKernel: the kernel module that uses the socket, "sunrpc"; "" where not known
 	UID       uint32 // HasUID
 	Cgroup    string
 	Container string
@@ -56,6 +58,7 @@ type Event struct {
 	RTTExact bool          // false: RTT is known to a jiffy only
 	Reason   Reason        // on KindReset and KindTimer
 	Errno    string        // on KindReset and KindPeerReset: what the application will read
+	RST      RST           // on KindPeerReset: who sent it; 0: not known
 	ICMP     ICMP          // on KindICMP
 	Verdict  Verdict
 

@@ -97,9 +97,24 @@ func everyKind() []namedEvent {
 		e.Keepalive.UserTimeout = 30 * time.Second
 		e.Unanswered, e.Reason, e.Errno, e.Verdict, e.Has = 1, ReasonUserTimeout, "EHOSTUNREACH", VerdictUnreachable, e.Has|HasUnanswered
 	})
-	add("rebooted", KindPeerReset, func(e *Event) {
-		e.Unanswered, e.Errno, e.Verdict, e.Has = 1, "ECONNRESET", VerdictRebooted, e.Has|HasUnanswered
-	})
+	for _, r := range []struct {
+		rst     RST
+		verdict Verdict
+	}{{0, VerdictReset}, {RSTUnknownConnection, VerdictForgotten}, {RSTAbort, VerdictAborted}, {RSTThisHost, VerdictReset}} {
+		add("rst "+r.rst.String(), KindPeerReset, func(e *Event) {
+			e.Unanswered, e.Errno, e.RST, e.Verdict, e.Has = 1, "ECONNRESET", r.rst, r.verdict, e.Has|HasUnanswered
+		})
+	}
+	for h := HeldByAcceptQueue; h <= HeldByKernel; h++ {
+		add("held by "+h.String(), KindProbe, func(e *Event) {
+			if e.HeldBy = h; h == HeldByKernel {
+				e.Module = "sunrpc"
+			} else {
+				e.Process = Process{812, "sshd"}
+			}
+			e.Unanswered, e.Next, e.Has = 1, 10*time.Second, e.Has|HasUnanswered|HasSeq|HasNext
+		})
+	}
 	add("router", KindICMP, func(e *Event) {
 		e.ICMP = ICMP{3, 1, "host unreachable", netip.MustParseAddr("10.0.0.254")}
 		e.Unanswered, e.Verdict, e.Has = 1, VerdictUnreachable, e.Has|HasUnanswered

@@ -62,6 +62,7 @@ func AppendJSON(dst []byte, e *Event) []byte {
 	}
 	dst = appendWord(dst, "reason", e.Reason.String())
 	dst = appendText(dst, "errno", e.Errno)
+	dst = appendWord(dst, "rst", e.RST.String())
 	if e.Kind == KindICMP {
 		dst = appendICMP(dst, &e.ICMP)
 	}
@@ -120,6 +121,8 @@ func appendOwner(dst []byte, e *Event) []byte {
 		dst = strconv.AppendInt(dst, int64(e.Process.PID), 10)
 		dst = append(appendText(dst, "comm", e.Process.Comm), '}')
 	}
+	dst = appendWord(dst, "held_by", e.HeldBy.String())
+	dst = appendText(dst, "module", e.Module)
 	if e.Has&HasUID != 0 {
 		dst = appendUint(dst, "uid", uint64(e.UID))
 	}

@@ -45,19 +45,68 @@ const (
 	VerdictAlive       Verdict = iota + 1 // the peer answered
 	VerdictSilent                         // probes go unanswered
 	VerdictTimedOut                       // the kernel gave the connection up
-	VerdictRebooted                       // the peer does not know the connection
+	VerdictForgotten                      // a RST without ACK answered a probe: the peer does not know the connection
 	VerdictUnreachable                    // an ICMP error or a local send error says so
 	VerdictCongested                      // the probe did not get out of the local queue
 	VerdictSuspended                      // data in flight: retransmission is in charge
+	VerdictAborted                        // a RST with ACK: the peer knew the connection and reset it
+	VerdictReset                          // a RST that does not tell why, or this host's own
 )
 
-var verdictNames = names[Verdict]{"verdict", []string{"", "alive", "silent", "timed_out", "rebooted", "unreachable", "congested", "suspended"}}
+var verdictNames = names[Verdict]{"verdict", []string{"", "alive", "silent", "timed_out", "forgotten", "unreachable", "congested", "suspended",
+	"aborted", "reset"}}
 
 // String is the name in the stream: "timed_out".
 func (v Verdict) String() string { return verdictNames.name(v) }
 
 // ParseVerdict is the inverse of Verdict.String.
 func ParseVerdict(s string) (Verdict, error) { return verdictNames.parse(s) }
+
+// RST says who sent the RST that ended a connection, as far as the segment and
+// the probe before it tell.
+type RST uint8
+
+// The kinds of RST.
+const (
+	// RSTUnknownConnection has no ACK flag: it answers a segment of a connection
+	// that its sender does not know (RFC 9293, 3.5.2).
+	RSTUnknownConnection RST = iota + 1
+	// RSTAbort has the ACK flag: its sender knew the connection.
+	RSTAbort
+	// RSTThisHost comes from this host's own firewall, which refused the probe.
+	RSTThisHost
+)
+
+var rstNames = names[RST]{"rst", []string{"", "unknown_connection", "abort", "this_host"}}
+
+// String is the name in the stream: "abort".
+func (r RST) String() string { return rstNames.name(r) }
+
+// ParseRST is the inverse of RST.String.
+func ParseRST(s string) (RST, error) { return rstNames.parse(s) }
+
+// HeldBy says who holds the socket where that is not a descriptor of a process.
+type HeldBy uint8
+
+// The holders. Zero is a descriptor of the process that the event names, or not known.
+const (
+	// HeldByAcceptQueue: nobody has accepted the connection. The process listens.
+	HeldByAcceptQueue HeldBy = iota + 1
+	// HeldByThread: a thread of the process, in a descriptor table of its own.
+	HeldByThread
+	// HeldByIOUring: the process's io_uring, as a direct descriptor.
+	HeldByIOUring
+	// HeldByKernel: the kernel itself, which opened the socket (NFS, for example).
+	HeldByKernel
+)
+
+var heldByNames = names[HeldBy]{"holder", []string{"", "accept_queue", "thread", "io_uring", "kernel"}}
+
+// String is the name in the stream: "accept_queue".
+func (h HeldBy) String() string { return heldByNames.name(h) }
+
+// ParseHeldBy is the inverse of HeldBy.String.
+func ParseHeldBy(s string) (HeldBy, error) { return heldByNames.parse(s) }
 
 // Reason says why the connection was reset, or why a firing sent nothing.
 type Reason uint8

@@ -11,7 +11,9 @@ import (
 
 func TestNames(t *testing.T) {
 	roundTrip(t, kindNames, KindLost, ParseKind)
-	roundTrip(t, verdictNames, VerdictSuspended, ParseVerdict)
+	roundTrip(t, verdictNames, VerdictReset, ParseVerdict)
+	roundTrip(t, rstNames, RSTThisHost, ParseRST)
+	roundTrip(t, heldByNames, HeldByKernel, ParseHeldBy)
 	roundTrip(t, reasonNames, ReasonNotIdle, ParseReason)
 	roundTrip(t, familyNames, IPv6Mapped, ParseFamily)
 	roundTrip(t, stateNames, State(13), ParseState) // TCP_BOUND_INACTIVE, include/net/tcp_states.h

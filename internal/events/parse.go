@@ -30,6 +30,8 @@ type line struct {
 		PID  int    `json:"pid"`
 		Comm string `json:"comm"`
 	} `json:"process"`
+	HeldBy    string  `json:"held_by"`
+	Module    string  `json:"module"`
 	UID       *uint32 `json:"uid"`
 	Cgroup    string  `json:"cgroup"`
 	Container string  `json:"container"`
@@ -53,6 +55,7 @@ type line struct {
 	RTTExact bool   `json:"rtt_exact"`
 	Reason   string `json:"reason"`
 	Errno    string `json:"errno"`
+	RST      string `json:"rst"`
 	ICMP     *struct {
 		Type uint8       `json:"type"`
 		Code uint8       `json:"code"`
@@ -100,7 +103,7 @@ func ParseJSON(data []byte) (Event, error) {
 	}
 	e := Event{
 		Time: l.Time.UTC(), Netns: l.Netns, Inode: l.Inode,
-		Cgroup: l.Cgroup, Container: l.Container, Pod: l.Pod, SendError: l.SendError, Errno: l.Errno,
+		Module: l.Module, Cgroup: l.Cgroup, Container: l.Container, Pod: l.Pod, SendError: l.SendError, Errno: l.Errno,
 	}
 	var err error
 	if e.Kind, err = ParseKind(l.Event); err != nil {
@@ -113,6 +116,8 @@ func ParseJSON(data []byte) (Event, error) {
 		{l.Family, func() (err error) { e.Family, err = ParseFamily(l.Family); return }},
 		{l.State, func() (err error) { e.State, err = ParseState(l.State); return }},
 		{l.Reason, func() (err error) { e.Reason, err = ParseReason(l.Reason); return }},
+		{l.RST, func() (err error) { e.RST, err = ParseRST(l.RST); return }},
+		{l.HeldBy, func() (err error) { e.HeldBy, err = ParseHeldBy(l.HeldBy); return }},
 		{l.Verdict, func() (err error) { e.Verdict, err = ParseVerdict(l.Verdict); return }},
 	} {
 		if w.word == "" {

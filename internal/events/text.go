@@ -45,19 +45,33 @@ func pad(dst []byte, from, width int) []byte {
 	return append(dst, ' ')
 }
 
-// AppendOwner appends who holds the socket: "postgres[812]", "uid 105" where
-// the process is not known, "-" where nothing is.
+// AppendOwner appends who holds the socket: "postgres[812]", with a word where
+// that is not a descriptor of the process, "uid 105" where the process is not
+// known, "-" where nothing is.
 func AppendOwner(dst []byte, e *Event) []byte {
 	switch {
+	case e.HeldBy == HeldByKernel && e.Module != "":
+		return append(AppendSafe(append(dst, "kernel ("...), e.Module), ')')
+	case e.HeldBy == HeldByKernel:
+		return append(dst, "kernel"...)
 	case e.Process.PID != 0:
 		dst = AppendSafe(dst, e.Process.Comm)
 		dst = append(dst, '[')
 		dst = strconv.AppendInt(dst, int64(e.Process.PID), 10)
-		return append(dst, ']')
+		return append(append(dst, ']'), heldByWords[min(int(e.HeldBy), len(heldByWords)-1)]...)
+	case e.HeldBy == HeldByAcceptQueue:
+		return append(dst, "not accepted yet"...)
 	case e.Has&HasUID != 0:
 		return strconv.AppendUint(append(dst, "uid "...), uint64(e.UID), 10)
 	}
 	return append(dst, '-')
+}
+
+var heldByWords = [...]string{
+	HeldByAcceptQueue: " (not accepted yet)",
+	HeldByThread:      " (thread)",
+	HeldByIOUring:     " (io_uring)",
+	HeldByKernel:      "",
 }
 
 // AppendWords appends what happened, in words.
@@ -74,8 +88,7 @@ func AppendWords(dst []byte, e *Event) []byte {
 	case KindReset:
 		return appendResetWords(dst, e)
 	case KindPeerReset:
-		dst = append(dst, "peer answered the probe with RST: it no longer knows the connection"...)
-		return appendReads(dst, e)
+		return appendReads(append(dst, rstWords[min(int(e.RST), len(rstWords)-1)]...), e)
 	case KindICMP:
 		dst = append(dst, "ICMP "...)
 		dst = AppendSafe(dst, e.ICMP.Text)
@@ -107,6 +120,13 @@ func AppendWords(dst []byte, e *Event) []byte {
 		return appendLostWords(dst, e.Lost)
 	}
 	return dst
+}
+
+var rstWords = [...]string{
+	0:                    "RST while a probe was out: the peer does not know the connection, or reset it",
+	RSTUnknownConnection: "peer answered the probe with RST: it no longer knows the connection",
+	RSTAbort:             "peer reset the connection while a probe was out: it knew the connection (RST with ACK)",
+	RSTThisHost:          "this host's own firewall refused the probe and reset the connection",
 }
 
 var reasonWords = [...]string{

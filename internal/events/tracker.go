@@ -68,7 +68,7 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 		e.Kind = KindPeerReset
 		e.Errno = readErrno(r.Ret)
 		e.Unanswered, e.Has = int(r.Probes), e.Has|HasUnanswered
-		e.Verdict = VerdictRebooted
+		e.RST, e.Verdict = rstOf(r)
 	case loader.RecordTimer:
 		e.Kind = KindTimer
 		e.Reason = Reason(r.Reason)
@@ -202,5 +202,17 @@ func (e *Event) setNext(why Reason) {
 	case ReasonSocketBusy:
 		e.Next = retryBusy
 		e.Has |= HasNext
+	}
+}
+
+// rstOf says who sent the RST, and what that means for the peer.
+func rstOf(r *loader.Record) (RST, Verdict) {
+	switch rst := RST(r.Reason); rst {
+	case RSTUnknownConnection:
+		return rst, VerdictForgotten
+	case RSTAbort:
+		return rst, VerdictAborted
+	default:
+		return rst, VerdictReset
 	}
 }

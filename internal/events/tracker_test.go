@@ -36,6 +36,7 @@ func flags(f uint8) func(*loader.Record)     { return func(r *loader.Record) { r
 func ret(n int32) func(*loader.Record)       { return func(r *loader.Record) { r.Ret = n } }
 func rtt(n uint32) func(*loader.Record)      { return func(r *loader.Record) { r.Rtt = n } }
 func reason(n Reason) func(*loader.Record)   { return func(r *loader.Record) { r.Reason = uint8(n) } }
+func rst(n RST) func(*loader.Record)         { return func(r *loader.Record) { r.Reason = uint8(n) } }
 func idle(s uint32) func(*loader.Record)     { return func(r *loader.Record) { r.IdleFor = s * second } }
 func timeout(ms uint32) func(*loader.Record) { return func(r *loader.Record) { r.UserTimeout = ms } }
 func icmp(typ, code uint8) func(*loader.Record) {
@@ -56,6 +57,7 @@ func want(k Kind, set ...func(*Event)) []Event {
 
 func verdict(v Verdict) func(*Event) { return func(e *Event) { e.Verdict = v } }
 func errno(name string) func(*Event) { return func(e *Event) { e.Errno = name } }
+func sentBy(r RST) func(*Event)      { return func(e *Event) { e.RST = r } }
 func why(r Reason) func(*Event)      { return func(e *Event) { e.Reason = r } }
 func idleFor(d time.Duration) func(*Event) {
 	return func(e *Event) { e.IdleFor = d }
@@ -144,8 +146,8 @@ func TestTracker(t *testing.T) {
 		}, 1},
 		{"rebooted", []step{
 			{rec(loader.RecordProbe, 1), probed(1, 0)},
-			{rec(loader.RecordPeerReset, 1, ret(int32(unix.ECONNRESET))),
-				want(KindPeerReset, unanswered(1), errno("ECONNRESET"), verdict(VerdictRebooted))},
+			{rec(loader.RecordPeerReset, 1, ret(int32(unix.ECONNRESET)), rst(RSTUnknownConnection)),
+				want(KindPeerReset, unanswered(1), errno("ECONNRESET"), verdict(VerdictForgotten), sentBy(RSTUnknownConnection))},
 			{rec(loader.RecordClosed, 0, flags(loader.FlagGaveUp)), nil},
 		}, 0},
 		{"answered between firings, exactly timed", []step{
@@ -212,7 +214,7 @@ func TestTracker(t *testing.T) {
 		{"the end of an MPTCP subflow: what the application reads is not known", []step{
 			{rec(loader.RecordReset, 6, reason(ReasonCount)), want(KindReset, unanswered(6), why(ReasonCount), verdict(VerdictTimedOut))},
 			{rec(loader.RecordClosed, 0, flags(loader.FlagGaveUp)), nil},
-			{rec(loader.RecordPeerReset, 1), want(KindPeerReset, unanswered(1), verdict(VerdictRebooted))},
+			{rec(loader.RecordPeerReset, 1), want(KindPeerReset, unanswered(1), verdict(VerdictReset))},
 		}, 1},
 		{"a record of a kind to come is passed over", []step{{rec(200, 1), nil}}, 1},
 	} {

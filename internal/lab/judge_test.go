@@ -165,7 +165,7 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 		o.ErrnoAfter = now.Sub(o.Begun)
 		o.Captured.ResetsIn, o.Captured.Reset = 1, now
 		e := tell(now, events.KindPeerReset)
-		e.Errno, e.Verdict = unix.ErrnoName(o.Errno), events.VerdictRebooted
+		e.Errno, e.Verdict = unix.ErrnoName(o.Errno), events.VerdictForgotten
 	case ByLab:
 		e := tell(now, events.KindClosed)
 		e.Inode, e.State = 0, 0

@@ -43,6 +43,7 @@ type Facts struct {
 	WindowProbes bool // zero-window probes
 	Probed       bool // probes that the peer sends us
 	Enabled      bool // who switches SO_KEEPALIVE on
+	RST          bool // whether a RST came from a peer that knew the connection
 }
 
 // Facts tells what the backend can know, given hooks that are all there.
@@ -50,7 +51,7 @@ func (b Backend) Facts() Facts {
 	if b == Tracepoint {
 		return Facts{}
 	}
-	return Facts{SendErrors: true, ICMP: true, WindowProbes: true, Probed: true, Enabled: true}
+	return Facts{SendErrors: true, ICMP: true, WindowProbes: true, Probed: true, Enabled: true, RST: true}
 }
 
 // Lacks says in words what this backend cannot know and another could.
@@ -64,5 +65,6 @@ func (b Backend) Lacks() []string {
 		"zero-window probes",
 		givesProbed,
 		givesEnabled,
+		givesRST,
 	}
 }

@@ -53,6 +53,7 @@ const (
 	givesProbed  = "probes that the peer sends"
 	givesEnabled = "who switches SO_KEEPALIVE on"
 	givesRTT     = "exact round trips"
+	givesRST     = "who sent a RST"
 )
 
 // hooks lists what each backend attaches, in the order of attaching: what ends

@@ -18,9 +18,8 @@ func advise(f *facts, now nanos, lacks []string) []string {
 	switch f.class() {
 	case classTimedOut, classUnreachableEnded:
 		a = adviseTimedOut(a, f)
-	case classRebooted:
-		a = append(a, "The peer answered a probe with RST: it does not know this connection. It restarted or failed over, or it closed the connection while it was cut off."+reader(f),
-			"A RST bears the peer's address whoever sent it: a middlebox that forgot the flow may answer so too. The peer's own log, or a capture on its side, tells which.")
+	case classForgotten, classAborted, classReset:
+		a = adviseReset(a, f)
 	case classSilent:
 		a = append(a, fmt.Sprintf("%s unanswered in a row.%s The peer is down, or the path drops packets in one of the directions: from here both look the same.", upper(count(f.unanswered, "probe")), givesUp(f, now)),
 			"Can the host be reached otherwise (ping, another port)? Then look for a firewall or NAT that forgot this flow.")
@@ -53,6 +52,20 @@ func advise(f *facts, now nanos, lacks []string) []string {
 		a = append(a, "This backend cannot know: "+strings.Join(lacks, "; ")+". A cause of that kind would not show here.")
 	}
 	return a
+}
+
+// adviseReset says what a RST means that came while a probe was out.
+func adviseReset(a []string, f *facts) []string {
+	const whoever = "A RST bears the peer's address whoever sent it: a middlebox may have made it. The peer's own log, or a capture on its side, shows which."
+	switch f.rst {
+	case events.RSTUnknownConnection:
+		return append(a, "A RST answered the probe, and its sender does not know this connection (no ACK flag): the peer restarted or failed over, or it gave the connection up while it was cut off."+reader(f), whoever)
+	case events.RSTAbort:
+		return append(a, "The peer reset the connection while a probe was out, and knew it (RST with ACK): its application aborted it, or closed it with unread data."+reader(f), whoever)
+	case events.RSTThisHost:
+		return append(a, "This host's own firewall refused the probe (EPERM) and reset the connection: the peer had no part in it. Look at the rules for outgoing packets: nft list ruleset, iptables -S OUTPUT."+reader(f))
+	}
+	return append(a, "A RST came while a probe was out. Either its sender does not know this connection (the peer restarted, gave up first, or a middlebox forgot it), or the peer aborted it, or a firewall on this host made it: this backend cannot see which."+reader(f), whoever)
 }
 
 // advisePeer says which side keeps the connection alive, where the peer was

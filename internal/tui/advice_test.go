@@ -50,8 +50,8 @@ func TestAdvice(t *testing.T) {
 			[]string{"6 probes in a row unanswered", `reads ETIMEDOUT ("Connection timed out")`}, []string{"gives up in", "No news"}},
 		{"timed out by the user timeout", []events.Event{ev(events.KindReset, 1, keepalive(ut(20*time.Second)), unanswered(2), gaveUp(events.ReasonUserTimeout, "ETIMEDOUT"))},
 			[]string{"TCP_USER_TIMEOUT (20s) was over with 2 probes unanswered; TCP_KEEPCNT played no part"}, nil},
-		{"rebooted", []events.Event{ev(events.KindPeerReset, 1, verdict(events.VerdictRebooted), func(e *events.Event) { e.Errno = "ECONNRESET" })},
-			[]string{"answered a probe with RST", "ECONNRESET", "whoever sent it"}, nil},
+		{"forgotten", []events.Event{ev(events.KindPeerReset, 1, verdict(events.VerdictForgotten), func(e *events.Event) { e.Errno, e.RST = "ECONNRESET", events.RSTUnknownConnection })},
+			[]string{"A RST answered the probe, and its sender does not know this connection", "ECONNRESET", "whoever sent it"}, nil},
 		{"icmp", []events.Event{ev(events.KindICMP, 1, verdict(events.VerdictUnreachable), func(e *events.Event) {
 			e.ICMP = events.ICMP{Type: 3, Code: 1, Text: "host unreachable", From: e.Remote.Addr()}
 		})}, []string{"ICMP from 10.0.0.1 (the peer itself): host unreachable (type 3, code 1)", "reads ETIMEDOUT all the same"}, nil},

@@ -10,7 +10,9 @@ type class uint8
 
 const (
 	classTimedOut         class = iota // the kernel gave up
-	classRebooted                      // the peer answered a probe with RST
+	classForgotten                     // a RST that does not know the connection answered a probe
+	classAborted                       // the peer reset the connection while a probe was out
+	classReset                         // a RST came while a probe was out; which kind is not known
 	classUnreachableEnded              // gave up, and an error on the way was seen
 	classSilent                        // probes go unanswered
 	classUnreachable                   // the same, and an error on the way was seen
@@ -25,7 +27,7 @@ const (
 // String is the word for the class: the verdict's name in the stream where
 // there is one.
 func (c class) String() string {
-	return [numClasses]string{"timed_out", "rebooted", "unreachable", "silent", "unreachable",
+	return [numClasses]string{"timed_out", "forgotten", "aborted", "reset", "unreachable", "silent", "unreachable",
 		"congested", "suspended", "asking", "alive", "waiting"}[c]
 }
 
@@ -41,15 +43,19 @@ func (f *facts) class() class {
 		switch {
 		case f.verdict == events.VerdictUnreachable:
 			return classUnreachableEnded
-		case f.verdict == events.VerdictRebooted, f.kind == events.KindPeerReset:
-			return classRebooted
+		case f.verdict == events.VerdictForgotten:
+			return classForgotten
+		case f.verdict == events.VerdictAborted:
+			return classAborted
+		case f.verdict == events.VerdictReset, f.kind == events.KindPeerReset:
+			return classReset
 		}
 		return classTimedOut
 	}
 	switch f.verdict {
 	case events.VerdictAlive:
 		return classAlive
-	case events.VerdictSilent, events.VerdictTimedOut, events.VerdictRebooted:
+	case events.VerdictSilent, events.VerdictTimedOut, events.VerdictForgotten, events.VerdictAborted, events.VerdictReset:
 		return classSilent // an end's verdict without the end: not over yet
 	case events.VerdictUnreachable:
 		return classUnreachable

@@ -55,6 +55,7 @@ type facts struct {
 	probes, answers uint32 // seen so far
 	sendError       string // of the latest probe
 	errno           string
+	rst             events.RST
 	icmp            events.ICMP
 	icmpAt          nanos
 
@@ -106,6 +107,7 @@ func (f *facts) apply(e *events.Event) {
 	case events.KindReset, events.KindPeerReset:
 		f.ended = true
 		f.next, f.dies = 0, 0
+		f.rst = e.RST
 		keep(&f.errno, e.Errno)
 	}
 }
@@ -255,6 +257,7 @@ func (f *facts) event() events.Event {
 		e.ICMP = f.icmp
 	case events.KindReset, events.KindPeerReset:
 		e.Errno = f.errno
+		e.RST = f.rst
 		e.Reason = f.reason
 	case events.KindTimer:
 		e.Reason = f.reason

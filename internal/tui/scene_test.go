@@ -206,7 +206,8 @@ func (s *scene) everyState() {
 	s.event(ev(events.KindProbe, 14, keepalive(ut), unanswered(1)))
 	s.clock.after(5 * time.Second)
 	s.event(ev(events.KindProbe, 14, keepalive(ut), unanswered(2)))
-	s.event(ev(events.KindPeerReset, 11, unanswered(1), verdict(events.VerdictRebooted), func(e *events.Event) {
+	s.event(ev(events.KindPeerReset, 11, unanswered(1), verdict(events.VerdictForgotten), func(e *events.Event) {
+		e.RST = events.RSTUnknownConnection
 		e.Errno = "ECONNRESET"
 		e.Has &^= events.HasNext | events.HasDiesIn
 	}))

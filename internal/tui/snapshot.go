@@ -44,8 +44,13 @@ func (sn *Snapshot) Kept() (n int) {
 }
 
 // EndedKept is the number of those that have ended.
-func (sn *Snapshot) EndedKept() int {
-	return sn.Counts[classTimedOut] + sn.Counts[classRebooted] + sn.Counts[classUnreachableEnded]
+func (sn *Snapshot) EndedKept() (n int) {
+	for c := range numClasses {
+		if c.ended() {
+			n += sn.Counts[c]
+		}
+	}
+	return n
 }
 
 // Snapshot takes a snapshot into sn, whose memory it uses again, with the log

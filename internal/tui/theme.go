@@ -26,7 +26,7 @@ type glyphs struct {
 }
 
 var unicodeGlyphs = glyphs{
-	class:    [numClasses]string{"✖", "↻", "⊗", "▲", "⊘", "≈", "‖", "?", "●", "○"},
+	class:    [numClasses]string{"✖", "↻", "⊣", "↯", "⊗", "▲", "⊘", "≈", "‖", "?", "●", "○"},
 	ellipsis: "…", cursor: "▌", up: "▲", down: "▼",
 	full: "█", empty: "░",
 	spark: []string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
@@ -35,7 +35,7 @@ var unicodeGlyphs = glyphs{
 }
 
 var asciiGlyphs = glyphs{
-	class:    [numClasses]string{"X", "R", "U", "!", "u", "~", "=", "?", "+", "."},
+	class:    [numClasses]string{"X", "F", "A", "R", "U", "!", "u", "~", "=", "?", "+", "."},
 	ellipsis: "~", cursor: ">", up: "^", down: "v",
 	full: "#", empty: ".",
 	spark: []string{"_", "_", ".", "-", "-", "=", "^", "^"},
@@ -93,7 +93,8 @@ func newTheme(dark, ascii, plain bool) *theme {
 	t.barTitle = make(bar.Foreground(gray))
 	t.barSort = make(bar.Foreground(blue).Bold(true))
 	t.class = [numClasses]ink{
-		classTimedOut: make(fg(red).Bold(true)), classRebooted: make(fg(magenta).Bold(true)), classUnreachableEnded: make(fg(red).Bold(true)),
+		classTimedOut: make(fg(red).Bold(true)), classForgotten: make(fg(magenta).Bold(true)),
+		classAborted: make(fg(magenta).Bold(true)), classReset: make(fg(magenta).Bold(true)), classUnreachableEnded: make(fg(red).Bold(true)),
 		classSilent: make(fg(orange).Bold(true)), classUnreachable: make(fg(yellow).Bold(true)), classCongested: make(fg(yellow)),
 		classSuspended: make(fg(blue)), classAsking: make(fg(cyan)), classAlive: make(fg(green)), classWaiting: make(dim),
 	}
