@@ -48,7 +48,7 @@ func tcpStateCases() []Case {
 			return errors.Join(s.peerCloses(), s.silence())
 		},
 	}, {
-		Name:   "close-wait-reboot",
+		Name:   "close-wait-forgotten",
 		About:  "The peer has closed its side and then lost its socket: in CLOSE_WAIT its RST reads as EPIPE.",
 		Staged: "the peer shuts down, then loses its socket",
 		Expect: Expect{

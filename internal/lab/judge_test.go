@@ -30,11 +30,11 @@ var backends = map[string]Backend{
 // peer, e not sent for want of a route, c not sent for want of room, x not sent
 // and the kernel does not know.
 var scripts = map[string]string{
-	"alive": "aaa", "vanished": "sss", "rebooted": "ar", "unreachable": "sss", "route-gone": "eee",
+	"alive": "aaa", "vanished": "sss", "forgotten": "ar", "unreachable": "sss", "route-gone": "eee",
 	"user-timeout": "ss", "inherited": "sss", "ipv6-vanished": "sss", "mapped-vanished": "sss", "half-closed": "sss",
 	"unacked-data": "", "zero-window": "", "recovers": "ssaa", "congested": "cccaa",
 	"abort": "a", "unread-close": "a", "fin-wait2-orphan": "a", "fin-wait2-timeout": "a",
-	"ipv6-unreachable": "sss", "syn-sent": "", "close-wait": "sss", "close-wait-reboot": "r", "fin-wait1": "", "last-ack": "",
+	"ipv6-unreachable": "sss", "syn-sent": "", "close-wait": "sss", "close-wait-forgotten": "r", "fin-wait1": "", "last-ack": "",
 	"time-wait": "a", "link-down": "eee", "peer-netns-gone": "eee", "no-carrier": "xxx", "repair": "aaa", "mptcp": "sss",
 }
 
