@@ -41,8 +41,8 @@ var onLoopback = loopback(netip.AddrFrom4([4]byte{127, 0, 0, 1}))
 // of a peer, then what resembles them, then what is not keepalive at all.
 func Cases() []Case {
 	var all []Case
-	for _, group := range [][]Case{stateCases(), settingCases(), suspendedCases(), recoveryCases(), endingCases(),
-		tcpStateCases(), linkCases(), socketCases()} {
+	for _, group := range [][]Case{stateCases(), settingCases(), resetCases(), suspendedCases(), recoveryCases(), heardCases(),
+		probedCases(), endingCases(), tcpStateCases(), linkCases(), socketCases()} {
 		all = append(all, group...)
 	}
 	for i := range all {

@@ -43,7 +43,7 @@ func stateCases() []Case {
 		Expect: Expect{
 			Errno: unix.ECONNRESET, After: 2 * time.Second, End: ByPeer,
 			Counted: atLeast(2), Wire: atLeast(2), Answers: atLeast(1),
-			Verdict: events.VerdictForgotten, State: events.StateEstablished,
+			RST: events.RSTUnknownConnection, Verdict: events.VerdictForgotten, State: events.StateEstablished,
 		},
 		run: func(ctx context.Context, s *stage) error {
 			if err := s.untilAnswers(ctx, 1); err != nil {

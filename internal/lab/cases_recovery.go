@@ -23,8 +23,7 @@ func recoveryCases() []Case {
 		},
 		prepare: (*stage).silence,
 		run: func(ctx context.Context, s *stage) error {
-			err := s.until(ctx, "two probes", func(c *Capture) bool { return len(c.Probes) >= 2 })
-			if err != nil {
+			if err := s.untilProbes(ctx, 2); err != nil {
 				return err
 			}
 			if err := s.speak(); err != nil {

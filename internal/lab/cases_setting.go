@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"katrace/internal/events"
 )
 
@@ -52,5 +54,27 @@ func settingCases() []Case {
 		Expect: gaveUp.but(func(e *Expect) { e.State = events.StateFinWait2 }),
 
 		prepare: (*stage).halfClose,
+	}, {
+		Name:    "beyond-255",
+		About:   "More than 255 probes are unanswered, which the kernel counts in 8 bits: an interval of 0 means at every tick.",
+		Staged:  "interval 0 by sysctl and a user timeout, the peer drops everything",
+		Setting: everyTick(500),
+		Expect: gaveUp.but(func(e *Expect) {
+			e.Reason, e.After = events.ReasonUserTimeout, everyTick(500).UserTimeout
+			e.Counted, e.Wire = atLeast(257), atLeast(257)
+		}),
+		prepare: (*stage).silence,
 	}}
+}
+
+// everyTick are the settings under which about n probes are sent, one a tick,
+// after a second.
+func everyTick(n int) events.Settings {
+	tick := 10 * time.Millisecond // HZ 100, the slowest
+	var res unix.Timespec
+	if unix.ClockGetres(unix.CLOCK_MONOTONIC_COARSE, &res) == nil {
+		tick = time.Duration(res.Nano())
+	}
+	return events.Settings{Idle: time.Second, Count: 3, Inherited: events.SettingInterval,
+		UserTimeout: (time.Second + time.Duration(n)*tick).Truncate(time.Millisecond)}
 }

@@ -54,7 +54,7 @@ func tcpStateCases() []Case {
 		Expect: Expect{
 			Errno: unix.EPIPE, After: time.Second, End: ByPeer,
 			Counted: exactly(1), Wire: exactly(1),
-			Verdict: events.VerdictForgotten, State: events.StateCloseWait,
+			RST: events.RSTUnknownConnection, Verdict: events.VerdictForgotten, State: events.StateCloseWait,
 		},
 		prepare: func(s *stage) error {
 			return errors.Join(s.peerCloses(), s.crash())

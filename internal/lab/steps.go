@@ -108,6 +108,10 @@ func (s *stage) until(ctx context.Context, what string, seen func(*Capture) bool
 	})
 }
 
+func (s *stage) untilProbes(ctx context.Context, n int) error {
+	return s.until(ctx, fmt.Sprintf("%d probes", n), func(c *Capture) bool { return len(c.Probes) >= n })
+}
+
 func (s *stage) untilAnswers(ctx context.Context, n int) error {
 	return s.until(ctx, fmt.Sprintf("%d answers", n), func(c *Capture) bool { return c.Answers() >= n })
 }
