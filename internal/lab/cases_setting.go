@@ -60,7 +60,8 @@ func settingCases() []Case {
 		Staged:  "interval 0 by sysctl and a user timeout, the peer drops everything",
 		Setting: everyTick(500),
 		Expect: gaveUp.but(func(e *Expect) {
-			e.Reason, e.After = events.ReasonUserTimeout, everyTick(500).UserTimeout
+			// The kernel counts from when the peer was last heard, which was before.
+			e.Reason, e.After = events.ReasonUserTimeout, everyTick(500).UserTimeout-500*time.Millisecond
 			e.Counted, e.Wire = atLeast(257), atLeast(257)
 		}),
 		prepare: (*stage).silence,

@@ -16,6 +16,8 @@ import (
 type Backend struct {
 	SendErrors    bool // why a probe did not leave
 	ICMP          bool // ICMP errors, and who said them
+	RST           bool // whose a RST is
+	Probed        bool // probes that the peer sends
 	WindowProbes  bool // window_probe events: the backend can, and --all asks for them
 	TimerReasons  bool // timer events: --all
 	PromptAnswers bool // an answer is told when it comes, not when the timer fires next
@@ -36,7 +38,23 @@ type Row struct {
 	Wire   int    // probes captured
 	Events int    // probe events
 	Agrees bool
+	Failed bool     // the staging failed, so that nothing can be judged: it does not agree either
 	Why    []string // each disagreement, in words
+}
+
+// Again says why a case that does not agree is to be staged once more, in
+// words; "": it agrees, or what katrace said of it is wrong. missed is how many
+// firings katrace itself reported as missed (events.Lost) meanwhile.
+func (r Row) Again(missed uint64) string {
+	switch {
+	case r.Agrees:
+		return ""
+	case r.Failed:
+		return "the staging failed"
+	case missed > 0:
+		return "a firing was hidden by this kernel"
+	}
+	return ""
 }
 
 // Sort picks the events of each case's connection. Strays are those that happened
@@ -82,17 +100,20 @@ func Judge(o Outcome, evs []events.Event, can Backend) Row {
 		e := &evs[i]
 		r.kinds[e.Kind] = append(r.kinds[e.Kind], e)
 	}
-	for _, why := range o.verify(c.Expect, c.Setting.Interval, can.Slack) {
+	failed := o.verify(c.Expect, c.Setting.Interval, can.Slack)
+	for _, why := range failed {
 		r.no("staging failed: %s", why)
 	}
 	r.identity()
 	r.settings()
 	r.probes()
+	r.unanswered()
 	r.answers()
 	r.predictions()
 	r.end()
 	r.icmp()
 	r.uneventful()
+	r.probed()
 	r.verdicts()
 	return Row{
 		Case: c.Name, About: c.About, Staged: c.Staged,
@@ -102,6 +123,7 @@ func Judge(o Outcome, evs []events.Event, can Backend) Row {
 		Wire:   len(o.Captured.Probes),
 		Events: len(r.kinds[events.KindProbe]),
 		Agrees: len(r.why) == 0,
+		Failed: len(failed) > 0,
 		Why:    r.why,
 	}
 }
@@ -113,6 +135,7 @@ type review struct {
 	can   Backend
 	all   []events.Event
 	kinds [256][]*events.Event // by Kind
+	left  []*Probe             // by probe event: what the capture shows of it; nil: it did not leave
 	why   []string
 }
 

@@ -34,50 +34,86 @@ func (r *review) probes() {
 			r.no("probe %d says %s", i+1, e.SendError)
 		}
 	}
-	// Without SendErrors probes that do not leave look as if they did; where the
-	// kernel itself does not know, to every backend.
-	if r.c.Expect.Swallowed || (!r.can.SendErrors && r.c.Expect.Wire == exactly(0)) {
-		r.unanswered(told)
-		return
-	}
-	if len(left) != len(wire) {
-		r.no("%s say that the segment left, %d captured", plural(len(left), "probe event"), len(wire))
-		return
-	}
-	for i, e := range left {
-		if e.Has&events.HasSeq != 0 && e.Seq != wire[i].Seq {
-			r.no("probe %d says sequence number %d, the capture %d", i+1, e.Seq, wire[i].Seq)
+	r.left = r.match(told)
+	captured := 0
+	for i, e := range told {
+		p := r.left[i]
+		if p == nil {
+			continue
 		}
-		if !r.near(e.Time, wire[i].Time) {
-			r.no("probe %d says %v later than the capture", i+1, round(e.Time.Sub(wire[i].Time)))
+		captured++
+		if e.Has&events.HasSeq != 0 && e.Seq != p.Seq {
+			r.no("probe %d says sequence number %d, the capture %d", i+1, e.Seq, p.Seq)
 		}
-		idle := wire[i].Time.Sub(wire[i].Heard)
+		if !r.near(e.Time, p.Time) {
+			r.no("probe %d says %v later than the capture", i+1, round(e.Time.Sub(p.Time)))
+		}
+		idle := p.Time.Sub(p.Heard)
 		if e.Has&events.HasIdleFor != 0 && (e.IdleFor-idle).Abs() > r.can.Slack {
 			r.no("probe %d says idle for %v, the capture %v", i+1, round(e.IdleFor), round(idle))
 		}
 	}
-	r.unanswered(told)
+	// Without SendErrors probes that do not leave look as if they did; where the
+	// kernel itself does not know, to every backend.
+	unknown := r.c.Expect.Swallowed || (!r.can.SendErrors && len(r.c.Expect.SendError) > 0)
+	if n := len(left); captured != len(wire) || (!unknown && n != captured) {
+		r.no("%s say that the segment left, %d captured", plural(n, "probe event"), len(wire))
+	}
+}
+
+// match finds each probe event's segment in the capture: those that left are
+// there in their order, and where it is not told whether they left, by their times.
+func (r *review) match(told []*events.Event) []*Probe {
+	found := make([]*Probe, len(told))
+	wire := r.o.Captured.Probes
+	for i, e := range told {
+		if len(wire) == 0 {
+			break
+		}
+		inDoubt := !r.can.SendErrors && len(r.c.Expect.SendError) > 0
+		if e.SendError == "" && (!inDoubt || r.near(e.Time, wire[0].Time)) {
+			found[i], wire = &wire[0], wire[1:]
+		}
+	}
+	return found
 }
 
 // unanswered: the count goes up with every probe that is sent, and starts over
-// when the capture shows an answer.
-func (r *review) unanswered(told []*events.Event) {
-	count, sent := 0, 0
-	for i, e := range told {
-		if !refused(e) {
-			count++
-		}
-		switch {
-		case e.Has&events.HasUnanswered == 0:
-			r.no("probe %d does not say how many are unanswered", i+1)
-		case e.Unanswered != count:
-			r.no("probe %d says %d unanswered, not %d", i+1, e.Unanswered, count)
-		}
-		if e.SendError == "" && sent < len(r.o.Captured.Probes) {
-			if r.o.Captured.Probes[sent].Answered() {
-				count = 0
+// when the peer was heard, unless the kernel's own, by which it gives up, goes
+// on. The peer is silent where two or more are unanswered since it was heard.
+func (r *review) unanswered() {
+	count, silent, probe := 0, 0, 0
+	for i := range r.all {
+		e := &r.all[i]
+		switch e.Kind {
+		case events.KindProbe:
+			probe++
+			if !refused(e) {
+				count++
+				silent++
 			}
-			sent++
+			if e.Has&events.HasUnanswered == 0 {
+				r.no("probe %d does not say how many are unanswered", probe)
+			} else if e.Unanswered != count {
+				r.no("probe %d says %d unanswered, not %d", probe, e.Unanswered, count)
+			}
+			switch said := e.Verdict == events.VerdictSilent; {
+			case said && silent < 2:
+				r.no("probe %d says verdict %q, %d unanswered since the peer was heard", probe, e.Verdict, silent)
+			case !said && silent >= 2 && e.Verdict != events.VerdictUnreachable && !refused(e):
+				r.no("probe %d says verdict %q, %d unanswered since the peer was heard", probe, e.Verdict, silent)
+			}
+			if p := r.left[probe-1]; p != nil && p.Answered() {
+				silent = 0
+				if !p.Data || !r.c.Expect.KeepCount {
+					count = 0
+				}
+			}
+		case events.KindReset, events.KindPeerReset, events.KindTimer:
+			// Zero-window probes have a part in the count while data is in flight.
+			if e.Has&events.HasUnanswered != 0 && e.Reason != events.ReasonDataInFlight && e.Unanswered != count {
+				r.no("%s event says %d unanswered, not %d", e.Kind, e.Unanswered, count)
+			}
 		}
 	}
 }
@@ -95,14 +131,22 @@ func (r *review) answers() {
 		r.no("%s, %d captured", plural(len(told), "answer event"), answered)
 		return
 	}
-	probes := slices.DeleteFunc(slices.Clone(wire.Probes), func(p Probe) bool { return !p.Answered() })
+	heard := heardAfter(wire.Probes)
 	for i, e := range told {
-		took := probes[i].Answer.Sub(probes[i].Time)
-		if e.Has&events.HasRTT != 0 && (e.RTT-took).Abs() > r.can.Slack {
+		p := heard[i]
+		took := p.Answer.Sub(p.Time)
+		switch said := e.Has&events.HasRTT != 0; {
+		case said && p.Data:
+			r.no("answer %d says a round trip of %v, and the peer sent data by itself", i+1, round(e.RTT))
+		case said && (e.RTT-took).Abs() > r.can.Slack:
 			r.no("answer %d says a round trip of %v, the capture %v", i+1, e.RTT, took)
-		}
-		if e.Has&events.HasRTT == 0 && e.RTTExact {
+		case !said && e.RTTExact:
 			r.no("answer %d says that its round trip is exact, and does not say it", i+1)
+		case !said && p.alone && !p.Data && (r.can.PromptAnswers || !p.More):
+			r.no("answer %d does not say its round trip", i+1)
+		}
+		if r.can.PromptAnswers && !r.near(e.Time, p.Answer) {
+			r.no("answer %d says %v later than the capture", i+1, round(e.Time.Sub(p.Answer)))
 		}
 		if e.Verdict != events.VerdictAlive {
 			r.no("answer %d says verdict %q", i+1, e.Verdict)
@@ -110,36 +154,20 @@ func (r *review) answers() {
 	}
 }
 
-// predictions: when the timer fires next and when the kernel gives up, as they
-// then come true.
-func (r *review) predictions() {
-	for _, e := range r.kinds[events.KindEnabled] {
-		if e.State == events.StateSynSent && e.Has&events.HasDiesIn != 0 {
-			r.no("enabled event says that keepalive gives up in %v, which it does not before the connection is made", round(e.DiesIn))
+// answered is a probe after which the peer was heard.
+type answered struct {
+	Probe
+	alone bool // it was the only one since the peer was heard before: what answers it is known
+}
+
+func heardAfter(probes []Probe) (heard []answered) {
+	out := 0
+	for _, p := range probes {
+		out++
+		if p.Answered() {
+			heard = append(heard, answered{p, out == 1})
+			out = 0
 		}
 	}
-	told := r.kinds[events.KindProbe]
-	gaveUp := r.c.Expect.End == ByKeepalive && !r.o.Died().IsZero()
-	for i, e := range told {
-		if e.Has&events.HasNext == 0 {
-			r.no("probe %d does not say when the timer fires next", i+1)
-		}
-		if e.Has&events.HasDiesIn == 0 && !refused(e) {
-			r.no("probe %d does not say when the kernel gives up", i+1)
-		}
-		// An answer puts the next firing off to a full idle time.
-		switch next := e.Time.Add(e.Next); {
-		case e.Has&events.HasNext == 0:
-		case i+1 < len(told) && !r.near(next, told[i+1].Time):
-			r.no("probe %d says that the timer fires in %v, it fired after %v",
-				i+1, round(e.Next), round(told[i+1].Time.Sub(e.Time)))
-		case i+1 == len(told) && gaveUp && !r.near(next, r.o.Died()):
-			r.no("probe %d says that the timer fires in %v, the end came after %v",
-				i+1, round(e.Next), round(r.o.Died().Sub(e.Time)))
-		}
-		if gaveUp && e.Has&events.HasDiesIn != 0 && !r.near(e.Time.Add(e.DiesIn), r.o.Died()) {
-			r.no("probe %d says that the kernel gives up in %v, it did after %v",
-				i+1, round(e.DiesIn), round(r.o.Died().Sub(e.Time)))
-		}
-	}
+	return heard
 }

@@ -15,20 +15,22 @@ import (
 )
 
 // full is a backend that knows everything, asked for --all.
-var full = Backend{SendErrors: true, ICMP: true, WindowProbes: true, TimerReasons: true, PromptAnswers: true}
+var full = Backend{SendErrors: true, ICMP: true, RST: true, Probed: true, WindowProbes: true, TimerReasons: true, PromptAnswers: true}
 
 // backends are those that an agreeing stream is made for.
 var backends = map[string]Backend{
 	"full":         full,
-	"without all":  {SendErrors: true, ICMP: true, PromptAnswers: true},
-	"late answers": {SendErrors: true, ICMP: true},
-	"tracepoint":   {TimerReasons: true},
+	"without all":  {SendErrors: true, ICMP: true, RST: true, Probed: true, PromptAnswers: true},
+	"late answers": {SendErrors: true, ICMP: true, RST: true, Probed: true, TimerReasons: true},
+	"tracepoint":   {Probed: true, TimerReasons: true},
+	"exact":        {TimerReasons: true, PromptAnswers: true},
 	"the least":    {},
 }
 
 // scripts say what becomes of each probe: a answered, s silent, r reset by the
-// peer, e not sent for want of a route, c not sent for want of room, x not sent
-// and the kernel does not know.
+// peer, d silent until the peer sends data by itself, e not sent for want of a
+// route, f refused by the own firewall, c not sent for want of room, x not sent and
+// the kernel does not know.
 var scripts = map[string]string{
 	"alive": "aaa", "vanished": "sss", "forgotten": "ar", "unreachable": "sss", "route-gone": "eee",
 	"user-timeout": "ss", "inherited": "sss", "ipv6-vanished": "sss", "mapped-vanished": "sss", "half-closed": "sss",
@@ -36,6 +38,8 @@ var scripts = map[string]string{
 	"abort": "a", "unread-close": "a", "fin-wait2-orphan": "a", "fin-wait2-timeout": "a",
 	"ipv6-unreachable": "sss", "syn-sent": "", "close-wait": "sss", "close-wait-forgotten": "r", "fin-wait1": "", "last-ack": "",
 	"time-wait": "a", "link-down": "eee", "peer-netns-gone": "eee", "no-carrier": "xxx", "repair": "aaa", "mptcp": "sss",
+	"beyond-255": strings.Repeat("s", 450), "peer-aborts": "r", "own-firewall": "af", "stray-data": "da",
+	"heard-by-data": "ssdss", "windows-probe": "a",
 }
 
 // routerSays is what a router says to each probe.
@@ -68,21 +72,34 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 		})
 		return &evs[len(evs)-1]
 	}
-	tell(o.Begun, events.KindEnabled)
-	now, heard, unanswered := o.Begun, o.Begun, 0
-	var late *Probe // answered, and the backend does not know yet
-	answer := func(at time.Time, p *Probe) {
-		e := tell(at, events.KindAnswer)
-		e.Verdict, e.RTT, e.RTTExact = events.VerdictAlive, p.Answer.Sub(p.Time), can.PromptAnswers
-		e.Has |= events.HasRTT
-	}
 	script := scripts[name]
-	for i, what := range script {
-		step := time.Second
-		if i > 0 && script[i-1] == 'c' {
-			step = 500 * time.Millisecond
+	at := firings(c.Setting, script)
+	var died time.Duration // since Begun, where the timer gives up
+	if c.Expect.End == ByKeepalive {
+		died = at[len(script)]
+	}
+	// foresee says when the timer fires next, and when the kernel gives up.
+	foresee := func(e *events.Event, next time.Duration) {
+		e.Next, e.Has = next, e.Has|events.HasNext
+		e.DiesIn, e.Has = died-e.Time.Sub(o.Begun), e.Has|events.HasDiesIn
+	}
+	if e := tell(o.Begun, events.KindEnabled); died > 0 {
+		foresee(e, c.Setting.Idle)
+	}
+	now, heard := o.Begun, o.Begun
+	unanswered, silent := 0, 0 // by the kernel's count; since the peer was heard
+	var late *Probe            // answered, and the backend does not know yet
+	answer := func(at time.Time, p *Probe) *events.Event {
+		e := tell(at, events.KindAnswer)
+		e.Verdict = events.VerdictAlive
+		if !p.Data {
+			e.RTT, e.RTTExact = p.Answer.Sub(p.Time), can.PromptAnswers
+			e.Has |= events.HasRTT
 		}
-		now = now.Add(step)
+		return e
+	}
+	for i, what := range script {
+		now = o.Begun.Add(at[i])
 		if late != nil {
 			answer(now, late)
 			late = nil
@@ -92,37 +109,56 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 			continue
 		}
 		e := tell(now, events.KindProbe)
-		e.Seq, e.IdleFor, e.Next = 1000, now.Sub(heard), c.Setting.Interval
-		e.Has |= events.HasSeq | events.HasIdleFor | events.HasNext | events.HasUnanswered
+		e.Seq, e.IdleFor = 1000, now.Sub(heard)
+		e.Has |= events.HasSeq | events.HasIdleFor | events.HasUnanswered
 		if what == 'c' {
 			e.SendError, e.Verdict, e.Next = events.Congested, events.VerdictCongested, 500*time.Millisecond
+			e.Has |= events.HasNext
 			continue
 		}
 		unanswered++
+		silent++
 		e.Unanswered = unanswered
-		e.DiesIn = c.Expect.After - now.Sub(o.Begun)
-		e.Has |= events.HasDiesIn
+		foresee(e, max(c.Setting.Interval, at[i+1]-at[i]))
+		if what == 'd' {
+			e.Next = time.Second
+		}
 		switch {
 		case what == 'e' && can.SendErrors:
 			e.SendError, e.Verdict = "EHOSTUNREACH", events.VerdictUnreachable
-		case unanswered > 1:
+		case what == 'f' && can.SendErrors:
+			e.SendError, e.Verdict = "EPERM", events.VerdictUnreachable
+		case silent > 1:
 			e.Verdict = events.VerdictSilent
 		}
-		if what == 'e' || what == 'x' {
+		if strings.ContainsRune("efx", what) {
 			continue
 		}
 		o.Captured.Probes = append(o.Captured.Probes, Probe{Segment: Segment{Time: now, Seq: 1000}, Heard: heard})
 		p := &o.Captured.Probes[len(o.Captured.Probes)-1]
-		if what == 'a' || what == 'r' {
-			p.Answer, p.Reset = now.Add(100*time.Microsecond), what == 'r'
-			heard = p.Answer
-		}
-		if what == 'a' {
-			unanswered = 0
+		switch what {
+		case 'r':
+			p.Answer, p.Reset = now.Add(100*time.Microsecond), true
+		case 'a', 'd':
+			p.Answer, p.Data = now.Add(100*time.Microsecond), what == 'd'
+			if p.Data {
+				p.Answer = now.Add(dataAfter)
+			}
+			heard, o.Captured.Heard = p.Answer, p.Answer
+			silent = 0
+			if !c.Expect.KeepCount {
+				unanswered = 0
+			}
 			if can.PromptAnswers {
 				answer(p.Answer, p)
-			} else {
-				late = p
+			} else if late = p; p.Data { // the timer fires before it is idle
+				foresee(answer(now.Add(time.Second), p), dataAfter)
+				late = nil
+			}
+			if p.Data && can.TimerReasons {
+				e := tell(now.Add(time.Second), events.KindTimer)
+				e.Reason, e.Unanswered, e.Has = events.ReasonNotIdle, unanswered, e.Has|events.HasUnanswered
+				foresee(e, dataAfter)
 			}
 		}
 		if c.Expect.ICMP {
@@ -133,6 +169,13 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 				e := tell(now, events.KindICMP)
 				e.ICMP, e.Verdict = events.ICMP{Type: seen.Type, Code: seen.Code, From: seen.From}, events.VerdictUnreachable
 			}
+		}
+	}
+	for range c.Expect.Probed.Min {
+		now = now.Add(50 * time.Millisecond)
+		o.Captured.Probed = append(o.Captured.Probed, Probe{Segment: Segment{Time: now}})
+		if can.Probed {
+			tell(now, events.KindProbed)
 		}
 	}
 	if c.Expect.WindowProbes {
@@ -152,25 +195,57 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 	o.Captured.ResetsOut = c.Expect.ResetsOut.Min
 	switch c.Expect.End {
 	case ByKeepalive:
-		o.ErrnoAfter = c.Expect.After
+		o.ErrnoAfter = died
 		if c.Expect.ResetsOut.Min > 0 {
-			o.Captured.Reset = o.Begun.Add(o.ErrnoAfter)
+			o.Captured.Reset = o.Begun.Add(died)
 		}
-		e := tell(o.Begun.Add(c.Expect.After), events.KindReset)
+		e := tell(o.Begun.Add(died), events.KindReset)
 		e.Errno, e.Reason, e.Verdict = unix.ErrnoName(o.Errno), c.Expect.Reason, events.VerdictTimedOut
+		e.Unanswered, e.Has = unanswered, e.Has|events.HasUnanswered
 		if (c.Expect.ICMP && can.ICMP) || (script[0] == 'e' && can.SendErrors) {
 			e.Verdict = events.VerdictUnreachable
 		}
-	case ByPeer:
+	case ByPeer, ByHost:
 		o.ErrnoAfter = now.Sub(o.Begun)
-		o.Captured.ResetsIn, o.Captured.Reset = 1, now
+		if c.Expect.End == ByPeer {
+			o.Captured.ResetsIn, o.Captured.Reset, o.Captured.RST = 1, now, c.Expect.RST
+		}
 		e := tell(now, events.KindPeerReset)
-		e.Errno, e.Verdict = unix.ErrnoName(o.Errno), events.VerdictForgotten
+		e.Errno, e.Verdict = unix.ErrnoName(o.Errno), events.VerdictReset
+		e.Unanswered, e.Has = unanswered, e.Has|events.HasUnanswered
+		if can.RST {
+			e.RST, e.Verdict = c.Expect.RST, c.Expect.Verdict
+		}
 	case ByLab:
 		e := tell(now, events.KindClosed)
 		e.Inode, e.State = 0, 0
 	}
 	return o, evs
+}
+
+// dataAfter is when the peer sends data, after a probe that it did not get.
+const dataAfter = 200 * time.Millisecond
+
+// firings are the times of a script's probes, since keepalive was switched on,
+// and of the firing after them.
+func firings(s events.Settings, script string) (at []time.Duration) {
+	now := s.Idle
+	for _, what := range script {
+		at = append(at, now)
+		switch {
+		case what == 'c':
+			now += 500 * time.Millisecond
+		case what == 'd':
+			now += dataAfter + s.Idle
+		case what == 'a':
+			now += s.Idle
+		case s.Interval == 0:
+			now += (s.UserTimeout - s.Idle) / 500
+		default:
+			now += s.Interval
+		}
+	}
+	return append(at, now)
 }
 
 // TestJudgeAgrees: what a faithful tracer tells is agreed with, whatever its
@@ -251,7 +326,7 @@ func saw(change func(*Outcome)) func(*Outcome, *[]events.Event) {
 
 // TestJudgeDisagrees: the judge sees each single lie, and says which.
 func TestJudgeDisagrees(t *testing.T) {
-	for _, l := range slices.Concat(liesAboutIdentity, liesAboutProbes, liesAboutEnds, failedStagings) {
+	for _, l := range slices.Concat(liesAboutIdentity, liesAboutProbes, liesAboutHeard, liesAboutRST, liesAboutEnds, failedStagings) {
 		t.Run(l.name+": "+l.want, func(t *testing.T) {
 			o, evs := truth(t, l.name, l.can)
 			if row := Judge(o, evs, l.can); !row.Agrees {
@@ -280,6 +355,33 @@ func TestJudgeSilence(t *testing.T) {
 	row := Judge(o, nil, full)
 	if row.Agrees || row.Said != "nothing" {
 		t.Errorf("row %+v", row)
+	}
+}
+
+// TestAgain: a case is staged again where the staging failed, or where katrace
+// itself missed a firing; never for what it said wrong.
+func TestAgain(t *testing.T) {
+	o, evs := truth(t, "vanished", full)
+	lied := slices.Clone(evs)
+	nth(events.KindProbe, 1, func(e *events.Event) { e.Unanswered = 1 })(nil, &lied)
+	late := o
+	late.Errno = unix.ECONNRESET
+	for _, test := range []struct {
+		what   string
+		row    Row
+		missed uint64
+		want   string
+	}{
+		{"agrees", Judge(o, evs, full), 0, ""},
+		{"agrees, other firings were missed", Judge(o, evs, full), 5, ""},
+		{"a lie", Judge(o, lied, full), 0, ""},
+		{"no events", Judge(o, nil, full), 0, ""},
+		{"no events, some were missed", Judge(o, nil, full), 1, "a firing was hidden by this kernel"},
+		{"another errno", Judge(late, evs, full), 0, "the staging failed"},
+	} {
+		if got := test.row.Again(test.missed); got != test.want {
+			t.Errorf("%s: staged again because %q, not %q", test.what, got, test.want)
+		}
 	}
 }
 

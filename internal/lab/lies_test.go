@@ -14,10 +14,18 @@ import (
 
 // Backends that lack one thing.
 var (
-	noSendErrors = Backend{ICMP: true, WindowProbes: true, TimerReasons: true, PromptAnswers: true}
-	noICMP       = Backend{SendErrors: true, WindowProbes: true, TimerReasons: true, PromptAnswers: true}
-	notAll       = Backend{SendErrors: true, ICMP: true, PromptAnswers: true}
+	noSendErrors = full.but(func(b *Backend) { b.SendErrors = false })
+	noICMP       = full.but(func(b *Backend) { b.ICMP = false })
+	noRST        = full.but(func(b *Backend) { b.RST = false })
+	noProbed     = full.but(func(b *Backend) { b.Probed = false })
+	notAll       = full.but(func(b *Backend) { b.WindowProbes, b.TimerReasons = false, false })
+	lateAnswers  = full.but(func(b *Backend) { b.PromptAnswers = false })
 )
+
+func (b Backend) but(change func(*Backend)) Backend {
+	change(&b)
+	return b
+}
 
 var liesAboutIdentity = []lie{
 	{"vanished", full, nth(events.KindProbe, 1, func(e *events.Event) { e.Netns++ }), "probe event about"},
@@ -66,7 +74,7 @@ var liesAboutProbes = []lie{
 	{"vanished", full, nth(events.KindProbe, 1, func(e *events.Event) { e.Has &^= events.HasNext }), "probe 2 does not say when the timer fires next"},
 	{"vanished", full, nth(events.KindProbe, 1, func(e *events.Event) { e.Has &^= events.HasDiesIn }), "probe 2 does not say when the kernel gives up"},
 	{"congested", full, nth(events.KindProbe, 1, func(e *events.Event) { e.Next = 2 * time.Second }), "fires in 2s, it fired after 500ms"},
-	{"vanished", full, nth(events.KindProbe, 2, func(e *events.Event) { e.Next = 2 * time.Second }), "fires in 2s, the end came after 1s"},
+	{"vanished", full, nth(events.KindProbe, 2, func(e *events.Event) { e.Next = 2 * time.Second }), "fires in 2s, it fired after 1s"},
 	{"vanished", full, nth(events.KindProbe, 0, func(e *events.Event) { e.DiesIn += time.Second }), "gives up in 4s, it did after 3s"},
 	{"user-timeout", full, nth(events.KindProbe, 0, func(e *events.Event) { e.DiesIn = 9 * time.Second }), "gives up in 9s, it did after 2s"},
 }
@@ -112,7 +120,7 @@ var liesAboutEnds = []lie{
 	{"zero-window", notAll, with(events.KindWindowProbe, nil), "1 window_probe event, which were not asked for"},
 	{"zero-window", full, without(events.KindWindowProbe), "0 window_probe events, 1 captured"},
 	{"vanished", full, with(events.KindWindowProbe, nil), "1 window_probe event, 0 captured"},
-	{"vanished", full, with(events.KindProbed, nil), "1 probed event, the peer's keepalive is off"},
+	{"vanished", full, with(events.KindProbed, nil), "1 probed event, the peer sent 0"},
 	{"vanished", full, nth(events.KindReset, 0, func(e *events.Event) { e.Verdict = events.VerdictUnreachable }), `"unreachable" in the end, not "timed_out"`},
 	{"unreachable", full, nth(events.KindReset, 0, func(e *events.Event) { e.Verdict = events.VerdictTimedOut }), `"timed_out" in the end, not "unreachable"`},
 	{"unreachable", noICMP, nth(events.KindReset, 0, func(e *events.Event) { e.Verdict = events.VerdictUnreachable }), `"unreachable" in the end, not "timed_out"`},

@@ -39,6 +39,7 @@ type Probe struct {
 	Answer time.Time // the peer's next segment, if it came before another probe; zero: none
 	Reset  bool      // that was RST
 	Data   bool      // it carried data: the peer was heard, and did not answer
+	More   bool      // and another one came before the next probe
 }
 
 // Answered says that the peer was heard after the probe.
@@ -141,6 +142,9 @@ func (w *wire) received(at time.Time, p packet) {
 		return
 	}
 	length := p.length()
+	if n := len(w.Probes); n > 0 && !w.Probes[n-1].Answer.IsZero() {
+		w.Probes[n-1].More = true
+	}
 	if w.peerBegun && isProbe(p, w.peerNext) {
 		w.Probed = append(w.Probed, Probe{Segment: Segment{Time: at, Seq: p.seq, Ack: p.ack}, Data: length > 0})
 		if length == 0 {
