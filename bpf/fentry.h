@@ -3,8 +3,8 @@
 #ifndef KATRACE_FENTRY_H
 #define KATRACE_FENTRY_H
 
+#include "end.h"
 #include "icmp.h"
-#include "keepalive.h"
 #include "peer.h"
 #include <bpf/bpf_tracing.h>
 
@@ -66,7 +66,14 @@ int BPF_PROG(fentry_v6_err, struct sk_buff *skb, void *opt, __u8 type, __u8 code
 SEC("fentry/tcp_send_dupack")
 int BPF_PROG(fentry_send_dupack, struct sock *sk, struct sk_buff *skb)
 {
-	handle_dupack(sk, skb);
+	handle_old_segment(sk, skb);
+	return 0;
+}
+
+SEC("fentry/tcp_reset")
+int BPF_PROG(fentry_reset, struct sock *sk, struct sk_buff *skb)
+{
+	handle_reset_segment(sk, skb);
 	return 0;
 }
 

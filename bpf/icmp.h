@@ -10,8 +10,8 @@
 /* r holds the tuple that the error quotes; th is the quoted segment. */
 static __always_inline void handle_icmp(struct sk_buff *skb, struct record *r, void *th)
 {
-	struct record quoted;
-	const __u64 *a, *b;
+	const __u64 *a = (const __u64 *)r->local;
+	__u64 quoted[4], ports;
 	struct tcp_header tcp = {};
 	struct follow *f;
 	struct sock *sk;
@@ -29,19 +29,19 @@ static __always_inline void handle_icmp(struct sk_buff *skb, struct record *r, v
 		return;
 	sk = (struct sock *)*key;
 	f = bpf_map_lookup_elem(&followed, key);
-	if (!f || !f->outstanding || (__s32)(last_heard(sk) - f->probed_at) >= 0 ||
+	if (!f || !f->outstanding || heard_since(sk, f->probed_at) ||
 	    __builtin_bswap32(tcp.seq) != TCP(sk, snd_una) - 1)
 		return;
 	/* The hash may have led to another socket. */
-	quoted = *r;
+	for (int i = 0; i < 4; i++)
+		quoted[i] = a[i];
+	ports = ports_of(r);
 	read_tuple(sk, r);
-	a = (const __u64 *)quoted.local;
-	b = (const __u64 *)r->local;
-	if (a[0] != b[0] || a[1] != b[1] || a[2] != b[2] || a[3] != b[3] || quoted.netns != r->netns ||
-	    quoted.local_port != r->local_port || quoted.remote_port != r->remote_port)
+	if (a[0] != quoted[0] || a[1] != quoted[1] || a[2] != quoted[2] || a[3] != quoted[3] || ports_of(r) != ports)
 		return;
 	read_rest(sk, r);
 	r->kind = RECORD_ICMP;
+	r->flags |= FLAG_FOLLOWED;
 	submit_long(r);
 }
 

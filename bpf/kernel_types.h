@@ -20,6 +20,7 @@ enum {
 #define AF_INET6 10
 
 /* asm-generic/errno.h: what tcp_write_err and tcp_reset leave in sk_err. */
+#define EPERM 1
 #define EPIPE 32
 #define ECONNRESET 104
 #define ETIMEDOUT 110
@@ -36,6 +37,12 @@ enum sock_flags {
 /* include/net/rstreason.h, from 6.10 on */
 enum sk_rst_reason {
 	SK_RST_REASON_TCP_KEEPALIVE_TIMEOUT = 15,
+};
+
+/* include/net/dropreason-core.h, from 5.17 on */
+enum skb_drop_reason {
+	SKB_DROP_REASON_TCP_OLD_DATA = 1,
+	SKB_DROP_REASON_TCP_OLD_SEQUENCE = 2,
 };
 
 struct ns_common {
@@ -85,7 +92,7 @@ struct inode {
 };
 
 struct socket {
-	int dummy; /* only its place in struct socket_alloc is asked for */
+	struct file *file; /* NULL: the kernel's own */
 };
 
 /* A socket's inode lies beside it: SOCK_INODE() in include/net/sock.h. */
@@ -124,6 +131,11 @@ struct sock {
 	kuid_t sk_uid;
 	struct socket *sk_socket; /* NULL: orphan */
 	struct sock_cgroup_data sk_cgrp_data;
+	void (*sk_data_ready)(struct sock *); /* tells which module uses a socket of the kernel's */
+};
+
+struct inet_sock {
+	__be16 inet_sport; /* the local port; unlike skc_num it outlives CLOSE */
 };
 
 struct inet_connection_sock {
@@ -146,6 +158,7 @@ struct tcp_sock {
 	__u32 write_seq;
 	__u32 rcv_tstamp; /* jiffies, last ACK received */
 	__u32 segs_in;	  /* segments received */
+	__u32 data_segs_in; /* of these, with data */
 	__u32 rcv_nxt;
 	__u32 rcv_wup;
 	__u32 rcv_wnd;
@@ -160,6 +173,7 @@ struct net_device {
 };
 
 struct sk_buff {
+	unsigned int len; /* from data on */
 	struct net_device *dev;
 	char cb[48]; /* struct tcp_skb_cb: seq, end_seq first */
 	unsigned char *head, *data;
@@ -187,6 +201,7 @@ struct tcp_header {
 };
 
 #define TCP_FLAG_RST_BYTE 0x04
+#define TCP_FLAG_PSH_BYTE 0x08
 #define TCP_FLAG_ACK_BYTE 0x10
 
 /* What the kprobe macros of bpf_tracing.h read arguments from: the part of

@@ -3,8 +3,8 @@
 #ifndef KATRACE_KPROBE_H
 #define KATRACE_KPROBE_H
 
+#include "end.h"
 #include "icmp.h"
-#include "keepalive.h"
 #include "peer.h"
 #include <bpf/bpf_tracing.h>
 
@@ -73,7 +73,14 @@ int BPF_KPROBE(kprobe_v6_err, struct sk_buff *skb, void *opt, __u8 type, __u8 co
 SEC("kprobe/tcp_send_dupack")
 int BPF_KPROBE(kprobe_send_dupack, struct sock *sk, struct sk_buff *skb)
 {
-	handle_dupack(sk, skb);
+	handle_old_segment(sk, skb);
+	return 0;
+}
+
+SEC("kprobe/tcp_reset")
+int BPF_KPROBE(kprobe_reset, struct sock *sk, struct sk_buff *skb)
+{
+	handle_reset_segment(sk, skb);
 	return 0;
 }
 

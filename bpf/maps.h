@@ -17,22 +17,31 @@ struct {
  * kprobe programs of a CPU off while it lasts (bpf_prog_active), and may be
  * preempted in the midst of it. */
 __u64 lost_ring = 0;   /* the ring was full */
-__u64 lost_follow = 0; /* the table of followed connections was full */
+__u64 lost_follow = 0; /* records of connections for which a table had no room */
 __u64 lost_unseen = 0; /* probes that icsk_probes_out counts and no program saw */
 
-/* What is remembered of a connection from its first record to its end. */
+/* What the programs saw, for the loader to hold against counters that need no
+ * program: the kernel may run none without saying so. */
+__u64 seen_firings = 0; /* of tcp_keepalive_timer */
+__u64 seen_resets = 0;	/* of tracepoint tcp_receive_reset */
+
+/* What is remembered of a connection from its first probe to its end. */
 struct follow {
-	__u64 tuple;	 /* its key in by_tuple */
-	__u64 probed_ns; /* boot clock, the last probe; with --rtt */
+	__u64 tuple;	 /* whose it is; its key in by_tuple */
+	__u64 probed_ns; /* boot clock, the last probe */
 	__u32 probed_at; /* jiffies, the last probe */
-	__u32 segs_in;	 /* segments received when it was sent */
-	__u8 outstanding; /* probes since the peer was last heard */
+	/* The socket when it was sent: */
+	__u32 segs_in;	    /* segments received */
+	__u32 data_segs_in; /* of these, with data */
+	__u32 write_seq;
+	__u8 outstanding; /* probes since the peer was last heard, 255 at the most */
 	__u8 left;	 /* the last one left this host, as far as is known */
+	__u8 refused;	 /* the last one was refused by this host: -EPERM */
 	__u8 ended;	 /* a reset or peer_reset record was made */
 	__u8 armed;	 /* counted in armed */
 	__u8 probes;	 /* icsk_probes_out when it was last told */
 	__u8 told;	 /* .probes holds */
-	__u8 pad[2];
+	__u8 pad;
 };
 
 struct {
@@ -41,6 +50,16 @@ struct {
 	__type(key, __u64); /* struct sock's address */
 	__type(value, struct follow);
 } followed SEC(".maps");
+
+/* Connections that were told about and are not probed, by the hash of their
+ * tuple, so that their end can be told; where closes is set. A table of their own,
+ * for healthy connections must not take the place of those whose answers count. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1 << 16);
+	__type(key, __u64); /* struct sock's address */
+	__type(value, __u64);
+} told SEC(".maps");
 
 /* Followed connections by a hash of their tuple, for ICMP errors, which come
  * without a socket. */
@@ -64,7 +83,9 @@ struct firing {
 	__u8 done;	 /* a probe or reset came of this firing */
 	__u8 orphan;	 /* tracepoints: in FIN_WAIT2 at entry */
 	__u8 idle;	 /* tracepoints: nothing to send at entry */
-	__u8 pad[4];
+	__u8 rst_flags;	 /* of the segment that tcp_reset is about, 0: not known */
+	__u8 pad[3];
+	__u64 rst_sk;	 /* the socket that .rst_flags is about */
 	struct record rec; /* with --all: the socket at entry */
 };
 

@@ -5,28 +5,45 @@
 #define KATRACE_PEER_H
 
 #include "keepalive.h"
+#include "task.h"
 
-/* tcp_send_dupack: the answer to an unacceptable segment. A keepalive probe is
- * an empty one just before the expected sequence number; a zero-window probe
- * looks the same, but then our window is closed. The kernel answers twice a
- * second at the most (tcp_invalid_ratelimit): faster probes are not all seen. */
-static __always_inline void handle_dupack(struct sock *sk, struct sk_buff *skb)
+/* The peer's keepalive probe is a segment just before the expected sequence
+ * number, empty or with one byte (RFC 1122 4.2.3.6: Windows, older BSDs). A
+ * zero-window probe looks the same, but then our window is closed. A byte that
+ * was sent again because our ACK was lost looks the same, but its sender pushes
+ * it (PSH), and it comes soon after the data. */
+static __always_inline void handle_old_segment(struct sock *sk, struct sk_buff *skb)
 {
 	struct record r = {};
+	struct tcp_header tcp = {};
 	__u32 seq[2]; /* seq, end_seq */
 	__u32 rcv_nxt = TCP(sk, rcv_nxt);
 	void *cb = (void *)skb + bpf_core_field_offset(struct sk_buff, cb);
 
-	if (bpf_probe_read_kernel(seq, sizeof(seq), cb) || seq[0] != seq[1] || rcv_nxt - seq[0] != 1 ||
+	if (bpf_probe_read_kernel(seq, sizeof(seq), cb) || rcv_nxt - seq[0] != 1 || seq[1] - seq[0] > 1 ||
 	    (__s32)(TCP(sk, rcv_wup) + TCP(sk, rcv_wnd) - rcv_nxt) <= 0)
+		return;
+	if (seq[1] != seq[0] &&
+	    (bpf_probe_read_kernel(&tcp, sizeof(tcp), BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, transport_header)) ||
+	     tcp.flags != TCP_FLAG_ACK_BYTE || jiffies32() - ICSK(sk, icsk_ack.lrcvtime) < hz))
 		return;
 	read_tuple(sk, &r);
 	if (!passes(&r))
 		return;
-	follow_of(&r); /* so that its end is told */
+	remember(&r);
 	read_rest(sk, &r);
 	r.kind = RECORD_PROBED;
 	submit(&r);
+}
+
+/* skb:kfree_skb, where it has the socket (6.11 and later): a probe is dropped as
+ * old, whether it is empty (tcp_sequence) or not (tcp_data_queue). All that the
+ * system drops comes by here. */
+static __always_inline void handle_drop(struct sk_buff *skb, __u32 reason, struct sock *sk)
+{
+	if (sk && (reason == bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_TCP_OLD_SEQUENCE) ||
+		   reason == bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_TCP_OLD_DATA)))
+		handle_old_segment(sk, skb);
 }
 
 /* tcp_probe: a segment received in tcp_rcv_established, not yet looked at. The
@@ -36,12 +53,13 @@ static __always_inline void handle_segment(struct sock *sk, struct sk_buff *skb)
 	struct tcp_header tcp = {};
 	struct record r = {};
 	__u64 key = (__u64)sk;
-	__u32 ack, una;
+	__u32 ack, una, payload;
 	struct follow *f;
 
 	f = bpf_map_lookup_elem(&followed, &key);
 	if (!f || !f->armed)
 		return;
+	payload = READ(skb, len);
 	if (bpf_probe_read_kernel(&tcp, sizeof(tcp), READ(skb, data)) ||
 	    (tcp.flags & (TCP_FLAG_RST_BYTE | TCP_FLAG_ACK_BYTE)) != TCP_FLAG_ACK_BYTE ||
 	    __builtin_bswap32(tcp.seq) != TCP(sk, rcv_nxt))
@@ -51,11 +69,15 @@ static __always_inline void handle_segment(struct sock *sk, struct sk_buff *skb)
 	if ((__s32)(ack - una) < 0 || (__s32)(TCP(sk, snd_nxt) - ack) < 0)
 		return;
 	read_tuple(sk, &r);
+	if (f->tuple != hash_tuple(&r))
+		return;
 	read_rest(sk, &r);
+	payload -= (tcp.offset >> 4) * 4;
 	r.kind = RECORD_ANSWER;
-	r.flags = FLAG_ANSWERED;
-	/* After several probes it cannot be told which one is answered. */
-	if (f->outstanding == 1 && r.time - f->probed_ns < 1ULL << 32) {
+	r.flags |= FLAG_ANSWERED | FLAG_FOLLOWED;
+	/* Data is no answer to a probe, nor is an ACK of what was sent since. After
+	 * several probes it cannot be told which one is answered. */
+	if (!payload && TCP(sk, write_seq) == f->write_seq && f->outstanding == 1 && r.time - f->probed_ns < 1ULL << 32) {
 		r.flags |= FLAG_RTT | FLAG_RTT_EXACT;
 		r.rtt = r.time - f->probed_ns;
 	}
@@ -66,7 +88,7 @@ static __always_inline void handle_segment(struct sock *sk, struct sk_buff *skb)
 	submit(&r);
 }
 
-/* tcp_set_keepalive: in process context, so the current task is the one. */
+/* tcp_set_keepalive. */
 static __always_inline void handle_set_keepalive(struct sock *sk, int on)
 {
 	__u8 state = READ(sk, __sk_common.skc_state);
@@ -78,11 +100,10 @@ static __always_inline void handle_set_keepalive(struct sock *sk, int on)
 	read_tuple(sk, &r);
 	if (!passes(&r))
 		return;
-	follow_of(&r);
+	remember(&r);
 	read_rest(sk, &r);
 	r.kind = RECORD_ENABLED;
-	r.pid = bpf_get_current_pid_tgid() >> 32;
-	bpf_get_current_comm(r.comm, sizeof(r.comm));
+	name_doer(sk, &r);
 	submit_long(&r);
 }
 

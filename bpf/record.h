@@ -23,6 +23,8 @@ enum record_flag {
 	FLAG_RET = 1 << 2,	/* .ret holds */
 	FLAG_GAVE_UP = 1 << 3,	/* on RECORD_CLOSED: after a reset or peer_reset record */
 	FLAG_RTT_EXACT = 1 << 4, /* .rtt is in ns, not in jiffies */
+	FLAG_KERNEL = 1 << 5,	/* the kernel opened the socket; .symbol holds */
+	FLAG_FOLLOWED = 1 << 6, /* a RECORD_CLOSED will come */
 };
 
 /* Settings that the socket did not set itself; the values of events.Setting. */
@@ -43,6 +45,14 @@ enum record_reason {
 	REASON_CLOSED,
 	REASON_DATA_IN_FLIGHT,
 	REASON_NOT_IDLE,
+};
+
+/* Who sent the RST of RECORD_PEER_RESET; the values of events.RST. */
+enum record_rst {
+	RST_UNKNOWN,
+	RST_UNKNOWN_CONNECTION,
+	RST_ABORT,
+	RST_THIS_HOST,
 };
 
 struct record {
@@ -70,12 +80,14 @@ struct record {
 	__u8 probes;	    /* unanswered, the one just sent included */
 	__u8 cnt;	    /* the value in force */
 	__u8 inherited;	    /* enum record_inherited */
-	__u8 reason;	    /* enum record_reason */
+	__u8 reason;	    /* enum record_reason; PEER_RESET: enum record_rst */
 
-	/* What follows only RECORD_ICMP and RECORD_ENABLED have; the others end here. */
+	/* What follows only RECORD_ICMP, RECORD_ENABLED and those with FLAG_KERNEL
+	 * have; the others end here. */
 	__u8 from[16];	    /* ICMP: who said it, in the form of local and remote */
 	__u8 comm[16];	    /* ENABLED: the process that did it */
-	__u32 pid;	    /* ENABLED: in the first pid namespace */
+	__u8 symbol[32];    /* FLAG_KERNEL: the socket's sk_data_ready, "name [module]" */
+	__u32 pid;	    /* ENABLED: as katrace's own /proc shows it; 0: not known */
 	__u8 icmp_type;
 	__u8 icmp_code;
 	__u8 pad[2];

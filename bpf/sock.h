@@ -20,16 +20,28 @@ static __always_inline int sock_flag(struct sock *sk, enum sock_flags flag)
 	return READ(sk, __sk_common.skc_flags) >> flag & 1;
 }
 
-static __always_inline __u32 later(__u32 a, __u32 b)
+/* elapsed: the smaller of two spans of jiffies, as keepalive_time_elapsed()
+ * has it: unsigned, so that a stamp of 25 days ago (2^31 jiffies at HZ 1000) is
+ * not taken for one to come. */
+static __always_inline __u32 elapsed(__u32 now, __u32 rcv_tstamp, __u32 lrcvtime)
 {
-	return (__s32)(b - a) > 0 ? b : a;
+	__u32 ack = now - rcv_tstamp, data = now - lrcvtime;
+
+	return ack < data ? ack : data;
 }
 
-/* last_heard: jiffies when the last segment came; keepalive_time_elapsed()
- * takes the later of the two as well. */
-static __always_inline __u32 last_heard(struct sock *sk)
+/* heard_ago: jiffies since the last segment came. */
+static __always_inline __u32 heard_ago(struct sock *sk)
 {
-	return later(TCP(sk, rcv_tstamp), ICSK(sk, icsk_ack.lrcvtime));
+	return elapsed(jiffies32(), TCP(sk, rcv_tstamp), ICSK(sk, icsk_ack.lrcvtime));
+}
+
+/* heard_since: has a segment come since this time, in jiffies? */
+static __always_inline int heard_since(struct sock *sk, __u32 at)
+{
+	__u32 now = jiffies32();
+
+	return elapsed(now, TCP(sk, rcv_tstamp), ICSK(sk, icsk_ack.lrcvtime)) <= now - at;
 }
 
 /* keepalive_time_when() */
@@ -83,21 +95,25 @@ static __always_inline enum record_reason why_no_probe(struct sock *sk)
 		return REASON_KEEPALIVE_OFF;
 	if (!nothing_to_send(sk))
 		return REASON_DATA_IN_FLIGHT;
-	if (jiffies32() - last_heard(sk) < idle_of(sk))
+	if (heard_ago(sk) < idle_of(sk))
 		return REASON_NOT_IDLE;
 	return REASON_NONE;
 }
 
-/* SOCK_INODE(): what /proc/PID/fd shows as socket:[N]. */
-static __always_inline __u64 inode_of(struct sock *sk)
+/* read_holder: the inode number, which /proc/PID/fd shows as socket:[N]
+ * (SOCK_INODE()), and whether the kernel itself opened the socket: then it has
+ * no file. Orphans, and what nobody has accepted yet, have no inode. */
+static __always_inline void read_holder(struct sock *sk, struct record *r)
 {
 	struct socket *socket = READ(sk, sk_socket);
 	struct socket_alloc *alloc;
 
 	if (!socket)
-		return 0;
+		return;
 	alloc = (void *)socket - bpf_core_field_offset(struct socket_alloc, socket);
-	return READ(alloc, vfs_inode.i_ino);
+	r->inode = READ(alloc, vfs_inode.i_ino);
+	if (!READ(socket, file))
+		r->flags |= FLAG_KERNEL;
 }
 
 /* read_tuple: what tells the connection from others; enough for the filter. */
@@ -131,11 +147,11 @@ static __always_inline void read_rest(struct sock *sk, struct record *r)
 	RUN(settings, tp, keepalive_time, 16);
 
 	r->time = bpf_ktime_get_boot_ns();
-	r->inode = inode_of(sk);
+	read_holder(sk, r);
 	r->cgroup = cgroup_of(sk);
 	r->uid = READ(sk, sk_uid.val);
 	r->seq = FROM(recent, tp, snd_una) - 1;
-	r->idle_for = jiffies32() - later(FROM(recent, tp, rcv_tstamp), FROM(conn, icsk, icsk_ack.lrcvtime));
+	r->idle_for = elapsed(jiffies32(), FROM(recent, tp, rcv_tstamp), FROM(conn, icsk, icsk_ack.lrcvtime));
 	r->probes = FROM(conn, icsk, icsk_probes_out);
 	r->user_timeout = FROM(conn, icsk, icsk_user_timeout);
 	r->idle = FROM(settings, tp, keepalive_time);

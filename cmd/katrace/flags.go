@@ -27,6 +27,7 @@ type rawStreamFlags struct {
 	duration                time.Duration
 	count                   uint64
 	btf, ringSize           string
+	followSize              uint32
 }
 
 // streamOptions say what runStream does.
@@ -53,6 +54,7 @@ func (r *rawStreamFlags) register(cmd *cobra.Command) {
 	f.Uint64Var(&r.count, "count", 0, "stop after this many events")
 	f.StringVar(&r.attach, "attach", "auto", "how to attach: auto, kprobe, fentry or tracepoint")
 	f.StringVar(&r.ringSize, "ring-size", "16MiB", "size of the ring buffer, a power of two: 4KiB to 1GiB")
+	f.Uint32Var(&r.followSize, "follow-size", 0, "how many connections with probes out are followed at once (default 1048576; 65536 before Linux 6.1)")
 	f.StringVar(&r.btf, "btf", "", "file with this kernel's BTF, where the kernel has none itself")
 	complete(cmd, "attach", "auto", "kprobe", "fentry", "tracepoint")
 	completeFile(cmd, "log-file")
@@ -94,6 +96,9 @@ func (r *rawStreamFlags) validate() (streamOptions, error) {
 	if err != nil {
 		return o, usagef("--ring-size %q: %w", r.ringSize, err)
 	}
+	if r.followSize > maxFollow {
+		return o, usagef("--follow-size %d: want at most %d", r.followSize, maxFollow)
+	}
 	if o.filter, err = r.validateFilter(); err != nil {
 		return o, err
 	}
@@ -102,9 +107,12 @@ func (r *rawStreamFlags) validate() (streamOptions, error) {
 			return o, usagef("--event %s: these are only seen with --all", k)
 		}
 	}
-	o.load = loader.Options{Backend: backend, All: r.all, ExactRTT: r.rtt, Filter: o.filter.Socket, RingSize: size, BTF: r.btf}
+	o.load = loader.Options{Backend: backend, All: r.all, ExactRTT: r.rtt, Filter: o.filter.Socket, RingSize: size, Follow: r.followSize, BTF: r.btf}
 	return o, nil
 }
+
+// maxFollow bounds the tables of connections: 16 million take some 2 GB.
+const maxFollow = 1 << 24
 
 // needsAll says that the event only comes with --all.
 func needsAll(k events.Kind) bool {

@@ -20,6 +20,7 @@ func runLive(ctx context.Context, o streamOptions, sinks tee, writes *writing) e
 	view := tui.Options{NoColor: o.noColor, Kernel: kernelRelease()}
 	// The store is made before the backend is known: events may come at once.
 	store := tui.NewStore(view)
+	o.load.Closes = true // a row goes when its connection closes
 	s, err := openStream(o, append(sinks, store))
 	if err != nil {
 		return err

@@ -163,9 +163,7 @@ func (s *stream) reportLost() error {
 		return nil
 	}
 	s.reported = now
-	s.lost = events.Event{Time: time.Now().UTC(), Kind: events.KindLost, Lost: events.Lost{
-		Ring: now.Ring - was.Ring, Missed: now.Missed - was.Missed, Follow: now.Follow - was.Follow,
-	}}
+	s.lost = events.Event{Time: time.Now().UTC(), Kind: events.KindLost, Lost: now.Since(was)}
 	return s.sink.Event(&s.lost)
 }
 
@@ -190,11 +188,9 @@ func clockWords(by time.Duration) string {
 
 // summary is said on stderr at the end.
 func (s *stream) summary(took time.Duration) string {
-	l := s.reported
-	total := events.Lost{Ring: l.Ring, Missed: l.Missed, Follow: l.Follow}
 	lost := "nothing lost"
-	if total.Total() > 0 {
-		lost = string(events.AppendWords(nil, &events.Event{Kind: events.KindLost, Lost: total}))
+	if s.reported.Total() > 0 {
+		lost = string(events.AppendWords(nil, &events.Event{Kind: events.KindLost, Lost: s.reported}))
 	}
 	said := fmt.Sprintf("%d events in %s, %s", s.told, events.AppendSpan(nil, took), lost)
 	if s.clockSet.Abs() >= 10*time.Millisecond {

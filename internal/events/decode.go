@@ -4,6 +4,7 @@ package events
 
 import (
 	"net/netip"
+	"strings"
 	"syscall"
 	"time"
 
@@ -28,6 +29,9 @@ func (c *clock) decodeSocket(r *loader.Record, e *Event) {
 		UserTimeout: time.Duration(r.UserTimeout) * time.Millisecond,
 		Inherited:   Setting(r.Inherited),
 	}
+	if r.Flags&loader.FlagKernel != 0 {
+		e.HeldBy, e.Module = HeldByKernel, moduleOf(cString(r.Symbol[:]))
+	}
 	e.Has = HasUID | HasKeepalive
 	if e.State != StateSynSent { // there the peer was never heard
 		e.IdleFor = c.span(r.IdleFor)
@@ -51,6 +55,13 @@ func decodeTuple(r *loader.Record) (Family, netip.AddrPort, netip.AddrPort) {
 		}
 	}
 	return family, netip.AddrPortFrom(local, r.LocalPort), netip.AddrPortFrom(remote, r.RemotePort)
+}
+
+// moduleOf is the module in a kernel symbol: "sunrpc" of "xs_data_ready [sunrpc]".
+func moduleOf(symbol string) string {
+	_, rest, _ := strings.Cut(symbol, " [")
+	module, _, _ := strings.Cut(rest, "]")
+	return module
 }
 
 // afInet is AF_INET as struct record has it.

@@ -8,6 +8,8 @@ package events
 import (
 	"net/netip"
 	"time"
+
+	"katrace/internal/loader"
 )
 
 // Event is one thing that happened to one connection's keepalive timer, or,
@@ -62,7 +64,7 @@ type Event struct {
 	ICMP     ICMP          // on KindICMP
 	Verdict  Verdict
 
-	Lost Lost // on KindLost
+	Lost Lost // on KindLost: since the last such event
 }
 
 // Fact is a set of facts that an Event holds.
@@ -115,15 +117,11 @@ type ICMP struct {
 	From       netip.Addr // the router or host that said it
 }
 
-// Lost counts records that did not arrive since the last KindLost event.
-type Lost struct {
-	Ring   uint64 // the ring buffer was full
-	Missed uint64 // the kernel did not run the program (kprobe misses)
-	Follow uint64 // the table of connections with probes out was full: their answers go unseen
-}
-
-// Total is the number of all records lost.
-func (l Lost) Total() uint64 { return l.Ring + l.Missed + l.Follow }
+// Lost counts what did not arrive.
+type (
+	Lost    = loader.Lost
+	Skipped = loader.Skipped
+)
 
 // Conn identifies a connection for as long as it lives. Its tuple can be used
 // again later by another connection, which then has another inode.

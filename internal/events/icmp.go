@@ -18,7 +18,7 @@ func (t *Tracker) icmp(r *loader.Record, s *story, e *Event) {
 	} else {
 		e.ICMP.From = netip.AddrFrom16(r.From).Unmap()
 	}
-	e.Unanswered, e.Has = int(r.Probes), e.Has|HasUnanswered
+	s.count(r, e)
 	if isUnreachable(six, r.IcmpType, r.IcmpCode) {
 		s.unreachable = true
 	}

@@ -3,6 +3,7 @@
 package events
 
 import (
+	"iter"
 	"net/netip"
 	"strconv"
 	"time"
@@ -77,7 +78,27 @@ func appendLost(dst []byte, l Lost) []byte {
 	dst = strconv.AppendUint(dst, l.Missed, 10)
 	dst = append(dst, `,"follow":`...)
 	dst = strconv.AppendUint(dst, l.Follow, 10)
+	if l.Skipped.Total() > 0 {
+		dst = append(dst, `,"skipped":{`...)
+		sep := ""
+		for kind, n := range skipped(&l.Skipped) {
+			if *n != 0 {
+				dst = append(append(append(dst, sep...), '"'), kind.String()...)
+				dst = strconv.AppendUint(append(dst, `":`...), *n, 10)
+				sep = ","
+			}
+		}
+		dst = append(dst, '}')
+	}
 	return append(dst, '}')
+}
+
+// skipped pairs what was skipped with the events that it would have told.
+func skipped(s *Skipped) iter.Seq2[Kind, *uint64] {
+	return func(yield func(Kind, *uint64) bool) {
+		_ = yield(KindPeerReset, &s.PeerReset) && yield(KindClosed, &s.Closed) && yield(KindICMP, &s.ICMP) &&
+			yield(KindProbed, &s.Probed) && yield(KindEnabled, &s.Enabled) && yield(KindAnswer, &s.Answer)
+	}
 }
 
 func appendKey(dst []byte, key string) []byte {

@@ -191,7 +191,7 @@ func randomEvent(rnd *rand.Rand) Event {
 	}
 	e := Event{Time: time.Unix(rnd.Int64N(1<<32), rnd.Int64N(1e9)).UTC(), Kind: Kind(1 + rnd.IntN(int(KindLost)))}
 	if e.Kind == KindLost {
-		e.Lost = Lost{rnd.Uint64(), rnd.Uint64(), rnd.Uint64()}
+		e.Lost = Lost{Ring: rnd.Uint64(), Missed: rnd.Uint64(), Follow: rnd.Uint64(), Skipped: Skipped{Closed: rnd.Uint64() >> 1}}
 		return e
 	}
 	e.Has = Fact(rnd.IntN(int(HasRTT) << 1))

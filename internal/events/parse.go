@@ -68,6 +68,8 @@ type line struct {
 		Ring   uint64 `json:"ring"`
 		Missed uint64 `json:"missed"`
 		Follow uint64 `json:"follow"`
+
+		Skipped map[string]uint64 `json:"skipped"`
 	} `json:"lost"`
 }
 
@@ -131,6 +133,9 @@ func ParseJSON(data []byte) (Event, error) {
 		e = Event{Time: e.Time, Kind: KindLost}
 		if l.Lost != nil {
 			e.Lost = Lost{Ring: l.Lost.Ring, Missed: l.Lost.Missed, Follow: l.Lost.Follow}
+			for kind, n := range skipped(&e.Lost.Skipped) {
+				*n = l.Lost.Skipped[kind.String()]
+			}
 		}
 		return e, nil
 	}

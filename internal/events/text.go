@@ -225,8 +225,8 @@ func appendLostWords(dst []byte, l Lost) []byte {
 		what string
 	}{
 		{l.Ring, " records, the ring buffer was full (try a larger --ring-size)"},
-		{l.Missed, " firings, the kernel skipped the probe"},
-		{l.Follow, " connections not followed, their answers go unseen"},
+		{l.Missed, " firings of the timer for which the kernel ran no program"},
+		{l.Follow, " records of connections for which the table had no room (try a larger --follow-size)"},
 	} {
 		if c.n == 0 {
 			continue
@@ -234,6 +234,18 @@ func appendLostWords(dst []byte, l Lost) []byte {
 		dst = append(append(dst, sep...), strconv.FormatUint(c.n, 10)...)
 		dst = append(dst, c.what...)
 		sep = ", "
+	}
+	if n := l.Skipped.Total(); n > 0 {
+		dst = strconv.AppendUint(append(dst, sep...), n, 10)
+		dst = append(dst, " others on this host for which the kernel ran no program:"...)
+		sep = " "
+		for kind, n := range skipped(&l.Skipped) {
+			if *n > 0 {
+				dst = strconv.AppendUint(append(dst, sep...), *n, 10)
+				dst = append(append(dst, ' '), kind.String()...)
+				sep = ", "
+			}
+		}
 	}
 	return dst
 }

@@ -15,6 +15,8 @@ type Tracker struct {
 	clock clock
 	conns map[uint64]*story // by the socket's address
 	event Event             // the one being told, used again
+	// passing is the story of a connection that is not followed, used again.
+	passing story
 }
 
 // story is what is remembered of a connection between its records.
@@ -23,6 +25,13 @@ type story struct {
 	family        Family
 	local, remote netip.AddrPort
 	unreachable   bool // an ICMP or local send error since the peer was last heard
+	// unanswered is the kernel's count of probes (icsk_probes_out), which has 8
+	// bits, carried on beyond them; wrapped: it had wrapped before the first record.
+	unanswered uint32
+	wrapped    bool
+	// unheard counts the probes told since the peer was last heard.
+	unheard int
+	heard   bool // the peer was heard after the last probe told
 }
 
 // NewTracker makes a Tracker for a kernel whose tick is jiffy long.
@@ -58,7 +67,7 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 		e.Kind = KindReset
 		e.Reason = Reason(r.Reason)
 		e.Errno = readErrno(r.Ret)
-		e.Unanswered, e.Has = int(r.Probes), e.Has|HasUnanswered
+		s.count(r, e)
 		e.Verdict = VerdictTimedOut
 		// Another errno than ETIMEDOUT is what an ICMP error left (sk_err_soft).
 		if s.unreachable || (e.Errno != "ETIMEDOUT" && e.Errno != "") {
@@ -67,7 +76,7 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 	case loader.RecordPeerReset:
 		e.Kind = KindPeerReset
 		e.Errno = readErrno(r.Ret)
-		e.Unanswered, e.Has = int(r.Probes), e.Has|HasUnanswered
+		s.count(r, e)
 		e.RST, e.Verdict = rstOf(r)
 	case loader.RecordTimer:
 		e.Kind = KindTimer
@@ -75,9 +84,9 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 		if e.Reason == ReasonDataInFlight {
 			e.Verdict = VerdictSuspended // icsk_probes_out may count zero-window probes now
 		} else {
-			e.Unanswered, e.Has = int(r.Probes), e.Has|HasUnanswered
+			s.count(r, e)
 		}
-		e.setNext(e.Reason)
+		e.setNext(e.Reason, r.Probes)
 	case loader.RecordWindowProbe:
 		e.Kind = KindWindowProbe
 		e.Unanswered, e.Has = int(r.Probes), e.Has|HasUnanswered
@@ -90,17 +99,22 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 		e.Has &^= HasIdleFor // a probe is old data and does not count as heard
 	case loader.RecordEnabled:
 		e.Kind = KindEnabled
-		e.Process = Process{PID: int(r.Pid), Comm: cString(r.Comm[:])}
+		if r.Pid != 0 {
+			e.Process = Process{PID: int(r.Pid), Comm: cString(r.Comm[:])}
+		}
 		// tcp_set_keepalive() arms the timer for the whole of Idle, whatever the
 		// connection has been idle for by then.
 		e.Next = e.Keepalive.Idle
 		e.Has |= HasNext
 		if e.State != StateSynSent { // not connected: the firing does nothing
-			e.DiesIn = e.Keepalive.DiesIn(0, e.IdleFor, e.Next)
+			e.DiesIn = e.Keepalive.DiesIn(int(r.Probes), e.IdleFor, e.Next)
 			e.Has |= HasDiesIn
 		}
 	case loader.RecordClosed:
 		delete(t.conns, r.Sk)
+		if r.LocalPort == 0 {
+			return nil // not known which connection it was
+		}
 		if r.Flags&loader.FlagGaveUp != 0 {
 			return nil // the end has been told
 		}
@@ -112,19 +126,46 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 }
 
 // story finds the connection's story, a new one if the address is now another
-// connection's (the record of the old one's end was lost).
+// connection's (the record of the old one's end was lost). It is kept until
+// the end, if that will be told.
 func (t *Tracker) story(r *loader.Record) *story {
-	s := t.conns[r.Sk]
-	if r.Kind == loader.RecordClosed && s != nil {
-		return s // the tuple is partly gone by then
-	}
 	family, local, remote := decodeTuple(r)
+	s := t.conns[r.Sk]
 	if s != nil && s.netns == r.Netns && s.local == local && s.remote == remote {
 		return s
 	}
-	s = &story{netns: r.Netns, family: family, local: local, remote: remote}
-	t.conns[r.Sk] = s
+	s = &t.passing
+	if r.Flags&loader.FlagFollowed != 0 {
+		s = new(story)
+		t.conns[r.Sk] = s
+	}
+	*s = story{netns: r.Netns, family: family, local: local, remote: remote}
 	return s
+}
+
+// count takes over the kernel's count of unanswered probes, and tells it: what
+// the kernel decides by, carried on beyond its 8 bits. It is absent where more
+// than 255 may have gone before the first record.
+func (s *story) count(r *loader.Record, e *Event) {
+	const limit = 1 << 8
+	was, now := s.unanswered, uint32(r.Probes)
+	switch {
+	case was == 0 && !s.wrapped: // the first record, or a count that begins
+		k := &e.Keepalive
+		s.wrapped = e.Has&HasIdleFor != 0 && k.Interval > 0 && e.IdleFor >= k.Idle+(limit-1)*k.Interval
+	case s.heard && now <= 1: // an ACK has set the count to 0
+		s.wrapped = false
+	case now < was%limit && was%limit >= limit-16 && now < 16:
+		now += was - was%limit + limit
+	case now < was%limit:
+		s.wrapped = false // it fell to 0, and what told it is lost
+	default:
+		now += was - was%limit
+	}
+	s.unanswered = now
+	if !s.wrapped {
+		e.Unanswered, e.Has = int(now), e.Has|HasUnanswered
+	}
 }
 
 func (t *Tracker) start(r *loader.Record, s *story) *Event {
@@ -136,7 +177,7 @@ func (t *Tracker) start(r *loader.Record, s *story) *Event {
 }
 
 func (t *Tracker) answer(r *loader.Record, s *story, tell func(*Event) error) error {
-	s.unreachable = false
+	s.unreachable, s.unheard, s.heard = false, 0, true
 	e := t.start(r, s)
 	e.Kind = KindAnswer
 	e.Verdict = VerdictAlive
@@ -149,38 +190,46 @@ func (t *Tracker) answer(r *loader.Record, s *story, tell func(*Event) error) er
 		}
 	}
 	if r.Kind == loader.RecordAnswer {
-		e.setNext(Reason(r.Reason))
+		if r.Probes > 0 {
+			s.count(r, e) // only data was heard: the kernel counts on from here
+		}
+		e.setNext(Reason(r.Reason), r.Probes)
 	}
 	return tell(e)
 }
 
 func (t *Tracker) probe(r *loader.Record, s *story, e *Event) {
-	e.Unanswered = int(r.Probes)
 	e.Seq = r.Seq
-	e.Has |= HasUnanswered | HasSeq | HasNext
-	if r.Probes == 1 {
+	e.Has |= HasSeq | HasNext
+	if r.Probes == 1 && s.unanswered%256 != 0 {
 		// Every ACK clears icsk_probes_out: the peer was heard since the probe
 		// before, also where the record of its answer was lost.
-		s.unreachable = false
+		s.unreachable, s.unheard, s.heard = false, 0, true
 	}
-	switch {
-	case r.Ret > 0:
+	s.count(r, e)
+	if r.Ret > 0 {
 		e.SendError = Congested
 		e.Verdict = VerdictCongested
 		e.Next = RetryCongested
 		return
-	case r.Ret < 0:
+	}
+	s.heard = false
+	s.unheard++
+	if r.Ret < 0 {
 		e.SendError = errnoName(-r.Ret)
 		s.unreachable = true
 	}
+	// The second probe without an answer, also where the first was sent before
+	// katrace began: then it shows in the time.
+	silent := s.unheard > 1 || (s.wrapped || s.unanswered > 1) && e.IdleFor >= e.Keepalive.Idle+e.Keepalive.Interval
 	switch {
 	case s.unreachable:
 		e.Verdict = VerdictUnreachable
-	case e.Unanswered > 1:
+	case silent:
 		e.Verdict = VerdictSilent
 	}
 	e.Next = e.Keepalive.Interval
-	e.DiesIn = e.Keepalive.DiesIn(e.Unanswered, e.IdleFor, e.Next)
+	e.DiesIn = e.Keepalive.DiesIn(int(r.Probes), e.IdleFor, e.Next)
 	e.Has |= HasDiesIn
 }
 
@@ -189,12 +238,13 @@ func (t *Tracker) probe(r *loader.Record, s *story, e *Event) {
 const Congested = "congested"
 
 // setNext sets when the timer fires next, after a firing that sent nothing for
-// that reason, and what then becomes of a peer that stays silent.
-func (e *Event) setNext(why Reason) {
+// that reason, and what then becomes of a peer that stays silent. probes is the
+// kernel's count, which goes on where only data was heard.
+func (e *Event) setNext(why Reason, probes uint8) {
 	switch why {
 	case ReasonNotIdle:
 		e.Next = e.Keepalive.Idle - e.IdleFor
-		e.DiesIn = e.Keepalive.DiesIn(0, e.IdleFor, e.Next)
+		e.DiesIn = e.Keepalive.DiesIn(int(probes), e.IdleFor, e.Next)
 		e.Has |= HasNext | HasDiesIn
 	case ReasonDataInFlight:
 		e.Next = e.Keepalive.Idle

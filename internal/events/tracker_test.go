@@ -25,14 +25,14 @@ type step struct {
 // rec makes a record of this kind with so many probes out.
 func rec(kind, probes uint8, set ...func(*loader.Record)) func(*loader.Record) {
 	return func(r *loader.Record) {
-		r.Kind, r.Probes = kind, probes
+		r.Kind, r.Probes, r.Flags = kind, probes, loader.FlagFollowed
 		for _, s := range set {
 			s(r)
 		}
 	}
 }
 
-func flags(f uint8) func(*loader.Record)     { return func(r *loader.Record) { r.Flags = f } }
+func flags(f uint8) func(*loader.Record)     { return func(r *loader.Record) { r.Flags |= f } }
 func ret(n int32) func(*loader.Record)       { return func(r *loader.Record) { r.Ret = n } }
 func rtt(n uint32) func(*loader.Record)      { return func(r *loader.Record) { r.Rtt = n } }
 func reason(n Reason) func(*loader.Record)   { return func(r *loader.Record) { r.Reason = uint8(n) } }
@@ -78,6 +78,36 @@ func probed(n int, v Verdict) []Event {
 	return want(KindProbe, unanswered(n), seq, next(10*time.Second), dies(time.Duration(7-n)*10*time.Second), verdict(v))
 }
 
+func idleFor110(e []Event) []Event {
+	e[0].IdleFor = 110 * time.Second
+	return e
+}
+
+// TestUnansweredBeyond8Bits: the kernel's count has 8 bits (icsk_probes_out).
+func TestUnansweredBeyond8Bits(t *testing.T) {
+	tracker := NewTracker(jiffy)
+	probe := func(n int, flags uint8) (got Event) {
+		r := probeRecord()
+		r.Flags, r.Probes, r.UserTimeout = loader.FlagFollowed|flags, uint8(n), 1<<30
+		if err := tracker.Record(&r, func(e *Event) error { got = *e; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	for n := 1; n <= 1000; n++ {
+		if n%100 == 0 {
+			continue // records may be lost
+		}
+		e := probe(n, 0)
+		if e.Unanswered != n || (e.Verdict == VerdictSilent) != (n > 1) {
+			t.Fatalf("probe %d: %d unanswered, verdict %q", n, e.Unanswered, e.Verdict)
+		}
+	}
+	if e := probe(1, loader.FlagAnswered); e.Unanswered != 1 || e.Verdict != 0 {
+		t.Errorf("after an answer: %d unanswered, verdict %q", e.Unanswered, e.Verdict)
+	}
+}
+
 func TestTracker(t *testing.T) {
 	hostUnreachable := want(KindICMP, unanswered(1), verdict(VerdictUnreachable), func(e *Event) {
 		e.ICMP = ICMP{3, 1, "host unreachable", netipAddr("10.0.0.254")}
@@ -96,7 +126,7 @@ func TestTracker(t *testing.T) {
 			{rec(loader.RecordProbe, 6), probed(6, VerdictSilent)},
 		}, 1},
 		{"given up by the count", []step{
-			{rec(loader.RecordProbe, 6), probed(6, VerdictSilent)},
+			{rec(loader.RecordProbe, 6, idle(110)), idleFor110(probed(6, VerdictSilent))},
 			{rec(loader.RecordReset, 6, ret(int32(unix.ETIMEDOUT)), reason(ReasonCount)),
 				want(KindReset, unanswered(6), why(ReasonCount), errno("ETIMEDOUT"), verdict(VerdictTimedOut))},
 			{rec(loader.RecordClosed, 6, flags(loader.FlagGaveUp)), nil},
@@ -142,7 +172,7 @@ func TestTracker(t *testing.T) {
 			{rec(loader.RecordICMP, 1, icmp(3, 4)), want(KindICMP, unanswered(1), func(e *Event) {
 				e.ICMP = ICMP{3, 4, "fragmentation needed", netipAddr("10.0.0.254")}
 			})},
-			{rec(loader.RecordProbe, 2), probed(2, VerdictSilent)},
+			{rec(loader.RecordProbe, 2, idle(110)), idleFor110(probed(2, VerdictSilent))},
 		}, 1},
 		{"rebooted", []step{
 			{rec(loader.RecordProbe, 1), probed(1, 0)},
@@ -165,15 +195,17 @@ func TestTracker(t *testing.T) {
 			{rec(loader.RecordProbe, 1), probed(1, 0)},
 			{rec(loader.RecordClosed, 1, flags(loader.FlagAnswered)), append(want(KindAnswer, verdict(VerdictAlive)), want(KindClosed)...)},
 		}, 0},
-		{"closed: the tuple is partly gone, and remembered", []step{
-			{rec(loader.RecordProbe, 1), probed(1, 0)},
-			{rec(loader.RecordClosed, 1, func(r *loader.Record) { r.LocalPort, r.RemotePort, r.Remote = 0, 0, [16]byte{} }), want(KindClosed)},
+		{"closed, and which connection it was is not known", []step{
+			{rec(loader.RecordClosed, 0, func(r *loader.Record) { r.LocalPort = 0 }), nil},
+		}, 0},
+		{"closed, and the records before it were lost", []step{
+			{rec(loader.RecordClosed, 0), want(KindClosed)},
 		}, 0},
 		{"the address is another connection's now", []step{
 			{rec(loader.RecordProbe, 1, ret(-int32(unix.ENETUNREACH))), notSent},
 			{rec(loader.RecordProbe, 2, func(r *loader.Record) { r.RemotePort++ }),
 				append([]Event{}, func() Event {
-					e := probed(2, VerdictSilent)[0]
+					e := probed(2, 0)[0] // nothing is known of what became of the first
 					e.Remote = withPort(someRemote, 40123)
 					return e
 				}())},
@@ -181,7 +213,7 @@ func TestTracker(t *testing.T) {
 		{"the address is another namespace's now", []step{
 			{rec(loader.RecordProbe, 1, ret(-int32(unix.ENETUNREACH))), notSent},
 			{rec(loader.RecordProbe, 2, func(r *loader.Record) { r.Netns++ }), func() []Event {
-				e := probed(2, VerdictSilent)
+				e := probed(2, 0)
 				e[0].Netns++
 				return e
 			}()},
@@ -215,6 +247,39 @@ func TestTracker(t *testing.T) {
 			{rec(loader.RecordReset, 6, reason(ReasonCount)), want(KindReset, unanswered(6), why(ReasonCount), verdict(VerdictTimedOut))},
 			{rec(loader.RecordClosed, 0, flags(loader.FlagGaveUp)), nil},
 			{rec(loader.RecordPeerReset, 1), want(KindPeerReset, unanswered(1), verdict(VerdictReset))},
+		}, 1},
+		{"data was heard, and the kernel's count goes on", []step{
+			{rec(loader.RecordProbe, 1), probed(1, 0)},
+			{rec(loader.RecordProbe, 2), probed(2, VerdictSilent)},
+			{rec(loader.RecordAnswer, 2, flags(loader.FlagAnswered), reason(ReasonNotIdle), idle(10)),
+				want(KindAnswer, verdict(VerdictAlive), idleFor(10*time.Second), unanswered(2), next(50*time.Second), dies(90*time.Second))},
+			{rec(loader.RecordTimer, 2, reason(ReasonNotIdle), idle(10)),
+				want(KindTimer, why(ReasonNotIdle), idleFor(10*time.Second), unanswered(2), next(50*time.Second), dies(90*time.Second))},
+			{rec(loader.RecordProbe, 3), probed(3, 0)},
+			{rec(loader.RecordProbe, 4), probed(4, VerdictSilent)},
+		}, 1},
+		{"data was heard when all probes were out: the next firing gives up", []step{
+			{rec(loader.RecordProbe, 6, idle(110)), idleFor110(probed(6, VerdictSilent))},
+			{rec(loader.RecordAnswer, 6, flags(loader.FlagAnswered), reason(ReasonNotIdle), idle(10)),
+				want(KindAnswer, verdict(VerdictAlive), idleFor(10*time.Second), unanswered(6), next(50*time.Second), dies(50*time.Second))},
+		}, 1},
+		{"probes before the first record that may be more than the kernel's 8 bits count", []step{
+			{rec(loader.RecordProbe, 3, timeout(1<<30), idle(60+255*10)), want(KindProbe, seq, next(10*time.Second),
+				idleFor((60+255*10)*time.Second), func(e *Event) {
+					e.Keepalive.UserTimeout = 1 << 30 * time.Millisecond
+					e.DiesIn, e.Has = e.Keepalive.DiesIn(3, e.IdleFor, e.Next), e.Has|HasDiesIn
+				}, verdict(VerdictSilent))},
+		}, 1},
+		{"a connection that is not followed is not remembered", []step{
+			{func(r *loader.Record) { r.Kind, r.Flags = loader.RecordProbed, 0 }, want(KindProbed, func(e *Event) { e.Has &^= HasIdleFor })},
+		}, 0},
+		{"the kernel's own socket", []step{
+			{rec(loader.RecordProbe, 1, flags(loader.FlagKernel), func(r *loader.Record) { copy(r.Symbol[:], "xs_data_ready [sunrpc]") }),
+				func() []Event {
+					e := probed(1, 0)
+					e[0].HeldBy, e[0].Module = HeldByKernel, "sunrpc"
+					return e
+				}()},
 		}, 1},
 		{"a record of a kind to come is passed over", []step{{rec(200, 1), nil}}, 1},
 	} {

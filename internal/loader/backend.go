@@ -41,7 +41,8 @@ type Facts struct {
 	SendErrors   bool // a probe that did not leave: no route, link down, queue full
 	ICMP         bool // ICMP errors, with the router that said it
 	WindowProbes bool // zero-window probes
-	Probed       bool // probes that the peer sends us
+	Probed       bool // empty probes that the peer sends us
+	ProbedByte   bool // probes of one byte that the peer sends us
 	Enabled      bool // who switches SO_KEEPALIVE on
 	RST          bool // whether a RST came from a peer that knew the connection
 }
@@ -49,9 +50,23 @@ type Facts struct {
 // Facts tells what the backend can know, given hooks that are all there.
 func (b Backend) Facts() Facts {
 	if b == Tracepoint {
-		return Facts{}
+		return Facts{Probed: true, ProbedByte: true}
 	}
-	return Facts{SendErrors: true, ICMP: true, WindowProbes: true, Probed: true, Enabled: true, RST: true}
+	return Facts{SendErrors: true, ICMP: true, WindowProbes: true, Probed: true, ProbedByte: true, Enabled: true, RST: true}
+}
+
+// FactsHere tells what the backend can know on the running kernel, given that
+// what its BTF shows can be hooked.
+func (b Backend) FactsHere() (Facts, error) {
+	f := b.Facts()
+	types, err := kernelTypes("")
+	if err != nil {
+		return Facts{}, err
+	}
+	f.ProbedByte = parameters(types, "kfree_skb") >= dropWithSocket
+	f.Probed = f.ProbedByte || b != Tracepoint
+	f.RST = f.RST && parameters(types, "tcp_reset") >= resetWithSegment
+	return f, nil
 }
 
 // Lacks says in words what this backend cannot know and another could.
@@ -63,7 +78,6 @@ func (b Backend) Lacks() []string {
 		"whether a probe left this host",
 		"ICMP errors",
 		"zero-window probes",
-		givesProbed,
 		givesEnabled,
 		givesRST,
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 )
@@ -23,8 +24,13 @@ type hook struct {
 	// word has to be there.
 	gives  string
 	onlyIf func(*Options) bool
-	// instead is attached where this hook cannot be.
-	instead *hook
+	// params is how many parameters the function or tracepoint has to have for the
+	// program to find what it reads; 0: whatever it has.
+	params int
+	// instead is attached where this hook cannot be, and insteadLacks says what is
+	// not known then.
+	instead      *hook
+	insteadLacks string
 }
 
 type attachment string
@@ -43,6 +49,15 @@ func (h hook) String() string { return string(h.how) + " " + h.at }
 // onFunction says that the hook is on a kernel function, not a tracepoint.
 func (h hook) onFunction() bool { return h.how != byRawTracepoint }
 
+// isThere says whether this kernel has what the hook is for, as its BTF tells.
+func (h hook) isThere(types *btf.Spec) bool {
+	n := parameters(types, h.at)
+	if h.params != 0 {
+		return n >= h.params
+	}
+	return n > 0 || !h.onFunction()
+}
+
 func withAll(o *Options) bool { return o.All }
 func withRTT(o *Options) bool { return o.ExactRTT }
 
@@ -54,6 +69,14 @@ const (
 	givesEnabled = "who switches SO_KEEPALIVE on"
 	givesRTT     = "exact round trips"
 	givesRST     = "who sent a RST"
+
+	givesProbedByte = "probes of one byte that the peer sends (as Windows does)"
+)
+
+// How many parameters there have to be.
+const (
+	dropWithSocket   = 4 // kfree_skb(skb, location, reason, rx_sk), from 6.11 on
+	resetWithSegment = 2 // tcp_reset(sk, skb), from 5.12 on
 )
 
 // hooks lists what each backend attaches, in the order of attaching: what ends
@@ -68,7 +91,10 @@ var hooks = map[Backend][]hook{
 		{prog: katraceProgKprobeKeepaliveTimer, at: "tcp_keepalive_timer", how: byKprobe},
 		{prog: katraceProgKprobeV4Err, at: "tcp_v4_err", how: byKprobe, gives: givesICMP4},
 		{prog: katraceProgKprobeV6Err, at: "tcp_v6_err", how: byKprobe, gives: givesICMP6},
-		{prog: katraceProgKprobeSendDupack, at: "tcp_send_dupack", how: byKprobe, gives: givesProbed},
+		{prog: katraceProgTpKfreeSkb, at: "kfree_skb", how: byRawTracepoint, gives: givesProbed, params: dropWithSocket, instead: &hook{
+			prog: katraceProgKprobeSendDupack, at: "tcp_send_dupack", how: byKprobe, gives: givesProbed,
+		}, insteadLacks: givesProbedByte},
+		{prog: katraceProgKprobeReset, at: "tcp_reset", how: byKprobe, gives: givesRST, params: resetWithSegment},
 		// In process context, where the timer may interrupt a kprobe's handler,
 		// whose own kprobes the kernel then skips: by fentry if it can be.
 		{prog: katraceProgFentrySetKeepalive, at: "tcp_set_keepalive", how: byFentry, gives: givesEnabled, instead: &hook{
@@ -82,11 +108,15 @@ var hooks = map[Backend][]hook{
 		{prog: katraceProgFentryKeepaliveTimer, at: "tcp_keepalive_timer", how: byFentry},
 		{prog: katraceProgFentryV4Err, at: "tcp_v4_err", how: byFentry, gives: givesICMP4},
 		{prog: katraceProgFentryV6Err, at: "tcp_v6_err", how: byFentry, gives: givesICMP6},
-		{prog: katraceProgFentrySendDupack, at: "tcp_send_dupack", how: byFentry, gives: givesProbed},
+		{prog: katraceProgTpKfreeSkb, at: "kfree_skb", how: byRawTracepoint, gives: givesProbed, params: dropWithSocket, instead: &hook{
+			prog: katraceProgFentrySendDupack, at: "tcp_send_dupack", how: byFentry, gives: givesProbed,
+		}, insteadLacks: givesProbedByte},
+		{prog: katraceProgFentryReset, at: "tcp_reset", how: byFentry, gives: givesRST, params: resetWithSegment},
 		{prog: katraceProgFentrySetKeepalive, at: "tcp_set_keepalive", how: byFentry, gives: givesEnabled},
 	}),
 	Tracepoint: slices.Concat(common, []hook{
 		{prog: katraceProgTpSendReset, at: "tcp_send_reset", how: byRawTracepoint},
+		{prog: katraceProgTpKfreeSkb, at: "kfree_skb", how: byRawTracepoint, gives: givesProbed, params: dropWithSocket},
 		{prog: katraceProgTpTimerExpireExit, at: "timer_expire_exit", how: byRawTracepoint},
 		{prog: katraceProgTpTimerExpireEntry, at: "timer_expire_entry", how: byRawTracepoint},
 	}),

@@ -93,13 +93,13 @@ func TestHooksOptional(t *testing.T) {
 		}
 	})
 	lacks := strings.Join(Tracepoint.Lacks(), "\n")
-	for _, what := range []string{givesProbed, givesEnabled} {
+	for _, what := range []string{givesRST, givesEnabled} {
 		if !strings.Contains(lacks, what) || !strings.Contains(strings.Join(gives[Kprobe], "\n"), what) {
 			t.Errorf("%q: want it of kprobe's hooks and among what tracepoint lacks: %q", what, lacks)
 		}
 	}
 	for _, b := range Backends() {
-		if len(hooks[b]) == 0 || (len(b.Lacks()) == 0) != (b.Facts() == Facts{true, true, true, true, true}) {
+		if len(hooks[b]) == 0 || (len(b.Lacks()) == 0) != (b.Facts() == Facts{true, true, true, true, true, true, true}) {
 			t.Errorf("%s: %d hooks, facts %+v, lacks %q", b, len(hooks[b]), b.Facts(), b.Lacks())
 		}
 	}

@@ -43,7 +43,9 @@ type katraceFiring struct {
 	Done      uint8
 	Orphan    uint8
 	Idle      uint8
-	Pad       [4]uint8
+	RstFlags  uint8
+	Pad       [3]uint8
+	RstSk     uint64
 	Rec       katraceRecord
 }
 
@@ -53,13 +55,16 @@ type katraceFollow struct {
 	ProbedNs    uint64
 	ProbedAt    uint32
 	SegsIn      uint32
+	DataSegsIn  uint32
+	WriteSeq    uint32
 	Outstanding uint8
 	Left        uint8
+	Refused     uint8
 	Ended       uint8
 	Armed       uint8
 	Probes      uint8
 	Told        uint8
-	Pad         [2]uint8
+	Pad         uint8
 }
 
 type katraceRecord struct {
@@ -91,6 +96,7 @@ type katraceRecord struct {
 	Reason      uint8
 	From        [16]uint8
 	Comm        [16]uint8
+	Symbol      [32]uint8
 	Pid         uint32
 	IcmpType    uint8
 	IcmpCode    uint8
@@ -105,6 +111,8 @@ const (
 	katraceRecordFlagFLAG_RET       katraceRecordFlag = 4
 	katraceRecordFlagFLAG_GAVE_UP   katraceRecordFlag = 8
 	katraceRecordFlagFLAG_RTT_EXACT katraceRecordFlag = 16
+	katraceRecordFlagFLAG_KERNEL    katraceRecordFlag = 32
+	katraceRecordFlagFLAG_FOLLOWED  katraceRecordFlag = 64
 )
 
 type katraceRecordKind uint32
@@ -130,7 +138,9 @@ const (
 	katraceMapFirings                  = "firings"
 	katraceMapFollowed                 = "followed"
 	katraceMapRing                     = "ring"
+	katraceMapTold                     = "told"
 	katraceProgFentryKeepaliveTimer    = "fentry_keepalive_timer"
+	katraceProgFentryReset             = "fentry_reset"
 	katraceProgFentrySendActiveReset   = "fentry_send_active_reset"
 	katraceProgFentrySendDupack        = "fentry_send_dupack"
 	katraceProgFentrySetKeepalive      = "fentry_set_keepalive"
@@ -139,6 +149,7 @@ const (
 	katraceProgFexitKeepaliveTimer     = "fexit_keepalive_timer"
 	katraceProgFexitWriteWakeup        = "fexit_write_wakeup"
 	katraceProgKprobeKeepaliveTimer    = "kprobe_keepalive_timer"
+	katraceProgKprobeReset             = "kprobe_reset"
 	katraceProgKprobeSendActiveReset   = "kprobe_send_active_reset"
 	katraceProgKprobeSendDupack        = "kprobe_send_dupack"
 	katraceProgKprobeSetKeepalive      = "kprobe_set_keepalive"
@@ -147,6 +158,7 @@ const (
 	katraceProgKprobeWriteWakeup       = "kprobe_write_wakeup"
 	katraceProgKretprobeKeepaliveTimer = "kretprobe_keepalive_timer"
 	katraceProgKretprobeWriteWakeup    = "kretprobe_write_wakeup"
+	katraceProgTpKfreeSkb              = "tp_kfree_skb"
 	katraceProgTpProbe                 = "tp_probe"
 	katraceProgTpReceiveReset          = "tp_receive_reset"
 	katraceProgTpSendReset             = "tp_send_reset"
@@ -155,15 +167,20 @@ const (
 	katraceProgTpTimerExpireExit       = "tp_timer_expire_exit"
 	katraceVarAll                      = "all"
 	katraceVarArmed                    = "armed"
+	katraceVarCloses                   = "closes"
 	katraceVarDirectReads              = "direct_reads"
 	katraceVarExactRtt                 = "exact_rtt"
 	katraceVarFilter                   = "filter"
 	katraceVarFindByTuple              = "find_by_tuple"
+	katraceVarHz                       = "hz"
 	katraceVarKeepaliveTimerAddr       = "keepalive_timer_addr"
 	katraceVarLostFollow               = "lost_follow"
 	katraceVarLostRing                 = "lost_ring"
 	katraceVarLostUnseen               = "lost_unseen"
+	katraceVarPidNamespace             = "pid_namespace"
 	katraceVarResetReasonParam         = "reset_reason_param"
+	katraceVarSeenFirings              = "seen_firings"
+	katraceVarSeenResets               = "seen_resets"
 	katraceVarUnusedFlag               = "unused_flag"
 	katraceVarUnusedKind               = "unused_kind"
 	katraceVarUnusedRecord             = "unused_record"
@@ -212,6 +229,7 @@ type katraceSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type katraceProgramSpecs struct {
 	FentryKeepaliveTimer    *ebpf.ProgramSpec `ebpf:"fentry_keepalive_timer"`
+	FentryReset             *ebpf.ProgramSpec `ebpf:"fentry_reset"`
 	FentrySendActiveReset   *ebpf.ProgramSpec `ebpf:"fentry_send_active_reset"`
 	FentrySendDupack        *ebpf.ProgramSpec `ebpf:"fentry_send_dupack"`
 	FentrySetKeepalive      *ebpf.ProgramSpec `ebpf:"fentry_set_keepalive"`
@@ -220,6 +238,7 @@ type katraceProgramSpecs struct {
 	FexitKeepaliveTimer     *ebpf.ProgramSpec `ebpf:"fexit_keepalive_timer"`
 	FexitWriteWakeup        *ebpf.ProgramSpec `ebpf:"fexit_write_wakeup"`
 	KprobeKeepaliveTimer    *ebpf.ProgramSpec `ebpf:"kprobe_keepalive_timer"`
+	KprobeReset             *ebpf.ProgramSpec `ebpf:"kprobe_reset"`
 	KprobeSendActiveReset   *ebpf.ProgramSpec `ebpf:"kprobe_send_active_reset"`
 	KprobeSendDupack        *ebpf.ProgramSpec `ebpf:"kprobe_send_dupack"`
 	KprobeSetKeepalive      *ebpf.ProgramSpec `ebpf:"kprobe_set_keepalive"`
@@ -228,6 +247,7 @@ type katraceProgramSpecs struct {
 	KprobeWriteWakeup       *ebpf.ProgramSpec `ebpf:"kprobe_write_wakeup"`
 	KretprobeKeepaliveTimer *ebpf.ProgramSpec `ebpf:"kretprobe_keepalive_timer"`
 	KretprobeWriteWakeup    *ebpf.ProgramSpec `ebpf:"kretprobe_write_wakeup"`
+	TpKfreeSkb              *ebpf.ProgramSpec `ebpf:"tp_kfree_skb"`
 	TpProbe                 *ebpf.ProgramSpec `ebpf:"tp_probe"`
 	TpReceiveReset          *ebpf.ProgramSpec `ebpf:"tp_receive_reset"`
 	TpSendReset             *ebpf.ProgramSpec `ebpf:"tp_send_reset"`
@@ -244,6 +264,7 @@ type katraceMapSpecs struct {
 	Firings  *ebpf.MapSpec `ebpf:"firings"`
 	Followed *ebpf.MapSpec `ebpf:"followed"`
 	Ring     *ebpf.MapSpec `ebpf:"ring"`
+	Told     *ebpf.MapSpec `ebpf:"told"`
 }
 
 // katraceVariableSpecs contains global variables before they are loaded into the kernel.
@@ -252,15 +273,20 @@ type katraceMapSpecs struct {
 type katraceVariableSpecs struct {
 	All                *ebpf.VariableSpec `ebpf:"all"`
 	Armed              *ebpf.VariableSpec `ebpf:"armed"`
+	Closes             *ebpf.VariableSpec `ebpf:"closes"`
 	DirectReads        *ebpf.VariableSpec `ebpf:"direct_reads"`
 	ExactRtt           *ebpf.VariableSpec `ebpf:"exact_rtt"`
 	Filter             *ebpf.VariableSpec `ebpf:"filter"`
 	FindByTuple        *ebpf.VariableSpec `ebpf:"find_by_tuple"`
+	Hz                 *ebpf.VariableSpec `ebpf:"hz"`
 	KeepaliveTimerAddr *ebpf.VariableSpec `ebpf:"keepalive_timer_addr"`
 	LostFollow         *ebpf.VariableSpec `ebpf:"lost_follow"`
 	LostRing           *ebpf.VariableSpec `ebpf:"lost_ring"`
 	LostUnseen         *ebpf.VariableSpec `ebpf:"lost_unseen"`
+	PidNamespace       *ebpf.VariableSpec `ebpf:"pid_namespace"`
 	ResetReasonParam   *ebpf.VariableSpec `ebpf:"reset_reason_param"`
+	SeenFirings        *ebpf.VariableSpec `ebpf:"seen_firings"`
+	SeenResets         *ebpf.VariableSpec `ebpf:"seen_resets"`
 	UnusedFlag         *ebpf.VariableSpec `ebpf:"unused_flag"`
 	UnusedKind         *ebpf.VariableSpec `ebpf:"unused_kind"`
 	UnusedRecord       *ebpf.VariableSpec `ebpf:"unused_record"`
@@ -290,6 +316,7 @@ type katraceMaps struct {
 	Firings  *ebpf.Map `ebpf:"firings"`
 	Followed *ebpf.Map `ebpf:"followed"`
 	Ring     *ebpf.Map `ebpf:"ring"`
+	Told     *ebpf.Map `ebpf:"told"`
 }
 
 func (m *katraceMaps) Close() error {
@@ -298,6 +325,7 @@ func (m *katraceMaps) Close() error {
 		m.Firings,
 		m.Followed,
 		m.Ring,
+		m.Told,
 	)
 }
 
@@ -307,15 +335,20 @@ func (m *katraceMaps) Close() error {
 type katraceVariables struct {
 	All                *ebpf.Variable `ebpf:"all"`
 	Armed              *ebpf.Variable `ebpf:"armed"`
+	Closes             *ebpf.Variable `ebpf:"closes"`
 	DirectReads        *ebpf.Variable `ebpf:"direct_reads"`
 	ExactRtt           *ebpf.Variable `ebpf:"exact_rtt"`
 	Filter             *ebpf.Variable `ebpf:"filter"`
 	FindByTuple        *ebpf.Variable `ebpf:"find_by_tuple"`
+	Hz                 *ebpf.Variable `ebpf:"hz"`
 	KeepaliveTimerAddr *ebpf.Variable `ebpf:"keepalive_timer_addr"`
 	LostFollow         *ebpf.Variable `ebpf:"lost_follow"`
 	LostRing           *ebpf.Variable `ebpf:"lost_ring"`
 	LostUnseen         *ebpf.Variable `ebpf:"lost_unseen"`
+	PidNamespace       *ebpf.Variable `ebpf:"pid_namespace"`
 	ResetReasonParam   *ebpf.Variable `ebpf:"reset_reason_param"`
+	SeenFirings        *ebpf.Variable `ebpf:"seen_firings"`
+	SeenResets         *ebpf.Variable `ebpf:"seen_resets"`
 	UnusedFlag         *ebpf.Variable `ebpf:"unused_flag"`
 	UnusedKind         *ebpf.Variable `ebpf:"unused_kind"`
 	UnusedRecord       *ebpf.Variable `ebpf:"unused_record"`
@@ -326,6 +359,7 @@ type katraceVariables struct {
 // It can be passed to loadKatraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type katracePrograms struct {
 	FentryKeepaliveTimer    *ebpf.Program `ebpf:"fentry_keepalive_timer"`
+	FentryReset             *ebpf.Program `ebpf:"fentry_reset"`
 	FentrySendActiveReset   *ebpf.Program `ebpf:"fentry_send_active_reset"`
 	FentrySendDupack        *ebpf.Program `ebpf:"fentry_send_dupack"`
 	FentrySetKeepalive      *ebpf.Program `ebpf:"fentry_set_keepalive"`
@@ -334,6 +368,7 @@ type katracePrograms struct {
 	FexitKeepaliveTimer     *ebpf.Program `ebpf:"fexit_keepalive_timer"`
 	FexitWriteWakeup        *ebpf.Program `ebpf:"fexit_write_wakeup"`
 	KprobeKeepaliveTimer    *ebpf.Program `ebpf:"kprobe_keepalive_timer"`
+	KprobeReset             *ebpf.Program `ebpf:"kprobe_reset"`
 	KprobeSendActiveReset   *ebpf.Program `ebpf:"kprobe_send_active_reset"`
 	KprobeSendDupack        *ebpf.Program `ebpf:"kprobe_send_dupack"`
 	KprobeSetKeepalive      *ebpf.Program `ebpf:"kprobe_set_keepalive"`
@@ -342,6 +377,7 @@ type katracePrograms struct {
 	KprobeWriteWakeup       *ebpf.Program `ebpf:"kprobe_write_wakeup"`
 	KretprobeKeepaliveTimer *ebpf.Program `ebpf:"kretprobe_keepalive_timer"`
 	KretprobeWriteWakeup    *ebpf.Program `ebpf:"kretprobe_write_wakeup"`
+	TpKfreeSkb              *ebpf.Program `ebpf:"tp_kfree_skb"`
 	TpProbe                 *ebpf.Program `ebpf:"tp_probe"`
 	TpReceiveReset          *ebpf.Program `ebpf:"tp_receive_reset"`
 	TpSendReset             *ebpf.Program `ebpf:"tp_send_reset"`
@@ -353,6 +389,7 @@ type katracePrograms struct {
 func (p *katracePrograms) Close() error {
 	return _KatraceClose(
 		p.FentryKeepaliveTimer,
+		p.FentryReset,
 		p.FentrySendActiveReset,
 		p.FentrySendDupack,
 		p.FentrySetKeepalive,
@@ -361,6 +398,7 @@ func (p *katracePrograms) Close() error {
 		p.FexitKeepaliveTimer,
 		p.FexitWriteWakeup,
 		p.KprobeKeepaliveTimer,
+		p.KprobeReset,
 		p.KprobeSendActiveReset,
 		p.KprobeSendDupack,
 		p.KprobeSetKeepalive,
@@ -369,6 +407,7 @@ func (p *katracePrograms) Close() error {
 		p.KprobeWriteWakeup,
 		p.KretprobeKeepaliveTimer,
 		p.KretprobeWriteWakeup,
+		p.TpKfreeSkb,
 		p.TpProbe,
 		p.TpReceiveReset,
 		p.TpSendReset,

@@ -25,6 +25,16 @@ func Jiffy() (time.Duration, error) {
 	return time.Duration(ts.Nano()), nil
 }
 
+// pidNamespace is the inode number of this process's pid namespace
+// (ns.inum), 0 where /proc does not tell.
+func pidNamespace() uint32 {
+	var st unix.Stat_t
+	if err := unix.Stat("/proc/self/ns/pid", &st); err != nil {
+		return 0
+	}
+	return uint32(st.Ino)
+}
+
 // kernelTypes reads the kernel's BTF, or that of the file the user names.
 func kernelTypes(file string) (*btf.Spec, error) {
 	if file != "" {
@@ -59,6 +69,26 @@ func resetReasonParam(types *btf.Spec) (uint8, error) {
 		}
 	}
 	return 0, nil
+}
+
+// parameters is how many parameters a kernel function, or a tracepoint's
+// function (btf_trace_NAME), has; 0 where there is none of that name.
+func parameters(types *btf.Spec, name string) int {
+	var fn *btf.Func
+	if types.TypeByName(name, &fn) == nil {
+		if proto, ok := fn.Type.(*btf.FuncProto); ok {
+			return len(proto.Params)
+		}
+	}
+	var def *btf.Typedef
+	if types.TypeByName("btf_trace_"+name, &def) == nil {
+		if ptr, ok := btf.UnderlyingType(def).(*btf.Pointer); ok {
+			if proto, ok := ptr.Target.(*btf.FuncProto); ok {
+				return len(proto.Params) - 1 // the first one is the tracer's own
+			}
+		}
+	}
+	return 0
 }
 
 // hasSafeAllocation says whether hash maps may allocate in tracing programs

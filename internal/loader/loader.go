@@ -27,13 +27,19 @@ type Options struct {
 	All      bool    // uneventful firings, zero-window probes, plain closes
 	ExactRTT bool    // time answers when they come, by a look at received segments
 	Filter   Filter
+	Closes   bool   // tell when a connection closes that was told of, also one that was not probed; All implies it
 	RingSize uint32 // bytes, a power of two times the page size; 0: 16 MiB
-	BTF      string // file with the kernel's BTF, "": the kernel's own
+	// Follow is how many connections with probes are followed at once; 0: 1,048,576,
+	// or 65,536 before 6.1, where the memory for all of them is taken at the start.
+	Follow uint32
+	BTF    string // file with the kernel's BTF, "": the kernel's own
 
 	// trial: only whether it loads and attaches is asked. The maps are as
 	// small as can be.
 	trial bool
 }
+
+func (o *Options) closes() bool { return o.All || o.Closes }
 
 // Tracer is a set of attached programs and the ring buffer they fill.
 type Tracer struct {
@@ -46,6 +52,9 @@ type Tracer struct {
 	// Slow is why each field is read by a call although the kernel has
 	// bpf_rdonly_cast, nil otherwise.
 	Slow error
+	// Unwitnessed is why firings that the kernel runs no program for cannot be
+	// counted, nil where they are.
+	Unwitnessed error
 
 	coll  *ebpf.Collection
 	links []attached // held: an unreferenced link is detached by the garbage collector
@@ -141,7 +150,28 @@ func open(b Backend, o *Options, types *btf.Spec) (_ *Tracer, err error) {
 	}
 	vars := t.coll.Variables
 	t.loss = lossReader{ring: vars[katraceVarLostRing], follow: vars[katraceVarLostFollow], unseen: vars[katraceVarLostUnseen], links: t.links}
+	if err := t.openWitnesses(); err != nil {
+		t.loss.close()
+		t.Unwitnessed = err
+		t.Lacks = append(t.Lacks, lacksWitness)
+	}
 	return t, nil
+}
+
+const lacksWitness = "firings that the kernel runs no BPF program for"
+
+// openWitnesses counts what the programs should see. The links have to be there.
+func (t *Tracer) openWitnesses() (err error) {
+	addr, err := functionAddress("tcp_keepalive_timer")
+	if err != nil {
+		return err
+	}
+	t.loss.firings, err = openWitness("timer/timer_expire_entry", fmt.Sprintf("function==%#x", addr), t.coll.Variables[katraceVarSeenFirings])
+	if err != nil {
+		return err
+	}
+	t.loss.resets, err = openWitness("tcp/tcp_receive_reset", "", t.coll.Variables[katraceVarSeenResets])
+	return err
 }
 
 // present leaves out the hooks on functions that this kernel does not have, if
@@ -151,16 +181,22 @@ func (t *Tracer) present(hs []hook, o *Options, types *btf.Spec) ([]hook, error)
 	var there []hook
 	for _, h := range hs {
 		if h.instead != nil {
-			err := tryHook(t.Backend, o, h, types)
-			if err != nil && !errors.Is(err, ErrUnsupported) {
-				return nil, err
+			usable := h.isThere(types)
+			if usable {
+				err := tryHook(t.Backend, o, h, types)
+				if err != nil && !errors.Is(err, ErrUnsupported) {
+					return nil, err
+				}
+				usable = err == nil
 			}
-			if err != nil {
+			if !usable {
+				if h.insteadLacks != "" {
+					t.Lacks = append(t.Lacks, h.insteadLacks)
+				}
 				h = *h.instead
 			}
 		}
-		var fn *btf.Func
-		if h.gives != "" && h.onFunction() && types.TypeByName(h.at, &fn) != nil {
+		if h.gives != "" && !h.isThere(types) {
 			t.Lacks = append(t.Lacks, h.gives)
 			continue
 		}
@@ -210,19 +246,29 @@ func load(b Backend, o *Options, hs []hook, types *btf.Spec) (coll *ebpf.Collect
 
 // setSizes sets how much the maps hold.
 func setSizes(spec *ebpf.CollectionSpec, o *Options, types *btf.Spec) {
-	ring, followed, byTuple := spec.Maps[katraceMapRing], spec.Maps[katraceMapFollowed], spec.Maps[katraceMapByTuple]
+	ring := spec.Maps[katraceMapRing]
+	tables := []*ebpf.MapSpec{spec.Maps[katraceMapFollowed], spec.Maps[katraceMapByTuple], spec.Maps[katraceMapTold]}
 	switch {
 	case o.trial:
-		ring.MaxEntries, followed.MaxEntries, byTuple.MaxEntries = uint32(os.Getpagesize()), 1, 1
+		ring.MaxEntries = uint32(os.Getpagesize())
+		for _, m := range tables {
+			m.MaxEntries = 1
+		}
 		return
 	case o.RingSize != 0:
 		ring.MaxEntries = o.RingSize
 	}
-	if hasSafeAllocation(types) {
-		for _, m := range []*ebpf.MapSpec{followed, byTuple} {
+	for _, m := range tables {
+		if hasSafeAllocation(types) {
 			m.Flags |= noPrealloc
 			m.MaxEntries = 1 << 20
 		}
+		if o.Follow != 0 {
+			m.MaxEntries = o.Follow
+		}
+	}
+	if !o.closes() {
+		spec.Maps[katraceMapTold].MaxEntries = 1
 	}
 }
 
@@ -238,11 +284,18 @@ func loadDirect(spec *ebpf.CollectionSpec, opts ebpf.CollectionOptions) (*ebpf.C
 const noPrealloc = 1 // BPF_F_NO_PREALLOC
 
 func setVariables(spec *ebpf.CollectionSpec, b Backend, o *Options, types *btf.Spec) error {
+	jiffy, err := Jiffy()
+	if err != nil {
+		return err
+	}
 	vars := map[string]any{
-		katraceVarAll:         b2u(o.All),
-		katraceVarExactRtt:    b2u(o.ExactRTT),
-		katraceVarFindByTuple: b2u(b.Facts().ICMP),
-		katraceVarFilter:      o.Filter.kernelFilter(),
+		katraceVarAll:          b2u(o.All),
+		katraceVarCloses:       b2u(o.closes()),
+		katraceVarExactRtt:     b2u(o.ExactRTT),
+		katraceVarFindByTuple:  b2u(b.Facts().ICMP),
+		katraceVarFilter:       o.Filter.kernelFilter(),
+		katraceVarHz:           uint32((time.Second + jiffy/2) / jiffy),
+		katraceVarPidNamespace: pidNamespace(),
 	}
 	switch b {
 	case Tracepoint:
@@ -288,6 +341,7 @@ func (t *Tracer) detach() {
 // Close detaches everything and gives all memory back.
 func (t *Tracer) Close() {
 	t.detach()
+	t.loss.close()
 	if t.ring != nil {
 		_ = t.ring.Close()
 	}

@@ -8,26 +8,72 @@ import (
 	"github.com/cilium/ebpf"
 )
 
-// Lost counts what did not arrive since Open.
+// Lost counts what did not arrive.
 type Lost struct {
-	Ring   uint64 // the ring buffer was full
-	Follow uint64 // the table of followed connections was full: their answers go unseen
-	Missed uint64 // the kernel did not run a program: kprobe misses, recursion
+	Ring    uint64 // records: the ring buffer was full
+	Missed  uint64 // firings of the keepalive timer that no program told of
+	Follow  uint64 // records of connections for which there was no room in a table: their answers, or their end, go unseen
+	Skipped Skipped
+}
+
+// Skipped counts the runs of other programs that the kernel skipped, by what
+// they tell of: on the whole system, of any connection.
+type Skipped struct {
+	PeerReset uint64 // RST received
+	Closed    uint64 // ends of connections
+	ICMP      uint64 // ICMP errors
+	Probed    uint64 // the peer's probes
+	Enabled   uint64 // SO_KEEPALIVE switched on
+	Answer    uint64 // with ExactRTT: segments received while a probe was out
+}
+
+// Total is the number of all that is lost.
+func (l Lost) Total() uint64 { return l.Ring + l.Missed + l.Follow + l.Skipped.Total() }
+
+// Total is the number of all that is skipped.
+func (s Skipped) Total() uint64 {
+	return s.PeerReset + s.Closed + s.ICMP + s.Probed + s.Enabled + s.Answer
+}
+
+// Since is what was lost after an earlier reading.
+func (l Lost) Since(was Lost) Lost {
+	s, w := l.Skipped, was.Skipped
+	return Lost{l.Ring - was.Ring, l.Missed - was.Missed, l.Follow - was.Follow,
+		Skipped{s.PeerReset - w.PeerReset, s.Closed - w.Closed, s.ICMP - w.ICMP, s.Probed - w.Probed, s.Enabled - w.Enabled, s.Answer - w.Answer}}
+}
+
+// Plus is the sum of both.
+func (l Lost) Plus(m Lost) Lost {
+	s, w := l.Skipped, m.Skipped
+	return Lost{l.Ring + m.Ring, l.Missed + m.Missed, l.Follow + m.Follow,
+		Skipped{s.PeerReset + w.PeerReset, s.Closed + w.Closed, s.ICMP + w.ICMP, s.Probed + w.Probed, s.Enabled + w.Enabled, s.Answer + w.Answer}}
 }
 
 type lossReader struct {
 	ring, follow, unseen *ebpf.Variable
 	links                []attached
-	gone                 misses // of links that are gone
+	// What was passed, whether programs ran or not; nil: cannot be had here.
+	firings, resets *witness
+	last            Lost // after stop: for good
+	stopped         bool
 }
 
-// stop keeps what the links count, for when they are closed.
+// stop takes the last reading, while everything is still attached.
 func (r *lossReader) stop() {
-	r.gone = r.misses()
+	if l, err := r.read(); err == nil {
+		r.last = l
+	}
+	r.stopped = true
+	r.close()
+}
+
+func (r *lossReader) close() {
+	r.firings.close()
+	r.resets.close()
 	r.links = nil
 }
 
-// Lost reads the counters.
+// Lost reads the counters: what was lost since Open.
 func (t *Tracer) Lost() (Lost, error) { return t.loss.read() }
 
 func (r *lossReader) read() (Lost, error) {
@@ -38,32 +84,49 @@ func (r *lossReader) read() (Lost, error) {
 	if err := r.follow.Get(&l.Follow); err != nil {
 		return Lost{}, fmt.Errorf("read the count of connections not followed: %w", err)
 	}
+	if r.stopped {
+		l.Missed, l.Skipped = r.last.Missed, r.last.Skipped
+		return l, nil
+	}
 	var unseen uint64
 	if err := r.unseen.Get(&unseen); err != nil {
 		return Lost{}, fmt.Errorf("read the count of probes not seen: %w", err)
 	}
-	// Where the kernel does not count what it skips, the gaps in its own count
-	// of probes tell; where it does, they are among those.
-	m := r.misses()
-	l.Missed = m.others + max(m.firings, unseen)
+	firings, err := r.firings.read()
+	if err != nil {
+		return Lost{}, fmt.Errorf("count firings: %w", err)
+	}
+	resets, err := r.resets.read()
+	if err != nil {
+		return Lost{}, fmt.Errorf("count RST received: %w", err)
+	}
+	// One firing passes several hooks, and each way of counting knows the same
+	// firings: none is added to another.
+	l.Missed, l.Skipped.PeerReset = max(firings, unseen), resets
+	for _, a := range r.links {
+		n, to := a.missed(), l.of(a.hook)
+		*to = max(*to, n)
+	}
 	return l, nil
 }
 
-// misses are programs that the kernel skipped: those that tell of firings, and
-// the others.
-type misses struct{ firings, others uint64 }
-
-func (r *lossReader) misses() misses {
-	m := r.gone
-	for _, a := range r.links {
-		switch a.hook.at {
-		case "tcp_keepalive_timer", "tcp_write_wakeup", "timer_expire_entry", "timer_expire_exit":
-			m.firings += a.missed()
-		default:
-			m.others += a.missed()
-		}
+// of is where the hook's missed runs are counted.
+func (l *Lost) of(h hook) *uint64 {
+	switch h.at {
+	case "tcp_receive_reset", "tcp_reset":
+		return &l.Skipped.PeerReset
+	case "inet_sock_set_state":
+		return &l.Skipped.Closed
+	case "tcp_v4_err", "tcp_v6_err":
+		return &l.Skipped.ICMP
+	case "tcp_send_dupack", "kfree_skb":
+		return &l.Skipped.Probed
+	case "tcp_set_keepalive":
+		return &l.Skipped.Enabled
+	case "tcp_probe":
+		return &l.Skipped.Answer
 	}
-	return m
+	return &l.Missed // the timer, and what it calls
 }
 
 // missed is how often the kernel skipped the program. Where the kernel does

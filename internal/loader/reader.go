@@ -36,6 +36,8 @@ const (
 	FlagRet      = uint8(katraceRecordFlagFLAG_RET)
 	FlagGaveUp   = uint8(katraceRecordFlagFLAG_GAVE_UP)
 	FlagRTTExact = uint8(katraceRecordFlagFLAG_RTT_EXACT)
+	FlagKernel   = uint8(katraceRecordFlagFLAG_KERNEL)
+	FlagFollowed = uint8(katraceRecordFlagFLAG_FOLLOWED)
 )
 
 // ErrFlushed is returned by Read when it has given all there was after Wake or Stop.

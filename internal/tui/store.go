@@ -56,9 +56,7 @@ func (s *Store) Event(e *events.Event) error {
 	s.log.add(e, s.total)
 	switch e.Kind {
 	case events.KindLost:
-		s.lost.Ring += e.Lost.Ring
-		s.lost.Missed += e.Lost.Missed
-		s.lost.Follow += e.Lost.Follow
+		s.lost = s.lost.Plus(e.Lost)
 		return nil
 	case events.KindClosed:
 		s.listing.close(e.Conn(), s.opt.MaxListed)

@@ -271,9 +271,7 @@ func tallyOf(evs []events.Event) (n tally) {
 			n.enabled++
 		case events.KindLost:
 			n.lines++
-			n.lost.Ring += e.Lost.Ring
-			n.lost.Missed += e.Lost.Missed
-			n.lost.Follow += e.Lost.Follow
+			n.lost = n.lost.Plus(e.Lost)
 		}
 	}
 	return n

@@ -115,9 +115,7 @@ func complete(t *testing.T, by loader.Backend, r *run, counted uint64) string {
 		case events.KindProbe:
 			probes++
 		case events.KindLost:
-			lost.Ring += e.Lost.Ring
-			lost.Missed += e.Lost.Missed
-			lost.Follow += e.Lost.Follow
+			lost = lost.Plus(e.Lost)
 		}
 	}
 	t.Logf("%s: %d events, %d of them probes, the kernel counts %d, lost %+v", by, len(r.events), probes, counted, lost)

@@ -116,9 +116,7 @@ func (t *tracer) count() (told, error) {
 			if err != nil {
 				return n, err
 			}
-			n.lost.Ring += e.Lost.Ring
-			n.lost.Missed += e.Lost.Missed
-			n.lost.Follow += e.Lost.Follow
+			n.lost = n.lost.Plus(e.Lost)
 		}
 	}
 }
