@@ -17,7 +17,8 @@ type Backend struct {
 	SendErrors    bool // why a probe did not leave
 	ICMP          bool // ICMP errors, and who said them
 	RST           bool // whose a RST is
-	Probed        bool // probes that the peer sends
+	Probed        bool // empty probes that the peer sends
+	ProbedByte    bool // its probes of one byte
 	WindowProbes  bool // window_probe events: the backend can, and --all asks for them
 	TimerReasons  bool // timer events: --all
 	PromptAnswers bool // an answer is told when it comes, not when the timer fires next
@@ -42,17 +43,19 @@ type Row struct {
 	Why    []string // each disagreement, in words
 }
 
-// Again says why a case that does not agree is to be staged once more, in
-// words; "": it agrees, or what katrace said of it is wrong. missed is how many
-// firings katrace itself reported as missed (events.Lost) meanwhile.
-func (r Row) Again(missed uint64) string {
+// Again says why a case that does not agree is to be staged once more, in words;
+// "": it agrees, or what katrace said of it is wrong. lost is what katrace
+// itself reported meanwhile: what the kernel ran no program for cannot be told.
+func (r Row) Again(lost events.Lost) string {
 	switch {
 	case r.Agrees:
 		return ""
 	case r.Failed:
 		return "the staging failed"
-	case missed > 0:
+	case lost.Missed > 0:
 		return "a firing was hidden by this kernel"
+	case lost.Skipped.Total() > 0:
+		return "what came beside the firings was hidden by this kernel"
 	}
 	return ""
 }

@@ -125,15 +125,15 @@ func (r *review) uneventful() {
 
 // probed: an event for each probe that the peer sends, where that can be known.
 func (r *review) probed() {
-	told, wire := r.kinds[events.KindProbed], r.o.Captured.Probed
-	if !r.can.Probed {
-		if len(told) > 0 {
-			r.no("%s, which the backend cannot know", plural(len(told), "probed event"))
+	told := r.kinds[events.KindProbed]
+	var wire []Probe
+	for _, p := range r.o.Captured.Probed {
+		if p.Data && r.can.ProbedByte || !p.Data && r.can.Probed {
+			wire = append(wire, p)
 		}
-		return
 	}
 	if len(told) != len(wire) {
-		r.no("%s, the peer sent %d", plural(len(told), "probed event"), len(wire))
+		r.no("%s, and the peer sent %d that the backend can know", plural(len(told), "probed event"), len(wire))
 		return
 	}
 	for i, e := range told {

@@ -15,14 +15,14 @@ import (
 )
 
 // full is a backend that knows everything, asked for --all.
-var full = Backend{SendErrors: true, ICMP: true, RST: true, Probed: true, WindowProbes: true, TimerReasons: true, PromptAnswers: true}
+var full = Backend{SendErrors: true, ICMP: true, RST: true, Probed: true, ProbedByte: true, WindowProbes: true, TimerReasons: true, PromptAnswers: true}
 
 // backends are those that an agreeing stream is made for.
 var backends = map[string]Backend{
 	"full":         full,
-	"without all":  {SendErrors: true, ICMP: true, RST: true, Probed: true, PromptAnswers: true},
-	"late answers": {SendErrors: true, ICMP: true, RST: true, Probed: true, TimerReasons: true},
-	"tracepoint":   {Probed: true, TimerReasons: true},
+	"without all":  {SendErrors: true, ICMP: true, RST: true, Probed: true, ProbedByte: true, PromptAnswers: true},
+	"late answers": {SendErrors: true, ICMP: true, RST: true, Probed: true, ProbedByte: true, TimerReasons: true},
+	"tracepoint":   {Probed: true, ProbedByte: true, TimerReasons: true},
 	"exact":        {TimerReasons: true, PromptAnswers: true},
 	"the least":    {},
 }
@@ -146,19 +146,20 @@ func TestAgain(t *testing.T) {
 	late := o
 	late.Errno = unix.ECONNRESET
 	for _, test := range []struct {
-		what   string
-		row    Row
-		missed uint64
-		want   string
+		what string
+		row  Row
+		lost events.Lost
+		want string
 	}{
-		{"agrees", Judge(o, evs, full), 0, ""},
-		{"agrees, other firings were missed", Judge(o, evs, full), 5, ""},
-		{"a lie", Judge(o, lied, full), 0, ""},
-		{"no events", Judge(o, nil, full), 0, ""},
-		{"no events, some were missed", Judge(o, nil, full), 1, "a firing was hidden by this kernel"},
-		{"another errno", Judge(late, evs, full), 0, "the staging failed"},
+		{"agrees", Judge(o, evs, full), events.Lost{}, ""},
+		{"agrees, other firings were missed", Judge(o, evs, full), events.Lost{Missed: 5}, ""},
+		{"a lie", Judge(o, lied, full), events.Lost{}, ""},
+		{"a lie, records were lost for want of room", Judge(o, lied, full), events.Lost{Ring: 1, Follow: 1}, ""},
+		{"no events, some were missed", Judge(o, nil, full), events.Lost{Missed: 1}, "a firing was hidden by this kernel"},
+		{"no reset, a program was skipped", Judge(o, lied, full), events.Lost{Skipped: events.Skipped{Closed: 1}}, "what came beside the firings was hidden by this kernel"},
+		{"another errno", Judge(late, evs, full), events.Lost{}, "the staging failed"},
 	} {
-		if got := test.row.Again(test.missed); got != test.want {
+		if got := test.row.Again(test.lost); got != test.want {
 			t.Errorf("%s: staged again because %q, not %q", test.what, got, test.want)
 		}
 	}

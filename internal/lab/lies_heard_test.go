@@ -38,8 +38,9 @@ var liesAboutHeard = []lie{
 	{"beyond-255", full, nth(events.KindProbe, 299, func(e *events.Event) { e.Verdict = 0 }), `probe 300 says verdict "", 300 unanswered`},
 	{"beyond-255", full, nth(events.KindReset, 0, func(e *events.Event) { e.Unanswered %= 256 }), "reset event says 194 unanswered, not 450"},
 	{"vanished", full, nth(events.KindProbe, 0, func(e *events.Event) { e.Verdict = events.VerdictSilent }), `probe 1 says verdict "silent", 1 unanswered`},
-	{"windows-probe", full, without(events.KindProbed), "0 probed events, the peer sent 2"},
-	{"windows-probe", full, with(events.KindProbed, nil), "3 probed events, the peer sent 2"},
-	{"windows-probe", noProbed, with(events.KindProbed, nil), "1 probed event, which the backend cannot know"},
+	{"windows-probe", full, without(events.KindProbed), "0 probed events, and the peer sent 2"},
+	{"windows-probe", full, with(events.KindProbed, nil), "3 probed events, and the peer sent 2"},
+	{"windows-probe", noProbed, with(events.KindProbed, nil), "1 probed event, and the peer sent 0 that the backend can know"},
+	{"windows-probe", noProbedByte, with(events.KindProbed, nil), "2 probed events, and the peer sent 1 that the backend can know"},
 	{"windows-probe", full, nth(events.KindProbed, 1, func(e *events.Event) { e.Time = e.Time.Add(time.Second) }), "probed event 2 says 1s later than the capture"},
 }

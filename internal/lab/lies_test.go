@@ -17,7 +17,8 @@ var (
 	noSendErrors = full.but(func(b *Backend) { b.SendErrors = false })
 	noICMP       = full.but(func(b *Backend) { b.ICMP = false })
 	noRST        = full.but(func(b *Backend) { b.RST = false })
-	noProbed     = full.but(func(b *Backend) { b.Probed = false })
+	noProbed     = full.but(func(b *Backend) { b.Probed, b.ProbedByte = false, false })
+	noProbedByte = full.but(func(b *Backend) { b.ProbedByte = false })
 	notAll       = full.but(func(b *Backend) { b.WindowProbes, b.TimerReasons = false, false })
 	lateAnswers  = full.but(func(b *Backend) { b.PromptAnswers = false })
 )
@@ -120,7 +121,7 @@ var liesAboutEnds = []lie{
 	{"zero-window", notAll, with(events.KindWindowProbe, nil), "1 window_probe event, which were not asked for"},
 	{"zero-window", full, without(events.KindWindowProbe), "0 window_probe events, 1 captured"},
 	{"vanished", full, with(events.KindWindowProbe, nil), "1 window_probe event, 0 captured"},
-	{"vanished", full, with(events.KindProbed, nil), "1 probed event, the peer sent 0"},
+	{"vanished", full, with(events.KindProbed, nil), "1 probed event, and the peer sent 0"},
 	{"vanished", full, nth(events.KindReset, 0, func(e *events.Event) { e.Verdict = events.VerdictUnreachable }), `"unreachable" in the end, not "timed_out"`},
 	{"unreachable", full, nth(events.KindReset, 0, func(e *events.Event) { e.Verdict = events.VerdictTimedOut }), `"timed_out" in the end, not "unreachable"`},
 	{"unreachable", noICMP, nth(events.KindReset, 0, func(e *events.Event) { e.Verdict = events.VerdictUnreachable }), `"unreachable" in the end, not "timed_out"`},

@@ -157,10 +157,11 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 			}
 		}
 	}
-	for range c.Expect.Probed.Min {
+	for i := range c.Expect.Probed.Min {
 		now = now.Add(50 * time.Millisecond)
-		o.Captured.Probed = append(o.Captured.Probed, Probe{Segment: Segment{Time: now}})
-		if can.Probed {
+		p := Probe{Segment: Segment{Time: now}, Data: i == 0}
+		o.Captured.Probed = append(o.Captured.Probed, p)
+		if p.Data && can.ProbedByte || !p.Data && can.Probed {
 			tell(now, events.KindProbed)
 		}
 	}
