@@ -16,7 +16,7 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Makes bpf2go emit the Go types. */
-const struct record *unused_record __attribute__((unused));
+const struct kernel_record *unused_record __attribute__((unused));
 const enum record_kind *unused_kind __attribute__((unused));
 const enum record_flag *unused_flag __attribute__((unused));
 

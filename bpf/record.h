@@ -23,7 +23,7 @@ enum record_flag {
 	FLAG_RET = 1 << 2,	/* .ret holds */
 	FLAG_GAVE_UP = 1 << 3,	/* on RECORD_CLOSED: after a reset or peer_reset record */
 	FLAG_RTT_EXACT = 1 << 4, /* .rtt is in ns, not in jiffies */
-	FLAG_KERNEL = 1 << 5,	/* the kernel opened the socket; .symbol holds */
+	FLAG_KERNEL = 1 << 5,	/* the kernel opened the socket: it is a struct kernel_record */
 	FLAG_FOLLOWED = 1 << 6, /* a RECORD_CLOSED will come */
 };
 
@@ -86,11 +86,16 @@ struct record {
 	 * have; the others end here. */
 	__u8 from[16];	    /* ICMP: who said it, in the form of local and remote */
 	__u8 comm[16];	    /* ENABLED: the process that did it */
-	__u8 symbol[32];    /* FLAG_KERNEL: the socket's sk_data_ready, "name [module]" */
 	__u32 pid;	    /* ENABLED: as katrace's own /proc shows it; 0: not known */
 	__u8 icmp_type;
 	__u8 icmp_code;
 	__u8 pad[2];
+};
+
+/* A record about a socket that the kernel opened. */
+struct kernel_record {
+	struct record rec;
+	__u8 symbol[32]; /* what the socket tells of data, sk_data_ready: "name [module]" */
 };
 
 #define RECORD_SHORT __builtin_offsetof(struct record, from)

@@ -6,41 +6,42 @@
 #include "maps.h"
 #include "sock.h"
 
-/* name_symbol writes who uses a socket of the kernel's: the function that it is
- * told of data by, with its module. Nothing where the kernel has no
- * bpf_snprintf (before 5.13). */
-static __noinline int name_symbol(struct record *r)
+static __always_inline void count_lost_ring(void) { __sync_fetch_and_add(&lost_ring, 1); }
+
+/* submit_kernel adds who uses a socket of the kernel's: the function that it
+ * tells of data, with its module. Nothing where the kernel has no bpf_snprintf
+ * (before 5.13). */
+static __noinline int submit_kernel(const struct record *r)
 {
 	static const char format[] = "%ps";
 	struct sock *sk = (struct sock *)r->sk;
+	struct kernel_record *k = bpf_ringbuf_reserve(&ring, sizeof(*k), 0);
 	__u64 args[1];
 
-	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_snprintf))
+	if (!k) {
+		count_lost_ring();
 		return 0;
-	args[0] = (__u64)BPF_CORE_READ(sk, sk_data_ready);
-	bpf_snprintf((char *)r->symbol, sizeof(r->symbol), format, args, sizeof(args));
+	}
+	k->rec = *r;
+	__builtin_memset(k->symbol, 0, sizeof(k->symbol));
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_snprintf)) {
+		args[0] = (__u64)BPF_CORE_READ(sk, sk_data_ready);
+		bpf_snprintf((char *)k->symbol, sizeof(k->symbol), format, args, sizeof(args));
+	}
+	bpf_ringbuf_submit(k, 0);
 	return 0;
 }
 
-static __always_inline void submit_size(struct record *r, __u64 size)
-{
-	if (bpf_ringbuf_output(&ring, r, size, 0))
-		__sync_fetch_and_add(&lost_ring, 1);
-}
-
-static __always_inline void submit_long(struct record *r)
+static __always_inline void submit_size(const struct record *r, __u64 size)
 {
 	if (r->flags & FLAG_KERNEL)
-		name_symbol(r);
-	submit_size(r, sizeof(*r));
+		submit_kernel(r);
+	else if (bpf_ringbuf_output(&ring, (void *)r, size, 0))
+		count_lost_ring();
 }
 
-static __always_inline void submit(struct record *r)
-{
-	if (r->flags & FLAG_KERNEL)
-		submit_long(r);
-	else
-		submit_size(r, RECORD_SHORT);
-}
+static __always_inline void submit(const struct record *r) { submit_size(r, RECORD_SHORT); }
+
+static __always_inline void submit_long(const struct record *r) { submit_size(r, sizeof(*r)); }
 
 #endif

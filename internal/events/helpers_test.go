@@ -35,12 +35,12 @@ const (
 
 // probeRecord is the record of a first probe on that connection.
 func probeRecord() loader.Record {
-	return loader.Record{
-		Time: 1_000_000_000, Sk: 0xffff8881_00000000, Inode: 81932, Netns: 4026531840, Uid: 105,
-		Local: [16]byte{10, 0, 0, 1}, Remote: [16]byte{10, 0, 0, 9}, LocalPort: 5432, RemotePort: 40122,
-		Seq: 1000, Idle: 60 * second, Intvl: 10 * second, Cnt: 6, Inherited: uint8(SettingCount), IdleFor: 60 * second,
-		Kind: loader.RecordProbe, Family: unix.AF_INET, State: uint8(StateEstablished), Flags: loader.FlagRet, Probes: 1,
-	}
+	var r loader.Record
+	r.Time, r.Sk, r.Inode, r.Netns, r.Uid = 1_000_000_000, 0xffff8881_00000000, 81932, 4026531840, 105
+	r.Family, r.Local, r.Remote, r.LocalPort, r.RemotePort = unix.AF_INET, [16]byte{10, 0, 0, 1}, [16]byte{10, 0, 0, 9}, 5432, 40122
+	r.Seq, r.Idle, r.Intvl, r.Cnt, r.Inherited, r.IdleFor = 1000, 60*second, 10*second, 6, uint8(SettingCount), 60*second
+	r.Kind, r.State, r.Flags, r.Probes = loader.RecordProbe, uint8(StateEstablished), loader.FlagRet, 1
+	return r
 }
 
 // someEvent is an event of that connection with the facts that each has.

@@ -347,7 +347,8 @@ func TestDecodeTuple(t *testing.T) {
 		{unix.AF_INET6, v6("2001:db8::1"), v6("2001:db8::2"), IPv6, "[2001:db8::1]:80 > [2001:db8::2]:90"},
 		{unix.AF_INET6, v6("::ffff:10.0.0.1"), v6("::ffff:10.0.0.9"), IPv6Mapped, "10.0.0.1:80 > 10.0.0.9:90"},
 	} {
-		r := loader.Record{Family: tt.family, Local: tt.local, Remote: tt.remote, LocalPort: 80, RemotePort: 90}
+		var r loader.Record
+		r.Family, r.Local, r.Remote, r.LocalPort, r.RemotePort = tt.family, tt.local, tt.remote, 80, 90
 		family, local, remote := decodeTuple(&r)
 		if text := local.String() + " > " + remote.String(); family != tt.want || text != tt.text {
 			t.Errorf("%v %s, want %v %s", family, text, tt.want, tt.text)

@@ -56,7 +56,6 @@ type inventoryInventorySocket struct {
 		Reason      uint8
 		From        [16]uint8
 		Comm        [16]uint8
-		Symbol      [32]uint8
 		Pid         uint32
 		IcmpType    uint8
 		IcmpCode    uint8

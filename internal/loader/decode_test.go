@@ -26,6 +26,15 @@ func TestDecode(t *testing.T) {
 	if want := binary.LittleEndian.Uint64(rawRecord(8)); r.Time != want || r.IcmpCode == 0 || r.From[0] != byte(shortSize+1) {
 		t.Errorf("a long record: time %x, ICMP code %d, from %d; want %x, not 0, %d", r.Time, r.IcmpCode, r.From, want, shortSize+1)
 	}
+	if r.Symbol[0] != byte(longSize+1) {
+		t.Errorf("a record about the kernel's own socket: symbol from %d, want %d", r.Symbol, byte(longSize+1))
+	}
+	if err := decode(rawRecord(longSize), &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.IcmpCode == 0 || r.Symbol != [32]byte{} {
+		t.Errorf("a long record: ICMP code %d, symbol %d; want not 0, and none", r.IcmpCode, r.Symbol)
+	}
 	if err := decode(rawRecord(shortSize), &r); err != nil {
 		t.Fatal(err)
 	}
@@ -38,14 +47,15 @@ func TestDecode(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, n := range []int{0, 1, shortSize - 1, shortSize, shortSize + 1, recordSize, recordSize + 1, 4096} {
+	for _, n := range []int{0, 1, shortSize - 1, shortSize, shortSize + 1, longSize, recordSize, recordSize + 1, 4096} {
 		f.Add(rawRecord(n))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		was := Record{Time: 42}
+		var was Record
+		was.Time = 42
 		r := was
 		err := decode(raw, &r)
-		switch fits := len(raw) == shortSize || len(raw) == recordSize; {
+		switch fits := len(raw) == shortSize || len(raw) == longSize || len(raw) == recordSize; {
 		case fits && err != nil:
 			t.Fatalf("%d bytes: %v", len(raw), err)
 		case !fits && (err == nil || !strings.Contains(err.Error(), "bytes") || r != was):

@@ -67,6 +67,12 @@ type katraceFollow struct {
 	Pad         uint8
 }
 
+type katraceKernelRecord struct {
+	_      structs.HostLayout
+	Rec    katraceRecord
+	Symbol [32]uint8
+}
+
 type katraceRecord struct {
 	_           structs.HostLayout
 	Time        uint64
@@ -96,7 +102,6 @@ type katraceRecord struct {
 	Reason      uint8
 	From        [16]uint8
 	Comm        [16]uint8
-	Symbol      [32]uint8
 	Pid         uint32
 	IcmpType    uint8
 	IcmpCode    uint8

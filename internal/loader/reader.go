@@ -13,7 +13,15 @@ import (
 )
 
 // Record is one record as the programs write it (bpf/record.h).
-type Record = katraceRecord
+type Record struct {
+	katraceRecord
+	// Symbol names the kernel function that a socket of the kernel's tells of
+	// data, "xs_data_ready [sunrpc]"; with FlagKernel.
+	Symbol [32]uint8
+}
+
+// A Record is laid out as struct kernel_record.
+var _ [unsafe.Sizeof(Record{})]byte = [unsafe.Sizeof(katraceKernelRecord{})]byte{}
 
 // The kinds of Record.
 const (
@@ -67,15 +75,17 @@ func (t *Tracer) Read(r *Record) error {
 	return decode(t.raw.RawSample, r)
 }
 
-// The two lengths of a record: most kinds end before the field From.
+// The lengths of a record: most kinds end before the field From, and a whole
+// katraceKernelRecord is about a socket of the kernel's.
 const (
 	recordSize = int(unsafe.Sizeof(Record{}))
-	shortSize  = int(unsafe.Offsetof(Record{}.From))
+	shortSize  = int(unsafe.Offsetof(katraceRecord{}.From))
+	longSize   = int(unsafe.Sizeof(katraceRecord{}))
 )
 
 func decode(raw []byte, r *Record) error {
-	if n := len(raw); n != shortSize && n != recordSize {
-		return fmt.Errorf("read the ring buffer: record of %d bytes, want %d or %d", n, shortSize, recordSize)
+	if n := len(raw); n != shortSize && n != longSize && n != recordSize {
+		return fmt.Errorf("read the ring buffer: record of %d bytes, want %d, %d or %d", n, shortSize, longSize, recordSize)
 	}
 	clear((*[recordSize]byte)(unsafe.Pointer(r))[copy((*[recordSize]byte)(unsafe.Pointer(r))[:], raw):])
 	return nil
