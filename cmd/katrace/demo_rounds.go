@@ -79,7 +79,7 @@ func (d *demo) judge(st *staging, outcomes []lab.Outcome) (again map[string]stri
 	d.strays = append(d.strays, strays...)
 	again = map[string]string{}
 	for _, o := range outcomes {
-		row := lab.Judge(o, byCase[o.Case], d.can)
+		row := lab.Judge(o, byCase[o.Case], st.kept.lost, d.can)
 		if why := row.Again(st.kept.lost); why != "" {
 			again[o.Case] = why
 			row.Why = append(row.Why, why)

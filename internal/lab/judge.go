@@ -4,6 +4,7 @@ package lab
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"strings"
 	"time"
@@ -89,8 +90,9 @@ func Sort(evs []events.Event, conns []Conn) (byCase map[string][]events.Event, s
 
 // Judge holds what katrace said about a case's connection against what the
 // application, the kernel's counter and the capture say. The events are those
-// of that connection, in their order.
-func Judge(o Outcome, evs []events.Event, can Backend) Row {
+// of that connection, in their order. lost is what katrace reported as lost
+// meanwhile: so many probes may be missing, and all else is as if they were told.
+func Judge(o Outcome, evs []events.Event, lost events.Lost, can Backend) Row {
 	if can.Slack == 0 {
 		can.Slack = DefaultSlack
 	}
@@ -98,7 +100,7 @@ func Judge(o Outcome, evs []events.Event, can Backend) Row {
 	if !ok {
 		return Row{Case: o.Case, Why: []string{fmt.Sprintf("no case %q", o.Case)}}
 	}
-	r := &review{c: c, o: o, can: can, all: evs}
+	r := &review{c: c, o: o, can: can, all: evs, hidden: int(min(lost.Missed, math.MaxInt32))}
 	for i := range evs {
 		e := &evs[i]
 		r.kinds[e.Kind] = append(r.kinds[e.Kind], e)
@@ -118,6 +120,9 @@ func Judge(o Outcome, evs []events.Event, can Backend) Row {
 	r.uneventful()
 	r.probed()
 	r.verdicts()
+	if n := len(r.why) - mostWhy; n > 0 {
+		r.why = append(r.why[:mostWhy:mostWhy], fmt.Sprintf("and so on, %d more", n))
+	}
 	return Row{
 		Case: c.Name, About: c.About, Staged: c.Staged,
 		Said:   r.said(),
@@ -131,6 +136,10 @@ func Judge(o Outcome, evs []events.Event, can Backend) Row {
 	}
 }
 
+// mostWhy is how many disagreements of a case are said: the first of hundreds is
+// why there are others.
+const mostWhy = 20
+
 // review is one judgement being made.
 type review struct {
 	c     Case
@@ -138,8 +147,10 @@ type review struct {
 	can   Backend
 	all   []events.Event
 	kinds [256][]*events.Event // by Kind
-	left  []*Probe             // by probe event: what the capture shows of it; nil: it did not leave
-	why   []string
+	left  []int                // by probe event: which captured probe it is; -1: it did not leave
+	// hidden is how many probes may be missing; missing, how many are.
+	hidden, missing int
+	why             []string
 }
 
 func (r *review) no(format string, args ...any) {
@@ -166,6 +177,9 @@ func (r *review) said() string {
 	}
 	if n := len(r.kinds[events.KindICMP]); n > 0 {
 		said += fmt.Sprintf(", %d icmp", n)
+	}
+	if r.missing > 0 {
+		said += fmt.Sprintf(", %d reported as missed", r.missing)
 	}
 	return said
 }

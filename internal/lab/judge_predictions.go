@@ -43,13 +43,16 @@ func (r *review) next(i, n int) {
 	want := e.Time.Add(e.Next)
 	if e.Kind == events.KindProbe && !r.can.TimerReasons {
 		// The next firing to be told is the one that finds the connection idle.
-		if p := r.left[n-1]; p != nil && p.Answered() {
-			if idle := p.Answer.Add(r.c.Setting.Idle); idle.After(want) {
+		if at := r.left[n-1]; at >= 0 && r.o.Captured.Probes[at].Answered() {
+			if idle := r.o.Captured.Probes[at].Answer.Add(r.c.Setting.Idle); idle.After(want) {
 				want = idle
 			}
 		}
 	} else if !r.can.TimerReasons {
 		return // firings that send nothing are not told
+	}
+	if r.missing > 0 {
+		return // nor are some of the others
 	}
 	came := r.firingsAfter(i)
 	if e.Kind != events.KindAnswer && len(came) > 1 {

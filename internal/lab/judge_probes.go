@@ -12,8 +12,8 @@ import (
 // probe to the kernel's count of unanswered ones.
 func refused(e *events.Event) bool { return e.SendError == events.Congested }
 
-// probes: as many events as the kernel counts and the capture shows, with their
-// sequence numbers, and a right count of those unanswered.
+// probes: as many events as the kernel counts and the capture shows, but for what
+// is reported as missed, with their sequence numbers.
 func (r *review) probes() {
 	told := r.kinds[events.KindProbe]
 	wire := r.o.Captured.Probes
@@ -21,8 +21,12 @@ func (r *review) probes() {
 	if !r.can.SendErrors && slices.Contains(r.c.Expect.SendError, events.Congested) {
 		counted = len(wire) // a full queue looks like no try at all
 	}
-	if len(told) != counted {
+	r.missing = counted - len(told)
+	switch {
+	case r.missing < 0 || r.missing > r.hidden && r.hidden == 0:
 		r.no("%s, the kernel counts %d", plural(len(told), "probe event"), counted)
+	case r.missing > r.hidden:
+		r.no("%s and %d reported as missed, the kernel counts %d", plural(len(told), "probe event"), r.hidden, counted)
 	}
 	var left []*events.Event // as far as is told
 	for i, e := range told {
@@ -37,10 +41,10 @@ func (r *review) probes() {
 	r.left = r.match(told)
 	captured := 0
 	for i, e := range told {
-		p := r.left[i]
-		if p == nil {
+		if r.left[i] < 0 {
 			continue
 		}
+		p := wire[r.left[i]]
 		captured++
 		if e.Has&events.HasSeq != 0 && e.Seq != p.Seq {
 			r.no("probe %d says sequence number %d, the capture %d", i+1, e.Seq, p.Seq)
@@ -56,23 +60,34 @@ func (r *review) probes() {
 	// Without SendErrors probes that do not leave look as if they did; where the
 	// kernel itself does not know, to every backend.
 	unknown := r.c.Expect.Swallowed || (!r.can.SendErrors && len(r.c.Expect.SendError) > 0)
-	if n := len(left); captured != len(wire) || (!unknown && n != captured) {
+	if n := len(left); captured+max(0, min(r.missing, r.hidden)) < len(wire) || (!unknown && n != captured) {
 		r.no("%s say that the segment left, %d captured", plural(n, "probe event"), len(wire))
 	}
 }
 
 // match finds each probe event's segment in the capture: those that left are
-// there in their order, and where it is not told whether they left, by their times.
-func (r *review) match(told []*events.Event) []*Probe {
-	found := make([]*Probe, len(told))
+// there in their order. Where it is not told whether they left, or some are
+// missing, it is by their times.
+func (r *review) match(told []*events.Event) []int {
+	found := make([]int, len(told))
 	wire := r.o.Captured.Probes
+	next := 0
+	gaps := max(0, min(r.missing, r.hidden))
 	for i, e := range told {
-		if len(wire) == 0 {
-			break
+		found[i] = -1
+		if e.SendError != "" || next >= len(wire) {
+			continue
+		}
+		at := next
+		for j := next + 1; j <= next+gaps && j < len(wire); j++ {
+			if e.Time.Sub(wire[j].Time).Abs() < e.Time.Sub(wire[at].Time).Abs() {
+				at = j
+			}
 		}
 		inDoubt := !r.can.SendErrors && len(r.c.Expect.SendError) > 0
-		if e.SendError == "" && (!inDoubt || r.near(e.Time, wire[0].Time)) {
-			found[i], wire = &wire[0], wire[1:]
+		if !inDoubt || r.near(e.Time, wire[at].Time) {
+			gaps -= at - next
+			found[i], next = at, at+1
 		}
 	}
 	return found
@@ -82,12 +97,32 @@ func (r *review) match(told []*events.Event) []*Probe {
 // when the peer was heard, unless the kernel's own, by which it gives up, goes
 // on. The peer is silent where two or more are unanswered since it was heard.
 func (r *review) unanswered() {
-	count, silent, probe := 0, 0, 0
+	count, silent, probe, wire := 0, 0, 0, r.o.Captured.Probes
+	onWire := 0 // captured probes that are counted
+	// seen counts what is on the wire up to there, told or missing.
+	seen := func(end int) {
+		for ; onWire < end; onWire++ {
+			count++
+			silent++
+			p := wire[onWire]
+			if !p.Answered() {
+				continue
+			}
+			silent = 0
+			if !p.Data || !r.c.Expect.KeepCount {
+				count = 0
+			}
+		}
+	}
 	for i := range r.all {
 		e := &r.all[i]
 		switch e.Kind {
 		case events.KindProbe:
 			probe++
+			at := r.left[probe-1]
+			if at >= 0 {
+				seen(at)
+			}
 			if !refused(e) {
 				count++
 				silent++
@@ -103,13 +138,15 @@ func (r *review) unanswered() {
 			case !said && silent >= 2 && e.Verdict != events.VerdictUnreachable && !refused(e):
 				r.no("probe %d says verdict %q, %d unanswered since the peer was heard", probe, e.Verdict, silent)
 			}
-			if p := r.left[probe-1]; p != nil && p.Answered() {
-				silent = 0
-				if !p.Data || !r.c.Expect.KeepCount {
-					count = 0
-				}
+			if at >= 0 { // count it with what came after it
+				count--
+				silent--
+				seen(at + 1)
 			}
 		case events.KindReset, events.KindPeerReset, events.KindTimer:
+			if e.Kind == events.KindReset {
+				seen(len(wire))
+			}
 			// Zero-window probes have a part in the count while data is in flight.
 			if e.Has&events.HasUnanswered != 0 && e.Reason != events.ReasonDataInFlight && e.Unanswered != count {
 				r.no("%s event says %d unanswered, not %d", e.Kind, e.Unanswered, count)

@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -33,7 +34,7 @@ func TestJudgeAgrees(t *testing.T) {
 	for backend, can := range backends {
 		for _, name := range Names() {
 			o, evs := truth(t, name, can)
-			row := Judge(o, evs, can)
+			row := Judge(o, evs, events.Lost{}, can)
 			if !row.Agrees || len(row.Why) != 0 {
 				t.Errorf("%s, backend %s: %s", name, backend, strings.Join(row.Why, "; "))
 			}
@@ -108,11 +109,11 @@ func TestJudgeDisagrees(t *testing.T) {
 	for _, l := range slices.Concat(liesAboutIdentity, liesAboutProbes, liesAboutHeard, liesAboutRST, liesAboutEnds, failedStagings) {
 		t.Run(l.name+": "+l.want, func(t *testing.T) {
 			o, evs := truth(t, l.name, l.can)
-			if row := Judge(o, evs, l.can); !row.Agrees {
+			if row := Judge(o, evs, events.Lost{}, l.can); !row.Agrees {
 				t.Fatalf("disagrees with the truth: %q", row.Why)
 			}
 			l.tell(&o, &evs)
-			row := Judge(o, evs, l.can)
+			row := Judge(o, evs, events.Lost{}, l.can)
 			if row.Agrees {
 				t.Fatalf("agrees with a lie; wanted %q", l.want)
 			}
@@ -124,14 +125,14 @@ func TestJudgeDisagrees(t *testing.T) {
 }
 
 func TestJudgeUnknownCase(t *testing.T) {
-	if row := Judge(Outcome{Case: "nonsense"}, nil, full); row.Agrees || len(row.Why) != 1 {
+	if row := Judge(Outcome{Case: "nonsense"}, nil, events.Lost{}, full); row.Agrees || len(row.Why) != 1 {
 		t.Errorf("row %+v", row)
 	}
 }
 
 func TestJudgeSilence(t *testing.T) {
 	o, _ := truth(t, "vanished", full)
-	row := Judge(o, nil, full)
+	row := Judge(o, nil, events.Lost{}, full)
 	if row.Agrees || row.Said != "nothing" {
 		t.Errorf("row %+v", row)
 	}
@@ -151,16 +152,63 @@ func TestAgain(t *testing.T) {
 		lost events.Lost
 		want string
 	}{
-		{"agrees", Judge(o, evs, full), events.Lost{}, ""},
-		{"agrees, other firings were missed", Judge(o, evs, full), events.Lost{Missed: 5}, ""},
-		{"a lie", Judge(o, lied, full), events.Lost{}, ""},
-		{"a lie, records were lost for want of room", Judge(o, lied, full), events.Lost{Ring: 1, Follow: 1}, ""},
-		{"no events, some were missed", Judge(o, nil, full), events.Lost{Missed: 1}, "a firing was hidden by this kernel"},
-		{"no reset, a program was skipped", Judge(o, lied, full), events.Lost{Skipped: events.Skipped{Closed: 1}}, "what came beside the firings was hidden by this kernel"},
-		{"another errno", Judge(late, evs, full), events.Lost{}, "the staging failed"},
+		{"agrees", Judge(o, evs, events.Lost{}, full), events.Lost{}, ""},
+		{"agrees, other firings were missed", Judge(o, evs, events.Lost{}, full), events.Lost{Missed: 5}, ""},
+		{"a lie", Judge(o, lied, events.Lost{}, full), events.Lost{}, ""},
+		{"a lie, records were lost for want of room", Judge(o, lied, events.Lost{}, full), events.Lost{Ring: 1, Follow: 1}, ""},
+		{"no events, some were missed", Judge(o, nil, events.Lost{}, full), events.Lost{Missed: 1}, "a firing was hidden by this kernel"},
+		{"no reset, a program was skipped", Judge(o, lied, events.Lost{}, full), events.Lost{Skipped: events.Skipped{Closed: 1}}, "what came beside the firings was hidden by this kernel"},
+		{"another errno", Judge(late, evs, events.Lost{}, full), events.Lost{}, "the staging failed"},
 	} {
 		if got := test.row.Again(test.lost); got != test.want {
 			t.Errorf("%s: staged again because %q, not %q", test.what, got, test.want)
+		}
+	}
+}
+
+// TestJudgeMissing: probes may be missing that katrace itself reported as missed,
+// no more than these, and what it tells of the others is held against all there were.
+func TestJudgeMissing(t *testing.T) {
+	hidden := func(name string, probes ...int) (Outcome, []events.Event) {
+		o, evs := truth(t, name, full)
+		n := 0
+		evs = slices.DeleteFunc(evs, func(e events.Event) bool {
+			if e.Kind != events.KindProbe {
+				return false
+			}
+			n++
+			return slices.Contains(probes, n)
+		})
+		return o, evs
+	}
+	wrap := nth(events.KindProbe, 300, func(e *events.Event) { e.Unanswered-- })
+	for _, test := range []struct {
+		name   string
+		hidden []int
+		missed uint64
+		lie    func(*Outcome, *[]events.Event)
+		want   string
+	}{
+		{"beyond-255", []int{1, 200, 201, 299}, 4, nil, ""},
+		{"beyond-255", []int{1, 200, 201, 299}, 9, nil, ""},
+		{"beyond-255", []int{450}, 1, nil, ""},
+		{"vanished", []int{2}, 1, nil, ""},
+		{"beyond-255", []int{1, 200, 201, 299}, 3, nil, "446 probe events and 3 reported as missed, the kernel counts 450"},
+		{"beyond-255", []int{1, 200, 201, 299}, 0, nil, "446 probe events, the kernel counts 450"},
+		{"beyond-255", []int{200}, 1, wrap, "probe 301 says 301 unanswered, not 302"},
+		{"beyond-255", nil, 1, with(events.KindProbe, nil), "451 probe events, the kernel counts 450"},
+		{"vanished", []int{2}, 1, without(events.KindReset), "0 reset events"},
+	} {
+		o, evs := hidden(test.name, test.hidden...)
+		if test.lie != nil {
+			test.lie(&o, &evs)
+		}
+		row := Judge(o, evs, events.Lost{Missed: test.missed}, full)
+		if why := strings.Join(row.Why, "; "); row.Agrees != (test.want == "") || !strings.Contains(why, test.want) {
+			t.Errorf("%s without %v, %d missed: %q, not %q", test.name, test.hidden, test.missed, why, test.want)
+		}
+		if said := fmt.Sprintf("%d reported as missed", len(test.hidden)); row.Agrees && !strings.Contains(row.Said, said) {
+			t.Errorf("%s without %v: said %q, nothing with %q", test.name, test.hidden, row.Said, said)
 		}
 	}
 }
@@ -170,12 +218,12 @@ func TestSlack(t *testing.T) {
 	o, evs := truth(t, "vanished", full)
 	o.Captured.Reset = o.Captured.Reset.Add(2 * time.Second)
 	evs[len(evs)-1].Time = o.Captured.Reset
-	if Judge(o, evs, full).Agrees {
+	if Judge(o, evs, events.Lost{}, full).Agrees {
 		t.Error("agrees with a prediction that is off by 2s")
 	}
 	loose := full
 	loose.Slack = 3 * time.Second
-	if row := Judge(o, evs, loose); !row.Agrees {
+	if row := Judge(o, evs, events.Lost{}, loose); !row.Agrees {
 		t.Errorf("disagrees within the slack: %q", row.Why)
 	}
 }
