@@ -34,15 +34,28 @@ func (k *keeper) Event(e *events.Event) error {
 func (k *keeper) Flush() error { return k.next.Flush() }
 
 // newDemoLines is the stream's sink, but for text: there the case's name stands
-// for the addresses.
-func newDemoLines(w io.Writer, o output, names map[events.Conn]string) *lineSink {
+// for the addresses, and of hundreds of unanswered probes few are shown.
+func newDemoLines(w io.Writer, o output, names map[events.Conn]string) events.Sink {
 	s := newLineSink(w, o)
-	if o == outputText {
-		start := time.Now()
-		s.encode = func(dst []byte, e *events.Event) []byte {
-			dst = fmt.Appendf(dst, "%6.2fs  %-18s %-12s ", e.Time.Sub(start).Seconds(), names[e.Conn()], e.Kind)
-			return events.AppendWords(dst, e)
-		}
+	if o != outputText {
+		return s
 	}
-	return s
+	start := time.Now()
+	s.encode = func(dst []byte, e *events.Event) []byte {
+		dst = fmt.Appendf(dst, "%6.2fs  %-20s %-12s ", e.Time.Sub(start).Seconds(), names[e.Conn()], e.Kind)
+		return events.AppendWords(dst, e)
+	}
+	return few{s}
+}
+
+// few leaves out most probes of a peer that has not answered many of them: it
+// passes on the first ones, those about where 8 bits are full, and every hundredth.
+type few struct{ events.Sink }
+
+func (f few) Event(e *events.Event) error {
+	n := e.Unanswered
+	if e.Kind == events.KindProbe && n > 9 && n%100 != 0 && (n < 255 || n > 257) {
+		return nil
+	}
+	return f.Sink.Event(e)
 }
