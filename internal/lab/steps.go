@@ -82,12 +82,12 @@ func (s *stage) loseFarRoute() error {
 
 // blockQueue makes the traced side's interface refuse every packet.
 func (s *stage) blockQueue() error {
-	return s.net.near.do(func() error { return jam(s.net.ifname) })
+	return s.net.near.do(func() error { return queueLimit(s.net.ifname, 0) })
 }
 
 // freeQueue undoes blockQueue.
 func (s *stage) freeQueue() error {
-	return s.net.near.do(func() error { return unjam(s.net.ifname) })
+	return s.net.near.do(func() error { return queueLimit(s.net.ifname, 1000) })
 }
 
 // untilError waits until the application's read fails.

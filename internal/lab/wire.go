@@ -83,9 +83,9 @@ type wire struct {
 
 // isProbe says that a segment is a keepalive probe of a sender that has sent
 // everything before next: empty or, as RFC 1122 (4.2.3.6) allows, with one byte
-// of garbage, and just before next.
+// of garbage, and just before next. Data sent again, as the lab sends it, has PSH.
 func isProbe(p packet, next uint32) bool {
-	return p.flags&(flagSYN|flagFIN|flagRST) == 0 && p.payload <= 1 && p.seq == next-1
+	return p.flags&(flagSYN|flagFIN|flagRST|flagPSH) == 0 && p.payload <= 1 && p.seq == next-1
 }
 
 // length is how much of the sequence space a segment takes.

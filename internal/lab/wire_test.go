@@ -104,10 +104,10 @@ func TestWirePeer(t *testing.T) {
 	in(9, flagACK, 0)                                                                // 5 s: the peer's probe: not heard
 	out(100)                                                                         // 6 s: answered
 	in(9, flagACK, 1)                                                                // 7 s: with a byte: heard
-	in(9, flagACK, 3)                                                                // 8 s: no probe: more than a byte
+	in(8, flagACK, 2)                                                                // 8 s: no probe: more than a byte
 	out(100)                                                                         // 9 s
 	out(100)
-	in(8, flagACK, 1) // 11 s: no probe: data sent again
+	in(9, flagACK|flagPSH, 1) // 11 s: no probe: data sent again
 	in(10, flagRST, 0)
 
 	p := w.Probes

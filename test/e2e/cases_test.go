@@ -197,6 +197,7 @@ func trace(t *testing.T, cases []lab.Case) results {
 			checkSchema(t, r.lines)
 		}
 		lost := tallyOf(all).lost
+		hidden := lost.Skipped.Enabled // may be missing
 		for i, o := range outcomes {
 			if said[r.by][o.Case] == nil {
 				said[r.by][o.Case] = &result{}
@@ -204,7 +205,7 @@ func trace(t *testing.T, cases []lab.Case) results {
 			of := said[r.by][o.Case]
 			of.lost = of.lost.Plus(lost)
 			of.judge(t, o, byCase[o.Case], lost, r)
-			of.checkEnabled(t, r.by, byCase[o.Case])
+			of.checkEnabled(t, r.by, byCase[o.Case], &hidden)
 			if o.Case == "alive" {
 				of.checkProbed(t, r.by, all, l.Conns()[i], o)
 			}
@@ -264,8 +265,10 @@ func (r *result) checkProbed(t *testing.T, by loader.Backend, evs []events.Event
 }
 
 // checkEnabled: who switched SO_KEEPALIVE on is this process, where the backend
-// can know; once.
-func (r *result) checkEnabled(t *testing.T, by loader.Backend, evs []events.Event) {
+// can know; once. All cases do so at the same time, and the kernel skips a program
+// where one task is preempted in the midst of it and another one comes by. As many
+// events may be missing as katrace reports; hidden is how many of these are left.
+func (r *result) checkEnabled(t *testing.T, by loader.Backend, evs []events.Event, hidden *uint64) {
 	t.Helper()
 	var got, want []events.Process
 	for _, e := range evs {
@@ -275,6 +278,10 @@ func (r *result) checkEnabled(t *testing.T, by loader.Backend, evs []events.Even
 	}
 	if factsHere(t, by).Enabled {
 		want = []events.Process{self(t)}
+	}
+	if len(got) < len(want) && *hidden > 0 {
+		*hidden--
+		return
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		r.why = append(r.why, "processes that switched keepalive on (-want +got):\n"+d)
