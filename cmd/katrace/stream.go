@@ -221,6 +221,9 @@ func opening(t *loader.Tracer, debug bool) string {
 		if t.Slow != nil {
 			fmt.Fprintf(&b, "\nkatrace: each field is read by a call, for the kernel refuses more than that: %v", t.Slow)
 		}
+		if t.Unwitnessed != nil {
+			fmt.Fprintf(&b, "\nkatrace: firings that no program ran for cannot be counted: %v", t.Unwitnessed)
+		}
 	}
 	return b.String()
 }
