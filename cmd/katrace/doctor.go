@@ -23,8 +23,8 @@ func newDoctorCommand() *cobra.Command {
 		Long: `doctor tries every hook of every backend, one by one. Then it attaches all that
 can be, makes connections to itself on loopback for two seconds, has the kernel
 send keepalive probes on them, and sees which hooks fire. It says which backend
-katrace will use, what that backend cannot know, and what to do about it. Exit
-status 3 if no backend can be used.
+katrace will use, what that backend cannot know, and what to do about it.
+Exit status 3 if no backend can be used.
 
 ok            attached, and it fired
 ok, not tried attached; whether it fires could not be tried
@@ -114,9 +114,9 @@ func writeDoctor(w io.Writer, r loader.Report, tested selfTest) error {
 	return err
 }
 
-// writeHooks writes a line a hook; a reason that several have is said once.
+// writeHooks writes a line a hook; a reason that is the last one's again is said once.
 func writeHooks(b *strings.Builder, hooks []loader.HookReport) {
-	said := map[string]bool{}
+	said := ""
 	for _, h := range hooks {
 		mark, why := "ok", ""
 		switch {
@@ -130,14 +130,15 @@ func writeHooks(b *strings.Builder, hooks []loader.HookReport) {
 		case h.Untried != "":
 			mark, why = "ok, not tried", h.Untried
 		}
-		if said[why] {
-			why = "the same"
-		}
-		said[why] = true
 		fmt.Fprintf(b, "  %-14s %s", mark, h.Name)
 		if mark != "ok" {
 			if h.Optional != "" {
 				fmt.Fprintf(b, " (for %s)", h.Optional)
+			}
+			if why == said {
+				why = "the same"
+			} else {
+				said = why
 			}
 			fmt.Fprintf(b, ": %s", why)
 		}

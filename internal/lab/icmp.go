@@ -21,18 +21,16 @@ var errNotHere = errors.New("only in a network namespace of its own, which needs
 // testICMP4 has an ICMP host unreachable come in about a connection that there
 // is not: the kernel hands it to TCP all the same.
 func testICMP4(ctx context.Context, n *network) error {
-	lo := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	return testICMP(ctx, n, icmpTest{
-		family: unix.AF_INET, proto: unix.IPPROTO_ICMP, to: lo, message: unreachable4(lo),
+		family: unix.AF_INET, proto: unix.IPPROTO_ICMP, to: loopback4, message: unreachable4(loopback4),
 		file: "snmp", count: func(text []byte) (uint64, error) { return countIn(text, "Icmp:", "InDestUnreachs") },
 	})
 }
 
 // testICMP6 is the same with ICMPv6 no route.
 func testICMP6(ctx context.Context, n *network) error {
-	lo := netip.IPv6Loopback()
 	return testICMP(ctx, n, icmpTest{
-		family: unix.AF_INET6, proto: unix.IPPROTO_ICMPV6, to: lo, message: unreachable6(lo),
+		family: unix.AF_INET6, proto: unix.IPPROTO_ICMPV6, to: loopback6, message: unreachable6(loopback6),
 		file: "snmp6", count: icmp6Unreachables,
 	})
 }

@@ -21,7 +21,7 @@ const threadNetns = "/proc/thread-self/ns/net"
 // the process ends.
 type namespace struct {
 	file *os.File // nil: this process's own, which is never left
-	inum uint32 // the inode number of the namespace, net.ns.inum
+	inum uint32   // the inode number of the namespace, net.ns.inum
 }
 
 // newNamespace makes a network namespace with lo up.

@@ -46,10 +46,10 @@ func unsupported(doing string, err error, hint string) error {
 			return fmt.Errorf("%s: %w", doing, err) // that of descriptors or memory is no limit of the kernel's
 		}
 	}
-	if isRefusal(err) {
+	if was := err; isRefusal(err) {
 		// What the library adds (a guess at RLIMIT_MEMLOCK, every way it tried) misleads here.
-		if !errors.Is(err, unix.ENOSYS) {
-			err = unix.EPERM
+		if err = unix.EPERM; errors.Is(was, unix.ENOSYS) {
+			err = unix.ENOSYS
 		}
 		if hint == "" {
 			hint = permissionHint()

@@ -242,7 +242,7 @@ func load(b Backend, o *Options, hs []hook, types *btf.Spec) (coll *ebpf.Collect
 		}
 		slow = refused("load the faster programs", slow, hs...)
 	}
-	withoutCasts(spec)
+	WithoutCasts(spec)
 	if coll, err = ebpf.NewCollectionWithOptions(spec, opts); err != nil {
 		return nil, nil, refused("load the programs", err, hs...)
 	}

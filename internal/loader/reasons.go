@@ -82,8 +82,8 @@ func permissionHint() string {
 		return lacks(need)
 	}
 	if call := filteredCall(); call != "" {
-		return fmt.Sprintf("no capability is missing, but this process is under a seccomp filter (Seccomp: 2 in /proc/self/status), which most likely refuses %s: "+
-			"systemd's SystemCallFilter= or a container's profile has to allow it", call)
+		return "a seccomp filter (Seccomp: 2 in /proc/self/status) most likely refuses " + call +
+			": systemd's SystemCallFilter=, or a container's profile, has to allow it"
 	}
 	if rlimit.RemoveMemlock() != nil {
 		return lacks(capsOf(unix.CAP_SYS_RESOURCE)) + ", or raise RLIMIT_MEMLOCK (ulimit -l unlimited)"
@@ -117,11 +117,7 @@ func paranoid() string {
 	if err != nil || own.effective.has(unix.CAP_SYS_ADMIN) {
 		return ""
 	}
-	text, err := os.ReadFile("/proc/sys/kernel/perf_event_paranoid")
-	if err != nil {
-		return ""
-	}
-	level, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	level, err := strconv.Atoi(readLine("/proc/sys/kernel/perf_event_paranoid"))
 	if err != nil || level <= 2 {
 		return ""
 	}
@@ -140,6 +136,5 @@ func exists(path string) bool {
 
 // isBlacklisted says whether kprobes on the function are forbidden, where debugfs tells.
 func isBlacklisted(function string) bool {
-	data, err := os.ReadFile("/sys/kernel/debug/kprobes/blacklist")
-	return err == nil && strings.Contains(string(data), "\t"+function+"\n")
+	return strings.Contains(readDebugfs("kprobes/blacklist")+"\n", "\t"+function+"\n")
 }

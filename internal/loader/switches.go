@@ -4,9 +4,12 @@ package loader
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"runtime"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // switches are the kernel's own switches that decide what hooks and programs
@@ -19,21 +22,45 @@ type switches struct {
 }
 
 func readSwitches() switches {
-	read := func(name string) string {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			return ""
-		}
-		return strings.TrimSpace(string(text))
-	}
 	s := switches{
-		ftrace:  read("/proc/sys/kernel/ftrace_enabled"),
-		kprobes: read("/sys/kernel/debug/kprobes/enabled"),
-		jit:     read("/proc/sys/net/core/bpf_jit_enable"),
+		ftrace:  readLine("/proc/sys/kernel/ftrace_enabled"),
+		kprobes: readDebugfs("kprobes/enabled"),
+		jit:     readLine("/proc/sys/net/core/bpf_jit_enable"),
 	}
-	_, rest, _ := strings.Cut(read("/sys/kernel/security/lockdown"), "[") // none [integrity] confidentiality
+	_, rest, _ := strings.Cut(readLine("/sys/kernel/security/lockdown"), "[") // none [integrity] confidentiality
 	s.lockdown, _, _ = strings.Cut(rest, "]")
 	return s
+}
+
+// readLine is a file's text, "" where it cannot be read.
+func readLine(name string) string {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// readDebugfs reads a file of debugfs, also where nobody has mounted it: then by
+// a mount that is attached nowhere and goes with its descriptor. That needs CAP_SYS_ADMIN.
+func readDebugfs(name string) string {
+	if text := readLine("/sys/kernel/debug/" + name); text != "" {
+		return text
+	}
+	fs, err := unix.Fsopen("debugfs", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = unix.Close(fs) }()
+	if err := unix.FsconfigCreate(fs); err != nil {
+		return ""
+	}
+	root, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = unix.Close(root) }()
+	return readLine(fmt.Sprintf("/proc/self/fd/%d/%s", root, name))
 }
 
 // What the switches do, in words, wherever they are named.
