@@ -87,6 +87,12 @@ func writeDoctor(w io.Writer, r loader.Report, tested selfTest) error {
 			where = "a network namespace of its own"
 		}
 		fmt.Fprintf(&b, "self-test   probes to itself on loopback, in %s\n", where)
+		switch {
+		case r.Unwitnessed != nil:
+			fmt.Fprintf(&b, "missed      not known: %v\n", r.Unwitnessed)
+		case r.Missed > 0:
+			fmt.Fprintf(&b, "missed      %d firings of the keepalive timer meanwhile: this kernel does not always run BPF programs; katrace counts such firings\n", r.Missed)
+		}
 	}
 	b.WriteString("privileges\n")
 	for _, c := range r.Capabilities {
@@ -191,7 +197,13 @@ func doctorJSON(r loader.Report, tested selfTest) any {
 		"capabilities": caps, "backends": backends,
 	}
 	if tested.done {
-		report["self_test"] = object{"own_netns": tested.own}
+		test := object{"own_netns": tested.own}
+		if r.Unwitnessed != nil {
+			test["missed_unknown"] = r.Unwitnessed.Error()
+		} else if r.Chosen != "" {
+			test["missed"] = r.Missed
+		}
+		report["self_test"] = test
 	}
 	if len(r.Notes) > 0 {
 		report["notes"] = r.Notes

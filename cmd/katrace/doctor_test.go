@@ -44,7 +44,7 @@ func ailing() loader.Report {
 			Backend: loader.Tracepoint,
 			Hooks:   []loader.HookReport{{Name: "raw tracepoint timer_expire_entry", Why: "this kernel does not run it"}},
 		}},
-		Chosen: loader.Fentry,
+		Chosen: loader.Fentry, Missed: 2,
 	}
 }
 
@@ -96,7 +96,7 @@ func TestDoctorJSON(t *testing.T) {
 	}
 	want := object{
 		"v": 1.0, "kernel": "6.12.0-lto", "machine": "x86_64", "btf": true, "lockdown": "integrity", "chosen": "fentry",
-		"notes": list{"kprobes are switched off: …"}, "self_test": object{"own_netns": true},
+		"notes": list{"kprobes are switched off: …"}, "self_test": object{"own_netns": true, "missed": 2.0},
 		"capabilities": list{
 			object{"name": "CAP_BPF", "have": true, "for": "load programs and maps"},
 			object{"name": "CAP_SYSLOG", "have": false, "for": "addresses"},
@@ -121,6 +121,12 @@ func TestDoctorJSON(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+	blind := ailing()
+	blind.Unwitnessed = errors.New("no tracefs")
+	half, err := json.Marshal(doctorJSON(blind, selfTest{done: true}))
+	if err != nil || !strings.Contains(string(half), `"self_test":{"missed_unknown":"no tracefs","own_netns":false}`) {
+		t.Errorf("without a witness: %s, %v", half, err)
 	}
 	bare, err := json.Marshal(doctorJSON(loader.Report{BTF: errors.New("none")}, selfTest{}))
 	if err != nil || strings.Contains(string(bare), "self_test") || strings.Contains(string(bare), "notes") || !strings.Contains(string(bare), `"btf_error":"none"`) {

@@ -33,10 +33,10 @@ var selfTests = []struct {
 }{
 	{[]string{
 		"tcp_set_keepalive", "tcp_keepalive_timer", "timer_expire_entry", "timer_expire_exit", "tcp_write_wakeup",
-		"tcp_send_dupack", "tcp_probe", "inet_sock_set_state",
+		"tcp_send_dupack", "kfree_skb", "tcp_probe", "inet_sock_set_state",
 	}, testAnswer},
 	{[]string{"tcp_send_active_reset", "tcp_send_reset"}, testSilence},
-	{[]string{"tcp_receive_reset"}, testReset},
+	{[]string{"tcp_receive_reset", "tcp_reset"}, testReset},
 	{[]string{"tcp_v4_err"}, testICMP4},
 	{[]string{"tcp_v6_err"}, testICMP6},
 }

@@ -4,6 +4,7 @@ package loader
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/rlimit"
@@ -20,6 +21,8 @@ type Report struct {
 	BTF          error    // nil: readable
 	Backends     []BackendReport
 	Chosen       Backend // "": none
+	Missed       uint64  // firings during the self-test that no program told of
+	Unwitnessed  error   // why Missed is not known; nil: it is, or there was no self-test
 }
 
 // BackendReport is one backend's hooks.
@@ -80,22 +83,49 @@ func Examine(o Options, test SelfTest) Report {
 		defer t.close()
 		trials = append(trials, t)
 	}
-	runTrials(trials, test)
+	// Each hook was tried with maps as small as can be.
+	whole := openWhole(trials, &plain, types)
+	if runTrials(trials, test) && whole != nil {
+		r.Missed, r.Unwitnessed = whole.missed()
+	}
+	if whole != nil && !trials[slices.Index(Backends(), whole.Backend)].report.Usable {
+		whole.Close()
+		whole = openWhole(trials, &plain, types)
+	}
+	if whole != nil {
+		r.Chosen = whole.Backend
+		whole.Close()
+	}
 	for _, t := range trials {
-		br := t.report
-		if br.Usable && r.Chosen == "" {
-			// Each hook was tried with maps as small as can be.
-			if full, err := open(br.Backend, &plain, types); err != nil {
-				br.Usable = false
-				br.Hooks = append(br.Hooks, HookReport{Name: "all at once, with maps of full size", Err: err})
-			} else {
-				full.Close()
-				r.Chosen = br.Backend
-			}
-		}
-		r.Backends = append(r.Backends, br)
+		r.Backends = append(r.Backends, t.report)
 	}
 	return r
+}
+
+// openWhole opens the first backend of use as the stream does, nil if there is none.
+func openWhole(trials []*trial, o *Options, types *btf.Spec) *Tracer {
+	for _, t := range trials {
+		if !t.report.Usable {
+			continue
+		}
+		whole, err := open(t.report.Backend, o, types)
+		if err == nil {
+			return whole
+		}
+		t.report.Usable = false
+		t.report.Hooks = append(t.report.Hooks, HookReport{Name: "all at once, with maps of full size", Err: err, Why: hint(err)})
+	}
+	return nil
+}
+
+// missed is how many firings of the keepalive timer no program told of, or why
+// that cannot be known.
+func (t *Tracer) missed() (uint64, error) {
+	if t.Unwitnessed != nil {
+		return 0, t.Unwitnessed
+	}
+	lost, err := t.Lost()
+	return lost.Missed, err
 }
 
 // tryBackend tries b's hooks, each by itself. tried holds what came of those
@@ -109,6 +139,9 @@ func tryBackend(b Backend, o *Options, types *btf.Spec, tried map[string]error) 
 			tried[h.prog] = err
 		}
 		if err != nil && h.instead != nil {
+			if h.insteadLacks != "" {
+				t.report.Lacks = append(t.report.Lacks, h.insteadLacks)
+			}
 			h = *h.instead
 			err = tryHook(b, o, h, types)
 		}

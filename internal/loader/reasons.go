@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
 )
@@ -56,9 +55,6 @@ func whyRefused(err error, hs []hook) string {
 			if _, err := kernelSymbol(h.at); h.byTracing() && errors.As(err, &none) {
 				return none.Error()
 			}
-		}
-		if errors.Is(err, btf.ErrNotFound) {
-			return ""
 		}
 		return "this kernel has no fentry for it (CONFIG_FUNCTION_TRACER with direct calls, from 5.5; arm64 from 6.4) or does not allow it"
 	}

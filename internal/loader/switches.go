@@ -4,12 +4,9 @@ package loader
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"runtime"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // switches are the kernel's own switches that decide what hooks and programs
@@ -41,26 +38,16 @@ func readLine(name string) string {
 	return strings.TrimSpace(string(text))
 }
 
-// readDebugfs reads a file of debugfs, also where nobody has mounted it: then by
-// a mount that is attached nowhere and goes with its descriptor. That needs CAP_SYS_ADMIN.
+// readDebugfs is the text of a file of debugfs, mounted or not.
 func readDebugfs(name string) string {
 	if text := readLine("/sys/kernel/debug/" + name); text != "" {
 		return text
 	}
-	fs, err := unix.Fsopen("debugfs", unix.FSOPEN_CLOEXEC)
+	text, err := readDetached("debugfs", name)
 	if err != nil {
 		return ""
 	}
-	defer func() { _ = unix.Close(fs) }()
-	if err := unix.FsconfigCreate(fs); err != nil {
-		return ""
-	}
-	root, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC)
-	if err != nil {
-		return ""
-	}
-	defer func() { _ = unix.Close(root) }()
-	return readLine(fmt.Sprintf("/proc/self/fd/%d/%s", root, name))
+	return strings.TrimSpace(string(text))
 }
 
 // What the switches do, in words, wherever they are named.

@@ -69,8 +69,8 @@ func (t *trial) close() {
 
 // runTrials runs the self-test, and notes of each attached hook whether its
 // program ran meanwhile, by the count that the kernel keeps where it is asked
-// to (BPF_ENABLE_STATS, from 5.8 on).
-func runTrials(trials []*trial, test SelfTest) {
+// to (BPF_ENABLE_STATS, from 5.8 on). It says whether the self-test was run.
+func runTrials(trials []*trial, test SelfTest) (tested bool) {
 	any := false
 	for _, t := range trials {
 		any = any || len(t.links) > 0
@@ -82,7 +82,7 @@ func runTrials(trials []*trial, test SelfTest) {
 			untried = fmt.Sprintf("the kernel does not count programs' runs for this process: %v (%s)", err, Advice(unix.CAP_SYS_ADMIN))
 		} else {
 			defer func() { _ = stats.Close() }()
-			ran = test()
+			ran, tested = test(), true
 		}
 	}
 	for _, t := range trials {
@@ -98,6 +98,7 @@ func runTrials(trials []*trial, test SelfTest) {
 			t.judge(h, hr, programs[h.prog], ran, untried)
 		}
 	}
+	return tested
 }
 
 // judge decides whether a hook fired.
