@@ -25,16 +25,18 @@ type backendReport struct {
 	Usable  bool
 	Hooks   []struct {
 		Hook     string
+		OK       bool
 		Fired    bool
 		NotTried string `json:"not_tried"`
 		Why      string
 	}
 }
 
+// allFired: hooks that this kernel does not have are no matter; the others are.
 func (b backendReport) allFired(t *testing.T) {
 	t.Helper()
 	for _, h := range b.Hooks {
-		if !h.Fired {
+		if h.OK && !h.Fired {
 			t.Errorf("%s: %s did not fire: %s%s", b.Backend, h.Hook, h.NotTried, h.Why)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 // TestSwitches: what the kernel has switched off is not attached, and named; what
 // works all the same is used. The switches are the whole machine's: in guests only.
 func TestSwitches(t *testing.T) {
-	if os.Getenv("KATRACE_GUEST") == "" {
+	if !emulated() {
 		t.Skip("it would switch things off on this machine")
 	}
 	for _, tt := range []struct {
