@@ -56,6 +56,7 @@ func openIterator(btfFile string) (_ *iterator, err error) {
 			return nil, fmt.Errorf("read BTF from %q: %w", btfFile, err)
 		}
 	}
+	loader.WithoutCasts(spec) // it reads by calls
 	it.coll, err = ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{KernelTypes: types}})
 	if err != nil {
 		return nil, unsupported("load the socket iterator", err)

@@ -3,12 +3,7 @@
 package loader
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
-	"os"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/cilium/ebpf/btf"
@@ -104,35 +99,4 @@ func hasSafeAllocation(types *btf.Spec) bool {
 func hasReadOnlyCast(types *btf.Spec) bool {
 	var fn *btf.Func
 	return types.TypeByName("bpf_rdonly_cast", &fn) == nil
-}
-
-// functionAddress looks a kernel function up in /proc/kallsyms. It fails where
-// the kernel hides addresses: without CAP_SYSLOG, unless both kptr_restrict is
-// 0 and perf_event_paranoid at most 1 (kallsyms_show_value).
-func functionAddress(name string) (uint64, error) {
-	f, err := os.Open("/proc/kallsyms")
-	if err != nil {
-		return 0, unsupported("find the address of "+name, err, "")
-	}
-	defer func() { _ = f.Close() }()
-	sc := bufio.NewScanner(f)
-	for sc.Scan() {
-		line := sc.Text()
-		if !strings.HasSuffix(line, " "+name) {
-			continue
-		}
-		addr, err := strconv.ParseUint(strings.Fields(line)[0], 16, 64)
-		if err != nil {
-			return 0, fmt.Errorf("parse /proc/kallsyms line %q: %w", line, err)
-		}
-		if addr == 0 {
-			return 0, unsupported("find the address of "+name, errors.New("/proc/kallsyms hides addresses"),
-				lacks(missing()|capsOf(unix.CAP_SYSLOG)))
-		}
-		return addr, nil
-	}
-	if err := sc.Err(); err != nil {
-		return 0, fmt.Errorf("read /proc/kallsyms: %w", err)
-	}
-	return 0, unsupported("find the address of "+name, errors.New("no such function in /proc/kallsyms"), "")
 }

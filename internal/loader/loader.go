@@ -126,6 +126,9 @@ func open(b Backend, o *Options, types *btf.Spec) (_ *Tracer, err error) {
 		}
 	}()
 	t.Lacks = b.Lacks()
+	if err := readSwitches().canFire(hooksOf(b, o)); err != nil {
+		return nil, err
+	}
 	hs, err := t.present(hooksOf(b, o), o, types)
 	if err != nil {
 		return nil, err
@@ -196,7 +199,7 @@ func (t *Tracer) present(hs []hook, o *Options, types *btf.Spec) ([]hook, error)
 				h = *h.instead
 			}
 		}
-		if h.gives != "" && !h.isThere(types) {
+		if h.gives != "" && (!h.isThere(types) || readSwitches().silenced(h) != "") {
 			t.Lacks = append(t.Lacks, h.gives)
 			continue
 		}
@@ -237,9 +240,11 @@ func load(b Backend, o *Options, hs []hook, types *btf.Spec) (coll *ebpf.Collect
 		if coll, slow = loadDirect(spec, opts); slow == nil {
 			return coll, nil, nil
 		}
+		slow = refused("load the faster programs", slow, hs...)
 	}
+	WithoutCasts(spec)
 	if coll, err = ebpf.NewCollectionWithOptions(spec, opts); err != nil {
-		return nil, nil, unsupported("load the programs", err, "")
+		return nil, nil, refused("load the programs", err, hs...)
 	}
 	return coll, slow, nil
 }
