@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"katrace/internal/events"
+	"katrace/internal/jiffies"
 	"katrace/internal/loader"
 	"katrace/internal/owner"
 )
@@ -42,7 +43,7 @@ const tick = time.Second
 
 // openStream attaches; the stream begins with run.
 func openStream(o streamOptions, sink events.Sink) (*stream, error) {
-	jiffy, err := loader.Jiffy()
+	hz, err := jiffies.Read()
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +52,7 @@ func openStream(o streamOptions, sink events.Sink) (*stream, error) {
 		return nil, err
 	}
 	return &stream{
-		tracer: tracer, tracker: events.NewTracker(jiffy), owners: owner.New(owner.Options{}),
+		tracer: tracer, tracker: events.NewTracker(hz.Tick()), owners: owner.New(owner.Options{}),
 		filter: o.filter, sink: sink, limit: o.count, all: o.load.All,
 	}, nil
 }

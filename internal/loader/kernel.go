@@ -4,21 +4,10 @@ package loader
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
 )
-
-// Jiffy is the length of the kernel's tick, 1/HZ: what
-// clock_getres(CLOCK_MONOTONIC_COARSE) returns.
-func Jiffy() (time.Duration, error) {
-	var ts unix.Timespec
-	if err := unix.ClockGetres(unix.CLOCK_MONOTONIC_COARSE, &ts); err != nil {
-		return 0, fmt.Errorf("read the kernel's tick length: %w", err)
-	}
-	return time.Duration(ts.Nano()), nil
-}
 
 // pidNamespace is the inode number of this process's pid namespace
 // (ns.inum), 0 where /proc does not tell.
@@ -33,11 +22,7 @@ func pidNamespace() uint32 {
 // kernelTypes reads the kernel's BTF, or that of the file the user names.
 func kernelTypes(file string) (*btf.Spec, error) {
 	if file != "" {
-		spec, err := btf.LoadSpec(file)
-		if err != nil {
-			return nil, fmt.Errorf("read BTF from %q: %w", file, err)
-		}
-		return spec, nil
+		return TypesFrom(file)
 	}
 	spec, err := btf.LoadKernelSpec()
 	if err != nil {

@@ -18,6 +18,8 @@ import (
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/ringbuf"
 	"github.com/cilium/ebpf/rlimit"
+
+	"katrace/internal/jiffies"
 )
 
 // Options say what to attach. The zero value traces everything by the best
@@ -289,7 +291,7 @@ func loadDirect(spec *ebpf.CollectionSpec, opts ebpf.CollectionOptions) (*ebpf.C
 const noPrealloc = 1 // BPF_F_NO_PREALLOC
 
 func setVariables(spec *ebpf.CollectionSpec, b Backend, o *Options, types *btf.Spec) error {
-	jiffy, err := Jiffy()
+	hz, err := jiffies.Read()
 	if err != nil {
 		return err
 	}
@@ -299,7 +301,7 @@ func setVariables(spec *ebpf.CollectionSpec, b Backend, o *Options, types *btf.S
 		katraceVarExactRtt:     b2u(o.ExactRTT),
 		katraceVarFindByTuple:  b2u(b.Facts().ICMP),
 		katraceVarFilter:       o.Filter.kernelFilter(),
-		katraceVarHz:           uint32((time.Second + jiffy/2) / jiffy),
+		katraceVarHz:           uint32(hz),
 		katraceVarPidNamespace: pidNamespace(),
 	}
 	switch b {
