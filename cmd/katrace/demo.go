@@ -90,7 +90,8 @@ func runDemo(ctx context.Context, o demoOptions, out output, backend loader.Back
 	defer func() { _ = l.Close() }()
 
 	keep := newKeeper(l.Conns())
-	view := tui.Options{NoColor: o.noColor, Kernel: kernelRelease(), Source: "demo"}
+	view := viewOfKernel(o.noColor)
+	view.Source = "demo"
 	store := tui.NewStore(view)
 	show := events.Sink(store)
 	if out != outputTUI {
