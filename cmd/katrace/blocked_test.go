@@ -94,6 +94,7 @@ func TestSignalEndsBlocked(t *testing.T) {
 		{"replay --speed 0 -o json " + recording, syscall.SIGTERM},
 		{"replay --speed 0 -o text " + damaged, syscall.SIGINT}, // its complaint is blocked
 		{"list --method netlink", syscall.SIGINT},
+		{"predict --idle 1s --intvl 1s --cnt 1", syscall.SIGTERM},
 		{"list --method netlink --watch=100ms", syscall.SIGTERM},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
@@ -114,7 +115,7 @@ func TestSignalEndsBlocked(t *testing.T) {
 // nothing of blocked readers, ends by a second signal as it would in any program.
 func TestSecondSignalKills(t *testing.T) {
 	t.Parallel()
-	p := startBlocked(t, "predict", "--idle=1s", "--intvl=1s", "--cnt=1")
+	p := startBlocked(t, "completion", "bash")
 	p.signal(t, syscall.SIGTERM)
 	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); {
 		if p.signal(t, syscall.SIGTERM); p.ends(time.Second) {

@@ -90,7 +90,8 @@ func runDemo(ctx context.Context, o demoOptions, out output, backend loader.Back
 		names:   map[events.Conn]string{}, rows: map[string]lab.Row{},
 	}
 	var said strings.Builder // while the terminal is the view's
-	view := tui.Options{NoColor: o.noColor, Kernel: kernelRelease(), Source: "demo"}
+	view := viewOfKernel(o.noColor)
+	view.Source = "demo"
 	store := tui.NewStore(view)
 	if d.show = store; out != outputTUI {
 		d.show = newDemoLines(os.Stdout, out, d.names)

@@ -18,7 +18,7 @@ import (
 
 	"katrace/internal/events"
 	"katrace/internal/inventory"
-	"katrace/internal/loader"
+	"katrace/internal/jiffies"
 )
 
 const listLong = `katrace list shows every TCP socket once: whether SO_KEEPALIVE is on, the idle
@@ -67,7 +67,7 @@ type listOptions struct {
 	less      func(a, b *inventory.Socket) int
 	watch     time.Duration // 0: once
 	debug     bool
-	jiffy     time.Duration
+	hz        jiffies.HZ
 }
 
 func newListCommand() *cobra.Command {
@@ -92,7 +92,7 @@ func newListCommand() *cobra.Command {
 	f.StringVarP(&raw.output, "output", "o", "table", "table or json (one object a socket)")
 	f.BoolVar(&raw.allNetns, "all-netns", false, "sockets of all network namespaces, not only of this one")
 	f.BoolVar(&raw.off, "off", false, "only connections without keepalive")
-	f.StringVar(&raw.idleLimit, "idle-limit", "", "only connections on which a probe may come later than this: a time such as 350s, or "+strings.Join(presetNames(), ", "))
+	f.StringVar(&raw.idleLimit, "idle-limit", "", "only connections on which a probe may come later than this: a time such as 350s (a bare number is seconds), or "+strings.Join(presetNames(), ", "))
 	f.StringSliceVar(&raw.state, "state", nil, "only sockets in this state: "+strings.Join(inventory.States(), ", "))
 	f.StringVar(&raw.sort, "sort", "local", "order: "+strings.Join(sortNames(), ", "))
 	f.DurationVar(&raw.watch, "watch", 0, "list again every so often")
@@ -142,7 +142,7 @@ func (r *rawListFlags) validate() (o listOptions, err error) {
 		return o, err
 	}
 	o.inventory.Filter = o.filter.Socket
-	if o.jiffy, err = loader.Jiffy(); err != nil {
+	if o.hz, err = jiffies.Read(); err != nil {
 		return o, err
 	}
 	return o, nil
@@ -153,7 +153,7 @@ func (o *listOptions) wants(s *inventory.Socket) bool {
 	if o.off && (!s.Connected() || s.Has&inventory.HasOn == 0 || s.On) {
 		return false
 	}
-	if o.idleLimit.after > 0 && !s.Late(o.idleLimit.after, o.jiffy) {
+	if o.idleLimit.after > 0 && !s.Late(o.idleLimit.after, o.hz) {
 		return false
 	}
 	e := s.Event(time.Time{})

@@ -144,7 +144,11 @@ func (r *tableRow) fill(s *inventory.Socket) {
 		case colSource:
 			b = appendSourceCell(b, s)
 		case colUser:
-			b = appendTimeCell(b, s.Settings.UserTimeout, s.Settings.UserTimeout != 0, false)
+			if s.Settings.UserTimeout == 0 {
+				b = append(b, '-')
+			} else {
+				b = events.AppendSetting(b, s.Settings.UserTimeout)
+			}
 		case colNext:
 			b = appendNextCell(b, s)
 		case colDies:
@@ -191,8 +195,8 @@ func appendKeepaliveCell(b []byte, s *inventory.Socket) []byte {
 	case s.Has&inventory.HasSettings == 0:
 		return append(b, "on ?/?/?"...)
 	}
-	b = append(events.AppendSpan(b, s.Settings.Idle), '/')
-	b = append(events.AppendSpan(b, s.Settings.Interval), '/')
+	b = append(events.AppendSetting(b, s.Settings.Idle), '/')
+	b = append(events.AppendSetting(b, s.Settings.Interval), '/')
 	return strconv.AppendInt(b, int64(s.Settings.Count), 10)
 }
 

@@ -136,7 +136,6 @@ func TestListFlags(t *testing.T) {
 
 func TestListFilters(t *testing.T) {
 	sockets := someSockets()
-	const tick = 4 * time.Millisecond
 	for _, tt := range []struct {
 		name string
 		o    listOptions
@@ -150,7 +149,7 @@ func TestListFilters(t *testing.T) {
 		{"cgroup", listOptions{filter: events.Filter{Cgroups: []string{"/system.slice"}}}, []int{0}},
 		{"half a name of a cgroup", listOptions{filter: events.Filter{Cgroups: []string{"/system"}}}, nil},
 	} {
-		tt.o.jiffy = tick
+		tt.o.hz = 250
 		var got []int
 		for i := range sockets {
 			if tt.o.wants(&sockets[i]) {

@@ -12,12 +12,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/jiffies"
 	"katrace/internal/tui"
 )
 
 // runLive is the live view over the kernel's stream.
 func runLive(ctx context.Context, o streamOptions, sinks tee, writes *writing) error {
-	view := tui.Options{NoColor: o.noColor, Kernel: kernelRelease()}
+	view := viewOfKernel(o.noColor)
 	// The store is made before the backend is known: events may come at once.
 	store := tui.NewStore(view)
 	o.load.Closes = true // a row goes when its connection closes
@@ -73,6 +74,12 @@ func caught(f func() error) (err error) {
 		}
 	}()
 	return f()
+}
+
+// viewOfKernel are the view's options for events of the running kernel.
+func viewOfKernel(noColor bool) tui.Options {
+	hz, _ := jiffies.Read() // else not known
+	return tui.Options{NoColor: noColor, Kernel: kernelRelease(), HZ: hz}
 }
 
 func kernelRelease() string {

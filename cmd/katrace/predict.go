@@ -18,6 +18,7 @@ import (
 
 	"katrace/internal/events"
 	"katrace/internal/inventory"
+	"katrace/internal/jiffies"
 	"katrace/internal/loader"
 )
 
@@ -54,7 +55,7 @@ type predictOptions struct {
 	hasUserTimeout           bool
 	idleLimit                limit // zero: none
 	socket                   netip.AddrPort
-	jiffy                    time.Duration
+	hz                       jiffies.HZ
 }
 
 func newPredictCommand() *cobra.Command {
@@ -76,10 +77,10 @@ func newPredictCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringVar(&raw.idle, "idle", "", "TCP_KEEPIDLE: idle time before the first probe, 1s to 32767s; a bare number is seconds")
-	f.StringVar(&raw.intvl, "intvl", "", "TCP_KEEPINTVL: time between unanswered probes, 1s to 32767s")
+	f.StringVar(&raw.intvl, "intvl", "", "TCP_KEEPINTVL: time between unanswered probes, 1s to 32767s; a bare number is seconds")
 	f.StringVar(&raw.cnt, "cnt", "", "TCP_KEEPCNT: unanswered probes before the giving up, 1 to 127")
-	f.StringVar(&raw.userTimeout, "user-timeout", "", "TCP_USER_TIMEOUT, such as 30s or 2500ms; a bare number is milliseconds; 0: not set")
-	f.StringVar(&raw.idleLimit, "idle-limit", "", "what a middlebox does meanwhile that forgets idle connections after this: a time such as 350s, or "+strings.Join(presetNames(), ", "))
+	f.StringVar(&raw.userTimeout, "user-timeout", "", "TCP_USER_TIMEOUT with its unit, such as 30s or 2500ms; 0: not set")
+	f.StringVar(&raw.idleLimit, "idle-limit", "", "check whether probes come often enough for a middlebox with this idle timeout: a time such as 350s (a bare number is seconds), or "+strings.Join(presetNames(), ", "))
 	f.StringVar(&raw.socket, "socket", "", "a live TCP socket with this address and port on either side; needs root")
 	f.StringVarP(&raw.output, "output", "o", "text", "text or json")
 	complete(cmd, "output", "text", "json")
@@ -133,33 +134,41 @@ func (r *rawPredictFlags) validate() (o predictOptions, err error) {
 		}
 		o.socket = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 	}
-	o.jiffy, err = loader.Jiffy()
+	o.hz, err = jiffies.Read()
 	return o, err
 }
+
+// mostSettable is MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL.
+const mostSettable = 32767 * time.Second
 
 // parseSeconds reads a whole number of seconds within the kernel's bounds
 // (MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL in include/net/tcp.h).
 func parseSeconds(s string) (time.Duration, error) {
-	d, err := parseTime(s, time.Second)
-	if err != nil || d < time.Second || d > 32767*time.Second || d%time.Second != 0 {
+	d, err := parseTime(s)
+	if err != nil || d < time.Second || d > mostSettable || d%time.Second != 0 {
 		return 0, errors.New("want whole seconds from 1s to 32767s, as the kernel does")
 	}
 	return d, nil
 }
 
-// parseUserTimeout reads a TCP_USER_TIMEOUT: whole milliseconds, an int in the kernel.
+// parseUserTimeout reads a TCP_USER_TIMEOUT: whole milliseconds, an int in the
+// kernel. A bare number is refused: it would be milliseconds for setsockopt and
+// seconds for the flags beside it.
 func parseUserTimeout(s string) (time.Duration, error) {
-	d, err := parseTime(s, time.Millisecond)
-	if err != nil || d < 0 || d > (1<<31-1)*time.Millisecond || d%time.Millisecond != 0 {
-		return 0, errors.New("want whole milliseconds from 0 to 2147483647ms, as the kernel does")
+	d, err := time.ParseDuration(s)
+	switch _, bare := strconv.ParseFloat(s, 64); {
+	case bare == nil && d != 0, err != nil:
+		return 0, errors.New("want a time with its unit, such as 30s or 2500ms, or 0 (not set)")
+	case d < 0, d > (1<<31-1)*time.Millisecond, d%time.Millisecond != 0:
+		return 0, errors.New("want whole milliseconds up to 2147483647ms, as the kernel does")
 	}
 	return d, nil
 }
 
-// parseTime reads a duration; a bare number counts units.
-func parseTime(s string, unit time.Duration) (time.Duration, error) {
+// parseTime reads a duration; a bare number is seconds.
+func parseTime(s string) (time.Duration, error) {
 	if n, err := strconv.ParseInt(s, 10, 32); err == nil {
-		return time.Duration(n) * unit, nil
+		return time.Duration(n) * time.Second, nil
 	}
 	return time.ParseDuration(s)
 }
@@ -167,15 +176,11 @@ func parseTime(s string, unit time.Duration) (time.Duration, error) {
 // prediction is what will happen, from now on if it is about a socket, else
 // from the last segment of the peer on.
 type prediction struct {
-	settings   events.Settings
-	own        events.Setting // given, or set by the socket; else the sysctl's, or not known
-	steps      []inventory.Step
-	idleFor    time.Duration // how long the peer has been silent when it begins
-	unanswered int
-	socket     *inventory.Socket // nil: none
+	settings events.Settings
+	own      events.Setting // given, or set by the socket; else the sysctl's, or not known
+	line     inventory.Timeline
+	socket   *inventory.Socket // nil: none
 }
-
-func (p *prediction) end() inventory.Step { return p.steps[len(p.steps)-1] }
 
 // reason says what decides the giving up.
 func (p *prediction) reason() events.Reason {
@@ -186,6 +191,16 @@ func (p *prediction) reason() events.Reason {
 }
 
 func runPredict(ctx context.Context, o predictOptions, out io.Writer) error {
+	var writes writing
+	return untilInterrupted(ctx, &writes, func(ctx context.Context) error {
+		if err := predict(ctx, o, writes.watch(out)); ctx.Err() == nil {
+			return err
+		}
+		return nil // interrupted: done
+	})
+}
+
+func predict(ctx context.Context, o predictOptions, out io.Writer) error {
 	var p *prediction
 	var err error
 	if o.socket.IsValid() {
@@ -213,6 +228,12 @@ func predictSettings(o *predictOptions) (*prediction, error) {
 	if err != nil && o.given != inventory.AllSettings {
 		return nil, fmt.Errorf("read this namespace's defaults: %w (give --idle, --intvl and --cnt)", err)
 	}
+	return predictDefaults(o, s), nil
+}
+
+// predictDefaults is the prediction for the settings that are given, and those
+// of the sysctls in place of the others.
+func predictDefaults(o *predictOptions, s events.Settings) *prediction {
 	if o.given&events.SettingIdle != 0 {
 		s.Idle = o.idle
 	}
@@ -224,7 +245,7 @@ func predictSettings(o *predictOptions) (*prediction, error) {
 	}
 	s.UserTimeout = o.userTimeout
 	s.Inherited = inventory.AllSettings &^ o.given
-	return &prediction{settings: s, own: o.given, steps: inventory.Timeline(s, 0, 0, s.Idle, o.jiffy)}, nil
+	return &prediction{settings: s, own: o.given, line: inventory.NewTimeline(s, 0, 0, s.Idle, o.hz)}
 }
 
 // predictSocket finds the one live socket that is meant.
@@ -266,7 +287,7 @@ func predictSocket(ctx context.Context, o *predictOptions) (*prediction, error) 
 		next = s.NextProbe
 	}
 	return &prediction{
-		settings: s.Settings, own: s.Own, idleFor: s.IdleFor, unanswered: s.Unanswered, socket: s,
-		steps: inventory.Timeline(s.Settings, s.Unanswered, s.IdleFor, next, o.jiffy),
+		settings: s.Settings, own: s.Own, socket: s,
+		line: inventory.NewTimeline(s.Settings, s.ProbesOut, s.IdleFor, next, o.hz),
 	}, nil
 }

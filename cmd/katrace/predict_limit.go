@@ -34,7 +34,7 @@ func parseLimit(s string) (limit, error) {
 			return p, nil
 		}
 	}
-	d, err := time.ParseDuration(s)
+	d, err := parseTime(s)
 	if err != nil || d <= 0 {
 		return limit{}, usagef("--idle-limit %q: want a time such as 350s, or %s", s, strings.Join(presetNames(), ", "))
 	}

@@ -3,12 +3,14 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
 	"time"
 
 	"katrace/internal/inventory"
+	"katrace/internal/jiffies"
 )
 
 func TestPredictFlags(t *testing.T) {
@@ -22,6 +24,11 @@ func TestPredictFlags(t *testing.T) {
 		{"--cnt 128", `--cnt "128"`},
 		{"--user-timeout -1", `--user-timeout "-1"`},
 		{"--user-timeout 30d", `--user-timeout "30d"`},
+		{"--user-timeout 30", `--user-timeout "30": want a time with its unit, such as 30s or 2500ms`},
+		{"--user-timeout 30000.0", `--user-timeout "30000.0"`},
+		{"--user-timeout 1.5ms", `--user-timeout "1.5ms": want whole milliseconds`},
+		{"--user-timeout 25d", `--user-timeout "25d"`},
+		{"--user-timeout 600h", `--user-timeout "600h": want whole milliseconds up to 2147483647ms`},
 		{"--idle-limit gcp", `--idle-limit "gcp": want a time such as 350s, or aws-nlb, azure, ipvs`},
 		{"--socket 10.0.0.1", `--socket "10.0.0.1"`},
 		{"--socket 10.0.0.1:0", `--socket "10.0.0.1:0"`},
@@ -31,6 +38,93 @@ func TestPredictFlags(t *testing.T) {
 	} {
 		wantUsageError(t, newPredictCommand(), tt.args, tt.want)
 	}
+}
+
+// TestPredictUnits: a bare number is seconds wherever one is taken, and a
+// setting is shown as it was given.
+func TestPredictUnits(t *testing.T) {
+	o, _ := predicted(t, rawPredictFlags{idle: "60", intvl: "10", cnt: "3", userTimeout: "33500ms", idleLimit: "90"})
+	if o.idle != time.Minute || o.intvl != 10*time.Second || o.userTimeout != 33500*time.Millisecond || o.idleLimit.after != 90*time.Second {
+		t.Errorf("%+v", o)
+	}
+	for in, want := range map[string]string{"30ms": "30ms", "33.5s": "33.5s", "0": "not set", "90061001ms": "25h1m1.001s", "75s": "75s"} {
+		o, p := predicted(t, rawPredictFlags{idle: "60", intvl: "10", cnt: "3", userTimeout: in, idleLimit: "90.25s"})
+		text := string(sayPrediction(nil, o, p))
+		for _, want := range []string{"user timeout " + want + "\n", "forgets after 90.25s)"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: want %q in\n%s", in, want, text)
+			}
+		}
+	}
+}
+
+// TestPredictNow: what the kernel counts from before the peer was last heard is
+// told apart from what is unanswered, and a count that may have wrapped is not told.
+func TestPredictNow(t *testing.T) {
+	const has = inventory.HasProbesOut | inventory.HasIdleFor
+	for _, tt := range []struct {
+		socket inventory.Socket
+		want   string
+	}{
+		{inventory.Socket{Has: has | inventory.HasUnanswered}, "now; the peer has been silent since 0s, 0 probes are out"},
+		{inventory.Socket{Has: has | inventory.HasUnanswered, ProbesOut: 1, Unanswered: 1, SinceHeard: 1}, "now; the peer has been silent since 0s, 1 probe is out"},
+		{inventory.Socket{Has: has | inventory.HasUnanswered, ProbesOut: 4, Unanswered: 4, SinceHeard: 1}, "now; the peer was last heard at 0s, but the kernel still counts 3 probes from before; 1 probe is out since"},
+		{inventory.Socket{Has: has, ProbesOut: 14, Silent: true}, "now; the peer has been silent since 0s, for so long that the kernel's count of probes, 14, may have begun anew after 255"},
+	} {
+		if got := sayNow(&tt.socket); got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
+		}
+	}
+}
+
+// FuzzPredict: whatever the flags and the sysctls are, there is a prediction, of
+// a bounded length, in which time does not run backwards.
+func FuzzPredict(f *testing.F) {
+	f.Add("5", "", "", "20s", "aws-nlb", "7200", "0", "9", uint16(250))
+	f.Add("", "", "", "2147483647ms", "1ns", "2147483", "0", "255", uint16(1000))
+	f.Add("", "", "", "", "2540400h", "21474836", "21474836", "255", uint16(100))
+	f.Add("1s", "32767", "127", "1ms", "24h", "-1", "-1", "0", uint16(300))
+	f.Fuzz(func(t *testing.T, idle, intvl, cnt, userTimeout, limit, sysIdle, sysIntvl, sysCnt string, hz uint16) {
+		raw := rawPredictFlags{output: "json", idle: idle, intvl: intvl, cnt: cnt, userTimeout: userTimeout, idleLimit: limit}
+		o, err := raw.validate()
+		if err != nil {
+			return
+		}
+		o.hz = jiffies.HZ(max(hz, 1))
+		s, err := inventory.ParseDefaults([3]string{sysIdle, sysIntvl, sysCnt}, o.hz)
+		if err != nil {
+			return
+		}
+		p := predictDefaults(&o, s)
+		if text := sayPrediction(nil, &o, p); len(text) > 4<<10 || bytes.Count(text, []byte("gives up: sends RST")) != 1 {
+			t.Fatalf("%d bytes:\n%.4096s", len(text), text)
+		}
+		line := appendPrediction(nil, &o, p)
+		var said struct {
+			Probes []struct {
+				At     int64 `json:"at_ms"`
+				Latest int64 `json:"latest_ms"`
+			}
+			More int `json:"more_probes"`
+			End  struct {
+				At     int64 `json:"at_ms"`
+				Latest int64 `json:"latest_ms"`
+			} `json:"gives_up"`
+		}
+		if err := json.Unmarshal(line, &said); err != nil || len(line) > 100<<10 {
+			t.Fatalf("%d bytes, %v:\n%.4096s", len(line), err, line)
+		}
+		if len(said.Probes)+said.More != p.line.Probes || said.More > 0 && len(said.Probes) != mostProbes {
+			t.Fatalf("%d probes and %d more are not %d", len(said.Probes), said.More, p.line.Probes)
+		}
+		at, latest := int64(0), int64(0)
+		for _, step := range append(said.Probes, said.End) {
+			if step.At < at || step.Latest < latest || step.Latest < step.At {
+				t.Fatalf("%d to %d after %d to %d:\n%.4096s", step.At, step.Latest, at, latest, line)
+			}
+			at, latest = step.At, step.Latest
+		}
+	})
 }
 
 func FuzzParseTimes(f *testing.F) {
@@ -50,15 +144,15 @@ func FuzzParseTimes(f *testing.F) {
 	})
 }
 
-// predict validates the flags and predicts, with a tick of 4 ms.
-func predict(t *testing.T, raw rawPredictFlags) (*predictOptions, *prediction) {
+// predicted validates the flags and predicts, at HZ 250.
+func predicted(t *testing.T, raw rawPredictFlags) (*predictOptions, *prediction) {
 	t.Helper()
 	raw.output = "text"
 	o, err := raw.validate()
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.jiffy = 4 * time.Millisecond
+	o.hz = 250
 	p, err := predictSettings(&o)
 	if err != nil {
 		t.Fatal(err)
@@ -87,10 +181,32 @@ func TestPredictText(t *testing.T) {
           0s                 the last segment from the peer
          60s            62s  probe 1
          70s          72.3s  probe 2
-         80s          82.6s  gives up: sends RST; the application reads ETIMEDOUT
+         80s          81.3s  gives up: sends RST; the application reads ETIMEDOUT
 
 TCP_USER_TIMEOUT decides, TCP_KEEPCNT 6 does not: given up with 2 unanswered.
-It is over soon after 70s: a timer that is late may give up then already.
+Where timers are late, the firing due after 70s may be the one that gives up.
+`},
+		{"many", rawPredictFlags{idle: "1", intvl: "1", cnt: "1", userTimeout: "596h31m"}, `idle 1s (given), interval 1s (given), count 1 (given), user timeout 24d20h31m
+
+       AFTER  AT THE LATEST
+          0s                 the last segment from the peer
+          1s             1s  probe 1
+          2s           2.1s  probe 2
+          3s           3.1s  probe 3
+          4s           4.1s  probe 4
+          5s           5.2s  probe 5
+          6s           6.2s  probe 6
+          7s           7.2s  probe 7
+          8s           8.3s  probe 8
+          9s           9.3s  probe 9
+         10s          10.3s  probe 10
+         ...                 2147447 more probes, one every 1s
+  596h30m58s      596h31m2s  probe 2147458
+  596h30m59s      596h31m2s  probe 2147459
+   596h31m0s      596h31m2s  gives up: sends RST; the application reads ETIMEDOUT
+
+TCP_USER_TIMEOUT decides, TCP_KEEPCNT 1 does not: given up with 2147459 unanswered.
+Where timers are late, the firing due after 578h1m13s may be the one that gives up.
 `},
 		{"too late", rawPredictFlags{idle: "2h", intvl: "75s", cnt: "1", idleLimit: "aws-nlb"}, `idle 2h (given), interval 75s (given), count 1 (given), user timeout not set
 
@@ -103,7 +219,7 @@ aws-nlb (forgets after 350s): too late. An idle connection is forgotten 1h54m10s
 Set TCP_KEEPIDLE to 333s or less.
 `},
 	} {
-		o, p := predict(t, tt.raw)
+		o, p := predicted(t, tt.raw)
 		got := string(sayPrediction(nil, o, p))
 		if got != tt.want {
 			t.Errorf("%s: got\n%s\nwant\n%s", tt.name, got, tt.want)
@@ -120,8 +236,8 @@ func TestPredictMiddlebox(t *testing.T) {
 		{"241s", "75s", "azure", "too late", "too_late"},
 		{"899s", "75s", "ipvs", "perhaps too late", "perhaps_too_late"},
 	} {
-		o, p := predict(t, rawPredictFlags{idle: tt.idle, intvl: tt.intvl, cnt: "9", idleLimit: tt.limit})
-		if got := p.middlebox(o.idleLimit, o.jiffy); !strings.Contains(got, "): "+tt.text+".") {
+		o, p := predicted(t, rawPredictFlags{idle: tt.idle, intvl: tt.intvl, cnt: "9", idleLimit: tt.limit})
+		if got := p.middlebox(o.idleLimit, o.hz); !strings.Contains(got, "): "+tt.text+".") {
 			t.Errorf("%s in %s: %s", tt.idle, tt.limit, got)
 		}
 		var said struct {
@@ -130,8 +246,8 @@ func TestPredictMiddlebox(t *testing.T) {
 		if err := json.Unmarshal(appendPrediction(nil, o, p), &said); err != nil || said.Limit.Verdict != tt.word {
 			t.Errorf("%s in %s: %q, %v", tt.idle, tt.limit, said.Limit.Verdict, err)
 		}
-		safe := safeIdle(o.idleLimit.after, o.jiffy)
-		if safe+inventory.Slack(safe, o.jiffy) >= o.idleLimit.after {
+		safe := safeIdle(o.idleLimit.after, o.hz)
+		if safe+o.hz.Slack(safe) >= o.idleLimit.after {
 			t.Errorf("%s: advised %s", tt.limit, safe)
 		}
 	}

@@ -4,46 +4,65 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"katrace/internal/events"
 	"katrace/internal/inventory"
+	"katrace/internal/jiffies"
 )
 
 // sayPrediction is the timeline for people.
 func sayPrediction(b []byte, o *predictOptions, p *prediction) []byte {
-	span := func(d time.Duration) string { return string(events.AppendSpan(nil, d)) }
 	s := &p.settings
 	if p.socket != nil {
 		b = fmt.Appendf(b, "%s > %s, %s\n", p.socket.Local, p.socket.Remote, appendOwnerCell(nil, p.socket))
 	}
 	b = fmt.Appendf(b, "idle %s (%s), interval %s (%s), count %d (%s), user timeout %s\n\n",
-		span(s.Idle), p.source(events.SettingIdle), span(s.Interval), p.source(events.SettingInterval),
+		settingWord(s.Idle), p.source(events.SettingIdle), settingWord(s.Interval), p.source(events.SettingInterval),
 		s.Count, p.source(events.SettingCount), userTimeoutWord(s.UserTimeout))
 	b = fmt.Appendf(b, "%12s  %13s\n", "AFTER", "AT THE LATEST")
 	if p.socket == nil {
 		b = fmt.Appendf(b, "%12s  %13s  the last segment from the peer\n", "0s", "")
 	} else {
-		b = fmt.Appendf(b, "%12s  %13s  now; the peer has been silent since 0s, %d probes are out\n", span(p.idleFor), "", p.unanswered)
+		b = fmt.Appendf(b, "%12s  %13s  %s\n", events.AppendSpan(nil, p.socket.IdleFor), "", sayNow(p.socket))
 	}
-	for i, step := range p.steps {
-		if skipped := p.skipped(); skipped > 0 && i > headSteps && i < headSteps+skipped {
-			continue
-		} else if skipped > 0 && i == headSteps {
-			b = fmt.Appendf(b, "%12s  %13s  %d more probes, one every %s\n", "...", "", skipped, span(s.Interval))
+	skipped := p.skipped()
+	for i := 0; i <= p.line.Probes; i++ {
+		if skipped > 0 && i == headSteps {
+			b = fmt.Appendf(b, "%12s  %13s  %d more probes, one every %s\n", "...", "", skipped, settingWord(p.line.Every))
+			i += skipped - 1
 			continue
 		}
+		step := p.line.Step(i)
 		b = fmt.Appendf(b, "%12s  %13s  %s\n", exact(step.At), exact(step.Latest), p.say(step))
 	}
 	if note := p.note(); note != "" {
 		b = append(append(b, '\n'), note...)
 	}
 	if o.idleLimit.after > 0 {
-		b = append(append(b, '\n'), p.middlebox(o.idleLimit, o.jiffy)...)
+		b = append(append(b, '\n'), p.middlebox(o.idleLimit, o.hz)...)
 		b = append(b, '\n')
 	}
 	return b
+}
+
+// sayNow says where a live socket stands.
+func sayNow(s *inventory.Socket) string {
+	probes := func(n int) string {
+		if n == 1 {
+			return "1 probe is"
+		}
+		return fmt.Sprintf("%d probes are", n)
+	}
+	switch {
+	case s.Has&inventory.HasUnanswered == 0:
+		return fmt.Sprintf("now; the peer has been silent since 0s, for so long that the kernel's count of probes, %d, may have begun anew after 255", s.ProbesOut)
+	case s.Unanswered > s.SinceHeard:
+		return fmt.Sprintf("now; the peer was last heard at 0s, but the kernel still counts %d probes from before; %s out since", s.Unanswered-s.SinceHeard, probes(s.SinceHeard))
+	}
+	return "now; the peer has been silent since 0s, " + probes(s.Unanswered) + " out"
 }
 
 // A timeline of many probes is shown by its beginning and its end.
@@ -53,7 +72,7 @@ const (
 )
 
 func (p *prediction) skipped() int {
-	if n := len(p.steps) - headSteps - tailSteps; n > 1 {
+	if n := p.line.Probes + 1 - headSteps - tailSteps; n > 1 {
 		return n
 	}
 	return 0
@@ -87,25 +106,32 @@ func (p *prediction) note() string {
 	if s.UserTimeout == 0 {
 		return ""
 	}
-	probes := p.unanswered + len(p.steps) - 1
 	var b strings.Builder
-	fmt.Fprintf(&b, "TCP_USER_TIMEOUT decides, TCP_KEEPCNT %d does not: given up with %d unanswered.\n", s.Count, probes)
+	fmt.Fprintf(&b, "TCP_USER_TIMEOUT decides, TCP_KEEPCNT %d does not", s.Count)
+	switch {
+	case p.socket == nil:
+		fmt.Fprintf(&b, ": given up with %d unanswered", p.line.Probes)
+	case p.socket.Has&inventory.HasUnanswered != 0:
+		fmt.Fprintf(&b, ": given up with %d unanswered", p.socket.SinceHeard+p.line.Probes)
+	}
+	b.WriteString(".\n")
 	if s.UserTimeout <= s.Idle && p.socket == nil {
 		b.WriteString("It is over before the first probe, but one probe has to be out: the second firing gives up.\n")
 	}
-	for _, step := range p.steps[:len(p.steps)-1] {
-		if step.Latest >= s.UserTimeout && step.At < s.UserTimeout && step.Probe > 1 {
-			fmt.Fprintf(&b, "It is over soon after %s: a timer that is late may give up then already.\n", exact(step.At))
-			break
-		}
+	from := 0
+	if p.socket == nil || p.socket.ProbesOut == 0 {
+		from = 1 // the first firing sends a probe, however late it is
+	}
+	if step, ok := p.line.Reaches(from, s.UserTimeout); ok && step.At < s.UserTimeout {
+		fmt.Fprintf(&b, "Where timers are late, the firing due after %s may be the one that gives up.\n", exact(step.At))
 	}
 	return b.String()
 }
 
 // limitVerdict is the verdict on a middlebox, as the JSON says it.
-func (p *prediction) limitVerdict(l limit, jiffy time.Duration) string {
+func (p *prediction) limitVerdict(l limit, hz jiffies.HZ) string {
 	period := inventory.Period(p.settings)
-	switch latest := period + inventory.Slack(period, jiffy); {
+	switch latest := period + hz.Slack(period); {
 	case period > l.after:
 		return "too_late"
 	case latest > l.after || period == l.after:
@@ -115,20 +141,20 @@ func (p *prediction) limitVerdict(l limit, jiffy time.Duration) string {
 }
 
 // middlebox is the verdict on a middlebox that forgets idle connections.
-func (p *prediction) middlebox(l limit, jiffy time.Duration) string {
+func (p *prediction) middlebox(l limit, hz jiffies.HZ) string {
 	name := "a middlebox"
 	if l.name != "" {
 		name = l.name
 	}
 	s := p.settings
 	period := inventory.Period(s)
-	latest := exact(period + inventory.Slack(period, jiffy))
-	said := fmt.Sprintf("%s (forgets after %s): ", name, exact(l.after))
-	advice := fmt.Sprintf("\nSet TCP_KEEPIDLE to %s or less", exact(safeIdle(l.after, jiffy)))
+	latest := exact(period + hz.Slack(period))
+	said := fmt.Sprintf("%s (forgets after %s): ", name, limitWord(l.after))
+	advice := fmt.Sprintf("\nSet TCP_KEEPIDLE to %s or less", exact(safeIdle(l.after, hz)))
 	if s.Interval > s.Idle {
 		advice += ", and TCP_KEEPINTVL not above it: while the peer answers, the kernel\nprobes no more often than every TCP_KEEPINTVL"
 	}
-	switch p.limitVerdict(l, jiffy) {
+	switch p.limitVerdict(l, hz) {
 	case "too_late":
 		if s.Idle <= l.after {
 			return said + fmt.Sprintf("too late. The first probe leaves in time, after %s, but the next only %s after it.", exact(s.Idle), exact(period)) + advice + "."
@@ -142,9 +168,9 @@ func (p *prediction) middlebox(l limit, jiffy time.Duration) string {
 
 // safeIdle is the largest TCP_KEEPIDLE whose probe leaves before the limit,
 // however late the timer is.
-func safeIdle(limit, jiffy time.Duration) time.Duration {
-	idle := (limit - 1).Truncate(time.Second)
-	for idle > time.Second && idle+inventory.Slack(idle, jiffy) >= limit {
+func safeIdle(limit time.Duration, hz jiffies.HZ) time.Duration {
+	idle := min(limit-1, mostSettable).Truncate(time.Second)
+	for idle > time.Second && idle+hz.Slack(idle) >= limit {
 		idle -= time.Second
 	}
 	return max(idle, time.Second)
@@ -154,7 +180,18 @@ func userTimeoutWord(d time.Duration) string {
 	if d == 0 {
 		return "not set"
 	}
-	return exact(d)
+	return settingWord(d)
+}
+
+// settingWord says a setting, exactly.
+func settingWord(d time.Duration) string { return string(events.AppendSetting(nil, d)) }
+
+// limitWord says a limit as the figures beside it are said, but exactly.
+func limitWord(d time.Duration) string {
+	if d < 10*time.Minute {
+		return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) + "s"
+	}
+	return d.String()
 }
 
 // exact says a time to the tenth of a second, for figures that are compared:

@@ -30,6 +30,9 @@ func asKatrace(args ...string) *exec.Cmd {
 }
 
 func TestMain(m *testing.M) {
+	if os.Getenv(underFilter) != "" {
+		mainUnderFilter()
+	}
 	if os.Getenv(asMain) != "" {
 		main()
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"katrace/internal/events"
+	"katrace/internal/jiffies"
 	"katrace/internal/loader"
 	"katrace/internal/owner"
 )
@@ -42,7 +43,7 @@ const tick = time.Second
 
 // openStream attaches; the stream begins with run.
 func openStream(o streamOptions, sink events.Sink) (*stream, error) {
-	jiffy, err := loader.Jiffy()
+	hz, err := jiffies.Read()
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +52,7 @@ func openStream(o streamOptions, sink events.Sink) (*stream, error) {
 		return nil, err
 	}
 	return &stream{
-		tracer: tracer, tracker: events.NewTracker(jiffy), owners: owner.New(owner.Options{}),
+		tracer: tracer, tracker: events.NewTracker(hz.Tick()), owners: owner.New(owner.Options{}),
 		filter: o.filter, sink: sink, limit: o.count, all: o.load.All,
 	}, nil
 }
@@ -220,6 +221,9 @@ func opening(t *loader.Tracer, debug bool) string {
 		}
 		if t.Slow != nil {
 			fmt.Fprintf(&b, "\nkatrace: each field is read by a call, for the kernel refuses more than that: %v", t.Slow)
+		}
+		if t.Unwitnessed != nil {
+			fmt.Fprintf(&b, "\nkatrace: firings that no program ran for cannot be counted: %v", t.Unwitnessed)
 		}
 	}
 	return b.String()

@@ -6,17 +6,20 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"katrace/internal/jiffies"
 )
 
 // clock turns the kernel's times into ours.
 type clock struct {
-	jiffy  time.Duration
+	hz     jiffies.HZ
 	offset int64 // ns to add to the boot clock for the wall clock
 	read   func(id int32) int64
 }
 
-func newClock(jiffy time.Duration, read func(id int32) int64) clock {
-	c := clock{jiffy: jiffy, read: read}
+// newClock makes the clock of a kernel whose tick is tick long.
+func newClock(tick time.Duration, read func(id int32) int64) clock {
+	c := clock{hz: jiffies.Of(tick), read: read}
 	c.offset, _ = c.wallOffset()
 	return c
 }
@@ -65,4 +68,4 @@ func (c *clock) time(bootNS uint64) time.Time {
 	return time.Unix(0, int64(bootNS)+c.offset).UTC()
 }
 
-func (c *clock) span(jiffies uint32) time.Duration { return time.Duration(jiffies) * c.jiffy }
+func (c *clock) span(n uint32) time.Duration { return c.hz.Span(n) }

@@ -57,3 +57,19 @@ func TestClockSteady(t *testing.T) {
 		}
 	}
 }
+
+// TestSpansOfEachKernel: what the kernel holds as jiffies are the seconds that
+// were set, whatever its HZ; a tick of 1/300 s has no whole number of ns.
+func TestSpansOfEachKernel(t *testing.T) {
+	for hz, tick := range map[uint32]time.Duration{100: 10_000_000, 250: 4_000_000, 300: 3_333_333, 1000: 1_000_000} {
+		r := probeRecord()
+		r.Idle, r.Intvl, r.IdleFor = 60*hz, 75*hz, 85*hz
+		var got Event
+		if err := NewTracker(tick).Record(&r, func(e *Event) error { got = *e; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if k := got.Keepalive; k.Idle != time.Minute || k.Interval != 75*time.Second || got.IdleFor != 85*time.Second {
+			t.Errorf("HZ %d: idle %s, interval %s, idle for %s; want 1m, 1m15s, 1m25s", hz, k.Idle, k.Interval, got.IdleFor)
+		}
+	}
+}

@@ -100,8 +100,8 @@ func AppendWords(dst []byte, e *Event) []byte {
 		return append(dst, "peer sent a keepalive probe, this side answers"...)
 	case KindEnabled:
 		dst = append(dst, "SO_KEEPALIVE on: idle "...)
-		dst = AppendSpan(dst, e.Keepalive.Idle)
-		dst = AppendSpan(append(dst, ", interval "...), e.Keepalive.Interval)
+		dst = AppendSetting(dst, e.Keepalive.Idle)
+		dst = AppendSetting(append(dst, ", interval "...), e.Keepalive.Interval)
 		return strconv.AppendInt(append(dst, ", count "...), int64(e.Keepalive.Count), 10)
 	case KindWindowProbe:
 		dst = append(dst, "zero-window probe: the peer's receive window is closed, "...)
@@ -167,7 +167,7 @@ func appendProbeWords(dst []byte, e *Event) []byte {
 		dst = AppendSpan(append(dst, ", gives up in "...), e.DiesIn)
 	}
 	if e.Keepalive.UserTimeout != 0 {
-		dst = AppendSpan(append(dst, " (TCP_USER_TIMEOUT "...), e.Keepalive.UserTimeout)
+		dst = AppendSetting(append(dst, " (TCP_USER_TIMEOUT "...), e.Keepalive.UserTimeout)
 		dst = append(dst, ')')
 	}
 	return dst
@@ -184,7 +184,7 @@ func appendResetWords(dst []byte, e *Event) []byte {
 	}
 	dst = append(dst, " unanswered"...)
 	if e.Reason == ReasonUserTimeout {
-		dst = AppendSpan(append(dst, ": TCP_USER_TIMEOUT "...), e.Keepalive.UserTimeout)
+		dst = AppendSetting(append(dst, ": TCP_USER_TIMEOUT "...), e.Keepalive.UserTimeout)
 		dst = append(dst, " decides, not TCP_KEEPCNT "...)
 		dst = strconv.AppendInt(dst, int64(e.Keepalive.Count), 10)
 	}
@@ -248,6 +248,34 @@ func appendLostWords(dst []byte, l Lost) []byte {
 		}
 	}
 	return dst
+}
+
+// AppendSetting appends a setting exactly, to a millisecond: 30ms, 33.5s, 75s,
+// 2h, 2h11m15s. Where AppendSpan is exact they are the same.
+func AppendSetting(dst []byte, d time.Duration) []byte {
+	if d < 0 {
+		dst, d = append(dst, '-'), d.Abs()
+	}
+	ms := d.Milliseconds()
+	switch {
+	case ms == 0:
+		return append(dst, "0s"...)
+	case ms < 1000:
+		return append(strconv.AppendInt(dst, ms, 10), "ms"...)
+	}
+	for _, unit := range [...]struct {
+		ms, from int64 // its length, and from which time on it is used
+		name     byte
+	}{{24 * 3600_000, 48 * 3600_000, 'd'}, {3600_000, 3600_000, 'h'}, {60_000, 120_000, 'm'}} {
+		if n := ms / unit.ms; d.Milliseconds() >= unit.from && n > 0 {
+			dst = append(strconv.AppendInt(dst, n, 10), unit.name)
+			ms %= unit.ms
+		}
+	}
+	if ms == 0 {
+		return dst
+	}
+	return append(strconv.AppendFloat(dst, float64(ms)/1000, 'f', -1, 64), 's')
 }
 
 // AppendSpan appends a duration in at most two units, as a person would say

@@ -141,9 +141,9 @@ func parseDiag(b []byte, s *Socket) bool {
 		switch value := b[4:size]; {
 		case kind == diagInfo && len(value) >= 60 && s.Connected():
 			// tcpi_probes, tcpi_last_data_recv, tcpi_last_ack_recv
-			s.Unanswered = int(value[3])
+			s.ProbesOut = int(value[3])
 			s.IdleFor = time.Duration(min(native.Uint32(value[52:]), native.Uint32(value[56:]))) * time.Millisecond
-			s.Has |= HasUnanswered | HasIdleFor
+			s.Has |= HasProbesOut | HasIdleFor
 			s.unsent = wqueue > 0 || native.Uint32(value[24:]) > 0 // tcpi_unacked
 		case kind == diagCgroupID && len(value) >= 8:
 			s.cgroup = cgroupID(native.Uint64(value))

@@ -17,9 +17,11 @@ import (
 func TestEvent(t *testing.T) {
 	keepalive := events.Settings{Idle: time.Minute, Interval: 10 * time.Second, Count: 6}
 	probing := func(unanswered int, idleFor, timer time.Duration) Socket {
-		return Socket{On: true, WaitsFor: WaitsProbe, Settings: keepalive, Own: AllSettings, Unanswered: unanswered, IdleFor: idleFor, timer: timer,
-			Has: HasOn | HasSettings | HasUnanswered | HasIdleFor | hasTimer}
+		return Socket{On: true, WaitsFor: WaitsProbe, Settings: keepalive, Own: AllSettings, ProbesOut: unanswered, IdleFor: idleFor, timer: timer,
+			Has: HasOn | HasSettings | HasProbesOut | HasIdleFor | hasTimer}
 	}
+	with := func(s Socket, change func(*events.Settings)) Socket { change(&s.Settings); return s }
+	userTimeout := func(k *events.Settings) { k.UserTimeout = time.Hour }
 	waits := func(s Socket, w Waiting) Socket { s.WaitsFor = w; return s }
 	type told struct {
 		Verdict                  events.Verdict
@@ -36,6 +38,18 @@ func TestEvent(t *testing.T) {
 		{"a first probe is out", probing(1, 61*s, 9*s), told{0, 1, 9, 59, 0}},
 		{"two are", probing(2, 71*s, 9*s), told{events.VerdictSilent, 2, 9, 49, 0}},
 		{"the next firing gives up", probing(6, 111*s, 9*s), told{events.VerdictSilent, 6, 9, 9, 0}},
+		{"heard by data after three probes", probing(3, s/50, 60*s-s/50), told{0, 3, 59, 89, 0}},
+		{"and silent for long enough again, the timer is late", probing(3, 61*s, 0), told{0, 3, 0, 30, 0}},
+		{"the first probe since", probing(4, 61*s, 9*s), told{0, 4, 9, 29, 0}},
+		{"the next one is due, the timer is late", probing(4, 71*s, 0), told{0, 4, 0, 20, 0}},
+		{"the second one", probing(5, 72*s, 9*s), told{events.VerdictSilent, 5, 9, 19, 0}},
+		{"heard by data after all of them: the next idle firing gives up", probing(6, s, 59*s), told{0, 6, 59, 59, 0}},
+		{"probes that are late", probing(3, 130*s, 5*s), told{events.VerdictSilent, 3, 5, 35, 0}},
+		{"interval 0 by sysctl", with(probing(2, 61*s, 0), func(k *events.Settings) { k.Interval = 0 }), told{events.VerdictSilent, 2, 0, 0, 0}},
+		{"255 probes", with(probing(255, 60*s+254*10*s, 10*s), userTimeout), told{events.VerdictSilent, 255, 10, 3600 - 2600, 0}},
+		{"256, which the kernel counts as none", with(probing(0, 60*s+255*10*s, 10*s), userTimeout), told{events.VerdictSilent, -1, 10, 3600 - 2610, 0}},
+		{"270, which the kernel counts as 14", with(probing(14, 60*s+269*10*s+s, 9*s), userTimeout), told{events.VerdictSilent, -1, 9, 3600 - 2751, 0}},
+		{"keepalive switched on after an hour of silence", with(probing(0, 3500*s, 60*s), userTimeout), told{0, 0, 60, 100, 0}},
 		{"data on its way", waits(probing(0, 100*time.Millisecond, 0), WaitsRetransmission), told{0, -1, -1, -1, 0}},
 		{"data that was sent again", waits(probing(3, 2*s, 0), WaitsRetransmission), told{events.VerdictSuspended, -1, -1, -1, 0}},
 		{"a closed window", waits(probing(3, 100*time.Millisecond, 0), WaitsWindowProbe), told{events.VerdictSuspended, -1, -1, -1, 0}},

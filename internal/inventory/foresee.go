@@ -3,6 +3,7 @@
 package inventory
 
 import (
+	"math"
 	"time"
 
 	"katrace/internal/events"
@@ -15,12 +16,13 @@ import (
 // sends does not set the timer anew, so it may fire while the connection is not
 // idle long enough, and is then set to what remains (tcp_keepalive_timer).
 func (s *Socket) foresee() {
-	const needs = HasOn | HasSettings | HasUnanswered | HasIdleFor | hasTimer
+	s.judge()
+	const needs = HasOn | HasSettings | HasProbesOut | HasIdleFor | hasTimer
 	if s.Has&needs != needs || !s.On || s.WaitsFor != WaitsProbe || s.unsent {
 		return
 	}
 	next := max(s.timer, s.Settings.Idle-s.IdleFor, 0)
-	s.DiesIn = s.Settings.DiesIn(s.Unanswered, s.IdleFor, next)
+	s.DiesIn = s.Settings.DiesIn(s.ProbesOut, s.IdleFor, next)
 	s.Has |= HasDiesIn
 	if s.DiesIn > next { // else the next firing gives up instead of probing
 		s.NextProbe = next
@@ -28,21 +30,41 @@ func (s *Socket) foresee() {
 	}
 }
 
-// Slack is by how much the kernel's timer wheel may fire a timer late that is
-// set to run for d: a wheel of levels, each eight times as coarse as the one
-// before, and the expiry is rounded up (kernel/time/timer.c, LVL_GRAN). About
-// an eighth of d at worst: two hours may become two hours and two minutes.
-func Slack(d, jiffy time.Duration) time.Duration {
-	const (
-		levelSize  = 64
-		clockShift = 3
-		levels     = 9
-	)
-	ticks, gran := d/jiffy, time.Duration(1)
-	for level := 1; level < levels && ticks >= (levelSize-1)<<((level-1)*clockShift); level++ {
-		gran = 1 << (level * clockShift)
+// judge sets how many probes are unanswered, how many of them left since the
+// peer was last heard, and whether it is silent.
+//
+// The kernel's count of probes alone does not tell. Data from the peer need not
+// clear it, so some may be from before the peer was last heard; and it wraps at
+// 256. What bounds it: a probe only leaves when the peer has been silent for
+// Idle, and another one when Interval has passed since.
+func (s *Socket) judge() {
+	if s.Has&HasProbesOut == 0 {
+		return
 	}
-	return gran * jiffy
+	s.Unanswered, s.SinceHeard, s.Has = s.ProbesOut, s.ProbesOut, s.Has|HasUnanswered
+	const needs = HasSettings | HasIdleFor
+	if s.WaitsFor != WaitsProbe || s.Has&needs != needs {
+		return // they may be zero-window probes, or there is nothing to bound them by
+	}
+	// Two readings of one clock, to a jiffy each.
+	const within = 20 * time.Millisecond
+	// How long the peer had been silent when the last probe left, at the most:
+	// since then the timer has been running for Interval. One that was set to
+	// run for longer was set by something else, such as setsockopt.
+	silent, byProbe := s.IdleFor, false
+	if s.Has&hasTimer != 0 && s.timer <= s.Settings.Interval+within {
+		silent, byProbe = silent-max(0, s.Settings.Interval-s.timer), true
+	}
+	most := 0
+	if beyond := silent - s.Settings.Idle + within; beyond >= 0 {
+		most = 1 + int(beyond/max(s.Settings.Interval, time.Millisecond))
+	}
+	if s.Settings.UserTimeout != 0 && byProbe && most > math.MaxUint8 {
+		s.Unanswered, s.SinceHeard, s.Has, s.Silent = 0, 0, s.Has&^HasUnanswered, true
+		return
+	}
+	s.SinceHeard = min(s.ProbesOut, most)
+	s.Silent = s.SinceHeard > 1
 }
 
 // Period is the time between two probes on an idle connection whose peer
@@ -50,25 +72,3 @@ func Slack(d, jiffy time.Duration) time.Duration {
 // kernel sets the timer to TCP_KEEPINTVL, answered or not, and looks at the
 // idle time only when it fires.
 func Period(s events.Settings) time.Duration { return max(s.Idle, s.Interval) }
-
-// Step is one firing of the keepalive timer of a socket whose peer is silent.
-type Step struct {
-	Probe int           // number of the probe sent, 0: the connection is given up
-	At    time.Duration // since the last segment from the peer
-	// Latest is At with the timer's slack, its own and that of those before it.
-	Latest time.Duration
-}
-
-// Timeline is what the kernel does about a peer that was last heard idleFor
-// ago and to which unanswered probes are out, by the settings: each probe, and
-// last the giving up. The timer fires in next.
-func Timeline(s events.Settings, unanswered int, idleFor, next, jiffy time.Duration) []Step {
-	var steps []Step
-	end := idleFor + s.DiesIn(unanswered, idleFor, next)
-	at, latest := idleFor+next, idleFor+next+Slack(next, jiffy)
-	for n := unanswered + 1; at < end; n++ {
-		steps = append(steps, Step{n, at, latest})
-		at, latest = at+s.Interval, latest+s.Interval+Slack(s.Interval, jiffy)
-	}
-	return append(steps, Step{0, at, latest})
-}

@@ -5,6 +5,7 @@ package inventory
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,16 +14,16 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/events"
-	"katrace/internal/loader"
+	"katrace/internal/jiffies"
 )
 
 func TestTimeline(t *testing.T) {
 	const s, ms = time.Second, time.Millisecond
-	tick := 4 * ms
+	const hz = 250
 	for _, tt := range []struct {
 		name       string
 		set        events.Settings
-		unanswered int
+		out        int
 		idle, next time.Duration
 		probes     []time.Duration
 		end        time.Duration
@@ -32,39 +33,87 @@ func TestTimeline(t *testing.T) {
 		{"user timeout before the first probe", events.Settings{Idle: 60 * s, Interval: 10 * s, Count: 6, UserTimeout: 30 * s}, 0, 0, 60 * s, []time.Duration{60 * s}, 70 * s},
 		{"user timeout at a firing", events.Settings{Idle: 60 * s, Interval: 10 * s, Count: 1, UserTimeout: 80 * s}, 0, 0, 60 * s, []time.Duration{60 * s, 70 * s}, 80 * s},
 		{"user timeout between firings", events.Settings{Idle: 60 * s, Interval: 10 * s, Count: 9, UserTimeout: 71 * s}, 0, 0, 60 * s, []time.Duration{60 * s, 70 * s}, 80 * s},
+		{"heard by data after one probe", events.Settings{Idle: 60 * s, Interval: 10 * s, Count: 3}, 1, 20 * ms, 60*s - 20*ms, []time.Duration{60 * s, 70 * s}, 80 * s},
+		{"heard by data after all of them", events.Settings{Idle: 60 * s, Interval: 10 * s, Count: 3}, 3, 20 * ms, 60*s - 20*ms, nil, 60 * s},
 		{"under way", events.Settings{Idle: 60 * s, Interval: 10 * s, Count: 3}, 2, 73 * s, 7 * s, []time.Duration{80 * s}, 90 * s},
 		{"the last firing", events.Settings{Idle: 60 * s, Interval: 10 * s, Count: 3}, 3, 83 * s, 7 * s, nil, 90 * s},
 		{"user timeout over, one out", events.Settings{Idle: 60 * s, Interval: 10 * s, Count: 3, UserTimeout: s}, 1, 63 * s, 7 * s, nil, 70 * s},
 	} {
-		steps := Timeline(tt.set, tt.unanswered, tt.idle, tt.next, tick)
+		line := NewTimeline(tt.set, tt.out, tt.idle, tt.next, hz)
 		var probes []time.Duration
-		for i, st := range steps[:len(steps)-1] {
+		for i := range line.Probes {
+			st := line.Step(i)
 			probes = append(probes, st.At)
-			if st.Probe != tt.unanswered+i+1 || st.Latest < st.At || st.Latest > st.At+st.At/4 {
+			if st.Probe != tt.out+i+1 || st.Latest < st.At || st.Latest > st.At+st.At/4 {
 				t.Errorf("%s: %+v", tt.name, st)
 			}
 		}
-		if end := steps[len(steps)-1]; fmt.Sprint(probes) != fmt.Sprint(tt.probes) || end.At != tt.end || end.Probe != 0 {
+		if end := line.End(); fmt.Sprint(probes) != fmt.Sprint(tt.probes) || end.At != tt.end || end.Probe != 0 {
 			t.Errorf("%s: probes %v, end %+v\nwant %v, %v", tt.name, probes, end, tt.probes, tt.end)
 		}
 	}
 }
 
-// TestSlack holds the rule against the table in kernel/time/timer.c (HZ=250).
-func TestSlack(t *testing.T) {
-	const tick = 4 * time.Millisecond
-	for _, tt := range []struct{ d, want time.Duration }{
-		{0, tick},
-		{248 * time.Millisecond, tick},
-		{252 * time.Millisecond, 8 * tick},
-		{time.Second, 8 * tick},
-		{2012 * time.Millisecond, 8 * tick},
-		{2016 * time.Millisecond, 64 * tick},
-		{60 * time.Second, 512 * tick},
-		{2 * time.Hour, 32768 * tick},
-	} {
-		if got := Slack(tt.d, tick); got != tt.want {
-			t.Errorf("%s: %s, want %s", tt.d, got, tt.want)
+// TestTimelineBoundsLateTimers plays tcp_keepalive_timer() with timers that are
+// late by anything up to their slack: it gives up by Latest, and not before At.
+func TestTimelineBoundsLateTimers(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	upTo := func(limit int) time.Duration { return time.Duration(rnd.IntN(limit)) * time.Millisecond }
+	for range 20_000 {
+		s := events.Settings{Idle: upTo(20_000), Interval: time.Millisecond + upTo(3_000), Count: rnd.IntN(12)}
+		if rnd.IntN(2) == 0 {
+			s.UserTimeout = time.Millisecond + upTo(60_000)
+		}
+		hz := jiffies.HZ(1000)
+		out, idleFor, next := rnd.IntN(300)*rnd.IntN(2), upTo(30_000), upTo(6_000)
+		line := NewTimeline(s, out, idleFor, next, hz)
+		late := func(d time.Duration) time.Duration {
+			return d + []time.Duration{0, hz.Slack(d), time.Duration(rnd.Int64N(int64(hz.Slack(d)) + 1))}[rnd.IntN(3)]
+		}
+		probesOut, at := uint8(out), idleFor+late(next)
+		over := func() bool {
+			if s.UserTimeout != 0 {
+				return at >= s.UserTimeout && probesOut > 0
+			}
+			return int(probesOut) >= s.Count
+		}
+		for !over() {
+			probesOut++
+			at += late(s.Interval)
+		}
+		end := line.End()
+		least := end.At
+		if s.UserTimeout != 0 { // a probe that is late may be the giving up instead
+			least = min(least, max(s.UserTimeout, idleFor+next))
+		}
+		if at < least || at > end.Latest {
+			t.Fatalf("%+v, %d out, idle for %s, next in %s: gives up after %s, want %s to %s", s, out, idleFor, next, at, least, end.Latest)
+		}
+	}
+}
+
+// TestTimelineOfMany: a user timeout of weeks and an interval of 0, which the
+// kernel takes for its sysctl, are billions of probes and one answer.
+func TestTimelineOfMany(t *testing.T) {
+	const weeks = (1<<31 - 1) * time.Millisecond
+	line := NewTimeline(events.Settings{Idle: 5 * time.Second, Count: 9, UserTimeout: weeks}, 0, 0, 5*time.Second, 250)
+	want := int((weeks - 5*time.Second + 4*time.Millisecond - 1) / (4 * time.Millisecond))
+	if line.Probes != want || line.Every != 4*time.Millisecond {
+		t.Errorf("%d probes, one every %s; want %d, one every 4ms", line.Probes, line.Every, want)
+	}
+	if end := line.End(); end.Probe != 0 || end.At < weeks || end.At >= weeks+4*time.Millisecond {
+		t.Errorf("%+v, want the end within a jiffy after %s", end, weeks)
+	}
+	// A timer of a jiffy may be a jiffy late each time.
+	if late, ok := line.Reaches(0, weeks); !ok || late.Latest < weeks || late.Latest > weeks+8*time.Millisecond || late.At > weeks*6/10 {
+		t.Errorf("%+v, %v, want the first that may be so late as %s", late, ok, weeks)
+	}
+	for _, out := range []int{1, 255, 300} {
+		line := NewTimeline(events.Settings{Idle: time.Second, Interval: 1 << 31 * 10 * time.Millisecond, Count: 255}, out, 0, 1<<32*10*time.Millisecond, 100)
+		for _, i := range []int{0, line.Probes / 2, line.Probes} {
+			if st := line.Step(i); st.At < 0 || st.Latest < st.At {
+				t.Errorf("%d out: %+v", out, st)
+			}
 		}
 	}
 }
@@ -77,7 +126,7 @@ func TestTimelineAgreesWithTheKernel(t *testing.T) {
 		t.Skip("takes 10 s")
 	}
 	loopbackUp(t)
-	jiffy, err := loader.Jiffy()
+	hz, err := jiffies.Read()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,8 +152,8 @@ func TestTimelineAgreesWithTheKernel(t *testing.T) {
 						name := fmt.Sprintf("idle %d intvl %d cnt %d user timeout %d", idle, intvl, cnt, user)
 						set := events.Settings{Idle: time.Duration(idle) * time.Second, Interval: time.Duration(intvl) * time.Second,
 							Count: cnt, UserTimeout: time.Duration(user) * time.Millisecond}
-						steps := Timeline(set, 0, 0, set.Idle, jiffy)
-						end := steps[len(steps)-1]
+						line := NewTimeline(set, 0, 0, set.Idle, hz)
+						end := line.End()
 						took, errno := waitForEnd(p.ours, begun, end.Latest+3*time.Second)
 						if !errors.Is(errno, unix.ETIMEDOUT) || took < end.At-20*time.Millisecond || took > end.Latest+scheduling+stood() {
 							t.Errorf("%s: %v after %s, predicted %s to %s (the machine stood still for %s)", name, errno, took, end.At, end.Latest, stood())

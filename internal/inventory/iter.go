@@ -20,14 +20,15 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/events"
+	"katrace/internal/jiffies"
 	"katrace/internal/loader"
 )
 
 // iterator is the loaded BPF iterator over TCP sockets (bpf/inventory.bpf.c).
 type iterator struct {
-	coll  *ebpf.Collection
-	iter  *link.Iter
-	jiffy time.Duration
+	coll *ebpf.Collection
+	iter *link.Iter
+	hz   jiffies.HZ
 }
 
 // openIterator loads and attaches it. It changes nothing in the kernel: it runs
@@ -40,7 +41,7 @@ func openIterator(btfFile string) (_ *iterator, err error) {
 			it.close()
 		}
 	}()
-	if it.jiffy, err = loader.Jiffy(); err != nil {
+	if it.hz, err = jiffies.Read(); err != nil {
 		return nil, err
 	}
 	// Kernels before 5.11 charge programs to RLIMIT_MEMLOCK. Without the right
@@ -52,10 +53,11 @@ func openIterator(btfFile string) (_ *iterator, err error) {
 	}
 	var types *btf.Spec
 	if btfFile != "" {
-		if types, err = btf.LoadSpec(btfFile); err != nil {
-			return nil, fmt.Errorf("read BTF from %q: %w", btfFile, err)
+		if types, err = loader.TypesFrom(btfFile); err != nil {
+			return nil, err
 		}
 	}
+	loader.WithoutCasts(spec) // it reads by calls
 	it.coll, err = ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{KernelTypes: types}})
 	if err != nil {
 		return nil, unsupported("load the socket iterator", err)
@@ -148,7 +150,7 @@ func (it *iterator) decode(raw *inventoryInventorySocket, s *Socket) {
 	s.Inode, s.UID, s.cgroup = r.Inode, r.Uid, cgroupID(r.Cgroup)
 	s.On = has(inventoryInventoryFlagINVENTORY_ON)
 	s.Settings = events.Settings{
-		Idle: it.span(r.Idle), Interval: it.span(r.Intvl), Count: int(r.Cnt),
+		Idle: it.hz.Span(r.Idle), Interval: it.hz.Span(r.Intvl), Count: int(r.Cnt),
 		UserTimeout: time.Duration(r.UserTimeout) * time.Millisecond,
 		Inherited:   events.Setting(r.Inherited),
 	}
@@ -156,13 +158,11 @@ func (it *iterator) decode(raw *inventoryInventorySocket, s *Socket) {
 	s.Has = HasUID | HasOn | HasSettings
 	s.unsent = has(inventoryInventoryFlagINVENTORY_UNSENT)
 	if s.Connected() {
-		s.Unanswered, s.IdleFor = int(r.Probes), it.span(r.IdleFor)
-		s.Has |= HasUnanswered | HasIdleFor
+		s.ProbesOut, s.IdleFor = int(r.Probes), it.hz.Span(r.IdleFor)
+		s.Has |= HasProbesOut | HasIdleFor
 	}
 	if has(inventoryInventoryFlagINVENTORY_TIMER) {
-		s.timer = it.span(raw.Timer)
+		s.timer = it.hz.Span(raw.Timer)
 		s.Has |= hasTimer
 	}
 }
-
-func (it *iterator) span(jiffies uint32) time.Duration { return time.Duration(jiffies) * it.jiffy }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -76,9 +75,11 @@ func namespaces() (all []namespace, hidden bool, err error) {
 // netnsMounts finds the mount points of network namespaces in a mountinfo text.
 func netnsMounts(mountinfo string) []string {
 	var at []string
+	seen := map[string]bool{} // a kernel may have 100,000 mounts
 	for line := range strings.Lines(mountinfo) {
 		fields := strings.Fields(line)
-		if len(fields) > 4 && strings.HasPrefix(fields[3], "net:[") && !slices.Contains(at, fields[4]) {
+		if len(fields) > 4 && strings.HasPrefix(fields[3], "net:[") && !seen[fields[4]] {
+			seen[fields[4]] = true
 			at = append(at, fields[4])
 		}
 	}

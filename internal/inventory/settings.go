@@ -12,27 +12,51 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/events"
+	"katrace/internal/jiffies"
 )
 
 // Defaults reads the keepalive sysctls of the calling thread's network
 // namespace: what a socket uses that has not set its own.
 func Defaults() (events.Settings, error) {
-	var s events.Settings
-	var secs [3]int
-	for i, name := range [...]string{"time", "intvl", "probes"} {
-		path := "/proc/sys/net/ipv4/tcp_keepalive_" + name
-		text, err := os.ReadFile(path)
+	var texts [3]string
+	for i, name := range sysctls {
+		text, err := os.ReadFile("/proc/sys/" + strings.ReplaceAll(name, ".", "/"))
 		if err != nil {
-			return s, err
+			return events.Settings{}, err
 		}
-		if secs[i], err = strconv.Atoi(strings.TrimSpace(string(text))); err != nil {
-			return s, fmt.Errorf("read %s: %q is no number", path, text)
+		texts[i] = string(text)
+	}
+	hz, err := jiffies.Read()
+	if err != nil {
+		return events.Settings{}, err
+	}
+	return ParseDefaults(texts, hz)
+}
+
+// sysctls are those of idle, interval and count, in this order.
+var sysctls = [3]string{"net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes"}
+
+// ParseDefaults reads what /proc/sys shows of the sysctls of idle, interval (in
+// seconds) and count.
+func ParseDefaults(texts [3]string, hz jiffies.HZ) (events.Settings, error) {
+	var n [3]int64
+	for i, name := range sysctls {
+		var err error
+		if n[i], err = strconv.ParseInt(strings.TrimSpace(texts[i]), 10, 32); err != nil || i == 2 && n[i] < 0 {
+			return events.Settings{}, fmt.Errorf("%s: %q is no such number", name, texts[i])
 		}
 	}
-	return events.Settings{
-		Idle: time.Duration(secs[0]) * time.Second, Interval: time.Duration(secs[1]) * time.Second, Count: secs[2],
-		Inherited: AllSettings,
-	}, nil
+	return events.Settings{Idle: seconds(n[0], hz), Interval: seconds(n[1], hz), Count: int(n[2]), Inherited: AllSettings}, nil
+}
+
+// seconds is how long the kernel waits where it shows n seconds. It takes
+// negative sysctls (proc_dointvec_jiffies), and counts their jiffies without a
+// sign: -1 is months.
+func seconds(n int64, hz jiffies.HZ) time.Duration {
+	if n < 0 {
+		return hz.Span(uint32(n * int64(hz)))
+	}
+	return time.Duration(n) * time.Second
 }
 
 // ask reads a socket's settings through a descriptor of our own for it. The
@@ -52,9 +76,13 @@ func (s *Socket) ask(fd int, sysctl events.Settings) error {
 			return err
 		}
 	}
+	hz, err := jiffies.Read()
+	if err != nil {
+		return err
+	}
 	s.On, s.derived = v[0] != 0, false
 	s.Settings = events.Settings{
-		Idle: time.Duration(v[1]) * time.Second, Interval: time.Duration(v[2]) * time.Second, Count: v[3],
+		Idle: seconds(int64(v[1]), hz), Interval: seconds(int64(v[2]), hz), Count: v[3],
 		UserTimeout: time.Duration(uint32(v[4])) * time.Millisecond,
 	}
 	s.Has |= HasOn | HasSettings

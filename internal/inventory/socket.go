@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"katrace/internal/events"
+	"katrace/internal/jiffies"
 	"katrace/internal/loader"
 )
 
@@ -37,7 +38,10 @@ type Socket struct {
 	Own      events.Setting  // those that are certainly the socket's own
 	WaitsFor Waiting
 
-	Unanswered int           // probes out; HasUnanswered
+	ProbesOut  int           // icsk_probes_out, modulo 256: what is left of it decides the end; HasProbesOut
+	Unanswered int           // the same, where it cannot have wrapped; HasUnanswered
+	SinceHeard int           // of them, those sent since the peer was last heard: only data need not clear the count; HasUnanswered
+	Silent     bool          // two or more were sent since then, also where their number is not known
 	IdleFor    time.Duration // since the last segment from the peer; HasIdleFor
 	NextProbe  time.Duration // HasNextProbe
 	DiesIn     time.Duration // if the peer is silent from now on; HasDiesIn
@@ -61,6 +65,7 @@ const (
 	HasUID Fact = 1 << iota
 	HasOn
 	HasSettings
+	HasProbesOut
 	HasUnanswered
 	HasIdleFor
 	HasNextProbe
@@ -124,7 +129,7 @@ func (s *Socket) Connected() bool {
 // Late says that an idle connection may stay silent for longer than a
 // middlebox remembers it: keepalive is off, or a probe may leave only after the
 // limit, the timer's slack included. False where it is not known.
-func (s *Socket) Late(limit, jiffy time.Duration) bool {
+func (s *Socket) Late(limit time.Duration, hz jiffies.HZ) bool {
 	switch {
 	case !s.Connected() || s.Has&HasOn == 0:
 		return false
@@ -134,7 +139,7 @@ func (s *Socket) Late(limit, jiffy time.Duration) bool {
 		return false
 	}
 	period := Period(s.Settings)
-	return period+Slack(period, jiffy) > limit
+	return period+hz.Slack(period) > limit
 }
 
 // Match says whether the filter wants the socket.
@@ -178,7 +183,7 @@ func (s *Socket) Event(listed time.Time) events.Event {
 	}
 	switch s.WaitsFor {
 	case WaitsProbe:
-		if s.Unanswered > 1 {
+		if s.Silent {
 			e.Verdict = events.VerdictSilent
 		}
 	case WaitsRetransmission, WaitsWindowProbe:

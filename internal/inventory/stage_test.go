@@ -109,6 +109,24 @@ func (p *pair) vanish(t *testing.T) {
 	}
 }
 
+// reappear makes it hear again.
+func (p *pair) reappear(t *testing.T) {
+	t.Helper()
+	if err := unix.SetsockoptInt(p.peer, unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// probesOut is icsk_probes_out.
+func (p *pair) probesOut(t *testing.T) uint8 {
+	t.Helper()
+	info, err := unix.GetsockoptTCPInfo(p.ours, unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Probes
+}
+
 // fill writes until the peer's window is closed and all is acknowledged.
 func (p *pair) fill(t *testing.T) {
 	t.Helper()

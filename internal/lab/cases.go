@@ -35,7 +35,9 @@ func (e Expect) but(change func(*Expect)) Expect {
 }
 
 // onLoopback is both ends on lo, over IPv4.
-var onLoopback = loopback(netip.AddrFrom4([4]byte{127, 0, 0, 1}))
+var onLoopback = loopback(loopback4)
+
+var loopback4, loopback6 = netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()
 
 // Cases returns every case, in the order in which to show them: the four states
 // of a peer, then what resembles them, then what is not keepalive at all.

@@ -37,7 +37,7 @@ func settingCases() []Case {
 		Staged:  "IPv6, the peer drops everything",
 		Family:  events.IPv6,
 		Expect:  gaveUp,
-		network: loopback(netip.IPv6Loopback()),
+		network: loopback(loopback6),
 		prepare: (*stage).silence,
 	}, {
 		Name:    "mapped-vanished",

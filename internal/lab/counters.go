@@ -45,13 +45,16 @@ func (c *counters) tcpExt(name string) (uint64, error) {
 	return tcpExt(text[:n], name)
 }
 
-// tcpExt finds a counter in the text of /proc/net/netstat: two lines a group,
-// the names and the values, each beginning with the group's name.
-func tcpExt(text []byte, name string) (uint64, error) {
+// tcpExt finds a counter of the TcpExt group in the text of /proc/net/netstat.
+func tcpExt(text []byte, name string) (uint64, error) { return countIn(text, "TcpExt:", name) }
+
+// countIn finds a counter in a text like that of /proc/net/netstat: two lines a
+// group, the names and the values, each beginning with the group's name.
+func countIn(text []byte, group, name string) (uint64, error) {
 	var names [][]byte
 	for line := range bytes.Lines(text) {
 		fields := bytes.Fields(line)
-		if len(fields) == 0 || string(fields[0]) != "TcpExt:" {
+		if len(fields) == 0 || string(fields[0]) != group {
 			continue
 		}
 		if names == nil {
@@ -64,7 +67,7 @@ func tcpExt(text []byte, name string) (uint64, error) {
 			}
 		}
 	}
-	return 0, fmt.Errorf("no counter %q in /proc/net/netstat", "TcpExt"+name)
+	return 0, fmt.Errorf("no counter %q among the kernel's", group+name)
 }
 
 // ProbesSent is TcpExtTCPKeepAlive of the calling thread's network namespace.

@@ -6,7 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"net/netip"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -61,24 +61,15 @@ func ipv4Segment(p packet, payload []byte) []byte {
 	binary.BigEndian.PutUint16(tcp[14:], p.window)
 	b = append(b, payload...)
 	binary.BigEndian.PutUint16(b[2:], uint16(len(b)))
-	binary.BigEndian.PutUint16(b[36:], checksum(p.src.Addr(), p.dst.Addr(), b[20:]))
+	binary.BigEndian.PutUint16(b[36:], checksum(pseudoHeader(src, dst, b[20:])))
 	return b
 }
 
-// checksum is a TCP segment's over IPv4 (RFC 9293, 3.1); its own field is 0.
-func checksum(src, dst netip.Addr, tcp []byte) uint16 {
-	var sum uint32
-	add := func(b []byte) {
-		for i, octet := range b {
-			sum += uint32(octet) << (8 * (1 - i%2))
-		}
-	}
-	add(src.AsSlice())
-	add(dst.AsSlice())
-	add(tcp)
-	sum += unix.IPPROTO_TCP + uint32(len(tcp))
-	for sum > 0xffff {
-		sum = sum>>16 + sum&0xffff
-	}
-	return ^uint16(sum)
+// pseudoHeader is a TCP segment with what comes before it for its checksum over
+// IPv4 (RFC 9293, 3.1), to an even number of bytes.
+func pseudoHeader(src, dst [4]byte, tcp []byte) []byte {
+	b := slices.Concat(src[:], dst[:], []byte{0, unix.IPPROTO_TCP})
+	b = binary.BigEndian.AppendUint16(b, uint16(len(tcp)))
+	b = append(b, tcp...)
+	return append(b, make([]byte, len(tcp)%2)...)
 }

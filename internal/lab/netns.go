@@ -20,8 +20,8 @@ const threadNetns = "/proc/thread-self/ns/net"
 // the sockets made in it) keeps it alive, so it goes with the process, however
 // the process ends.
 type namespace struct {
-	file *os.File
-	inum uint32 // the inode number of the namespace, net.ns.inum
+	file *os.File // nil: this process's own, which is never left
+	inum uint32   // the inode number of the namespace, net.ns.inum
 }
 
 // newNamespace makes a network namespace with lo up.
@@ -53,6 +53,9 @@ func newNamespace() (*namespace, error) {
 // do runs f on a thread that is in the namespace. Sockets that f opens, and
 // files of /proc/thread-self/net and /proc/sys/net, are the namespace's.
 func (ns *namespace) do(f func() error) error {
+	if ns.file == nil {
+		return f()
+	}
 	return onThread(func() error {
 		if err := unix.Setns(int(ns.file.Fd()), unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("enter network namespace %d: %w%s", ns.inum, err, hint(err))
@@ -61,7 +64,12 @@ func (ns *namespace) do(f func() error) error {
 	})
 }
 
-func (ns *namespace) close() error { return ns.file.Close() }
+func (ns *namespace) close() error {
+	if ns.file == nil {
+		return nil
+	}
+	return ns.file.Close()
+}
 
 // onThread runs f on an operating system thread of its own and puts that
 // thread's network namespace back afterwards. A thread that cannot be put back

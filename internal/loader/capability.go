@@ -27,7 +27,7 @@ var used = []struct {
 	{unix.CAP_SYS_RESOURCE, "CAP_SYS_RESOURCE", "memory for maps before 5.11, where RLIMIT_MEMLOCK is low"},
 	{unix.CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "other users' network namespaces (list); who holds a socket, by /proc"},
 	{unix.CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", "a socket's cgroup; who holds a socket, by /proc"},
-	{unix.CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "to enter other network namespaces (list); the demo"},
+	{unix.CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "to enter other network namespaces (list); the demo; whether hooks fire (doctor)"},
 	{unix.CAP_NET_ADMIN, "CAP_NET_ADMIN", "the demo"},
 	{unix.CAP_NET_RAW, "CAP_NET_RAW", "the demo"},
 }

@@ -5,11 +5,9 @@ package loader
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
 )
 
@@ -48,27 +46,16 @@ func unsupported(doing string, err error, hint string) error {
 			return fmt.Errorf("%s: %w", doing, err) // that of descriptors or memory is no limit of the kernel's
 		}
 	}
-	var verifier *ebpf.VerifierError
-	if hint == "" && isPermission(err) && !errors.As(err, &verifier) {
-		// What the library adds (a guess at RLIMIT_MEMLOCK) misleads here.
-		err, hint = unix.EPERM, permissionHint()
+	if was := err; isRefusal(err) {
+		// What the library adds (a guess at RLIMIT_MEMLOCK, every way it tried) misleads here.
+		if err = unix.EPERM; errors.Is(was, unix.ENOSYS) {
+			err = unix.ENOSYS
+		}
+		if hint == "" {
+			hint = permissionHint()
+		}
 	}
 	return &UnsupportedError{Doing: doing, Err: err, Hint: hint}
-}
-
-func isPermission(err error) bool {
-	return errors.Is(err, os.ErrPermission) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES)
-}
-
-// permissionHint names what this process lacks.
-func permissionHint() string {
-	switch need := missing(); {
-	case need != 0:
-		return lacks(need)
-	case rlimit.RemoveMemlock() != nil:
-		return lacks(capsOf(unix.CAP_SYS_RESOURCE)) + ", or raise RLIMIT_MEMLOCK (ulimit -l unlimited)"
-	}
-	return "no capability is missing: a container's namespace, kernel lockdown or a security module; see katrace doctor"
 }
 
 // Advice is the next step where the kernel has just refused this thread what it

@@ -3,11 +3,9 @@
 package loader
 
 import (
+	"errors"
 	"fmt"
-	"os"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -46,16 +44,36 @@ const (
 // String names the hook as errors and the doctor do: "kprobe tcp_write_wakeup".
 func (h hook) String() string { return string(h.how) + " " + h.at }
 
-// onFunction says that the hook is on a kernel function, not a tracepoint.
-func (h hook) onFunction() bool { return h.how != byRawTracepoint }
+// byProbe and byTracing are the two ways to a kernel function; the others lead
+// to a tracepoint. For the second the kernel's BTF has to know the function.
+func (h hook) byProbe() bool   { return h.how == byKprobe || h.how == byKretprobe }
+func (h hook) byTracing() bool { return h.how == byFentry || h.how == byFexit }
 
-// isThere says whether this kernel has what the hook is for, as its BTF tells.
-func (h hook) isThere(types *btf.Spec) bool {
+// onFunction says that the hook is on a kernel function, not a tracepoint.
+func (h hook) onFunction() bool { return h.byProbe() || h.byTracing() }
+
+// isThere says whether this kernel has what the hook is for, as its BTF tells. A
+// static function may be missing there (ThinLTO) and take a kprobe all the same.
+func (h hook) isThere(types *btf.Spec) bool { return h.notThere(types) == nil }
+
+// notThere says why not.
+func (h hook) notThere(types *btf.Spec) error {
 	n := parameters(types, h.at)
-	if h.params != 0 {
-		return n >= h.params
+	switch {
+	case h.params == 0 && (n > 0 || !h.byTracing()):
+		return nil
+	case h.params != 0 && n >= h.params:
+		return nil
+	case n > 0:
+		return unsupported("find "+h.String(), fmt.Errorf("it has %d parameters in this kernel, %d are needed", n, h.params), "")
 	}
-	return n > 0 || !h.onFunction()
+	err := errors.New("the kernel's BTF does not have it")
+	if h.onFunction() {
+		if _, none := kernelSymbol(h.at); none != nil {
+			err = none
+		}
+	}
+	return unsupported("find "+h.String(), err, "")
 }
 
 func withAll(o *Options) bool { return o.All }
@@ -144,48 +162,35 @@ func hooksOf(b Backend, o *Options) []hook {
 
 // attach attaches the loaded program. The link has to be held: once nothing
 // refers to it, the garbage collector detaches it.
-func (h hook) attach(prog *ebpf.Program) (link.Link, error) {
-	var (
-		l   link.Link
-		err error
-	)
-	switch h.how {
-	case byKprobe:
-		l, err = link.Kprobe(h.at, prog, nil)
-	case byKretprobe:
-		l, err = link.Kretprobe(h.at, prog, nil)
-	case byFentry, byFexit:
+func (h hook) attach(prog *ebpf.Program) (l link.Link, err error) {
+	switch {
+	case h.byProbe():
+		l, err = h.probe(h.at, prog)
+		// Before 6.0 a kretprobe on what is not there gives EINVAL. The search
+		// takes a while: not before the plain name has failed.
+		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EINVAL) {
+			found, none := kernelSymbol(h.at)
+			switch {
+			case none != nil:
+				err = none
+			case found.name != h.at:
+				l, err = h.probe(found.name, prog)
+			}
+		}
+	case h.byTracing():
 		l, err = link.AttachTracing(link.TracingOptions{Program: prog})
-	case byRawTracepoint:
+	default:
 		l, err = link.AttachRawTracepoint(link.RawTracepointOptions{Name: h.at, Program: prog})
 	}
-	if why := h.refusal(err); why != "" {
-		return nil, unsupported(fmt.Sprintf("attach %s", h), unix.EPERM, why) // the library tells every way it tried
-	}
 	if err != nil {
-		return nil, unsupported(fmt.Sprintf("attach %s", h), err, "")
+		return nil, refused("attach "+h.String(), err, h)
 	}
 	return l, nil
 }
 
-// refusal says why attaching was refused, where it is not for want of what
-// loading wants as well: Debian's and Ubuntu's kernels ask for more for kprobes
-// (perf_event_open) where perf_event_paranoid is above 2.
-func (h hook) refusal(err error) string {
-	if h.how != byKprobe && h.how != byKretprobe || !isPermission(err) || missing() != 0 {
-		return ""
+func (h hook) probe(symbol string, prog *ebpf.Program) (link.Link, error) {
+	if h.how == byKretprobe {
+		return link.Kretprobe(symbol, prog, nil)
 	}
-	own, err := readCapabilities()
-	if err != nil || own.effective.has(unix.CAP_SYS_ADMIN) {
-		return ""
-	}
-	text, err := os.ReadFile("/proc/sys/kernel/perf_event_paranoid")
-	if err != nil {
-		return ""
-	}
-	level, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil || level <= 2 {
-		return ""
-	}
-	return fmt.Sprintf("kernel.perf_event_paranoid is %d: %s, or sysctl kernel.perf_event_paranoid=2", level, lacks(capsOf(unix.CAP_SYS_ADMIN)))
+	return link.Kprobe(symbol, prog, nil)
 }

@@ -3,27 +3,11 @@
 package loader
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
-	"os"
-	"strconv"
-	"strings"
-	"time"
 
 	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
 )
-
-// Jiffy is the length of the kernel's tick, 1/HZ: what
-// clock_getres(CLOCK_MONOTONIC_COARSE) returns.
-func Jiffy() (time.Duration, error) {
-	var ts unix.Timespec
-	if err := unix.ClockGetres(unix.CLOCK_MONOTONIC_COARSE, &ts); err != nil {
-		return 0, fmt.Errorf("read the kernel's tick length: %w", err)
-	}
-	return time.Duration(ts.Nano()), nil
-}
 
 // pidNamespace is the inode number of this process's pid namespace
 // (ns.inum), 0 where /proc does not tell.
@@ -38,11 +22,7 @@ func pidNamespace() uint32 {
 // kernelTypes reads the kernel's BTF, or that of the file the user names.
 func kernelTypes(file string) (*btf.Spec, error) {
 	if file != "" {
-		spec, err := btf.LoadSpec(file)
-		if err != nil {
-			return nil, fmt.Errorf("read BTF from %q: %w", file, err)
-		}
-		return spec, nil
+		return TypesFrom(file)
 	}
 	spec, err := btf.LoadKernelSpec()
 	if err != nil {
@@ -104,35 +84,4 @@ func hasSafeAllocation(types *btf.Spec) bool {
 func hasReadOnlyCast(types *btf.Spec) bool {
 	var fn *btf.Func
 	return types.TypeByName("bpf_rdonly_cast", &fn) == nil
-}
-
-// functionAddress looks a kernel function up in /proc/kallsyms. It fails where
-// the kernel hides addresses: without CAP_SYSLOG, unless both kptr_restrict is
-// 0 and perf_event_paranoid at most 1 (kallsyms_show_value).
-func functionAddress(name string) (uint64, error) {
-	f, err := os.Open("/proc/kallsyms")
-	if err != nil {
-		return 0, unsupported("find the address of "+name, err, "")
-	}
-	defer func() { _ = f.Close() }()
-	sc := bufio.NewScanner(f)
-	for sc.Scan() {
-		line := sc.Text()
-		if !strings.HasSuffix(line, " "+name) {
-			continue
-		}
-		addr, err := strconv.ParseUint(strings.Fields(line)[0], 16, 64)
-		if err != nil {
-			return 0, fmt.Errorf("parse /proc/kallsyms line %q: %w", line, err)
-		}
-		if addr == 0 {
-			return 0, unsupported("find the address of "+name, errors.New("/proc/kallsyms hides addresses"),
-				lacks(missing()|capsOf(unix.CAP_SYSLOG)))
-		}
-		return addr, nil
-	}
-	if err := sc.Err(); err != nil {
-		return 0, fmt.Errorf("read /proc/kallsyms: %w", err)
-	}
-	return 0, unsupported("find the address of "+name, errors.New("no such function in /proc/kallsyms"), "")
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
@@ -66,20 +65,6 @@ func TestKernelTypesFile(t *testing.T) {
 	if _, err := kernelTypes("kernel_test.go"); err == nil || !strings.Contains(err.Error(), `"kernel_test.go"`) {
 		t.Errorf("%v, want an error that names the file", err)
 	}
-}
-
-// TestJiffy: 1/HZ of a kernel there is.
-func TestJiffy(t *testing.T) {
-	got, err := Jiffy()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, hz := range []time.Duration{100, 250, 300, 1000} {
-		if (got - time.Second/hz).Abs() < 10*time.Microsecond {
-			return
-		}
-	}
-	t.Errorf("%s, want 1/100, 1/250, 1/300 or 1/1000 s", got)
 }
 
 func TestUnsupported(t *testing.T) {

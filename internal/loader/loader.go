@@ -18,6 +18,8 @@ import (
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/ringbuf"
 	"github.com/cilium/ebpf/rlimit"
+
+	"katrace/internal/jiffies"
 )
 
 // Options say what to attach. The zero value traces everything by the best
@@ -126,6 +128,9 @@ func open(b Backend, o *Options, types *btf.Spec) (_ *Tracer, err error) {
 		}
 	}()
 	t.Lacks = b.Lacks()
+	if err := readSwitches().canFire(hooksOf(b, o)); err != nil {
+		return nil, err
+	}
 	hs, err := t.present(hooksOf(b, o), o, types)
 	if err != nil {
 		return nil, err
@@ -196,7 +201,7 @@ func (t *Tracer) present(hs []hook, o *Options, types *btf.Spec) ([]hook, error)
 				h = *h.instead
 			}
 		}
-		if h.gives != "" && !h.isThere(types) {
+		if h.gives != "" && (!h.isThere(types) || readSwitches().silenced(h) != "") {
 			t.Lacks = append(t.Lacks, h.gives)
 			continue
 		}
@@ -237,9 +242,11 @@ func load(b Backend, o *Options, hs []hook, types *btf.Spec) (coll *ebpf.Collect
 		if coll, slow = loadDirect(spec, opts); slow == nil {
 			return coll, nil, nil
 		}
+		slow = refused("load the faster programs", slow, hs...)
 	}
+	WithoutCasts(spec)
 	if coll, err = ebpf.NewCollectionWithOptions(spec, opts); err != nil {
-		return nil, nil, unsupported("load the programs", err, "")
+		return nil, nil, refused("load the programs", err, hs...)
 	}
 	return coll, slow, nil
 }
@@ -284,7 +291,7 @@ func loadDirect(spec *ebpf.CollectionSpec, opts ebpf.CollectionOptions) (*ebpf.C
 const noPrealloc = 1 // BPF_F_NO_PREALLOC
 
 func setVariables(spec *ebpf.CollectionSpec, b Backend, o *Options, types *btf.Spec) error {
-	jiffy, err := Jiffy()
+	hz, err := jiffies.Read()
 	if err != nil {
 		return err
 	}
@@ -294,7 +301,7 @@ func setVariables(spec *ebpf.CollectionSpec, b Backend, o *Options, types *btf.S
 		katraceVarExactRtt:     b2u(o.ExactRTT),
 		katraceVarFindByTuple:  b2u(b.Facts().ICMP),
 		katraceVarFilter:       o.Filter.kernelFilter(),
-		katraceVarHz:           uint32((time.Second + jiffy/2) / jiffy),
+		katraceVarHz:           uint32(hz),
 		katraceVarPidNamespace: pidNamespace(),
 	}
 	switch b {

@@ -168,7 +168,7 @@ func tracepointID(name string) (uint64, error) {
 	}
 	if err != nil {
 		var unmounted error
-		if text, unmounted = readTracefs(file); unmounted != nil {
+		if text, unmounted = readDetached("tracefs", file); unmounted != nil {
 			return 0, fmt.Errorf("find tracepoint %s in tracefs: %w", name, errors.Join(err, unmounted))
 		}
 	}
@@ -177,36 +177,6 @@ func tracepointID(name string) (uint64, error) {
 		return 0, fmt.Errorf("number of tracepoint %s: %q: %w", name, text, err)
 	}
 	return id, nil
-}
-
-// readTracefs reads a small file of a tracefs that is mounted nowhere: it is
-// mounted for this call alone, and no other process sees it. It needs
-// CAP_SYS_ADMIN and Linux 5.2.
-func readTracefs(file string) ([]byte, error) {
-	fs, err := unix.Fsopen("tracefs", unix.FSOPEN_CLOEXEC)
-	if err != nil {
-		return nil, fmt.Errorf("mount tracefs: %w", err)
-	}
-	defer func() { _ = unix.Close(fs) }()
-	if err := unix.FsconfigCreate(fs); err != nil {
-		return nil, fmt.Errorf("mount tracefs: %w", err)
-	}
-	dir, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, 0)
-	if err != nil {
-		return nil, fmt.Errorf("mount tracefs: %w", err)
-	}
-	defer func() { _ = unix.Close(dir) }()
-	fd, err := unix.Openat(dir, file, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, fmt.Errorf("open %s in tracefs: %w", file, err)
-	}
-	defer func() { _ = unix.Close(fd) }()
-	buf := make([]byte, 64)
-	n, err := unix.Read(fd, buf)
-	if err != nil {
-		return nil, fmt.Errorf("read %s in tracefs: %w", file, err)
-	}
-	return buf[:n], nil
 }
 
 // onlineCPUs lists the processors that run now. What one counts that comes

@@ -21,7 +21,11 @@ func advise(f *facts, now nanos, lacks []string) []string {
 	case classForgotten, classAborted, classReset:
 		a = adviseReset(a, f)
 	case classSilent:
-		a = append(a, fmt.Sprintf("%s unanswered in a row.%s The peer is down, or the path drops packets in one of the directions: from here both look the same.", upper(count(f.unanswered, "probe")), givesUp(f, now)),
+		probes := count(f.unanswered, "probe")
+		if f.uncounted() {
+			probes = "More probes than the kernel's counter of 8 bits holds are"
+		}
+		a = append(a, fmt.Sprintf("%s unanswered in a row.%s The peer is down, or the path drops packets in one of the directions: from here both look the same.", upper(probes), givesUp(f, now)),
 			"Can the host be reached otherwise (ping, another port)? Then look for a firewall or NAT that forgot this flow.")
 	case classUnreachable:
 		a = append(a, "Probes go unanswered, and an error about it was seen."+givesUp(f, now))
@@ -168,11 +172,7 @@ func adviseSettings(a []string, f *facts) []string {
 // patience is how long after the peer's last segment the kernel gives up a
 // peer that is silent, and after how many unanswered probes.
 func patience(k events.Settings) (time.Duration, int) {
-	at := k.DiesIn(0, 0, k.Idle)
-	if k.Interval <= 0 {
-		return at, k.Count
-	}
-	return at, int((at - k.Idle) / k.Interval)
+	return k.DiesIn(0, 0, k.Idle), k.ProbesLeft(0, 0, k.Idle)
 }
 
 // found says how soon a dead peer is found.

@@ -64,10 +64,17 @@ func (f *facts) class() class {
 	case events.VerdictSuspended:
 		return classSuspended
 	}
-	if f.unanswered > 0 {
+	if f.unanswered > 0 && !f.heardSince() {
 		return classAsking
 	}
 	return classWaiting
+}
+
+// heardSince says that the peer was heard after the probes that the kernel still
+// counts: it has not been silent for long enough for a probe. Data from the peer
+// need not clear the count.
+func (f *facts) heardSince() bool {
+	return f.heard != 0 && max(f.last, f.listed)-f.heard < int64(f.keep.Idle)
 }
 
 // eventSign is the sign of an event in the log: that of the verdict it brings,

@@ -24,7 +24,8 @@ type facts struct {
 	last    nanos         // its latest event
 	listed  nanos         // when the latest listing looked at it; 0: never
 	next    nanos         // when the timer fires next
-	plan    time.Duration // how far ahead next was when it was told
+	plan    time.Duration // how long the timer runs for that fires then, at the most
+	slack   time.Duration // how late it may fire
 	dies    nanos         // when the kernel gives up if the peer stays silent
 	kind    events.Kind   // of the latest event
 	verdict events.Verdict
@@ -207,13 +208,17 @@ func keep(dst *string, s string) {
 	}
 }
 
+// uncounted says that probes are unanswered, but not how many: more than the
+// kernel's counter holds, by a listing.
+func (f *facts) uncounted() bool { return f.unanswered == 0 && f.verdict == events.VerdictSilent }
+
+// onItsWay is how long after a firing its event may be on its way here.
+const onItsWay = 2 * time.Second
+
 // overdue tells whether the timer should have fired by now, with the slack
 // that the kernel's timers have, and nothing was heard of it.
 func (f *facts) overdue(now nanos) bool {
-	if f.ended || f.next == 0 {
-		return false
-	}
-	return now > f.next+int64(max(2*time.Second, f.plan/10))
+	return !f.ended && f.next != 0 && now > f.next+int64(f.slack+onItsWay)
 }
 
 // event makes the facts an Event again: the latest one, with what the earlier
@@ -231,7 +236,9 @@ func (f *facts) event() events.Event {
 		Keepalive: f.keep, Unanswered: f.unanswered, Seq: f.seq,
 		Verdict: f.verdict,
 	}
-	e.Has |= events.HasUnanswered
+	if !f.uncounted() {
+		e.Has |= events.HasUnanswered
+	}
 	if f.heard != 0 {
 		e.Has |= events.HasIdleFor
 		e.IdleFor = time.Duration(at - f.heard)

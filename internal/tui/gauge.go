@@ -5,6 +5,7 @@ package tui
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -16,15 +17,15 @@ func (t *theme) gauge(f *facts, now nanos, cells int) (full, empty, figure strin
 	share := 0.0
 	switch {
 	case f.keep.UserTimeout > 0:
-		figure = fmt.Sprintf("%d/ut", f.unanswered)
-		if f.unanswered > 0 && f.dies != 0 && f.heard != 0 && f.dies > f.heard {
+		figure = f.unansweredWord() + "/ut"
+		if (f.unanswered > 0 || f.uncounted()) && f.dies != 0 && f.heard != 0 && f.dies > f.heard {
 			share = float64(now-f.heard) / float64(f.dies-f.heard)
 		}
 		if f.ended {
 			share = 1
 		}
 	case f.keep.Count > 0:
-		figure = fmt.Sprintf("%d/%d", f.unanswered, f.keep.Count)
+		figure = fmt.Sprintf("%s/%d", f.unansweredWord(), f.keep.Count)
 		share = float64(f.unanswered) / float64(f.keep.Count)
 	case f.unanswered > 0:
 		return "", "", fmt.Sprintf("%d", f.unanswered)
@@ -61,6 +62,15 @@ func (t *theme) sparkline(f *facts, cells int) string {
 		b.WriteString(t.glyph.spark[min(max(level, 0), len(t.glyph.spark)-1)])
 	}
 	return b.String()
+}
+
+// unansweredWord is the number of unanswered probes, "?" where a listing found
+// more than the kernel counts.
+func (f *facts) unansweredWord() string {
+	if f.uncounted() {
+		return "?"
+	}
+	return strconv.Itoa(f.unanswered)
 }
 
 func insertionSort(a []uint32) {

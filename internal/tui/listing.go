@@ -81,6 +81,7 @@ func (l *Listing) Add(e *events.Event) bool {
 	}
 	c.found = l.n
 	c.relist(e)
+	c.slack = s.opt.HZ.Slack(c.plan)
 	s.reclass(c)
 	return true
 }
@@ -149,7 +150,12 @@ func (f *facts) relist(e *events.Event) {
 	}
 	f.next, f.plan, f.dies = 0, 0, 0
 	if e.Has&events.HasNext != 0 {
-		f.next, f.plan = at+int64(e.Next), e.Next
+		f.next, f.plan = at+int64(e.Next), max(e.Next, f.keep.Interval)
+		if e.Unanswered == 0 {
+			// The timer has been running since before the listing: for the idle
+			// time at the most. After a probe it runs for the interval.
+			f.plan = max(f.plan, f.keep.Idle)
+		}
 	}
 	if e.Has&events.HasDiesIn != 0 {
 		f.dies = at + int64(e.DiesIn)

@@ -98,6 +98,17 @@ func TestListedBeforeTheFirstEvent(t *testing.T) {
 	}
 }
 
+// TestHeardByDataIsNotAsking: of probes that the kernel still counts, though the
+// peer was heard since, none is out.
+func TestHeardByDataIsNotAsking(t *testing.T) {
+	s := newScene(t, testOptions, 120, 40)
+	s.list(socket(1, 20*time.Millisecond, 3, verdict(0)), socket(2, time.Minute, 1))
+	s.tick(time.Second)
+	if got, want := s.counted(), "asking 1 waiting 1 "; got != want {
+		t.Errorf("counted %s, want %s", got, want)
+	}
+}
+
 func TestListedRowGoesWithItsSocket(t *testing.T) {
 	s := newScene(t, testOptions, 80, 24)
 	s.listedScene()

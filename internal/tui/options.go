@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"katrace/internal/events"
+	"katrace/internal/jiffies"
 )
 
 // Options say what the view cannot learn from events. The zero value works.
@@ -14,6 +15,11 @@ type Options struct {
 	Lacks   []string // what the backend cannot know, in words
 	Kernel  string   // the kernel's release
 	Source  string   // "live" or the recording's name; empty: live
+
+	// HZ is the tick rate of the kernel that the events come from: how late its
+	// timers may be follows from it. 0: not known, as in a replay, whose recording
+	// may come from any host; then the latest that any kernel's may be.
+	HZ jiffies.HZ
 
 	NoColor bool // no colours; NO_COLOR in the environment does the same
 	ASCII   bool // no characters beyond ASCII; so does a locale that is not UTF-8

@@ -5,6 +5,8 @@ package tui
 import (
 	"fmt"
 	"time"
+
+	"katrace/internal/jiffies"
 )
 
 // peerProbes are the keepalive probes that the peer was seen to send.
@@ -28,10 +30,11 @@ func (p *peerProbes) add(at nanos) {
 	p.last = at
 }
 
-// steady tells whether the gaps differ by no more than the kernel's timers do:
-// the wheel is an eighth late at worst, and a short timer a few jiffies.
+// steady tells whether the gaps differ by no more than a kernel's timers do. The
+// peer's tick rate is not known.
 func (p *peerProbes) steady() bool {
-	return p.greatest-p.least <= max(p.least/8, 100*time.Millisecond)
+	const unknown jiffies.HZ = 0
+	return p.greatest-p.least <= max(unknown.Slack(p.least), 100*time.Millisecond)
 }
 
 // words say how often the peer probes, as far as was seen. Its settings are

@@ -23,7 +23,7 @@ func timeBetween(a, b nanos) time.Duration { return time.Duration(b - a) }
 func thousandsPlain(n uint64) string { return strconv.FormatUint(n, 10) }
 
 // storyInk is how an event's words look in a story.
-func (t *theme) storyInk(k events.Kind, unanswered uint8) ink {
+func (t *theme) storyInk(k events.Kind, unanswered uint32) ink {
 	switch k {
 	case events.KindReset, events.KindPeerReset:
 		return t.class[classTimedOut]
@@ -112,7 +112,10 @@ func (d *detail) timeline(t *theme, now nanos, width int) []string {
 			row[i], style[i] = sign, s
 		}
 	}
-	for n := f.next; f.next != 0 && n < f.dies-int64(f.keep.Interval)/2; n += int64(f.keep.Interval) {
+	// One for each probe to come, or of very many one for each cell.
+	interval := int64(f.keep.Interval)
+	every := interval * max(1, (f.dies-from)/interval/int64(wide))
+	for n, i := f.next, 0; f.next > 0 && n < f.dies-interval/2 && i < 2*wide; n, i = n+every, i+1 {
 		put(n, t.glyph.planned, t.text)
 	}
 	for _, r := range d.tale.records {

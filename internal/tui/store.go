@@ -74,6 +74,7 @@ func (s *Store) Event(e *events.Event) error {
 	}
 	wasEnded := c.ended
 	c.apply(e)
+	c.slack = s.opt.HZ.Slack(c.plan)
 	s.records += c.story.add(s.newRecord(e, c.keep.Count), s.records < storyBudget)
 	s.reclass(c)
 	if c.ended && !wasEnded {

@@ -3,6 +3,7 @@
 package tui
 
 import (
+	"math"
 	"net/netip"
 	"time"
 
@@ -24,15 +25,17 @@ const (
 type record struct {
 	at         nanos
 	span       time.Duration // of an answer the round trip, else since the last segment from the peer
-	dies       time.Duration // until the kernel gives up
-	note       uint16        // in Store.notes: errno, send error, or ICMP error
+	dies       uint32        // until the kernel gives up, in diesUnit; at most 497 days
+	unanswered uint32
+	note       uint16 // in Store.notes: errno, send error, or ICMP error
 	kind       events.Kind
 	verdict    events.Verdict
 	reason     events.Reason
-	unanswered uint8
 	count      uint8 // TCP_KEEPCNT
 	has        recordFact
 }
+
+const diesUnit = 10 * time.Millisecond
 
 type recordFact uint8
 
@@ -52,7 +55,7 @@ func (r *record) event(f *facts, n note) events.Event {
 		e.Has |= events.HasUnanswered
 	}
 	if r.has&recDies != 0 {
-		e.DiesIn, e.Has = r.dies, e.Has|events.HasDiesIn
+		e.DiesIn, e.Has = time.Duration(r.dies)*diesUnit, e.Has|events.HasDiesIn
 	}
 	switch {
 	case r.has&recSpan == 0:
@@ -156,11 +159,11 @@ func (s *Store) newRecord(e *events.Event, count int) record {
 	r := record{at: e.Time.UnixNano(), kind: e.Kind, verdict: e.Verdict, reason: e.Reason,
 		count: uint8(min(count, 255))}
 	if e.Has&events.HasUnanswered != 0 {
-		r.unanswered = uint8(min(e.Unanswered, 255))
+		r.unanswered = uint32(min(max(e.Unanswered, 0), math.MaxUint32))
 		r.has |= recUnanswered
 	}
 	if e.Has&events.HasDiesIn != 0 {
-		r.dies = e.DiesIn
+		r.dies = uint32(min(max(e.DiesIn.Round(diesUnit)/diesUnit, 0), math.MaxUint32))
 		r.has |= recDies
 	}
 	switch {

@@ -156,12 +156,13 @@ func (t *table) row(th *theme, f *facts, width int, now nanos, selected bool) st
 }
 
 func (t *table) gauge(l *line, th *theme, f *facts, w int, now nanos, own, dim, text ink) {
+	_, _, figure := th.gauge(f, now, 0)
 	room := 0
 	if w >= 10 {
-		room = w - 6
+		room = max(0, w-1-max(5, cells(figure))) // hundreds of probes take from the bar
 	}
-	full, empty, figure := th.gauge(f, now, room)
-	if f.unanswered == 0 { // no bar: what has one stands out
+	full, empty, _ := th.gauge(f, now, room)
+	if f.unanswered == 0 && !f.uncounted() { // no bar: what has one stands out
 		text = dim
 		full, empty = "", strings.Repeat(" ", room)
 	}

@@ -3,6 +3,7 @@
 package tui
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"katrace/internal/events"
+	"katrace/internal/jiffies"
 )
 
 func (s *scene) selected() string {
@@ -251,13 +253,86 @@ func TestCountdownRunsBetweenEvents(t *testing.T) {
 		want  string
 	}{
 		{0, "4/6 10s 30s"}, {200 * time.Millisecond, "4/6 9.8s 29s"}, {5 * time.Second, "4/6 4.8s 24s"}, {6 * time.Second, "4/6 now 18s"},
-		{time.Second, "4/6 no news no news"},
+		{2 * time.Second, "4/6 no news no news"},
 	} {
 		s.tick(tt.after)
 		if got := strings.Join(strings.Fields(s.text()), " "); !strings.Contains(got, tt.want) {
 			t.Errorf("after %s more no %q in:\n%s", tt.after, tt.want, s.text())
 		}
 	}
+}
+
+// TestNoNewsOnlyAfterTheSlack: a timer of two hours may be a quarter of an hour
+// late (HZ 300), and until then there is nothing to be missed. Of a recording's
+// host the tick is not known: as late as on any kernel.
+func TestNoNewsOnlyAfterTheSlack(t *testing.T) {
+	long := keepalive(events.Settings{Idle: 2 * time.Hour, Interval: 75 * time.Second, Count: 9})
+	const quarter = 873813333333 * time.Nanosecond // 8^6 ticks of 1/300 s
+	for _, tt := range []struct {
+		hz   jiffies.HZ
+		late time.Duration
+	}{{300, quarter}, {250, 131072 * time.Millisecond}, {1000, 262144 * time.Millisecond}, {0, quarter}} {
+		opt := testOptions
+		opt.HZ = tt.hz
+		s := newScene(t, opt, 80, 24)
+		s.event(ev(events.KindAnswer, 1, long, answered(1)))
+		// This one was listed ten minutes before its timer is due.
+		s.clock.after(110 * time.Minute)
+		s.list(socket(2, 110*time.Minute, 0, long, func(e *events.Event) { e.Next = 10 * time.Minute }))
+		for _, at := range []struct {
+			after time.Duration
+			want  int
+		}{{10 * time.Minute, 0}, {tt.late + onItsWay, 0}, {time.Nanosecond, 2}} {
+			if s.tick(at.after); s.snap.NoNews != at.want {
+				t.Errorf("HZ %d: no news of %d after %s more, want %d", tt.hz, s.snap.NoNews, at.after, at.want)
+			}
+		}
+	}
+	// After a probe it runs for the interval.
+	opt := testOptions
+	opt.HZ = 300
+	s := newScene(t, opt, 80, 24)
+	s.list(socket(1, 2*time.Hour+100*time.Second, 2, long))
+	s.tick(50 * time.Second)
+	if s.tick(20 * time.Second); s.snap.NoNews != 1 {
+		t.Errorf("no news of %d, 20 s after a probe was due", s.snap.NoNews)
+	}
+}
+
+// TestTimelineOfMany: what a recording says of intervals and ends does not keep
+// the view drawing.
+func TestTimelineOfMany(t *testing.T) {
+	s := newScene(t, testOptions, 120, 50)
+	s.event(ev(events.KindProbe, 1, keepalive(events.Settings{Idle: time.Second, Interval: time.Millisecond, Count: 9, UserTimeout: time.Hour}), unanswered(1),
+		func(e *events.Event) { e.DiesIn = 200 * 365 * 24 * time.Hour }))
+	s.event(ev(events.KindProbe, 2, unanswered(1), func(e *events.Event) { e.Next, e.DiesIn, e.Keepalive.Interval = math.MaxInt64, math.MaxInt64, 1 }))
+	s.tick(time.Millisecond)
+	for range 2 {
+		s.press("down", "enter")
+		s.has(t, "Prediction")
+		s.press("esc")
+	}
+}
+
+// TestMoreThanTheKernelCounts: a row says how many probes are unanswered beyond
+// 255, and where only a listing knows of them that it does not know.
+func TestMoreThanTheKernelCounts(t *testing.T) {
+	s := newScene(t, testOptions, 120, 50)
+	ut := keepalive(events.Settings{Idle: time.Second, Interval: time.Second, Count: 5, UserTimeout: 10 * time.Minute})
+	s.event(ev(events.KindProbe, 1, ut, unanswered(300)))
+	s.list(socket(2, 300*time.Second, 0, ut, verdict(events.VerdictSilent), func(e *events.Event) {
+		e.Has &^= events.HasUnanswered
+		e.Next, e.DiesIn = time.Second, 300*time.Second
+	}))
+	s.tick(time.Millisecond)
+	if got, want := s.counted(), "silent 2 "; got != want {
+		t.Errorf("counted %s, want %s", got, want)
+	}
+	s.has(t, "300/ut", "?/ut")
+	s.press("down", "enter")
+	s.has(t, "probe 300 unanswered", "300 probes unanswered in a row")
+	s.press("esc", "down", "enter")
+	s.has(t, "More probes than the kernel's counter of 8 bits holds are unanswered in a row")
 }
 
 func TestKeysOfTheHelpAreUsed(t *testing.T) {

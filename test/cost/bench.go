@@ -25,7 +25,8 @@ type bench struct {
 type work int
 
 const (
-	neverProbed   work = iota // a firing that sends nothing, of a connection without a probe so far
+	otherTimer    work = iota // a firing of another timer than keepalive's
+	neverProbed               // a firing that sends nothing, of a connection without a probe so far
 	firstProbe                // a probe, the first of the connection
 	nextProbe                 // a probe, unanswered as the one before
 	answeredProbe             // a probe that a socket of this host answers, as the one before
@@ -45,7 +46,7 @@ func (o *options) works() work {
 }
 
 func (w work) String() string {
-	return [works]string{"never probed", "first probe", "probe", "answered probe", "answer only", "no event", "segment", "segment, probe out"}[w]
+	return [works]string{"other timer", "never probed", "first probe", "probe", "answered probe", "answer only", "no event", "segment", "segment, probe out"}[w]
 }
 
 // sample is one measurement: the clock's units per firing or segment, and what
@@ -87,6 +88,20 @@ func (b *bench) measure(v variant) (s sample, err error) {
 			}
 		}
 		switch w {
+		case otherTimer:
+			times := 1
+			if b.pairs == 1 {
+				times = 15 // as for a firing without an event
+			}
+			var costs []float64
+			for range times {
+				cost, err := b.otherTimers()
+				if err != nil {
+					return s, fmt.Errorf("%v: %w", w, err)
+				}
+				costs = append(costs, cost)
+			}
+			s.cost[w] = median(costs)
 		case segment, segmentArmed:
 			if w == segmentArmed {
 				silent, err := b.probeSilent()

@@ -96,16 +96,19 @@ func (w window) String() string {
 
 // report says what katrace took, and holds what it told against the kernel's count.
 func (w window) report(t told) string {
-	// A lost record may have been an answer's, so losses are a bound.
-	short := int64(w.counted) - int64(t.probes)
+	// A record that the ring had no room for may have been an answer's, and is then
+	// no probe: these are a bound. Each missed firing is one.
+	short := int64(w.counted) - int64(t.probes) - int64(t.lost.Missed)
 	verdict := "exact, nothing lost"
 	switch {
 	case short < 0:
 		verdict = fmt.Sprintf("%d TOO MANY", -short)
-	case short > int64(t.lost.Ring+t.lost.Missed):
-		verdict = fmt.Sprintf("%d NOT ACCOUNTED FOR", short-int64(t.lost.Ring+t.lost.Missed))
-	case t.lost.Total() > 0:
+	case short > int64(t.lost.Ring):
+		verdict = fmt.Sprintf("%d NOT ACCOUNTED FOR", short-int64(t.lost.Ring))
+	case t.lost.Ring > 0:
 		verdict = "every loss counted"
+	case t.lost.Missed > 0:
+		verdict = "exact, told + missed is what the kernel counts"
 	}
 	// Events are counted over the whole time, so their rate is by the probes'.
 	events := w.rate() * float64(t.events) / float64(max(w.counted, 1))

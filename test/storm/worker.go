@@ -87,14 +87,16 @@ func connect(at netip.Addr, n int) ([]int, error) {
 	return probing, nil
 }
 
-// switchOn spreads the connections over the idle time, so that as many of them
-// probe in each part of it.
+// switchOn spreads the connections over the interval, so that as many of them
+// probe in each part of it. The idle time is shorter, where it can be: then each
+// firing of a timer sends a probe, also after an answer that came late, and
+// firings that a kernel hides are as many probes.
 func switchOn(fds []int, idle int) error {
 	const slices = 100 // a second
 	start := time.Now()
 	for i, fd := range fds {
 		for _, o := range []struct{ level, name, value int }{
-			{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, idle},
+			{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, max(1, idle-1)},
 			{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, idle},
 			{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
 		} {

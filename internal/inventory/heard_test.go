@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package inventory
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestHeardByData: data that the peer sends while probes are out makes it heard,
+// but the kernel's fast path leaves their count as it is, and what is left of it
+// decides when the connection is given up.
+func TestHeardByData(t *testing.T) {
+	needsRoot(t)
+	p := connect(t, "127.0.0.1")
+	if err := unix.SetsockoptInt(p.peer, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
+		t.Fatal(err)
+	}
+	send := func() {
+		if _, err := unix.Write(p.peer, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 30 { // out of quick ACKs, and header prediction works
+		send()
+		if _, err := unix.Read(p.ours, make([]byte, 16)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send() // left unread
+	time.Sleep(200 * time.Millisecond)
+	p.vanish(t)
+	p.keepalive(t, 3, 1, 4, 0)
+	for end := time.Now().Add(30 * time.Second); p.probesOut(t) < 3; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d probes out", p.probesOut(t))
+		}
+	}
+	stood := standstill(t)
+	p.reappear(t)
+	send()
+	heard := time.Now()
+	time.Sleep(50 * time.Millisecond)
+	p.vanish(t)
+	if n := p.probesOut(t); n != 3 {
+		t.Fatalf("not staged: after a byte from the peer the kernel counts %d probes", n)
+	}
+	eachMethod(t, func(t *testing.T, m Method) {
+		l := open(t, Options{Method: m}).list(t)
+		s := l.ofPair(t, p)
+		e := s.Event(l.Time)
+		if s.Unanswered != 3 || s.SinceHeard != 0 || s.Silent || e.Verdict != 0 {
+			t.Errorf("%d unanswered, %d since it was heard, verdict %q", s.Unanswered, s.SinceHeard, e.Verdict)
+		}
+		// One probe is left, and then the giving up.
+		if s.DiesIn != s.NextProbe+time.Second || s.NextProbe > 3*time.Second {
+			t.Errorf("next probe in %s, dies in %s", s.NextProbe, s.DiesIn)
+		}
+	})
+	fds := []unix.PollFd{{Fd: int32(p.ours), Events: unix.POLLRDHUP}}
+	for n := 0; n == 0; {
+		var err error
+		if n, err = unix.Poll(fds, 30_000); err != nil && !errors.Is(err, unix.EINTR) || n == 0 && err == nil {
+			t.Fatalf("still alive: %v", err)
+		}
+	}
+	// 3 s to the fourth probe, 1 s to the end; two probes more if the count began anew.
+	if took := time.Since(heard); took < 3900*time.Millisecond || took > 5900*time.Millisecond+stood() {
+		t.Errorf("gave up %s after the byte", took)
+	}
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package loader
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// kallsyms is made of what compilers leave of functions.
+const kallsyms = `0000000000000000 A fixed_percpu_data
+ffffffff81000010 d tcp_keepalive_timer
+ffffffff81b00000 t __pfx_tcp_keepalive_timer
+ffffffff81b00010 t tcp_keepalive_timer_of_another
+ffffffff81b00020 t tcp_keepalive_timer.llvm.1234567890123456789
+ffffffff81b00030 t tcp_keepalive_timer.cold
+ffffffff81b00040 T tcp_write_wakeup
+ffffffff81b00050 t tcp_send_dupack.isra.0
+ffffffff81b00060 t tcp_send_dupack.part.0.llvm.77
+ffffffff81b00070 t tcp_v4_err.llvm.
+ffffffff81b00080 t tcp_v4_err.llvm.12ab
+ffffffffc0500000 t tcp_v6_err	[ipv6]
+ffffffffc0500010 t tcp_v6_err.cold	[ipv6]
+0000000000000000 W tcp_set_keepalive
+`
+
+func TestFindSymbol(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		want symbol
+		err  string // part of it
+	}{
+		{"tcp_write_wakeup", symbol{"tcp_write_wakeup", 0xffffffff81b00040}, ""},
+		{"tcp_keepalive_timer", symbol{"tcp_keepalive_timer.llvm.1234567890123456789", 0xffffffff81b00020}, ""},
+		{"tcp_v6_err", symbol{"tcp_v6_err", 0xffffffffc0500000}, ""},
+		{"tcp_set_keepalive", symbol{"tcp_set_keepalive", 0}, ""},
+		{"tcp_send_dupack", symbol{}, "no function tcp_send_dupack, but tcp_send_dupack.isra.0, tcp_send_dupack.part.0.llvm.77: the compiler inlined or changed it"},
+		{"tcp_v4_err", symbol{}, "no function tcp_v4_err, but tcp_v4_err.llvm., tcp_v4_err.llvm.12ab"},
+		{"tcp_send_active_reset", symbol{}, "no function tcp_send_active_reset: it is inlined or not built in"},
+		{"fixed_percpu_data", symbol{}, "no function"},
+	} {
+		got, err := findSymbol(strings.NewReader(kallsyms), tt.name)
+		if got != tt.want || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+			t.Errorf("%s: %+v, %v; want %+v, %q", tt.name, got, err, tt.want, tt.err)
+		}
+		var none *noFunctionError
+		if err != nil && !errors.As(err, &none) {
+			t.Errorf("%s: %v is no noFunctionError", tt.name, err)
+		}
+	}
+	if _, err := findSymbol(strings.NewReader("x1 t tcp_connect\n"), "tcp_connect"); err == nil || !strings.Contains(err.Error(), "x1 t tcp_connect") {
+		t.Errorf("a damaged line: %v, want it quoted", err)
+	}
+}
+
+// TestKernelSymbol: the functions that every kernel has are found in this one's.
+func TestKernelSymbol(t *testing.T) {
+	for _, name := range []string{"tcp_keepalive_timer", "tcp_write_wakeup", "tcp_send_active_reset"} {
+		if s, err := kernelSymbol(name); err != nil || !strings.HasPrefix(s.name, name) {
+			t.Errorf("%s: %+v, %v", name, s, err)
+		}
+	}
+}
