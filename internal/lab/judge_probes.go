@@ -23,7 +23,7 @@ func (r *review) probes() {
 	}
 	r.missing = counted - len(told)
 	switch {
-	case r.missing < 0 || r.missing > r.hidden && r.hidden == 0:
+	case r.missing < 0 || r.missing > 0 && r.hidden == 0:
 		r.no("%s, the kernel counts %d", plural(len(told), "probe event"), counted)
 	case r.missing > r.hidden:
 		r.no("%s and %d reported as missed, the kernel counts %d", plural(len(told), "probe event"), r.hidden, counted)
