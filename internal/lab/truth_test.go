@@ -227,7 +227,7 @@ func firings(s events.Settings, script string) (at []time.Duration) {
 		case what == 'a':
 			now += s.Idle
 		case s.Interval == 0:
-			now += (s.UserTimeout - s.Idle) / 500
+			now += 4 * time.Millisecond // a tick
 		default:
 			now += s.Interval
 		}
