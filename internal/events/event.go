@@ -64,7 +64,8 @@ type Event struct {
 	ICMP     ICMP          // on KindICMP
 	Verdict  Verdict
 
-	Lost Lost // on KindLost: since the last such event
+	Lost    Lost   // on KindLost: since the last such event
+	LeftOut uint64 // on KindLost: events that a filter by owner dropped because their owner was not known
 }
 
 // Fact is a set of facts that an Event holds.

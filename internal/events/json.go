@@ -24,7 +24,7 @@ func AppendJSON(dst []byte, e *Event) []byte {
 	dst = append(dst, '"')
 	dst = appendWord(dst, "event", e.Kind.String()) // absent: a connection as it is
 	if e.Kind == KindLost {
-		return append(appendLost(dst, e.Lost), '}')
+		return append(appendLost(dst, e), '}')
 	}
 	if e.Netns != 0 {
 		dst = appendUint(dst, "netns", uint64(e.Netns))
@@ -71,7 +71,8 @@ func AppendJSON(dst []byte, e *Event) []byte {
 	return append(dst, '}')
 }
 
-func appendLost(dst []byte, l Lost) []byte {
+func appendLost(dst []byte, e *Event) []byte {
+	l := &e.Lost
 	dst = append(dst, `,"lost":{"ring":`...)
 	dst = strconv.AppendUint(dst, l.Ring, 10)
 	dst = append(dst, `,"missed":`...)
@@ -89,6 +90,9 @@ func appendLost(dst []byte, l Lost) []byte {
 			}
 		}
 		dst = append(dst, '}')
+	}
+	if e.LeftOut > 0 {
+		dst = appendUint(dst, "left_out", e.LeftOut)
 	}
 	return append(dst, '}')
 }

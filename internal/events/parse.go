@@ -70,6 +70,7 @@ type line struct {
 		Follow uint64 `json:"follow"`
 
 		Skipped map[string]uint64 `json:"skipped"`
+		LeftOut uint64            `json:"left_out"`
 	} `json:"lost"`
 }
 
@@ -133,6 +134,7 @@ func ParseJSON(data []byte) (Event, error) {
 		e = Event{Time: e.Time, Kind: KindLost}
 		if l.Lost != nil {
 			e.Lost = Lost{Ring: l.Lost.Ring, Missed: l.Lost.Missed, Follow: l.Lost.Follow}
+			e.LeftOut = l.Lost.LeftOut
 			for kind, n := range skipped(&e.Lost.Skipped) {
 				*n = l.Lost.Skipped[kind.String()]
 			}

@@ -117,7 +117,7 @@ func AppendWords(dst []byte, e *Event) []byte {
 	case KindClosed:
 		return append(dst, "closed, not by keepalive"...)
 	case KindLost:
-		return appendLostWords(dst, e.Lost)
+		return appendLostWords(dst, e)
 	}
 	return dst
 }
@@ -216,7 +216,16 @@ func appendRTT(dst []byte, e *Event) []byte {
 	return AppendSpan(append(dst, "about "...), e.RTT)
 }
 
-func appendLostWords(dst []byte, l Lost) []byte {
+func appendLostWords(dst []byte, e *Event) []byte {
+	l := &e.Lost
+	if e.LeftOut > 0 {
+		dst = strconv.AppendUint(dst, e.LeftOut, 10)
+		dst = append(dst, " left out: the filter asks for their owner, which was not known"...)
+		if l.Total() == 0 {
+			return dst
+		}
+		dst = append(dst, "; "...)
+	}
 	dst = strconv.AppendUint(dst, l.Total(), 10)
 	dst = append(dst, " lost:"...)
 	sep := " "
