@@ -26,7 +26,7 @@ type stream struct {
 	limit   uint64      // events, 0: none
 	all     bool        // tell events that needsAll
 	rows    events.Sink // of the live view, which drops a row when it hears of a close; else nil
-	owners  *owner.Resolver
+	owners  ownerFinder
 	held    holdBack // events that wait for their owner
 	pace    pace
 	owned   owned // whose each connection was
@@ -38,6 +38,13 @@ type stream struct {
 	clockSet time.Duration // by how much the wall clock was set under way, in all
 	say      io.Writer     // where to say it at once, nil: in the summary only
 	lost     events.Event
+}
+
+// ownerFinder is owner.Resolver.
+type ownerFinder interface {
+	Fill(*events.Event) (asked bool)
+	Hurry(within time.Duration) bool
+	Close()
 }
 
 // errLimit ends the stream when enough events are told.
