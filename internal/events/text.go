@@ -58,7 +58,7 @@ func AppendOwner(dst []byte, e *Event) []byte {
 		dst = AppendSafe(dst, e.Process.Comm)
 		dst = append(dst, '[')
 		dst = strconv.AppendInt(dst, int64(e.Process.PID), 10)
-		return append(append(dst, ']'), heldByWords[min(int(e.HeldBy), len(heldByWords)-1)]...)
+		return append(append(dst, ']'), e.HeldBy.Words()...)
 	case e.HeldBy == HeldByAcceptQueue:
 		return append(dst, "not accepted yet"...)
 	case e.Has&HasUID != 0:
@@ -73,6 +73,10 @@ var heldByWords = [...]string{
 	HeldByIOUring:     " (io_uring)",
 	HeldByKernel:      "",
 }
+
+// Words says after a process's name how it holds the socket: " (thread)"; "" for
+// a descriptor of its own.
+func (h HeldBy) Words() string { return heldByWords[min(int(h), len(heldByWords)-1)] }
 
 // AppendWords appends what happened, in words.
 func AppendWords(dst []byte, e *Event) []byte {
