@@ -23,11 +23,17 @@ func eachDirect(ring found, yield func(found) bool) bool {
 	if err != nil {
 		return true // it has ended, or may not be looked at
 	}
-	_, text, ok := bytes.Cut(text, []byte("\nUserFiles:"))
-	if !ok {
-		return true
-	}
 	ring.by = events.HeldByIOUring
+	return parseUserFiles(text, func(inode uint64) bool {
+		ring.inode = inode
+		return yield(ring)
+	})
+}
+
+// parseUserFiles calls yield for each socket in an io_uring's fdinfo, until it
+// says false.
+func parseUserFiles(text []byte, yield func(inode uint64) bool) bool {
+	_, text, _ = bytes.Cut(text, []byte("\nUserFiles:"))
 	first := true
 	for line := range bytes.Lines(text) {
 		if first { // how many there are
@@ -38,7 +44,7 @@ func eachDirect(ring found, yield func(found) bool) bool {
 			break // the next part
 		}
 		_, file, _ := bytes.Cut(line, []byte(": "))
-		if ring.inode, ok = parseLink(bytes.TrimSuffix(file, []byte("\n")), "socket:["); ok && !yield(ring) {
+		if inode, ok := parseLink(bytes.TrimSuffix(file, []byte("\n")), "socket:["); ok && !yield(inode) {
 			return false
 		}
 	}
