@@ -3,6 +3,7 @@
 package inventory
 
 import (
+	"errors"
 	"net/netip"
 	"os"
 	"testing"
@@ -47,7 +48,13 @@ func tell(s *Socket) told {
 		s.Unanswered, moment(s.IdleFor), moment(s.NextProbe), moment(s.DiesIn), s.Has &^ hasTimer,
 	}
 	t.Settings.Inherited, t.Settings.Unsure = 0, 0
-	if s.Inode == 0 { // nobody can be asked: the iterator knows more
+	fd, err := unix.PidfdOpen(unix.Gettid(), unix.PIDFD_THREAD)
+	if err == nil {
+		_ = unix.Close(fd)
+	}
+	threads := !errors.Is(err, unix.EINVAL)                          // from 6.9 on
+	if s.Inode == 0 || s.HeldBy == events.HeldByThread && !threads { // nobody can be asked: the iterator knows more
+		t.NextProbe, t.Dies = 0, 0
 		t.UID, t.On, t.Settings, t.Has = 0, false, events.Settings{}, 0
 	}
 	return t

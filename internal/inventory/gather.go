@@ -205,6 +205,7 @@ func (g *gatherer) settings() {
 	var (
 		next    atomic.Int64
 		refused atomic.Int64
+		threads atomic.Int64
 		wg      sync.WaitGroup
 	)
 	for range runtime.GOMAXPROCS(0) {
@@ -214,19 +215,25 @@ func (g *gatherer) settings() {
 				if from >= len(order) || g.ctx.Err() != nil {
 					return
 				}
-				refused.Add(g.askAll(order[from:min(len(order), from+chunk)]))
+				r, a := g.askAll(order[from:min(len(order), from+chunk)])
+				refused.Add(r)
+				threads.Add(a)
 			}
 		})
 	}
 	wg.Wait()
+	if n := int(threads.Load()); n > 0 {
+		g.lack("the settings of sockets that a thread apart from its process holds (before Linux 6.9)", n)
+	}
 	if n := int(refused.Load()); n > 0 {
 		g.lack("the settings of sockets whose process may not be asked for them ("+loader.Advice(unix.CAP_SYS_PTRACE)+")", n)
 	}
 }
 
 // askAll asks the sockets at those places, which are in the order of their
-// processes, and returns how many were refused.
-func (g *gatherer) askAll(places []int32) (refused int64) {
+// processes, and returns how many were refused, and how many cannot be asked for
+// want of a pidfd of a thread.
+func (g *gatherer) askAll(places []int32) (refused, apart int64) {
 	task, pidfd := 0, -1
 	var err error
 	for _, i := range places {
@@ -243,6 +250,7 @@ func (g *gatherer) askAll(places []int32) (refused int64) {
 		switch {
 		case pidfd >= 0:
 		case errors.Is(err, unix.EINVAL):
+			apart++
 			continue // what is known stays
 		default:
 			g.forget(s)
@@ -264,7 +272,7 @@ func (g *gatherer) askAll(places []int32) (refused int64) {
 	if pidfd >= 0 {
 		_ = unix.Close(pidfd)
 	}
-	return refused
+	return refused, apart
 }
 
 // forget takes back an owner who has ended or let go of the socket since the scan.

@@ -70,10 +70,10 @@ func ways(t *testing.T) map[string]func(func(found) bool) error {
 	}
 }
 
-// TestApart: sockets outside the table of a process's first thread are found
+// TestWaysAgreeApart: sockets outside the table of a process's first thread are found
 // either way: in a thread's own table, in that of a process whose first thread has
 // ended, and as an io_uring's direct descriptor. The process is named as ever.
-func TestApart(t *testing.T) {
+func TestWaysAgreeApart(t *testing.T) {
 	for _, c := range []struct {
 		what string
 		by   events.HeldBy
@@ -146,9 +146,9 @@ func TestApartLetGo(t *testing.T) {
 	}
 }
 
-// TestQueued: a connection that nobody has accepted is in the queue of the
+// TestWaysAgreeQueued: a connection that nobody has accepted is in the queue of the
 // process that listens, either way.
-func TestQueued(t *testing.T) {
+func TestWaysAgreeQueued(t *testing.T) {
 	for way, each := range ways(t) {
 		for _, network := range []string{"tcp4 127.0.0.1", "tcp4 0.0.0.0", "tcp6 [::1]", "tcp6 [::]", "tcp [::]"} {
 			network, host, _ := strings.Cut(network, " ")
