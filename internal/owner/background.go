@@ -133,6 +133,9 @@ func (b *background) scan() {
 	cost := max(0, time.Since(begun)-b.paused)
 	b.missMu.Lock()
 	b.scanning = false
+	if b.quick = min(b.quick+b.quick/4, cost); b.quick == 0 {
+		b.quick = cost
+	}
 	b.owed = max(b.owed, b.now()) + restOnMiss*cost
 	b.missMu.Unlock()
 	b.cost.Store(int64(cost))

@@ -11,11 +11,11 @@ import "time"
 func (r *Resolver) Hurry(within time.Duration) bool {
 	r.missMu.Lock()
 	wait := r.rest()
-	cost := time.Duration(r.cost.Load())
 	if r.scanning {
-		wait = max(wait, cost) // to the end of that one
+		wait = max(wait, r.quick) // to the end of that one
 	}
-	soon := wait+cost <= within
+	// A scan that the machine's other work slowed down says little of the next.
+	soon := wait <= within && r.quick <= 2*within
 	if soon {
 		r.hurried = true
 	}

@@ -50,6 +50,7 @@ type Resolver struct {
 	missed   map[want]struct{}
 	hurried  bool          // the next scan, and the one under way, make no pauses
 	scanning bool          // one is under way
+	quick    time.Duration // what a scan takes that nothing disturbs, as far as is known
 	owed     time.Duration // when all rest that scans are due has been taken, since the start
 	cost     atomic.Int64  // of the last scan, a time.Duration
 	wake     chan struct{}
