@@ -96,6 +96,7 @@ func (c *capture) seen() Capture {
 	snapshot.Probes = slices.Clone(snapshot.Probes)
 	snapshot.WindowProbes = slices.Clone(snapshot.WindowProbes)
 	snapshot.ICMP = slices.Clone(snapshot.ICMP)
+	snapshot.Probed = slices.Clone(snapshot.Probed)
 	return snapshot
 }
 

@@ -39,6 +39,7 @@ type Case struct {
 	connect       func(*stage) error                  // nil: both ends, as usual
 	finTimeout    int                                 // net.ipv4.tcp_fin_timeout, seconds
 	receiveBuffer int                                 // the peer's, bytes; 0: the system's
+	unread        bool                                // the application reads nothing, it waits for an error
 	prepare       func(*stage) error                  // just before keepalive is switched on
 	run           func(context.Context, *stage) error // from then to the end
 }
@@ -50,7 +51,8 @@ type Ending uint8
 const (
 	ByLab       Ending = iota // the lab closed it; keepalive had no part in it
 	ByKeepalive               // the keepalive timer gave it up
-	ByPeer                    // the peer answered a probe with RST
+	ByPeer                    // the peer sent a RST while a probe was out
+	ByHost                    // so did this host, and nothing of it was on the wire
 )
 
 // Expect is what the kernel does in a Case, and what a tracer that misses
@@ -62,13 +64,16 @@ type Expect struct {
 
 	Counted      Range // growth of TcpExtTCPKeepAlive
 	Wire         Range // keepalive probes that leave
-	Answers      Range // of these, answered with ACK
+	Answers      Range // of these, after which the peer was heard before the next: by an ACK, or by data
+	Probed       Range // probes that the peer sends, the one-byte ones included
 	WindowProbes bool  // zero-window probes leave
 	ResetsOut    Range // RST that the traced socket sends
 
 	Verdict   events.Verdict   // in the end
 	Said      []events.Verdict // verdicts on the way there, in this order
 	Reason    events.Reason    // of the keepalive timer's reset
+	RST       events.RST       // ByPeer and ByHost: who sent it
+	KeepCount bool             // the peer's data does not clear the kernel's count of unanswered probes
 	ICMP      bool             // a router answers each probe with ICMP host unreachable
 	SendError []string         // a probe that does not leave has one of these
 	Swallowed bool             // probes do not leave, and the kernel takes them for sent

@@ -48,13 +48,13 @@ func tcpStateCases() []Case {
 			return errors.Join(s.peerCloses(), s.silence())
 		},
 	}, {
-		Name:   "close-wait-reboot",
+		Name:   "close-wait-forgotten",
 		About:  "The peer has closed its side and then lost its socket: in CLOSE_WAIT its RST reads as EPIPE.",
 		Staged: "the peer shuts down, then loses its socket",
 		Expect: Expect{
 			Errno: unix.EPIPE, After: time.Second, End: ByPeer,
 			Counted: exactly(1), Wire: exactly(1),
-			Verdict: events.VerdictForgotten, State: events.StateCloseWait,
+			RST: events.RSTUnknownConnection, Verdict: events.VerdictForgotten, State: events.StateCloseWait,
 		},
 		prepare: func(s *stage) error {
 			return errors.Join(s.peerCloses(), s.crash())

@@ -4,6 +4,7 @@ package lab
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"strings"
 	"time"
@@ -16,6 +17,9 @@ import (
 type Backend struct {
 	SendErrors    bool // why a probe did not leave
 	ICMP          bool // ICMP errors, and who said them
+	RST           bool // whose a RST is
+	Probed        bool // empty probes that the peer sends
+	ProbedByte    bool // its probes of one byte
 	WindowProbes  bool // window_probe events: the backend can, and --all asks for them
 	TimerReasons  bool // timer events: --all
 	PromptAnswers bool // an answer is told when it comes, not when the timer fires next
@@ -36,7 +40,25 @@ type Row struct {
 	Wire   int    // probes captured
 	Events int    // probe events
 	Agrees bool
+	Failed bool     // the staging failed, so that nothing can be judged: it does not agree either
 	Why    []string // each disagreement, in words
+}
+
+// Again says why a case that does not agree is to be staged once more, in words;
+// "": it agrees, or what katrace said of it is wrong. lost is what katrace
+// itself reported meanwhile: what the kernel ran no program for cannot be told.
+func (r Row) Again(lost events.Lost) string {
+	switch {
+	case r.Agrees:
+		return ""
+	case r.Failed:
+		return "the staging failed"
+	case lost.Missed > 0:
+		return "a firing was hidden by this kernel"
+	case lost.Skipped.Total() > 0:
+		return "what came beside the firings was hidden by this kernel"
+	}
+	return ""
 }
 
 // Sort picks the events of each case's connection. Strays are those that happened
@@ -68,8 +90,9 @@ func Sort(evs []events.Event, conns []Conn) (byCase map[string][]events.Event, s
 
 // Judge holds what katrace said about a case's connection against what the
 // application, the kernel's counter and the capture say. The events are those
-// of that connection, in their order.
-func Judge(o Outcome, evs []events.Event, can Backend) Row {
+// of that connection, in their order. lost is what katrace reported as lost
+// meanwhile: so many probes may be missing, and all else is as if they were told.
+func Judge(o Outcome, evs []events.Event, lost events.Lost, can Backend) Row {
 	if can.Slack == 0 {
 		can.Slack = DefaultSlack
 	}
@@ -77,23 +100,29 @@ func Judge(o Outcome, evs []events.Event, can Backend) Row {
 	if !ok {
 		return Row{Case: o.Case, Why: []string{fmt.Sprintf("no case %q", o.Case)}}
 	}
-	r := &review{c: c, o: o, can: can, all: evs}
+	r := &review{c: c, o: o, can: can, all: evs, hidden: int(min(lost.Missed, math.MaxInt32))}
 	for i := range evs {
 		e := &evs[i]
 		r.kinds[e.Kind] = append(r.kinds[e.Kind], e)
 	}
-	for _, why := range o.verify(c.Expect, c.Setting.Interval, can.Slack) {
+	failed := o.verify(c.Expect, c.Setting.Interval, can.Slack)
+	for _, why := range failed {
 		r.no("staging failed: %s", why)
 	}
 	r.identity()
 	r.settings()
 	r.probes()
+	r.unanswered()
 	r.answers()
 	r.predictions()
 	r.end()
 	r.icmp()
 	r.uneventful()
+	r.probed()
 	r.verdicts()
+	if n := len(r.why) - mostWhy; n > 0 {
+		r.why = append(r.why[:mostWhy:mostWhy], fmt.Sprintf("and so on, %d more", n))
+	}
 	return Row{
 		Case: c.Name, About: c.About, Staged: c.Staged,
 		Said:   r.said(),
@@ -102,9 +131,14 @@ func Judge(o Outcome, evs []events.Event, can Backend) Row {
 		Wire:   len(o.Captured.Probes),
 		Events: len(r.kinds[events.KindProbe]),
 		Agrees: len(r.why) == 0,
+		Failed: len(failed) > 0,
 		Why:    r.why,
 	}
 }
+
+// mostWhy is how many disagreements of a case are said: the first of hundreds is
+// why there are others.
+const mostWhy = 20
 
 // review is one judgement being made.
 type review struct {
@@ -113,7 +147,10 @@ type review struct {
 	can   Backend
 	all   []events.Event
 	kinds [256][]*events.Event // by Kind
-	why   []string
+	left  []int                // by probe event: which captured probe it is; -1: it did not leave
+	// hidden is how many probes may be missing; missing, how many are.
+	hidden, missing int
+	why             []string
 }
 
 func (r *review) no(format string, args ...any) {
@@ -140,6 +177,9 @@ func (r *review) said() string {
 	}
 	if n := len(r.kinds[events.KindICMP]); n > 0 {
 		said += fmt.Sprintf(", %d icmp", n)
+	}
+	if r.missing > 0 {
+		said += fmt.Sprintf(", %d reported as missed", r.missing)
 	}
 	return said
 }

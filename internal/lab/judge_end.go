@@ -17,7 +17,11 @@ func (r *review) end() {
 		by   Ending
 	}{{events.KindReset, ByKeepalive}, {events.KindPeerReset, ByPeer}} {
 		told := r.kinds[ending.kind]
-		if r.c.Expect.End != ending.by {
+		end := r.c.Expect.End
+		if end == ByHost {
+			end = ByPeer // the kernel takes it for the peer's
+		}
+		if end != ending.by {
 			if len(told) > 0 {
 				r.no("%s: the connection did not end so", plural(len(told), ending.kind.String()+" event"))
 			}
@@ -45,6 +49,13 @@ func (r *review) end() {
 	over := false
 	for i := range r.all {
 		e := &r.all[i]
+		var rst events.RST
+		if e.Kind == events.KindPeerReset && r.can.RST {
+			rst = r.c.Expect.RST
+		}
+		if e.RST != rst {
+			r.no("%s event says rst %q, not %q", e.Kind, e.RST, rst)
+		}
 		if over && !slices.Contains([]events.Kind{events.KindClosed, events.KindICMP}, e.Kind) {
 			r.no("%s event after the end", e.Kind)
 		}
@@ -110,8 +121,25 @@ func (r *review) uneventful() {
 	case r.can.WindowProbes && !between(len(r.o.Captured.WindowProbes), len(r.o.Captured.WindowProbes)+r.o.Captured.Data).holds(len(windows)):
 		r.no("%s, %d captured", plural(len(windows), "window_probe event"), len(r.o.Captured.WindowProbes))
 	}
-	if n := len(r.kinds[events.KindProbed]); n > 0 {
-		r.no("%s, the peer's keepalive is off", plural(n, "probed event"))
+}
+
+// probed: an event for each probe that the peer sends, where that can be known.
+func (r *review) probed() {
+	told := r.kinds[events.KindProbed]
+	var wire []Probe
+	for _, p := range r.o.Captured.Probed {
+		if p.Data && r.can.ProbedByte || !p.Data && r.can.Probed {
+			wire = append(wire, p)
+		}
+	}
+	if len(told) != len(wire) {
+		r.no("%s, and the peer sent %d that the backend can know", plural(len(told), "probed event"), len(wire))
+		return
+	}
+	for i, e := range told {
+		if !r.near(e.Time, wire[i].Time) {
+			r.no("probed event %d says %v later than the capture", i+1, round(e.Time.Sub(wire[i].Time)))
+		}
 	}
 }
 
@@ -121,6 +149,10 @@ func (r *review) verdicts() {
 	want := []events.Verdict{r.c.Expect.Verdict}
 	way := r.c.Expect.Said
 	switch r.c.Expect.Verdict {
+	case events.VerdictForgotten, events.VerdictAborted:
+		if !r.can.RST {
+			want = []events.Verdict{events.VerdictReset}
+		}
 	case events.VerdictUnreachable:
 		if (r.c.Expect.ICMP && !r.can.ICMP) || (!r.c.Expect.ICMP && !r.can.SendErrors) {
 			want = []events.Verdict{events.VerdictTimedOut}

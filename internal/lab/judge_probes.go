@@ -12,8 +12,8 @@ import (
 // probe to the kernel's count of unanswered ones.
 func refused(e *events.Event) bool { return e.SendError == events.Congested }
 
-// probes: as many events as the kernel counts and the capture shows, with their
-// sequence numbers, and a right count of those unanswered.
+// probes: as many events as the kernel counts and the capture shows, but for what
+// is reported as missed, with their sequence numbers.
 func (r *review) probes() {
 	told := r.kinds[events.KindProbe]
 	wire := r.o.Captured.Probes
@@ -21,8 +21,12 @@ func (r *review) probes() {
 	if !r.can.SendErrors && slices.Contains(r.c.Expect.SendError, events.Congested) {
 		counted = len(wire) // a full queue looks like no try at all
 	}
-	if len(told) != counted {
+	r.missing = counted - len(told)
+	switch {
+	case r.missing < 0 || r.missing > 0 && r.hidden == 0:
 		r.no("%s, the kernel counts %d", plural(len(told), "probe event"), counted)
+	case r.missing > r.hidden:
+		r.no("%s and %d reported as missed, the kernel counts %d", plural(len(told), "probe event"), r.hidden, counted)
 	}
 	var left []*events.Event // as far as is told
 	for i, e := range told {
@@ -34,50 +38,119 @@ func (r *review) probes() {
 			r.no("probe %d says %s", i+1, e.SendError)
 		}
 	}
-	// Without SendErrors probes that do not leave look as if they did; where the
-	// kernel itself does not know, to every backend.
-	if r.c.Expect.Swallowed || (!r.can.SendErrors && r.c.Expect.Wire == exactly(0)) {
-		r.unanswered(told)
-		return
-	}
-	if len(left) != len(wire) {
-		r.no("%s say that the segment left, %d captured", plural(len(left), "probe event"), len(wire))
-		return
-	}
-	for i, e := range left {
-		if e.Has&events.HasSeq != 0 && e.Seq != wire[i].Seq {
-			r.no("probe %d says sequence number %d, the capture %d", i+1, e.Seq, wire[i].Seq)
+	r.left = r.match(told)
+	captured := 0
+	for i, e := range told {
+		if r.left[i] < 0 {
+			continue
 		}
-		if !r.near(e.Time, wire[i].Time) {
-			r.no("probe %d says %v later than the capture", i+1, round(e.Time.Sub(wire[i].Time)))
+		p := wire[r.left[i]]
+		captured++
+		if e.Has&events.HasSeq != 0 && e.Seq != p.Seq {
+			r.no("probe %d says sequence number %d, the capture %d", i+1, e.Seq, p.Seq)
 		}
-		idle := wire[i].Time.Sub(wire[i].Heard)
+		if !r.near(e.Time, p.Time) {
+			r.no("probe %d says %v later than the capture", i+1, round(e.Time.Sub(p.Time)))
+		}
+		idle := p.Time.Sub(p.Heard)
 		if e.Has&events.HasIdleFor != 0 && (e.IdleFor-idle).Abs() > r.can.Slack {
 			r.no("probe %d says idle for %v, the capture %v", i+1, round(e.IdleFor), round(idle))
 		}
 	}
-	r.unanswered(told)
+	// Without SendErrors probes that do not leave look as if they did; where the
+	// kernel itself does not know, to every backend.
+	unknown := r.c.Expect.Swallowed || (!r.can.SendErrors && len(r.c.Expect.SendError) > 0)
+	if n := len(left); captured+max(0, min(r.missing, r.hidden)) < len(wire) || (!unknown && n != captured) {
+		r.no("%s say that the segment left, %d captured", plural(n, "probe event"), len(wire))
+	}
+}
+
+// match finds each probe event's segment in the capture: those that left are
+// there in their order. Where it is not told whether they left, or some are
+// missing, it is by their times.
+func (r *review) match(told []*events.Event) []int {
+	found := make([]int, len(told))
+	wire := r.o.Captured.Probes
+	next := 0
+	gaps := max(0, min(r.missing, r.hidden))
+	for i, e := range told {
+		found[i] = -1
+		if e.SendError != "" || next >= len(wire) {
+			continue
+		}
+		at := next
+		for j := next + 1; j <= next+gaps && j < len(wire); j++ {
+			if e.Time.Sub(wire[j].Time).Abs() < e.Time.Sub(wire[at].Time).Abs() {
+				at = j
+			}
+		}
+		inDoubt := !r.can.SendErrors && len(r.c.Expect.SendError) > 0
+		if !inDoubt || r.near(e.Time, wire[at].Time) {
+			gaps -= at - next
+			found[i], next = at, at+1
+		}
+	}
+	return found
 }
 
 // unanswered: the count goes up with every probe that is sent, and starts over
-// when the capture shows an answer.
-func (r *review) unanswered(told []*events.Event) {
-	count, sent := 0, 0
-	for i, e := range told {
-		if !refused(e) {
+// when the peer was heard, unless the kernel's own, by which it gives up, goes
+// on. The peer is silent where two or more are unanswered since it was heard.
+func (r *review) unanswered() {
+	count, silent, probe, wire := 0, 0, 0, r.o.Captured.Probes
+	onWire := 0 // captured probes that are counted
+	// seen counts what is on the wire up to there, told or missing.
+	seen := func(end int) {
+		for ; onWire < end; onWire++ {
 			count++
-		}
-		switch {
-		case e.Has&events.HasUnanswered == 0:
-			r.no("probe %d does not say how many are unanswered", i+1)
-		case e.Unanswered != count:
-			r.no("probe %d says %d unanswered, not %d", i+1, e.Unanswered, count)
-		}
-		if e.SendError == "" && sent < len(r.o.Captured.Probes) {
-			if r.o.Captured.Probes[sent].Answered() {
+			silent++
+			p := wire[onWire]
+			if !p.Answered() {
+				continue
+			}
+			silent = 0
+			if !p.Data || !r.c.Expect.KeepCount {
 				count = 0
 			}
-			sent++
+		}
+	}
+	for i := range r.all {
+		e := &r.all[i]
+		switch e.Kind {
+		case events.KindProbe:
+			probe++
+			at := r.left[probe-1]
+			if at >= 0 {
+				seen(at)
+			}
+			if !refused(e) {
+				count++
+				silent++
+			}
+			if e.Has&events.HasUnanswered == 0 {
+				r.no("probe %d does not say how many are unanswered", probe)
+			} else if e.Unanswered != count {
+				r.no("probe %d says %d unanswered, not %d", probe, e.Unanswered, count)
+			}
+			switch said := e.Verdict == events.VerdictSilent; {
+			case said && silent < 2:
+				r.no("probe %d says verdict %q, %d unanswered since the peer was heard", probe, e.Verdict, silent)
+			case !said && silent >= 2 && e.Verdict != events.VerdictUnreachable && !refused(e):
+				r.no("probe %d says verdict %q, %d unanswered since the peer was heard", probe, e.Verdict, silent)
+			}
+			if at >= 0 { // count it with what came after it
+				count--
+				silent--
+				seen(at + 1)
+			}
+		case events.KindReset, events.KindPeerReset, events.KindTimer:
+			if e.Kind == events.KindReset {
+				seen(len(wire))
+			}
+			// Zero-window probes have a part in the count while data is in flight.
+			if e.Has&events.HasUnanswered != 0 && e.Reason != events.ReasonDataInFlight && e.Unanswered != count {
+				r.no("%s event says %d unanswered, not %d", e.Kind, e.Unanswered, count)
+			}
 		}
 	}
 }
@@ -95,14 +168,22 @@ func (r *review) answers() {
 		r.no("%s, %d captured", plural(len(told), "answer event"), answered)
 		return
 	}
-	probes := slices.DeleteFunc(slices.Clone(wire.Probes), func(p Probe) bool { return !p.Answered() })
+	heard := heardAfter(wire.Probes)
 	for i, e := range told {
-		took := probes[i].Answer.Sub(probes[i].Time)
-		if e.Has&events.HasRTT != 0 && (e.RTT-took).Abs() > r.can.Slack {
+		p := heard[i]
+		took := p.Answer.Sub(p.Time)
+		switch said := e.Has&events.HasRTT != 0; {
+		case said && p.Data:
+			r.no("answer %d says a round trip of %v, and the peer sent data by itself", i+1, round(e.RTT))
+		case said && (e.RTT-took).Abs() > r.can.Slack:
 			r.no("answer %d says a round trip of %v, the capture %v", i+1, e.RTT, took)
-		}
-		if e.Has&events.HasRTT == 0 && e.RTTExact {
+		case !said && e.RTTExact:
 			r.no("answer %d says that its round trip is exact, and does not say it", i+1)
+		case !said && p.alone && !p.Data && (r.can.PromptAnswers || !p.More):
+			r.no("answer %d does not say its round trip", i+1)
+		}
+		if r.can.PromptAnswers && !r.near(e.Time, p.Answer) {
+			r.no("answer %d says %v later than the capture", i+1, round(e.Time.Sub(p.Answer)))
 		}
 		if e.Verdict != events.VerdictAlive {
 			r.no("answer %d says verdict %q", i+1, e.Verdict)
@@ -110,36 +191,20 @@ func (r *review) answers() {
 	}
 }
 
-// predictions: when the timer fires next and when the kernel gives up, as they
-// then come true.
-func (r *review) predictions() {
-	for _, e := range r.kinds[events.KindEnabled] {
-		if e.State == events.StateSynSent && e.Has&events.HasDiesIn != 0 {
-			r.no("enabled event says that keepalive gives up in %v, which it does not before the connection is made", round(e.DiesIn))
+// answered is a probe after which the peer was heard.
+type answered struct {
+	Probe
+	alone bool // it was the only one since the peer was heard before: what answers it is known
+}
+
+func heardAfter(probes []Probe) (heard []answered) {
+	out := 0
+	for _, p := range probes {
+		out++
+		if p.Answered() {
+			heard = append(heard, answered{p, out == 1})
+			out = 0
 		}
 	}
-	told := r.kinds[events.KindProbe]
-	gaveUp := r.c.Expect.End == ByKeepalive && !r.o.Died().IsZero()
-	for i, e := range told {
-		if e.Has&events.HasNext == 0 {
-			r.no("probe %d does not say when the timer fires next", i+1)
-		}
-		if e.Has&events.HasDiesIn == 0 && !refused(e) {
-			r.no("probe %d does not say when the kernel gives up", i+1)
-		}
-		// An answer puts the next firing off to a full idle time.
-		switch next := e.Time.Add(e.Next); {
-		case e.Has&events.HasNext == 0:
-		case i+1 < len(told) && !r.near(next, told[i+1].Time):
-			r.no("probe %d says that the timer fires in %v, it fired after %v",
-				i+1, round(e.Next), round(told[i+1].Time.Sub(e.Time)))
-		case i+1 == len(told) && gaveUp && !r.near(next, r.o.Died()):
-			r.no("probe %d says that the timer fires in %v, the end came after %v",
-				i+1, round(e.Next), round(r.o.Died().Sub(e.Time)))
-		}
-		if gaveUp && e.Has&events.HasDiesIn != 0 && !r.near(e.Time.Add(e.DiesIn), r.o.Died()) {
-			r.no("probe %d says that the kernel gives up in %v, it did after %v",
-				i+1, round(e.DiesIn), round(r.o.Died().Sub(e.Time)))
-		}
-	}
+	return heard
 }

@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -15,162 +16,16 @@ import (
 )
 
 // full is a backend that knows everything, asked for --all.
-var full = Backend{SendErrors: true, ICMP: true, WindowProbes: true, TimerReasons: true, PromptAnswers: true}
+var full = Backend{SendErrors: true, ICMP: true, RST: true, Probed: true, ProbedByte: true, WindowProbes: true, TimerReasons: true, PromptAnswers: true}
 
 // backends are those that an agreeing stream is made for.
 var backends = map[string]Backend{
 	"full":         full,
-	"without all":  {SendErrors: true, ICMP: true, PromptAnswers: true},
-	"late answers": {SendErrors: true, ICMP: true},
-	"tracepoint":   {TimerReasons: true},
+	"without all":  {SendErrors: true, ICMP: true, RST: true, Probed: true, ProbedByte: true, PromptAnswers: true},
+	"late answers": {SendErrors: true, ICMP: true, RST: true, Probed: true, ProbedByte: true, TimerReasons: true},
+	"tracepoint":   {Probed: true, ProbedByte: true, TimerReasons: true},
+	"exact":        {TimerReasons: true, PromptAnswers: true},
 	"the least":    {},
-}
-
-// scripts say what becomes of each probe: a answered, s silent, r reset by the
-// peer, e not sent for want of a route, c not sent for want of room, x not sent
-// and the kernel does not know.
-var scripts = map[string]string{
-	"alive": "aaa", "vanished": "sss", "rebooted": "ar", "unreachable": "sss", "route-gone": "eee",
-	"user-timeout": "ss", "inherited": "sss", "ipv6-vanished": "sss", "mapped-vanished": "sss", "half-closed": "sss",
-	"unacked-data": "", "zero-window": "", "recovers": "ssaa", "congested": "cccaa",
-	"abort": "a", "unread-close": "a", "fin-wait2-orphan": "a", "fin-wait2-timeout": "a",
-	"ipv6-unreachable": "sss", "syn-sent": "", "close-wait": "sss", "close-wait-reboot": "r", "fin-wait1": "", "last-ack": "",
-	"time-wait": "a", "link-down": "eee", "peer-netns-gone": "eee", "no-carrier": "xxx", "repair": "aaa", "mptcp": "sss",
-}
-
-// routerSays is what a router says to each probe.
-var routerSays = map[events.Family]ICMPSeen{
-	events.IPv4: {Type: 3, Code: 1, From: netip.MustParseAddr("192.0.2.254")},
-	events.IPv6: {Type: 1, Code: 0, From: netip.MustParseAddr("2001:db8:1::fe")},
-}
-
-// truth makes an outcome of a case, and the events that a faithful tracer with
-// that backend would tell.
-func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
-	t.Helper()
-	picked, err := ByName(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := picked[0]
-	o := Outcome{
-		Case:  name,
-		Conn:  events.Conn{Netns: 4026532001, Local: netip.MustParseAddrPort("192.0.2.1:5432"), Remote: netip.MustParseAddrPort("192.0.2.2:40122")},
-		Inode: 81932, PID: 812, Begun: time.Date(2026, 11, 22, 1, 2, 3, 0, time.UTC), Errno: c.Expect.Errno,
-		Subflow: c.proto == unix.IPPROTO_MPTCP,
-	}
-	var evs []events.Event
-	tell := func(at time.Time, kind events.Kind) *events.Event {
-		evs = append(evs, events.Event{
-			Time: at, Kind: kind, Netns: o.Conn.Netns, Local: o.Conn.Local, Remote: o.Conn.Remote, Family: c.Family,
-			Inode: o.Inode, State: c.Expect.State, Process: events.Process{PID: o.PID},
-			Keepalive: c.Setting, Has: events.HasKeepalive,
-		})
-		return &evs[len(evs)-1]
-	}
-	tell(o.Begun, events.KindEnabled)
-	now, heard, unanswered := o.Begun, o.Begun, 0
-	var late *Probe // answered, and the backend does not know yet
-	answer := func(at time.Time, p *Probe) {
-		e := tell(at, events.KindAnswer)
-		e.Verdict, e.RTT, e.RTTExact = events.VerdictAlive, p.Answer.Sub(p.Time), can.PromptAnswers
-		e.Has |= events.HasRTT
-	}
-	script := scripts[name]
-	for i, what := range script {
-		step := time.Second
-		if i > 0 && script[i-1] == 'c' {
-			step = 500 * time.Millisecond
-		}
-		now = now.Add(step)
-		if late != nil {
-			answer(now, late)
-			late = nil
-		}
-		o.KeepaliveCount++
-		if what == 'c' && !can.SendErrors {
-			continue
-		}
-		e := tell(now, events.KindProbe)
-		e.Seq, e.IdleFor, e.Next = 1000, now.Sub(heard), c.Setting.Interval
-		e.Has |= events.HasSeq | events.HasIdleFor | events.HasNext | events.HasUnanswered
-		if what == 'c' {
-			e.SendError, e.Verdict, e.Next = events.Congested, events.VerdictCongested, 500*time.Millisecond
-			continue
-		}
-		unanswered++
-		e.Unanswered = unanswered
-		e.DiesIn = c.Expect.After - now.Sub(o.Begun)
-		e.Has |= events.HasDiesIn
-		switch {
-		case what == 'e' && can.SendErrors:
-			e.SendError, e.Verdict = "EHOSTUNREACH", events.VerdictUnreachable
-		case unanswered > 1:
-			e.Verdict = events.VerdictSilent
-		}
-		if what == 'e' || what == 'x' {
-			continue
-		}
-		o.Captured.Probes = append(o.Captured.Probes, Probe{Segment: Segment{Time: now, Seq: 1000}, Heard: heard})
-		p := &o.Captured.Probes[len(o.Captured.Probes)-1]
-		if what == 'a' || what == 'r' {
-			p.Answer, p.Reset = now.Add(100*time.Microsecond), what == 'r'
-			heard = p.Answer
-		}
-		if what == 'a' {
-			unanswered = 0
-			if can.PromptAnswers {
-				answer(p.Answer, p)
-			} else {
-				late = p
-			}
-		}
-		if c.Expect.ICMP {
-			seen := routerSays[c.Family]
-			seen.Time, o.Router = now, seen.From
-			o.Captured.ICMP = append(o.Captured.ICMP, seen)
-			if can.ICMP {
-				e := tell(now, events.KindICMP)
-				e.ICMP, e.Verdict = events.ICMP{Type: seen.Type, Code: seen.Code, From: seen.From}, events.VerdictUnreachable
-			}
-		}
-	}
-	if c.Expect.WindowProbes {
-		o.Captured.WindowProbes = append(o.Captured.WindowProbes, Segment{Time: now, Seq: 1000})
-		if can.WindowProbes {
-			tell(now, events.KindWindowProbe).Verdict = events.VerdictSuspended
-		}
-	}
-	if c.Expect.Timer != 0 && can.TimerReasons {
-		now = now.Add(time.Second)
-		e := tell(now, events.KindTimer)
-		e.Reason = c.Expect.Timer
-		if e.Reason == events.ReasonDataInFlight {
-			e.Verdict = events.VerdictSuspended
-		}
-	}
-	o.Captured.ResetsOut = c.Expect.ResetsOut.Min
-	switch c.Expect.End {
-	case ByKeepalive:
-		o.ErrnoAfter = c.Expect.After
-		if c.Expect.ResetsOut.Min > 0 {
-			o.Captured.Reset = o.Begun.Add(o.ErrnoAfter)
-		}
-		e := tell(o.Begun.Add(c.Expect.After), events.KindReset)
-		e.Errno, e.Reason, e.Verdict = unix.ErrnoName(o.Errno), c.Expect.Reason, events.VerdictTimedOut
-		if (c.Expect.ICMP && can.ICMP) || (script[0] == 'e' && can.SendErrors) {
-			e.Verdict = events.VerdictUnreachable
-		}
-	case ByPeer:
-		o.ErrnoAfter = now.Sub(o.Begun)
-		o.Captured.ResetsIn, o.Captured.Reset = 1, now
-		e := tell(now, events.KindPeerReset)
-		e.Errno, e.Verdict = unix.ErrnoName(o.Errno), events.VerdictForgotten
-	case ByLab:
-		e := tell(now, events.KindClosed)
-		e.Inode, e.State = 0, 0
-	}
-	return o, evs
 }
 
 // TestJudgeAgrees: what a faithful tracer tells is agreed with, whatever its
@@ -179,7 +34,7 @@ func TestJudgeAgrees(t *testing.T) {
 	for backend, can := range backends {
 		for _, name := range Names() {
 			o, evs := truth(t, name, can)
-			row := Judge(o, evs, can)
+			row := Judge(o, evs, events.Lost{}, can)
 			if !row.Agrees || len(row.Why) != 0 {
 				t.Errorf("%s, backend %s: %s", name, backend, strings.Join(row.Why, "; "))
 			}
@@ -251,14 +106,14 @@ func saw(change func(*Outcome)) func(*Outcome, *[]events.Event) {
 
 // TestJudgeDisagrees: the judge sees each single lie, and says which.
 func TestJudgeDisagrees(t *testing.T) {
-	for _, l := range slices.Concat(liesAboutIdentity, liesAboutProbes, liesAboutEnds, failedStagings) {
+	for _, l := range slices.Concat(liesAboutIdentity, liesAboutProbes, liesAboutHeard, liesAboutRST, liesAboutEnds, failedStagings) {
 		t.Run(l.name+": "+l.want, func(t *testing.T) {
 			o, evs := truth(t, l.name, l.can)
-			if row := Judge(o, evs, l.can); !row.Agrees {
+			if row := Judge(o, evs, events.Lost{}, l.can); !row.Agrees {
 				t.Fatalf("disagrees with the truth: %q", row.Why)
 			}
 			l.tell(&o, &evs)
-			row := Judge(o, evs, l.can)
+			row := Judge(o, evs, events.Lost{}, l.can)
 			if row.Agrees {
 				t.Fatalf("agrees with a lie; wanted %q", l.want)
 			}
@@ -270,16 +125,91 @@ func TestJudgeDisagrees(t *testing.T) {
 }
 
 func TestJudgeUnknownCase(t *testing.T) {
-	if row := Judge(Outcome{Case: "nonsense"}, nil, full); row.Agrees || len(row.Why) != 1 {
+	if row := Judge(Outcome{Case: "nonsense"}, nil, events.Lost{}, full); row.Agrees || len(row.Why) != 1 {
 		t.Errorf("row %+v", row)
 	}
 }
 
 func TestJudgeSilence(t *testing.T) {
 	o, _ := truth(t, "vanished", full)
-	row := Judge(o, nil, full)
+	row := Judge(o, nil, events.Lost{}, full)
 	if row.Agrees || row.Said != "nothing" {
 		t.Errorf("row %+v", row)
+	}
+}
+
+// TestAgain: a case is staged again where the staging failed, or where katrace
+// itself missed a firing; never for what it said wrong.
+func TestAgain(t *testing.T) {
+	o, evs := truth(t, "vanished", full)
+	lied := slices.Clone(evs)
+	nth(events.KindProbe, 1, func(e *events.Event) { e.Unanswered = 1 })(nil, &lied)
+	late := o
+	late.Errno = unix.ECONNRESET
+	for _, test := range []struct {
+		what string
+		row  Row
+		lost events.Lost
+		want string
+	}{
+		{"agrees", Judge(o, evs, events.Lost{}, full), events.Lost{}, ""},
+		{"agrees, other firings were missed", Judge(o, evs, events.Lost{}, full), events.Lost{Missed: 5}, ""},
+		{"a lie", Judge(o, lied, events.Lost{}, full), events.Lost{}, ""},
+		{"a lie, records were lost for want of room", Judge(o, lied, events.Lost{}, full), events.Lost{Ring: 1, Follow: 1}, ""},
+		{"no events, some were missed", Judge(o, nil, events.Lost{}, full), events.Lost{Missed: 1}, "a firing was hidden by this kernel"},
+		{"no reset, a program was skipped", Judge(o, lied, events.Lost{}, full), events.Lost{Skipped: events.Skipped{Closed: 1}}, "what came beside the firings was hidden by this kernel"},
+		{"another errno", Judge(late, evs, events.Lost{}, full), events.Lost{}, "the staging failed"},
+	} {
+		if got := test.row.Again(test.lost); got != test.want {
+			t.Errorf("%s: staged again because %q, not %q", test.what, got, test.want)
+		}
+	}
+}
+
+// TestJudgeMissing: probes may be missing that katrace itself reported as missed,
+// no more than these, and what it tells of the others is held against all there were.
+func TestJudgeMissing(t *testing.T) {
+	hidden := func(name string, probes ...int) (Outcome, []events.Event) {
+		o, evs := truth(t, name, full)
+		n := 0
+		evs = slices.DeleteFunc(evs, func(e events.Event) bool {
+			if e.Kind != events.KindProbe {
+				return false
+			}
+			n++
+			return slices.Contains(probes, n)
+		})
+		return o, evs
+	}
+	wrap := nth(events.KindProbe, 300, func(e *events.Event) { e.Unanswered-- })
+	for _, test := range []struct {
+		name   string
+		hidden []int
+		missed uint64
+		lie    func(*Outcome, *[]events.Event)
+		want   string
+	}{
+		{"beyond-255", []int{1, 200, 201, 299}, 4, nil, ""},
+		{"beyond-255", []int{1, 200, 201, 299}, 9, nil, ""},
+		{"beyond-255", []int{450}, 1, nil, ""},
+		{"vanished", []int{2}, 1, nil, ""},
+		{"beyond-255", []int{1, 200, 201, 299}, 3, nil, "446 probe events and 3 reported as missed, the kernel counts 450"},
+		{"beyond-255", []int{1, 200, 201, 299}, 0, nil, "446 probe events, the kernel counts 450"},
+		{"beyond-255", []int{200}, 1, wrap, "probe 301 says 301 unanswered, not 302"},
+		{"beyond-255", nil, 1, with(events.KindProbe, nil), "451 probe events, the kernel counts 450"},
+		{"vanished", []int{2}, 1, without(events.KindReset), "0 reset events"},
+	} {
+		o, evs := hidden(test.name, test.hidden...)
+		if test.lie != nil {
+			test.lie(&o, &evs)
+		}
+		row := Judge(o, evs, events.Lost{Missed: test.missed}, full)
+		if why := strings.Join(row.Why, "; "); row.Agrees != (test.want == "") || !strings.Contains(why, test.want) {
+			t.Errorf("%s without %v, %d missed: %q, not %q", test.name, test.hidden, test.missed, why, test.want)
+		}
+		if said := fmt.Sprintf("%d reported as missed", len(test.hidden)); row.Agrees && !strings.Contains(row.Said, said) {
+			t.Errorf("%s without %v: said %q, nothing with %q", test.name, test.hidden, row.Said, said)
+		}
 	}
 }
 
@@ -288,12 +218,12 @@ func TestSlack(t *testing.T) {
 	o, evs := truth(t, "vanished", full)
 	o.Captured.Reset = o.Captured.Reset.Add(2 * time.Second)
 	evs[len(evs)-1].Time = o.Captured.Reset
-	if Judge(o, evs, full).Agrees {
+	if Judge(o, evs, events.Lost{}, full).Agrees {
 		t.Error("agrees with a prediction that is off by 2s")
 	}
 	loose := full
 	loose.Slack = 3 * time.Second
-	if row := Judge(o, evs, loose); !row.Agrees {
+	if row := Judge(o, evs, events.Lost{}, loose); !row.Agrees {
 		t.Errorf("disagrees within the slack: %q", row.Why)
 	}
 }

@@ -107,7 +107,11 @@ func TestStage(t *testing.T) {
 func summary(o Outcome) string {
 	c := o.Captured
 	var at []string
-	for _, p := range c.Probes {
+	for i, p := range c.Probes {
+		if i == 8 {
+			at = append(at, "...")
+			break
+		}
 		at = append(at, round(p.Time.Sub(o.Begun)).String())
 	}
 	return fmt.Sprintf("%-18s %s after %v; %d counted, %d captured (%s), %d answered; resets %d out, %d in; %d icmp, %d window probes, %d retransmits",
@@ -119,7 +123,7 @@ func summary(o Outcome) string {
 // another namespace, however far the lab got.
 func TestNothingLeft(t *testing.T) {
 	needRoot(t)
-	some, err := ByName("abort", "route-gone", "rebooted", "unacked-data", "congested")
+	some, err := ByName("abort", "route-gone", "forgotten", "unacked-data", "congested")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,8 +260,8 @@ func TestCases(t *testing.T) {
 			t.Errorf("case %q: the judge's tests know nothing of it", c.Name)
 		}
 	}
-	picked, err := ByName("rebooted", "alive")
-	if err != nil || len(picked) != 2 || picked[0].Name != "rebooted" || picked[1].Name != "alive" {
+	picked, err := ByName("forgotten", "alive")
+	if err != nil || len(picked) != 2 || picked[0].Name != "forgotten" || picked[1].Name != "alive" {
 		t.Errorf("picked %v, %v", picked, err)
 	}
 	if all, err := ByName(); err != nil || len(all) != len(seen) {

@@ -14,10 +14,19 @@ import (
 
 // Backends that lack one thing.
 var (
-	noSendErrors = Backend{ICMP: true, WindowProbes: true, TimerReasons: true, PromptAnswers: true}
-	noICMP       = Backend{SendErrors: true, WindowProbes: true, TimerReasons: true, PromptAnswers: true}
-	notAll       = Backend{SendErrors: true, ICMP: true, PromptAnswers: true}
+	noSendErrors = full.but(func(b *Backend) { b.SendErrors = false })
+	noICMP       = full.but(func(b *Backend) { b.ICMP = false })
+	noRST        = full.but(func(b *Backend) { b.RST = false })
+	noProbed     = full.but(func(b *Backend) { b.Probed, b.ProbedByte = false, false })
+	noProbedByte = full.but(func(b *Backend) { b.ProbedByte = false })
+	notAll       = full.but(func(b *Backend) { b.WindowProbes, b.TimerReasons = false, false })
+	lateAnswers  = full.but(func(b *Backend) { b.PromptAnswers = false })
 )
+
+func (b Backend) but(change func(*Backend)) Backend {
+	change(&b)
+	return b
+}
 
 var liesAboutIdentity = []lie{
 	{"vanished", full, nth(events.KindProbe, 1, func(e *events.Event) { e.Netns++ }), "probe event about"},
@@ -66,7 +75,7 @@ var liesAboutProbes = []lie{
 	{"vanished", full, nth(events.KindProbe, 1, func(e *events.Event) { e.Has &^= events.HasNext }), "probe 2 does not say when the timer fires next"},
 	{"vanished", full, nth(events.KindProbe, 1, func(e *events.Event) { e.Has &^= events.HasDiesIn }), "probe 2 does not say when the kernel gives up"},
 	{"congested", full, nth(events.KindProbe, 1, func(e *events.Event) { e.Next = 2 * time.Second }), "fires in 2s, it fired after 500ms"},
-	{"vanished", full, nth(events.KindProbe, 2, func(e *events.Event) { e.Next = 2 * time.Second }), "fires in 2s, the end came after 1s"},
+	{"vanished", full, nth(events.KindProbe, 2, func(e *events.Event) { e.Next = 2 * time.Second }), "fires in 2s, it fired after 1s"},
 	{"vanished", full, nth(events.KindProbe, 0, func(e *events.Event) { e.DiesIn += time.Second }), "gives up in 4s, it did after 3s"},
 	{"user-timeout", full, nth(events.KindProbe, 0, func(e *events.Event) { e.DiesIn = 9 * time.Second }), "gives up in 9s, it did after 2s"},
 }
@@ -75,16 +84,16 @@ var liesAboutEnds = []lie{
 	{"abort", full, with(events.KindReset, nil), "1 reset event: the connection did not end so"},
 	{"unread-close", full, with(events.KindReset, nil), "1 reset event: the connection did not end so"},
 	{"fin-wait2-orphan", full, with(events.KindReset, nil), "1 reset event: the connection did not end so"},
-	{"rebooted", full, with(events.KindReset, nil), "1 reset event: the connection did not end so"},
+	{"forgotten", full, with(events.KindReset, nil), "1 reset event: the connection did not end so"},
 	{"vanished", full, with(events.KindPeerReset, nil), "1 peer_reset event: the connection did not end so"},
 	{"vanished", full, without(events.KindReset), "0 reset events, the connection ended so once"},
 	{"vanished", full, with(events.KindReset, nil), "2 reset events, the connection ended so once"},
-	{"rebooted", full, without(events.KindPeerReset), "0 peer_reset events, the connection ended so once"},
+	{"forgotten", full, without(events.KindPeerReset), "0 peer_reset events, the connection ended so once"},
 	{"unreachable", full, nth(events.KindReset, 0, func(e *events.Event) { e.Errno = "EHOSTUNREACH" }), `errno "EHOSTUNREACH", the application read ETIMEDOUT`},
-	{"rebooted", full, nth(events.KindPeerReset, 0, func(e *events.Event) { e.Errno = "" }), `errno "", the application read ECONNRESET`},
+	{"forgotten", full, nth(events.KindPeerReset, 0, func(e *events.Event) { e.Errno = "" }), `errno "", the application read ECONNRESET`},
 	{"vanished", full, nth(events.KindReset, 0, func(e *events.Event) { e.Time = e.Time.Add(time.Second) }), "reset event says 1s later than it happened"},
 	{"user-timeout", full, nth(events.KindReset, 0, func(e *events.Event) { e.Reason = events.ReasonCount }), `reason "count", not "user_timeout"`},
-	{"rebooted", full, nth(events.KindPeerReset, 0, func(e *events.Event) { e.Reason = events.ReasonCount }), `reason "count", not ""`},
+	{"forgotten", full, nth(events.KindPeerReset, 0, func(e *events.Event) { e.Reason = events.ReasonCount }), `reason "count", not ""`},
 	{"vanished", full, with(events.KindAnswer, nil), "answer event after the end"},
 	{"unreachable", noICMP, with(events.KindICMP, nil), "1 icmp event, which the backend cannot know"},
 	{"unreachable", full, without(events.KindICMP), "0 icmp events, 3 captured"},
@@ -94,7 +103,7 @@ var liesAboutEnds = []lie{
 	{"ipv6-unreachable", full, nth(events.KindICMP, 0, func(e *events.Event) { e.ICMP.Type = 3 }), "type 3 code 0, the capture 1 and 0"},
 	{"mptcp", full, nth(events.KindReset, 0, func(e *events.Event) { e.Errno = "ETIMEDOUT" }), `errno "ETIMEDOUT", of a subflow's end`},
 	{"mptcp", full, without(events.KindReset), "0 reset events, the connection ended so once"},
-	{"close-wait-reboot", full, nth(events.KindPeerReset, 0, func(e *events.Event) { e.Errno = "ECONNRESET" }), `errno "ECONNRESET", the application read EPIPE`},
+	{"close-wait-forgotten", full, nth(events.KindPeerReset, 0, func(e *events.Event) { e.Errno = "ECONNRESET" }), `errno "ECONNRESET", the application read EPIPE`},
 	{"time-wait", full, with(events.KindProbe, nil), "probe event after the end"},
 	{"fin-wait1", full, with(events.KindReset, nil), "1 reset event: the connection did not end so"},
 	{"syn-sent", full, nth(events.KindEnabled, 0, func(e *events.Event) {
@@ -112,7 +121,7 @@ var liesAboutEnds = []lie{
 	{"zero-window", notAll, with(events.KindWindowProbe, nil), "1 window_probe event, which were not asked for"},
 	{"zero-window", full, without(events.KindWindowProbe), "0 window_probe events, 1 captured"},
 	{"vanished", full, with(events.KindWindowProbe, nil), "1 window_probe event, 0 captured"},
-	{"vanished", full, with(events.KindProbed, nil), "1 probed event, the peer's keepalive is off"},
+	{"vanished", full, with(events.KindProbed, nil), "1 probed event, and the peer sent 0"},
 	{"vanished", full, nth(events.KindReset, 0, func(e *events.Event) { e.Verdict = events.VerdictUnreachable }), `"unreachable" in the end, not "timed_out"`},
 	{"unreachable", full, nth(events.KindReset, 0, func(e *events.Event) { e.Verdict = events.VerdictTimedOut }), `"timed_out" in the end, not "unreachable"`},
 	{"unreachable", noICMP, nth(events.KindReset, 0, func(e *events.Event) { e.Verdict = events.VerdictUnreachable }), `"unreachable" in the end, not "timed_out"`},
@@ -140,7 +149,7 @@ var failedStagings = []lie{
 	{"alive", full, saw(func(o *Outcome) { o.Captured.Dropped = 2 }), "2 packets lost by the capture, not 0"},
 	{"zero-window", full, saw(func(o *Outcome) { o.Captured.WindowProbes = nil }), "0 zero-window probes captured"},
 	{"vanished", full, saw(func(o *Outcome) { o.Captured.WindowProbes = make([]Segment, 1) }), "1 zero-window probes captured"},
-	{"rebooted", full, saw(func(o *Outcome) { o.Captured.ResetsIn = 0 }), "0 resets captured from the peer"},
+	{"forgotten", full, saw(func(o *Outcome) { o.Captured.ResetsIn = 0 }), "0 resets captured from the peer"},
 	{"alive", full, saw(func(o *Outcome) { o.Captured.ResetsIn = 1 }), "1 resets captured from the peer"},
 	{"alive", full, saw(func(o *Outcome) { o.KeepaliveCount++ }), "3 probes captured, 4 counted"},
 	{"unreachable", full, saw(func(o *Outcome) { o.Captured.ICMP = o.Captured.ICMP[1:] }), "2 ICMP errors to 3 probes"},

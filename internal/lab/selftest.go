@@ -137,7 +137,7 @@ func onStage(n *network, test func(*stage) error) error {
 func (s *stage) endsWith(ctx context.Context, want unix.Errno) error {
 	// It fails on a socket that a RST has closed already.
 	_ = s.app.set(unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
-	s.reader = startReader(s.app)
+	s.reader = startReader(s.app, false)
 	if err := untilError(ctx, s); err != nil {
 		return err
 	}

@@ -175,7 +175,7 @@ func (s *stage) begin() (err error) {
 		return err
 	}
 	s.begun = time.Now()
-	s.reader = startReader(s.app)
+	s.reader = startReader(s.app, s.unread)
 	return s.app.set(unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
 }
 

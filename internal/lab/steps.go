@@ -82,12 +82,12 @@ func (s *stage) loseFarRoute() error {
 
 // blockQueue makes the traced side's interface refuse every packet.
 func (s *stage) blockQueue() error {
-	return s.net.near.do(func() error { return jam(s.net.ifname) })
+	return s.net.near.do(func() error { return queueLimit(s.net.ifname, 0) })
 }
 
 // freeQueue undoes blockQueue.
 func (s *stage) freeQueue() error {
-	return s.net.near.do(func() error { return unjam(s.net.ifname) })
+	return s.net.near.do(func() error { return queueLimit(s.net.ifname, 1000) })
 }
 
 // untilError waits until the application's read fails.
@@ -106,6 +106,10 @@ func (s *stage) until(ctx context.Context, what string, seen func(*Capture) bool
 		now := s.capture.seen()
 		return seen(&now), nil
 	})
+}
+
+func (s *stage) untilProbes(ctx context.Context, n int) error {
+	return s.until(ctx, fmt.Sprintf("%d probes", n), func(c *Capture) bool { return len(c.Probes) >= n })
 }
 
 func (s *stage) untilAnswers(ctx context.Context, n int) error {

@@ -12,10 +12,10 @@ import (
 
 func TestTable(t *testing.T) {
 	const want = `
-case      staged                        katrace said                   app read    k/w/e  agrees
-alive     the peer answers              alive: 3 probes, 3 answers     nothing     3/3/3  yes
-rebooted  the peer loses its socket     timed_out: 3 probes, 2         ECONNRESET  2/2/3  NO
-          after an answer               answers
+case       staged                        katrace said                  app read    k/w/e  agrees
+alive      the peer answers              alive: 3 probes, 3 answers    nothing     3/3/3  yes
+forgotten  the peer loses its socket     timed_out: 3 probes, 2        ECONNRESET  2/2/3  NO
+           after an answer               answers
     - 3 probe events, the kernel counts 2
     - a very long reason to disagree that goes on and on and on until it needs a second line to
       be said
@@ -24,7 +24,7 @@ k/w/e: probes counted by the kernel, captured on the wire, told as events
 `
 	got := Table([]Row{
 		{Case: "alive", Staged: "the peer answers", Said: "alive: 3 probes, 3 answers", Errno: "nothing", Kernel: 3, Wire: 3, Events: 3, Agrees: true},
-		{Case: "rebooted", Staged: "the peer loses its socket after an answer", Said: "timed_out: 3 probes, 2 answers", Errno: "ECONNRESET", Kernel: 2, Wire: 2, Events: 3,
+		{Case: "forgotten", Staged: "the peer loses its socket after an answer", Said: "timed_out: 3 probes, 2 answers", Errno: "ECONNRESET", Kernel: 2, Wire: 2, Events: 3,
 			Why: []string{"3 probe events, the kernel counts 2", "a very long reason to disagree that goes on and on and on until it needs a second line to be said"}},
 	}, 96)
 	if diff := cmp.Diff(want, "\n"+got); diff != "" {

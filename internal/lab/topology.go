@@ -240,39 +240,22 @@ func removeRoutes(ifname string) error {
 	return nil
 }
 
-// jam gives an interface a queue with room for nothing: sending fails with
-// NET_XMIT_DROP, which tcp_write_wakeup returns as 1. unjam takes it away.
+// queueLimit gives an interface a queue with room for so many packets. With room
+// for none, sending fails with NET_XMIT_DROP, which tcp_write_wakeup returns as
+// 1. The limit of a queue that is there already is changed in place: while a queue
+// is taken away, noop_qdisc stands in for it and swallows packets.
 // (A netlink.GenericQdisc has no options, and the limit has no other way in.)
-func jam(ifname string) error {
-	req, err := qdiscRequest(ifname, unix.RTM_NEWQDISC, unix.NLM_F_CREATE|unix.NLM_F_REPLACE)
-	if err != nil {
-		return err
-	}
-	req.AddData(nl.NewRtAttr(nl.TCA_KIND, nl.ZeroTerminated("pfifo")))
-	req.AddData(nl.NewRtAttr(nl.TCA_OPTIONS, make([]byte, 4))) // struct tc_fifo_qopt: limit 0
-	if _, err := req.Execute(unix.NETLINK_ROUTE, 0); err != nil {
-		return fmt.Errorf("give interface %q a full queue: %w", ifname, err)
-	}
-	return nil
-}
-
-func unjam(ifname string) error {
-	req, err := qdiscRequest(ifname, unix.RTM_DELQDISC, 0)
-	if err != nil {
-		return err
-	}
-	if _, err := req.Execute(unix.NETLINK_ROUTE, 0); err != nil {
-		return fmt.Errorf("take the full queue from interface %q: %w", ifname, err)
-	}
-	return nil
-}
-
-func qdiscRequest(ifname string, kind, flags int) (*nl.NetlinkRequest, error) {
+func queueLimit(ifname string, packets uint32) error {
 	link, err := netlink.LinkByName(ifname)
 	if err != nil {
-		return nil, fmt.Errorf("find interface %q: %w", ifname, err)
+		return fmt.Errorf("find interface %q: %w", ifname, err)
 	}
-	req := nl.NewNetlinkRequest(kind, flags|unix.NLM_F_ACK)
+	req := nl.NewNetlinkRequest(unix.RTM_NEWQDISC, unix.NLM_F_CREATE|unix.NLM_F_REPLACE|unix.NLM_F_ACK)
 	req.AddData(&nl.TcMsg{Family: nl.FAMILY_ALL, Ifindex: int32(link.Attrs().Index), Parent: netlink.HANDLE_ROOT})
-	return req, nil
+	req.AddData(nl.NewRtAttr(nl.TCA_KIND, nl.ZeroTerminated("pfifo")))
+	req.AddData(nl.NewRtAttr(nl.TCA_OPTIONS, nl.Uint32Attr(packets))) // struct tc_fifo_qopt
+	if _, err := req.Execute(unix.NETLINK_ROUTE, 0); err != nil {
+		return fmt.Errorf("give interface %q a queue of %d packets: %w", ifname, packets, err)
+	}
+	return nil
 }

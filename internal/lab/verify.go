@@ -53,6 +53,7 @@ func (o Outcome) verify(e Expect, interval, slack time.Duration) (why []string) 
 		{"probes counted by the kernel", int(o.KeepaliveCount), e.Counted},
 		{"probes captured", len(seen.Probes), e.Wire},
 		{"answers captured", seen.Answers(), e.Answers},
+		{"probes of the peer captured", len(seen.Probed), e.Probed},
 		{"resets captured", seen.ResetsOut, e.ResetsOut},
 		{"packets lost by the capture", int(seen.Dropped), exactly(0)},
 	} {
@@ -65,6 +66,8 @@ func (o Outcome) verify(e Expect, interval, slack time.Duration) (why []string) 
 	}
 	if reset := seen.ResetsIn > 0; reset != (e.End == ByPeer) {
 		no("%d resets captured from the peer", seen.ResetsIn)
+	} else if reset && seen.RST != e.RST {
+		no("the captured reset is %q, not %q", seen.RST, e.RST)
 	}
 	if len(e.SendError) == 0 && !e.Swallowed && len(seen.Probes) != int(o.KeepaliveCount) {
 		no("%d probes captured, %d counted", len(seen.Probes), o.KeepaliveCount)

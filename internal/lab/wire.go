@@ -5,6 +5,8 @@ package lab
 import (
 	"net/netip"
 	"time"
+
+	"katrace/internal/events"
 )
 
 // Capture is what a packet capture on the traced socket's interface showed of
@@ -16,7 +18,10 @@ type Capture struct {
 	Retransmits  int        // the same, sent again
 	ResetsOut    int        // RST sent by the traced socket
 	ResetsIn     int        // RST sent by the peer, or by the peer's host
+	RST          events.RST // what the first of these tells of its sender
 	Reset        time.Time  // when the first RST was seen, either way; zero: none
+	Heard        time.Time  // the peer's last segment that counts as heard
+	Probed       []Probe    // keepalive probes sent by the peer, and the traced socket's answers
 	ICMP         []ICMPSeen // ICMP errors about the connection
 	Dropped      uint64     // packets that the capture lost
 }
@@ -27,15 +32,17 @@ type Segment struct {
 	Seq, Ack uint32
 }
 
-// Probe is a captured keepalive probe, and what the peer said to it.
+// Probe is a captured keepalive probe, and what the peer said next.
 type Probe struct {
 	Segment
 	Heard  time.Time // the last segment from the peer before the probe
-	Answer time.Time // the peer's answer; zero: none
-	Reset  bool      // the answer was RST
+	Answer time.Time // the peer's next segment, if it came before another probe; zero: none
+	Reset  bool      // that was RST
+	Data   bool      // it carried data: the peer was heard, and did not answer
+	More   bool      // and another one came before the next probe
 }
 
-// Answered says that the peer acknowledged the probe.
+// Answered says that the peer was heard after the probe.
 func (p Probe) Answered() bool { return !p.Answer.IsZero() && !p.Reset }
 
 // ICMPSeen is a captured ICMP error.
@@ -45,7 +52,7 @@ type ICMPSeen struct {
 	From       netip.Addr
 }
 
-// Answers counts the probes that the peer acknowledged.
+// Answers counts the probes after which the peer was heard.
 func (c *Capture) Answers() (n int) {
 	for _, p := range c.Probes {
 		if p.Answered() {
@@ -69,7 +76,27 @@ type wire struct {
 	next       uint32 // the highest sequence number sent, plus one
 	begun      bool   // next is known
 	heard      time.Time
+	peerNext   uint32 // the same as next, of what the peer sent
+	peerBegun  bool
 	peerWindow uint16
+}
+
+// isProbe says that a segment is a keepalive probe of a sender that has sent
+// everything before next: empty or, as RFC 1122 (4.2.3.6) allows, with one byte
+// of garbage, and just before next. Data sent again, as the lab sends it, has PSH.
+func isProbe(p packet, next uint32) bool {
+	return p.flags&(flagSYN|flagFIN|flagRST|flagPSH) == 0 && p.payload <= 1 && p.seq == next-1
+}
+
+// length is how much of the sequence space a segment takes.
+func (p packet) length() uint32 {
+	n := uint32(p.payload)
+	for _, flag := range []uint8{flagSYN, flagFIN} {
+		if p.flags&flag != 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // sent takes a packet that left by the interface.
@@ -77,12 +104,7 @@ func (w *wire) sent(at time.Time, p packet) {
 	if p.icmp || p.src != w.local || p.dst != w.remote {
 		return
 	}
-	length := uint32(p.payload)
-	for _, flag := range []uint8{flagSYN, flagFIN} {
-		if p.flags&flag != 0 {
-			length++
-		}
-	}
+	length := p.length()
 	switch {
 	case p.flags&flagRST != 0:
 		w.ResetsOut++
@@ -101,6 +123,10 @@ func (w *wire) sent(at time.Time, p packet) {
 		} else {
 			w.Probes = append(w.Probes, Probe{Segment: segment, Heard: w.heard})
 		}
+	default:
+		if n := len(w.Probed); n > 0 && w.Probed[n-1].Answer.IsZero() {
+			w.Probed[n-1].Answer = at
+		}
 	}
 }
 
@@ -115,16 +141,37 @@ func (w *wire) received(at time.Time, p packet) {
 	if p.src != w.remote || p.dst != w.local {
 		return
 	}
+	length := p.length()
+	if n := len(w.Probes); n > 0 && !w.Probes[n-1].Answer.IsZero() {
+		w.Probes[n-1].More = true
+	}
+	if w.peerBegun && isProbe(p, w.peerNext) {
+		w.Probed = append(w.Probed, Probe{Segment: Segment{Time: at, Seq: p.seq, Ack: p.ack}, Data: length > 0})
+		if length == 0 {
+			return // dropped as old (tcp_validate_incoming): the kernel does not count it as heard
+		}
+	}
+	if end := p.seq + length; length > 0 && (!w.peerBegun || int32(end-w.peerNext) > 0) {
+		w.peerNext, w.peerBegun = end, true
+	}
 	reset := p.flags&flagRST != 0
 	if reset {
+		if w.ResetsIn == 0 {
+			w.RST = events.RSTUnknownConnection
+			if p.flags&flagACK != 0 {
+				w.RST = events.RSTAbort
+			}
+		}
 		w.ResetsIn++
 		w.noteReset(at)
 	} else {
 		w.peerWindow = p.window
+		w.Heard = at
 	}
 	w.heard = at
 	if n := len(w.Probes); n > 0 && w.Probes[n-1].Answer.IsZero() {
-		w.Probes[n-1].Answer, w.Probes[n-1].Reset = at, reset
+		last := &w.Probes[n-1]
+		last.Answer, last.Reset, last.Data = at, reset, p.payload > 0
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"katrace/internal/events"
 )
 
 var noTime time.Time
@@ -14,6 +16,7 @@ var noTime time.Time
 func TestWire(t *testing.T) {
 	local, remote := netip.MustParseAddrPort("192.0.2.1:1"), netip.MustParseAddrPort("192.0.2.2:2")
 	w := wire{local: local, remote: remote}
+	const last, peerNext = ^uint32(0), 1
 	at := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 	out := func(p packet) {
 		at = at.Add(time.Second)
@@ -24,10 +27,12 @@ func TestWire(t *testing.T) {
 	in := func(p packet) {
 		at = at.Add(time.Second)
 		p.src, p.dst = remote, local
+		if p.flags&flagSYN == 0 {
+			p.seq += peerNext
+		}
 		w.received(at, p)
 		w.received(at, packet{src: local, dst: remote, flags: flagRST}) // our own on lo, coming in
 	}
-	const last = ^uint32(0)
 	out(packet{flags: flagACK, seq: last - 3})             // nothing is known yet: not a probe
 	out(packet{flags: flagSYN, seq: last - 2})             // next: last - 1
 	in(packet{flags: flagSYN | flagACK, window: 100})      //
@@ -43,7 +48,7 @@ func TestWire(t *testing.T) {
 	out(packet{flags: flagACK, seq: last, ack: 5})         // the second probe
 	out(packet{flags: flagACK | flagFIN, seq: 0})          // next: 1
 	out(packet{flags: flagACK, seq: 0})                    // the third probe
-	in(packet{flags: flagRST})                             // refused
+	in(packet{flags: flagACK | flagRST})                   // refused
 	out(packet{flags: flagRST, seq: 0})                    //
 	w.received(at, packet{icmp: true, src: local, dst: remote, icmpType: 3, icmpCode: 1, icmpSource: remote.Addr()})
 	w.received(at, packet{icmp: true, src: local, dst: local, icmpType: 3})
@@ -68,7 +73,55 @@ func TestWire(t *testing.T) {
 	if !w.Reset.Equal(p[2].Answer) {
 		t.Errorf("reset at %v, the first came at %v", w.Reset, p[2].Answer)
 	}
+	if w.RST != events.RSTAbort {
+		t.Errorf("RST with ACK is %q", w.RST)
+	}
 	if len(w.ICMP) != 1 || w.ICMP[0].From != remote.Addr() || w.ICMP[0].Type != 3 || w.ICMP[0].Code != 1 {
 		t.Errorf("icmp: %+v", w.ICMP)
+	}
+}
+
+// TestWirePeer: what the peer sends beside answers: data, probes of its own, of
+// which only the one-byte ones count as heard, and a RST without ACK.
+func TestWirePeer(t *testing.T) {
+	local, remote := netip.MustParseAddrPort("192.0.2.1:1"), netip.MustParseAddrPort("192.0.2.2:2")
+	w := wire{local: local, remote: remote}
+	start := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+	at := start
+	out := func(seq uint32) {
+		at = at.Add(time.Second)
+		w.sent(at, packet{src: local, dst: remote, flags: flagACK, seq: seq})
+	}
+	in := func(seq uint32, flags uint8, payload int) {
+		at = at.Add(time.Second)
+		w.received(at, packet{src: remote, dst: local, flags: flags, seq: seq, payload: payload, window: 9})
+	}
+	in(6, flagSYN|flagACK, 0)
+	w.sent(at, packet{src: local, dst: remote, flags: flagACK, seq: 99, payload: 1}) // next: 100
+	out(99)                                                                          // a probe
+	in(7, flagACK, 3)                                                                // 3 s: data, and no answer
+	out(99)                                                                          // a probe
+	in(9, flagACK, 0)                                                                // 5 s: the peer's probe: not heard
+	out(100)                                                                         // 6 s: answered
+	in(9, flagACK, 1)                                                                // 7 s: with a byte: heard
+	in(8, flagACK, 2)                                                                // 8 s: no probe: more than a byte
+	out(100)                                                                         // 9 s
+	out(100)
+	in(9, flagACK|flagPSH, 1) // 11 s: no probe: data sent again
+	in(10, flagRST, 0)
+
+	p := w.Probes
+	if len(p) != 2 || !p[0].Data || p[0].More || p[0].Answer.Sub(start) != 3*time.Second {
+		t.Errorf("after the first probe came data: %+v", p)
+	}
+	if len(p) != 2 || p[1].Heard.Sub(start) != 3*time.Second || p[1].Answer.Sub(start) != 7*time.Second || !p[1].More {
+		t.Errorf("after the second the peer probed: %+v", p)
+	}
+	q := w.Probed
+	if len(q) != 2 || q[0].Data || !q[1].Data || q[0].Answer.Sub(start) != 6*time.Second || q[1].Answer.Sub(start) != 9*time.Second {
+		t.Errorf("the peer's probes: %+v", q)
+	}
+	if w.RST != events.RSTUnknownConnection || w.Heard.Sub(start) != 11*time.Second {
+		t.Errorf("reset %q, heard %v", w.RST, w.Heard.Sub(start))
 	}
 }

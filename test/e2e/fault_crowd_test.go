@@ -13,20 +13,20 @@ import (
 // TestFaultCrowd: thousands of connections that are given up in the same second.
 // Each is shown, with its two probes and its end, and nothing else.
 func TestFaultCrowd(t *testing.T) {
-	exactly(t, func() string {
-		l := newLoad(t, pick(10_000, 2000), true, 2)
-		defer l.close()
-		conns := l.conns()
-		r := startOne(t, l.only())
-		l.begin()
-		waitFor(t, time.Minute, "the last connection to end", func() bool { return l.counted() == uint64(2*len(conns)) })
-		time.Sleep(2500 * time.Millisecond) // a timer, and its slack
-		return crowdStories(r, conns)
-	})
+	l := newLoad(t, pick(10_000, 2000), true, 2)
+	conns := l.conns()
+	r := startOne(t, l.only())
+	l.begin()
+	waitFor(t, time.Minute, "the last connection to end", func() bool { return l.counted() == uint64(2*len(conns)) })
+	time.Sleep(2500 * time.Millisecond) // a timer, and its slack
+	crowdStories(r, conns)
 }
 
-// crowdStories says what is wrong with what a katrace told of the connections.
-func crowdStories(r tracer, conns []events.Conn) string {
+// crowdStories holds what a katrace told of the connections against what they
+// did. A firing that the kernel ran no program for, and katrace reports as
+// missed, makes one story wrong.
+func crowdStories(r tracer, conns []events.Conn) {
+	r.t.Helper()
 	stories := map[events.Conn]string{}
 	var first, last time.Time
 	evs := r.stop()
@@ -41,6 +41,7 @@ func crowdStories(r tracer, conns []events.Conn) string {
 				first = e.Time
 			}
 			last = e.Time
+		case events.KindLost:
 		default:
 			stories[e.Conn()] += e.Kind.String() + ", "
 		}
@@ -59,8 +60,7 @@ func crowdStories(r tracer, conns []events.Conn) string {
 		delete(stories, c)
 	}
 	r.t.Logf("%s: %d ends within %s, %d stories wrong, %d of others; %s", r.by, len(conns), last.Sub(first), wrong, len(stories), lastLine(r.stderr.String()))
-	if wrong+len(stories) == 0 {
-		return ""
+	if lost := tallyOf(evs).lost; wrong > int(lost.Missed+lost.Skipped.Enabled) || len(stories) > 0 {
+		r.t.Errorf("%s: %d of %d connections' stories are wrong, and %d of no connection's; lost %+v", r.by, wrong, len(conns), len(stories), lost)
 	}
-	return fmt.Sprintf("%s: %d of %d connections' stories are wrong, and %d of no connection's", r.by, wrong, len(conns), len(stories))
 }

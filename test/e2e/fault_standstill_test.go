@@ -17,43 +17,35 @@ import (
 // and counted, each record, and both go on afterwards.
 func TestFaultStandstill(t *testing.T) {
 	nativeOnly(t)
-	exactly(t, func() string {
-		l := newLoad(t, 400, true, 127)
-		defer l.close()
-		var gate sync.Mutex
-		blocked := startBehind(t, &gate, l.only(), "--ring-size=64KiB")
-		stopped := startOne(t, l.only(), "--ring-size=64KiB")
-		l.begin()
-		time.Sleep(2500 * time.Millisecond)
+	l := newLoad(t, 400, true, 127)
+	var gate sync.Mutex
+	blocked := startBehind(t, &gate, l.only(), "--ring-size=64KiB")
+	stopped := startOne(t, l.only(), "--ring-size=64KiB")
+	l.begin()
+	time.Sleep(2500 * time.Millisecond)
 
-		gate.Lock()
-		signal(t, stopped.cmd, syscall.SIGSTOP)
-		time.Sleep(10 * time.Second)
-		before := len(stopped.seen())
-		gate.Unlock()
-		signal(t, stopped.cmd, syscall.SIGCONT)
-		time.Sleep(2500 * time.Millisecond)
+	gate.Lock()
+	signal(t, stopped.cmd, syscall.SIGSTOP)
+	time.Sleep(10 * time.Second)
+	before := len(stopped.seen())
+	gate.Unlock()
+	signal(t, stopped.cmd, syscall.SIGCONT)
+	time.Sleep(2500 * time.Millisecond)
 
-		if after := len(stopped.seen()); after <= before {
-			t.Errorf("no event after SIGCONT: %d, then %d", before, after)
+	if after := len(stopped.seen()); after <= before {
+		t.Errorf("no event after SIGCONT: %d, then %d", before, after)
+	}
+	counted := l.end()
+	for what, r := range map[string]tracer{"blocked": blocked, "stopped": stopped} {
+		t.Log(what)
+		if got := r.check(l, counted); got.lost.Ring == 0 {
+			t.Errorf("%s: nothing lost: this test sees nothing", what)
 		}
-		counted := l.end()
-		why := ""
-		for what, r := range map[string]tracer{"blocked": blocked, "stopped": stopped} {
-			got, bad := r.check(l, counted)
-			if bad != "" {
-				why += what + ": " + bad
-			}
-			if got.lost.Ring == 0 {
-				t.Errorf("%s: nothing lost: this test sees nothing", what)
-			}
-			evs := r.seen()
-			if last := evs[len(evs)-1]; time.Since(last.Time) > 10*time.Second {
-				t.Errorf("%s: the last event is of %s", what, last.Time)
-			}
+		evs := r.seen()
+		if last := evs[len(evs)-1]; time.Since(last.Time) > 10*time.Second {
+			t.Errorf("%s: the last event is of %s", what, last.Time)
 		}
-		return why
-	})
+	}
 }
 
 // startBehind is start with a reader that reads only while it has the gate.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"katrace/internal/events"
+	"katrace/internal/lab"
 )
 
 // command is katrace, not yet started, that does not outlive the test.
@@ -17,6 +18,23 @@ func command(args ...string) *exec.Cmd {
 	cmd := exec.Command(*program, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return cmd
+}
+
+// unlessHidden fails with what try says is wrong; it tries again only where katrace
+// itself reported that the kernel ran no program for something meanwhile.
+func unlessHidden(t *testing.T, try func(*testing.T) (wrong []string, lost events.Lost)) {
+	t.Helper()
+	for round := 1; ; round++ {
+		wrong, lost := try(t)
+		if len(wrong) == 0 {
+			return
+		}
+		if hidden := lost.Missed + lost.Skipped.Total(); hidden == 0 || round == lab.Stagings {
+			t.Error(strings.Join(wrong, "\n"))
+			return
+		}
+		t.Logf("again, for katrace reports as lost %+v: %q", lost, wrong)
+	}
 }
 
 // self is this process as the kernel names it.

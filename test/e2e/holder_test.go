@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,14 +23,20 @@ import (
 
 // What makes the test binary a process that holds sockets, and does nothing
 // else: the name that it gives itself, "" for none, and the directory of a
-// cgroup that it joins to make a connection there whose peer is silent.
+// cgroup that it joins to make a connection there whose peer is silent, and that
+// connection's address.
 const (
-	holderName   = "KATRACE_TEST_HOLDER"
-	holderCgroup = "KATRACE_TEST_HOLDER_CGROUP"
+	holderName    = "KATRACE_TEST_HOLDER"
+	holderCgroup  = "KATRACE_TEST_HOLDER_CGROUP"
+	holderAddress = "KATRACE_TEST_HOLDER_ADDRESS"
 )
 
-// holderNetwork is where these connections are: nothing else is.
-const holderNetwork = "127.77.0.0/16"
+// holderNetwork is where this test's holders have their connections, and nothing
+// else is: an address of 127.0.0.0/8 made from its process id, which has 22 bits.
+func holderNetwork() string {
+	pid := os.Getpid()
+	return netip.AddrFrom4([4]byte{127, byte(64 + pid>>16), byte(pid >> 8), byte(pid)}).String()
+}
 
 // On the process's first thread, whose name is the process's.
 func init() {
@@ -65,7 +72,7 @@ func silentConnection(name, cgroup string) (port int, err error) {
 			return 0, err
 		}
 	}
-	l, err := net.Listen("tcp", "127.77.0.1:0")
+	l, err := net.Listen("tcp", os.Getenv(holderAddress)+":0")
 	if err != nil {
 		return 0, err
 	}
@@ -102,7 +109,7 @@ func control(c *net.TCPConn, f func(fd int) error) error {
 // holder is such a process, not yet started.
 func holder(name, cgroup string) *exec.Cmd {
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), holderName+"="+name, holderCgroup+"="+cgroup)
+	cmd.Env = append(os.Environ(), holderName+"="+name, holderCgroup+"="+cgroup, holderAddress+"="+holderNetwork())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.Stderr = os.Stderr
 	return cmd

@@ -25,7 +25,7 @@ func TestOrder(t *testing.T) {
 	for _, c := range lab.Cases() {
 		t.Run(c.Name, func(t *testing.T) {
 			s.skipImpossible(t, c.Name)
-			for _, d := range s.said.differences(c.Name) {
+			for _, d := range s.said.differences(t, c.Name) {
 				t.Error(d)
 			}
 		})
@@ -34,13 +34,13 @@ func TestOrder(t *testing.T) {
 
 // differences are those between what the first backend said of a case and what
 // the others did.
-func (r results) differences(name string) (all []string) {
+func (r results) differences(t *testing.T, name string) (all []string) {
 	first := backends()[0]
 	for _, by := range backends()[1:] {
 		for i, how := range []string{"", " --rtt"} {
-			canBoth := both(first.Facts(), by.Facts())
-			if r[first][name].missed[i] || r[by][name].missed[i] {
-				canBoth.Enabled = false
+			canBoth := both(factsHere(t, first), factsHere(t, by))
+			if r[first][name].lost.Skipped.Enabled+r[by][name].lost.Skipped.Enabled > 0 {
+				canBoth.Enabled = false // some may be missing
 			}
 			want := known(r[first][name].events[i], canBoth)
 			got := known(r[by][name].events[i], canBoth)
@@ -56,7 +56,7 @@ func (r results) differences(name string) (all []string) {
 func both(a, b loader.Facts) loader.Facts {
 	return loader.Facts{
 		SendErrors: a.SendErrors && b.SendErrors, ICMP: a.ICMP && b.ICMP, WindowProbes: a.WindowProbes && b.WindowProbes,
-		Probed: a.Probed && b.Probed, Enabled: a.Enabled && b.Enabled,
+		Probed: a.Probed && b.Probed, Enabled: a.Enabled && b.Enabled, RST: a.RST && b.RST,
 	}
 }
 
@@ -73,7 +73,8 @@ func timeless(evs []events.Event) []events.Event {
 	out := make([]events.Event, len(evs))
 	for i, e := range evs {
 		e.Time, e.IdleFor, e.Next, e.DiesIn, e.RTT = time.Time{}, 0, 0, 0, 0
-		e.Process, e.Cgroup, e.Container, e.Pod = events.Process{}, "", "", ""
+		e.Process, e.HeldBy, e.Module = events.Process{}, 0, ""
+		e.Cgroup, e.Container, e.Pod = "", "", ""
 		if e.Kind == events.KindAnswer {
 			// A handler that runs a tick before the kernel looks at the clock says
 			// that the timer will fire in a tick, the other that it probes now.
@@ -102,6 +103,9 @@ func known(evs []events.Event, can loader.Facts) (left []events.Event) {
 				e.Has &^= events.HasSeq | events.HasNext
 			}
 			e.SendError = ""
+		}
+		if e.Kind == events.KindPeerReset && !can.RST {
+			e.RST, e.Verdict = 0, events.VerdictReset
 		}
 		if e.Verdict == events.VerdictUnreachable && !(can.SendErrors && can.ICMP) {
 			e.Verdict = otherwise(&e)

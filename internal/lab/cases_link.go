@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package lab
+
+import (
+	"katrace/internal/events"
+)
+
+// linkCases are those in which this host's own side fails.
+func linkCases() []Case {
+	noWay := gaveUp.but(func(e *Expect) {
+		e.Verdict, e.Said, e.SendError = events.VerdictUnreachable, nil, []string{"EHOSTUNREACH", "ENETUNREACH"}
+		e.Wire, e.ResetsOut = exactly(0), exactly(0)
+	})
+	return []Case{{
+		Name:    "link-down",
+		About:   "The own interface is switched off: its routes go, probes are counted and none leaves.",
+		Staged:  "the own interface is switched off",
+		Expect:  noWay,
+		network: pair,
+		prepare: (*stage).linkDown,
+	}, {
+		Name:    "peer-netns-gone",
+		About:   "The peer's network namespace goes away, as with a killed container, and the wire with it.",
+		Staged:  "the peer's namespace is removed",
+		Expect:  noWay,
+		network: pair,
+		prepare: (*stage).removePeer,
+	}, {
+		// With no carrier the queue is noop_qdisc, which drops and returns
+		// NET_XMIT_CN; net_xmit_eval makes success of that.
+		Name:   "no-carrier",
+		About:  "The cable is pulled: the route stays, the kernel takes the probes for sent, and katrace can know no better.",
+		Staged: "the own interface loses its carrier",
+		Expect: gaveUp.but(func(e *Expect) {
+			e.Swallowed, e.Wire, e.ResetsOut = true, exactly(0), exactly(0)
+		}),
+		network: pair,
+		prepare: (*stage).pullPlug,
+	}}
+}

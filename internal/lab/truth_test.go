@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package lab
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"katrace/internal/events"
+)
+
+// scripts say what becomes of each probe: a answered, s silent, r reset by the
+// peer, d silent until the peer sends data by itself, e not sent for want of a
+// route, f refused by the own firewall, c not sent for want of room, x not sent and
+// the kernel does not know.
+var scripts = map[string]string{
+	"alive": "aaa", "vanished": "sss", "forgotten": "ar", "unreachable": "sss", "route-gone": "eee",
+	"user-timeout": "ss", "inherited": "sss", "ipv6-vanished": "sss", "mapped-vanished": "sss", "half-closed": "sss",
+	"unacked-data": "", "zero-window": "", "recovers": "ssaa", "congested": "cccaa",
+	"abort": "a", "unread-close": "a", "fin-wait2-orphan": "a", "fin-wait2-timeout": "a",
+	"ipv6-unreachable": "sss", "syn-sent": "", "close-wait": "sss", "close-wait-forgotten": "r", "fin-wait1": "", "last-ack": "",
+	"time-wait": "a", "link-down": "eee", "peer-netns-gone": "eee", "no-carrier": "xxx", "repair": "aaa", "mptcp": "sss",
+	"beyond-255": strings.Repeat("s", 450), "peer-aborts": "r", "own-firewall": "af", "stray-data": "da",
+	"heard-by-data": "ssdss", "windows-probe": "a",
+}
+
+// routerSays is what a router says to each probe.
+var routerSays = map[events.Family]ICMPSeen{
+	events.IPv4: {Type: 3, Code: 1, From: netip.MustParseAddr("192.0.2.254")},
+	events.IPv6: {Type: 1, Code: 0, From: netip.MustParseAddr("2001:db8:1::fe")},
+}
+
+// truth makes an outcome of a case, and the events that a faithful tracer with
+// that backend would tell.
+func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
+	t.Helper()
+	picked, err := ByName(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := picked[0]
+	o := Outcome{
+		Case:  name,
+		Conn:  events.Conn{Netns: 4026532001, Local: netip.MustParseAddrPort("192.0.2.1:5432"), Remote: netip.MustParseAddrPort("192.0.2.2:40122")},
+		Inode: 81932, PID: 812, Begun: time.Date(2026, 11, 22, 1, 2, 3, 0, time.UTC), Errno: c.Expect.Errno,
+		Subflow: c.proto == unix.IPPROTO_MPTCP,
+	}
+	var evs []events.Event
+	tell := func(at time.Time, kind events.Kind) *events.Event {
+		evs = append(evs, events.Event{
+			Time: at, Kind: kind, Netns: o.Conn.Netns, Local: o.Conn.Local, Remote: o.Conn.Remote, Family: c.Family,
+			Inode: o.Inode, State: c.Expect.State, Process: events.Process{PID: o.PID},
+			Keepalive: c.Setting, Has: events.HasKeepalive,
+		})
+		return &evs[len(evs)-1]
+	}
+	script := scripts[name]
+	at := firings(c.Setting, script)
+	var died time.Duration // since Begun, where the timer gives up
+	if c.Expect.End == ByKeepalive {
+		died = at[len(script)]
+	}
+	// foresee says when the timer fires next, and when the kernel gives up.
+	foresee := func(e *events.Event, next time.Duration) {
+		e.Next, e.Has = next, e.Has|events.HasNext
+		e.DiesIn, e.Has = died-e.Time.Sub(o.Begun), e.Has|events.HasDiesIn
+	}
+	if e := tell(o.Begun, events.KindEnabled); died > 0 {
+		foresee(e, c.Setting.Idle)
+	}
+	now, heard := o.Begun, o.Begun
+	unanswered, silent := 0, 0 // by the kernel's count; since the peer was heard
+	var late *Probe            // answered, and the backend does not know yet
+	answer := func(at time.Time, p *Probe) *events.Event {
+		e := tell(at, events.KindAnswer)
+		e.Verdict = events.VerdictAlive
+		if !p.Data {
+			e.RTT, e.RTTExact = p.Answer.Sub(p.Time), can.PromptAnswers
+			e.Has |= events.HasRTT
+		}
+		return e
+	}
+	for i, what := range script {
+		now = o.Begun.Add(at[i])
+		if late != nil {
+			answer(now, late)
+			late = nil
+		}
+		o.KeepaliveCount++
+		if what == 'c' && !can.SendErrors {
+			continue
+		}
+		e := tell(now, events.KindProbe)
+		e.Seq, e.IdleFor = 1000, now.Sub(heard)
+		e.Has |= events.HasSeq | events.HasIdleFor | events.HasUnanswered
+		if what == 'c' {
+			e.SendError, e.Verdict, e.Next = events.Congested, events.VerdictCongested, 500*time.Millisecond
+			e.Has |= events.HasNext
+			continue
+		}
+		unanswered++
+		silent++
+		e.Unanswered = unanswered
+		foresee(e, max(c.Setting.Interval, at[i+1]-at[i]))
+		if what == 'd' {
+			e.Next = time.Second
+		}
+		switch {
+		case what == 'e' && can.SendErrors:
+			e.SendError, e.Verdict = "EHOSTUNREACH", events.VerdictUnreachable
+		case what == 'f' && can.SendErrors:
+			e.SendError, e.Verdict = "EPERM", events.VerdictUnreachable
+		case silent > 1:
+			e.Verdict = events.VerdictSilent
+		}
+		if strings.ContainsRune("efx", what) {
+			continue
+		}
+		o.Captured.Probes = append(o.Captured.Probes, Probe{Segment: Segment{Time: now, Seq: 1000}, Heard: heard})
+		p := &o.Captured.Probes[len(o.Captured.Probes)-1]
+		switch what {
+		case 'r':
+			p.Answer, p.Reset = now.Add(100*time.Microsecond), true
+		case 'a', 'd':
+			p.Answer, p.Data = now.Add(100*time.Microsecond), what == 'd'
+			if p.Data {
+				p.Answer = now.Add(dataAfter)
+			}
+			heard, o.Captured.Heard = p.Answer, p.Answer
+			silent = 0
+			if !c.Expect.KeepCount {
+				unanswered = 0
+			}
+			if can.PromptAnswers {
+				answer(p.Answer, p)
+			} else if late = p; p.Data { // the timer fires before it is idle
+				foresee(answer(now.Add(time.Second), p), dataAfter)
+				late = nil
+			}
+			if p.Data && can.TimerReasons {
+				e := tell(now.Add(time.Second), events.KindTimer)
+				e.Reason, e.Unanswered, e.Has = events.ReasonNotIdle, unanswered, e.Has|events.HasUnanswered
+				foresee(e, dataAfter)
+			}
+		}
+		if c.Expect.ICMP {
+			seen := routerSays[c.Family]
+			seen.Time, o.Router = now, seen.From
+			o.Captured.ICMP = append(o.Captured.ICMP, seen)
+			if can.ICMP {
+				e := tell(now, events.KindICMP)
+				e.ICMP, e.Verdict = events.ICMP{Type: seen.Type, Code: seen.Code, From: seen.From}, events.VerdictUnreachable
+			}
+		}
+	}
+	for i := range c.Expect.Probed.Min {
+		now = now.Add(50 * time.Millisecond)
+		p := Probe{Segment: Segment{Time: now}, Data: i == 0}
+		o.Captured.Probed = append(o.Captured.Probed, p)
+		if p.Data && can.ProbedByte || !p.Data && can.Probed {
+			tell(now, events.KindProbed)
+		}
+	}
+	if c.Expect.WindowProbes {
+		o.Captured.WindowProbes = append(o.Captured.WindowProbes, Segment{Time: now, Seq: 1000})
+		if can.WindowProbes {
+			tell(now, events.KindWindowProbe).Verdict = events.VerdictSuspended
+		}
+	}
+	if c.Expect.Timer != 0 && can.TimerReasons {
+		now = now.Add(time.Second)
+		e := tell(now, events.KindTimer)
+		e.Reason = c.Expect.Timer
+		if e.Reason == events.ReasonDataInFlight {
+			e.Verdict = events.VerdictSuspended
+		}
+	}
+	o.Captured.ResetsOut = c.Expect.ResetsOut.Min
+	switch c.Expect.End {
+	case ByKeepalive:
+		o.ErrnoAfter = died
+		if c.Expect.ResetsOut.Min > 0 {
+			o.Captured.Reset = o.Begun.Add(died)
+		}
+		e := tell(o.Begun.Add(died), events.KindReset)
+		e.Errno, e.Reason, e.Verdict = unix.ErrnoName(o.Errno), c.Expect.Reason, events.VerdictTimedOut
+		e.Unanswered, e.Has = unanswered, e.Has|events.HasUnanswered
+		if (c.Expect.ICMP && can.ICMP) || (script[0] == 'e' && can.SendErrors) {
+			e.Verdict = events.VerdictUnreachable
+		}
+	case ByPeer, ByHost:
+		o.ErrnoAfter = now.Sub(o.Begun)
+		if c.Expect.End == ByPeer {
+			o.Captured.ResetsIn, o.Captured.Reset, o.Captured.RST = 1, now, c.Expect.RST
+		}
+		e := tell(now, events.KindPeerReset)
+		e.Errno, e.Verdict = unix.ErrnoName(o.Errno), events.VerdictReset
+		e.Unanswered, e.Has = unanswered, e.Has|events.HasUnanswered
+		if can.RST {
+			e.RST, e.Verdict = c.Expect.RST, c.Expect.Verdict
+		}
+	case ByLab:
+		e := tell(now, events.KindClosed)
+		e.Inode, e.State = 0, 0
+	}
+	return o, evs
+}
+
+// dataAfter is when the peer sends data, after a probe that it did not get.
+const dataAfter = 200 * time.Millisecond
+
+// firings are the times of a script's probes, since keepalive was switched on,
+// and of the firing after them.
+func firings(s events.Settings, script string) (at []time.Duration) {
+	now := s.Idle
+	for _, what := range script {
+		at = append(at, now)
+		switch {
+		case what == 'c':
+			now += 500 * time.Millisecond
+		case what == 'd':
+			now += dataAfter + s.Idle
+		case what == 'a':
+			now += s.Idle
+		case s.Interval == 0:
+			now += (s.UserTimeout - s.Idle) / 500
+		default:
+			now += s.Interval
+		}
+	}
+	return append(at, now)
+}
