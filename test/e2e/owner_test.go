@@ -169,8 +169,8 @@ func TestHeldApart(t *testing.T) {
 // machine may take longer for: most have to, and what has not is counted.
 func TestFirstProbe(t *testing.T) {
 	const conns, name = 8, "newcomer"
-	all := start(t, "--addr", holderNetwork)
-	named := start(t, "--addr", holderNetwork, "--comm", name)
+	all := start(t, "--addr", holderNetwork())
+	named := start(t, "--addr", holderNetwork(), "--comm", name)
 	for range conns {
 		startHolder(t, holder(name, ""))
 	}
