@@ -79,6 +79,12 @@ func appendLost(dst []byte, e *Event) []byte {
 	dst = strconv.AppendUint(dst, l.Missed, 10)
 	dst = append(dst, `,"follow":`...)
 	dst = strconv.AppendUint(dst, l.Follow, 10)
+	if l.Memory > 0 {
+		dst = appendUint(dst, "memory", l.Memory)
+	}
+	if l.Tuple > 0 {
+		dst = appendUint(dst, "tuple", l.Tuple)
+	}
 	if l.Skipped.Total() > 0 {
 		dst = append(dst, `,"skipped":{`...)
 		sep := ""

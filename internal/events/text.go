@@ -239,7 +239,9 @@ func appendLostWords(dst []byte, e *Event) []byte {
 	}{
 		{l.Ring, " records, the ring buffer was full (try a larger --ring-size)"},
 		{l.Missed, " firings of the timer for which the kernel ran no program"},
-		{l.Follow, " records of connections for which the table had no room (try a larger --follow-size)"},
+		{l.Follow, " records of connections for which the table was full (try a larger --follow-size)"},
+		{l.Memory, " records of connections for which the kernel had no memory at once"},
+		{l.Tuple, " connections that ICMP errors cannot be matched to"},
 	} {
 		if c.n == 0 {
 			continue
