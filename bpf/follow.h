@@ -68,6 +68,18 @@ static __always_inline struct follow *followed_of(const struct record *r)
 	return f && f->tuple == hash_tuple(r) ? f : NULL;
 }
 
+/* put adds to a table of connections, and counts where that fails. A full table
+ * says E2BIG. */
+static __always_inline void put(void *map, const __u64 *key, const void *value)
+{
+	long err = bpf_map_update_elem(map, key, value, BPF_ANY);
+
+	if (err == -E2BIG)
+		__sync_fetch_and_add(&lost_follow, 1);
+	else if (err)
+		__sync_fetch_and_add(&lost_memory, 1);
+}
+
 /* follow finds or makes the connection's entry; NULL if the table is full. */
 static __always_inline struct follow *follow(struct record *r)
 {
@@ -79,10 +91,10 @@ static __always_inline struct follow *follow(struct record *r)
 		f = NULL;
 	}
 	if (!f) {
-		if (bpf_map_update_elem(&followed, &r->sk, &fresh, BPF_ANY) ||
-		    (find_by_tuple && bpf_map_update_elem(&by_tuple, &fresh.tuple, &r->sk, BPF_ANY)))
-			__sync_fetch_and_add(&lost_follow, 1);
+		put(&followed, &r->sk, &fresh);
 		f = bpf_map_lookup_elem(&followed, &r->sk);
+		if (f && find_by_tuple && bpf_map_update_elem(&by_tuple, &fresh.tuple, &r->sk, BPF_ANY))
+			__sync_fetch_and_add(&lost_tuple, 1);
 	}
 	if (f)
 		r->flags |= FLAG_FOLLOWED;
@@ -98,8 +110,7 @@ static __always_inline void remember(const struct record *r)
 	if (!closes || followed_of(r))
 		return;
 	tuple = hash_tuple(r);
-	if (bpf_map_update_elem(&told, &r->sk, &tuple, BPF_ANY))
-		__sync_fetch_and_add(&lost_follow, 1);
+	put(&told, &r->sk, &tuple);
 }
 
 /* Has the peer been heard since the last probe? */

@@ -13,6 +13,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Makes bpf2go emit the Go types. */
 const struct inventory_socket *unused_socket __attribute__((unused));
+const struct inventory_user *unused_user __attribute__((unused));
 const enum inventory_flag *unused_flag __attribute__((unused));
 
 /* What is left of a socket in TIME_WAIT, and what there is of one that is only
@@ -50,7 +51,15 @@ int list_tcp(struct bpf_iter__tcp *ctx)
 			s.flags |= INVENTORY_UNSENT;
 		if (is_fin_wait2_orphan(sk))
 			s.flags |= INVENTORY_ORPHAN;
+		if (is_queued(sk))
+			s.flags |= INVENTORY_QUEUED;
 	}
 	bpf_seq_write(ctx->meta->seq, &s, sizeof(s));
+	if (s.rec.flags & FLAG_KERNEL) {
+		struct inventory_user u = {};
+
+		read_user(sk, &u);
+		bpf_seq_write(ctx->meta->seq, &u, sizeof(u));
+	}
 	return 0;
 }

@@ -51,12 +51,14 @@ enum inventory_flag {
 	INVENTORY_RETRANS = 1 << 4, /* the other timer waits for an ACK */
 	INVENTORY_WINDOW = 1 << 5,  /* the other timer sends zero-window probes */
 	INVENTORY_ORPHAN = 1 << 6,  /* an orphan in FIN_WAIT2 */
+	INVENTORY_QUEUED = 1 << 7,  /* nobody has accepted it yet */
 };
 
 struct inventory_socket {
 	struct record rec;
 	__u32 timer; /* jiffies until the keepalive timer fires */
 	__u32 flags; /* enum inventory_flag */
+	/* With FLAG_KERNEL in rec.flags a struct inventory_user follows. */
 };
 
 /* The keepalive timer; sock_of_timer() in compat.h is the way back. */
@@ -66,6 +68,34 @@ static __always_inline struct timer_list___when *keepalive_timer_of(struct sock 
 		return (void *)sk + bpf_core_field_offset(struct inet_connection_sock___moved,
 							  icsk_keepalive_timer);
 	return (void *)sk + bpf_core_field_offset(struct sock, sk_timer);
+}
+
+/* Whether it waits to be accepted: a connection gets its struct socket then
+ * (inet_accept), and loses it when it is closed, in a later state (sock_orphan).
+ * MPTCP takes it from a subflow in any state. */
+static __always_inline int is_queued(struct sock *sk)
+{
+	__u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+
+	return (state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT) && !BPF_CORE_READ(sk, sk_socket) &&
+	       !is_subflow(sk);
+}
+
+/* The function that a socket of the kernel's tells of data, with its module; as
+ * submit_kernel() does it. */
+struct inventory_user {
+	__u8 symbol[32];
+};
+
+static __always_inline void read_user(struct sock *sk, struct inventory_user *u)
+{
+	static const char format[] = "%ps";
+	__u64 args[1];
+
+	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_snprintf))
+		return;
+	args[0] = (__u64)BPF_CORE_READ(sk, sk_data_ready);
+	bpf_snprintf((char *)u->symbol, sizeof(u->symbol), format, args, sizeof(args));
 }
 
 static __always_inline void read_timers(struct sock *sk, struct inventory_socket *s)

@@ -21,6 +21,7 @@ enum {
 
 /* asm-generic/errno.h: what tcp_write_err and tcp_reset leave in sk_err. */
 #define EPERM 1
+#define E2BIG 7
 #define EPIPE 32
 #define ECONNRESET 104
 #define ETIMEDOUT 110

@@ -17,7 +17,9 @@ struct {
  * kprobe programs of a CPU off while it lasts (bpf_prog_active), and may be
  * preempted in the midst of it. */
 __u64 lost_ring = 0;   /* the ring was full */
-__u64 lost_follow = 0; /* records of connections for which a table had no room */
+__u64 lost_follow = 0; /* records of connections for which a table was full */
+__u64 lost_memory = 0; /* the same, and the kernel had no memory for a table at once */
+__u64 lost_tuple = 0;  /* followed connections that an ICMP error cannot be matched to */
 __u64 lost_unseen = 0; /* probes that icsk_probes_out counts and no program saw */
 
 /* What the programs saw, for the loader to hold against counters that need no

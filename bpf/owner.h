@@ -6,6 +6,7 @@
 /* include/uapi/linux/magic.h */
 #define SOCKFS_MAGIC 0x534F434B
 #define NSFS_MAGIC 0x6e736673
+#define ANON_INODE_FS_MAGIC 0x09041934
 
 #define SOCK_STREAM 1 /* include/linux/net.h */
 
@@ -21,8 +22,9 @@ struct pid {
 };
 
 struct task_struct {
-	int pid, tgid; /* of the outermost namespace; the same: a process's first thread */
+	struct task_struct *group_leader; /* the process's first thread */
 	struct pid *thread_pid;
+	struct files_struct *files; /* NULL: the thread has ended */
 };
 
 struct super_block {
@@ -39,13 +41,27 @@ struct socket___held {
 	struct sock *sk;
 };
 
+struct qstr {
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct qstr d_name;
+};
+
+struct path {
+	struct dentry *dentry;
+};
+
 struct file {
+	struct path f_path; /* names what an anonymous inode is */
 	struct inode *f_inode;
 	void *private_data; /* of a socket's: the struct socket, unless it was opened with O_PATH */
 };
 
 struct bpf_iter_meta {
 	struct seq_file *seq;
+	__u64 session_id; /* of one reading from beginning to end */
 };
 
 struct bpf_iter__task_file {
@@ -57,10 +73,28 @@ struct bpf_iter__task_file {
 
 #pragma clang attribute pop
 
+enum owner_kind {
+	OWNER_SOCKET = 1,
+	OWNER_LISTENER, /* a socket that listens: a struct owner_listener follows */
+	OWNER_NAMESPACE, /* a namespace's file */
+	OWNER_IO_URING,	 /* an io_uring, which may hold sockets as direct descriptors */
+};
+
 struct owner_file {
-	__u64 inode; /* 0: not a socket, but a namespace's file */
-	__u32 pid;   /* as the reader's /proc shows it */
+	__u64 inode; /* of a socket */
+	__u32 pid;   /* the process, as the reader's /proc shows it */
+	__u32 task;  /* the thread in whose table the descriptor is */
 	__u32 fd;
+	__u8 kind;  /* enum owner_kind */
+	__u8 apart; /* the table is the thread's own, the process has another */
+	__u8 pad[2];
+};
+
+struct owner_listener {
+	__u8 local[16]; /* IPv4 in the first four bytes where family is AF_INET */
+	__u32 netns;	/* net.ns.inum */
+	__u16 port;	/* host byte order */
+	__u16 family;	/* AF_INET, AF_INET6 */
 };
 
 #endif

@@ -54,7 +54,7 @@ func (r *rawStreamFlags) register(cmd *cobra.Command) {
 	f.Uint64Var(&r.count, "count", 0, "stop after this many events")
 	f.StringVar(&r.attach, "attach", "auto", "how to attach: auto, kprobe, fentry or tracepoint")
 	f.StringVar(&r.ringSize, "ring-size", "16MiB", "size of the ring buffer, a power of two: 4KiB to 1GiB")
-	f.Uint32Var(&r.followSize, "follow-size", 0, "how many connections with probes out are followed at once (default 1048576; 65536 before Linux 6.1)")
+	f.Uint32Var(&r.followSize, "follow-size", 0, "how many connections with probes out are followed at once (default 1048576; 65536 before Linux 6.1 and on PREEMPT_RT)")
 	f.StringVar(&r.btf, "btf", "", "file with this kernel's BTF, where the kernel has none itself")
 	complete(cmd, "attach", "auto", "kprobe", "fentry", "tracepoint")
 	completeFile(cmd, "log-file")

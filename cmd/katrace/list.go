@@ -37,7 +37,9 @@ the socket), sysctl, or ? where it cannot be told; NEXT is the time to the next
 probe, or what keeps it from being sent: "retransmit" (data is unacknowledged),
 "window" (the peer's window is closed), "fin_wait2" (an orphan's timer); DIES
 is the time to the giving up. An owner marked +2 shares the socket with two
-more processes.`
+more processes; "(not accepted yet)" waits in that process's accept queue,
+"(thread)" and "(io_uring)" are not in its own descriptor table, "kernel" is the
+kernel's own socket, and "uid 0" is one for which no descriptor was found.`
 
 const listExample = `  sudo katrace list                       every TCP socket of this network namespace
   sudo katrace list --all-netns --off     those without keepalive, everywhere

@@ -42,6 +42,8 @@ func appendSocketJSON(b []byte, s *inventory.Socket, now string) []byte {
 		b = append(appendText(b, "comm", s.Process.Comm), '}')
 		b = appendNumber(b, "holders", uint64(s.Holders), s.Holders > 1)
 	}
+	b = appendText(b, "held_by", s.HeldBy.String())
+	b = appendText(b, "module", s.Module)
 	b = appendNumber(b, "uid", uint64(s.UID), s.Has&inventory.HasUID != 0)
 	b = appendText(b, "cgroup", s.Cgroup)
 	b = appendText(b, "container", s.Container)

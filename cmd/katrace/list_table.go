@@ -170,10 +170,10 @@ func stateWord(s *inventory.Socket) string {
 }
 
 func appendOwnerCell(b []byte, s *inventory.Socket) []byte {
-	if s.Process.PID == 0 && s.Inode == 0 {
+	if s.Process.PID == 0 && s.Inode == 0 && s.HeldBy == 0 {
 		return append(b, '-') // an orphan
 	}
-	e := events.Event{Process: s.Process, UID: s.UID}
+	e := events.Event{Process: s.Process, HeldBy: s.HeldBy, Module: s.Module, UID: s.UID}
 	if s.Has&inventory.HasUID != 0 {
 		e.Has = events.HasUID
 	}

@@ -26,13 +26,25 @@ type stream struct {
 	limit   uint64      // events, 0: none
 	all     bool        // tell events that needsAll
 	rows    events.Sink // of the live view, which drops a row when it hears of a close; else nil
-	owners  *owner.Resolver
+	owners  ownerFinder
+	held    holdBack // events that wait for their owner
+	pace    pace
+	owned   owned // whose each connection was
 
 	told     uint64        // events that reached the sink, lost ones not counted
 	reported loader.Lost   // what KindLost events have told so far
+	leftOut  uint64        // events that a filter by owner dropped because theirs was not known
+	leftTold uint64        // of these, what KindLost events have told
 	clockSet time.Duration // by how much the wall clock was set under way, in all
 	say      io.Writer     // where to say it at once, nil: in the summary only
 	lost     events.Event
+}
+
+// ownerFinder is owner.Resolver.
+type ownerFinder interface {
+	Fill(*events.Event) (asked bool)
+	Hurry(within time.Duration) bool
+	Close()
 }
 
 // errLimit ends the stream when enough events are told.
@@ -52,7 +64,7 @@ func openStream(o streamOptions, sink events.Sink) (*stream, error) {
 		return nil, err
 	}
 	return &stream{
-		tracer: tracer, tracker: events.NewTracker(hz.Tick()), owners: owner.New(owner.Options{}),
+		tracer: tracer, tracker: events.NewTracker(hz.Tick()), owners: owner.New(owner.Options{Scanned: tracer.Wake}),
 		filter: o.filter, sink: sink, limit: o.count, all: o.load.All,
 	}, nil
 }
@@ -60,11 +72,14 @@ func openStream(o streamOptions, sink events.Sink) (*stream, error) {
 // run streams until ctx ends or the limit is reached; both are no error. What
 // the kernel recorded before that is still told.
 func (s *stream) run(ctx context.Context) error {
-	defer s.owners.Close()
 	defer s.tracer.Close()
+	defer s.owners.Close() // before: it wakes the tracer
 	defer context.AfterFunc(ctx, s.tracer.Wake)()
 
 	err := s.loop(ctx)
+	if err == nil {
+		err = s.release(time.Time{})
+	}
 	if errors.Is(err, errLimit) {
 		err = nil
 	}
@@ -91,11 +106,7 @@ func (s *stream) loop(ctx context.Context) error {
 			if err := s.tracker.Record(&rec, s.tell); err != nil {
 				return err
 			}
-			if !s.tracer.Pending() {
-				if err := s.sink.Flush(); err != nil {
-					return err
-				}
-			} else if n%1024 != 0 {
+			if n%1024 != 0 && s.tracer.Pending() {
 				continue // in the thick of it the clock is not asked for every record
 			}
 		case errors.Is(err, loader.ErrFlushed):
@@ -111,24 +122,35 @@ func (s *stream) loop(ctx context.Context) error {
 			s.tracer.SetDeadline(time.Time{})
 			continue
 		}
-		if now := time.Now(); !stopped && !now.Before(next) {
+		now := time.Now()
+		if !stopped && !now.Before(next) {
 			next = now.Add(tick)
-			s.tracer.SetDeadline(next)
+			s.pace.tick()
 			s.noteClock(s.tracker.SetClock())
 			if err := s.reportLost(); err != nil {
 				return err
 			}
+		}
+		if err := s.release(now); err != nil {
+			return err
+		}
+		if !s.tracer.Pending() {
 			if err := s.sink.Flush(); err != nil {
 				return err
 			}
 		}
+		if !stopped {
+			s.tracer.SetDeadline(s.held.wakeAt(next))
+		}
 	}
 }
 
-// tell hands an event to the sink if the user wants it.
-func (s *stream) tell(e *events.Event) error {
-	s.fillOwner(e)
-	if !s.filter.Match(e) || needsAll(e.Kind) && !s.all {
+// pass hands an event to the sink if the user wants it.
+func (s *stream) pass(e *events.Event) error {
+	if e.Kind == events.KindLost {
+		return s.sink.Event(e)
+	}
+	if !s.judge(e) || needsAll(e.Kind) && !s.all {
 		if e.Kind == events.KindClosed && s.rows != nil {
 			return s.rows.Event(e)
 		}
@@ -144,13 +166,57 @@ func (s *stream) tell(e *events.Event) error {
 	return nil
 }
 
-// fillOwner says who holds the socket, as far as that is known by now.
-func (s *stream) fillOwner(e *events.Event) {
-	process := e.Process
-	s.owners.Fill(e)
-	if process.PID != 0 {
-		e.Process = process // the kernel said so
+// judge says whether the filter wants the event. Where its owner is not known
+// now, the one it had before decides; of a connection that its process has closed
+// that one is named.
+func (s *stream) judge(e *events.Event) bool {
+	byOwner := s.filter.ByOwner()
+	if !byOwner && !s.pace.few() {
+		if len(s.owned.conns) > 0 {
+			s.owned = owned{} // nothing is forgotten from here on, so nothing may be remembered
+		}
+		return s.filter.Match(e)
 	}
+	now := ownerOf(e)
+	wanted := false
+	switch {
+	case now.process.PID != 0:
+		s.owned.remember(e)
+		wanted = s.filter.Match(e)
+	case now.heldBy == events.HeldByKernel || !s.owned.recall(e):
+		if wanted = s.filter.Match(e); !wanted && s.wants(e) && s.filter.OwnerUnknown(e) {
+			s.leftOut++
+		}
+	default:
+		if wanted = s.filter.Match(e); e.Inode != 0 {
+			now.set(e) // that one has let go of it
+		}
+	}
+	switch e.Kind {
+	case events.KindReset, events.KindPeerReset, events.KindClosed:
+		s.owned.forget(e)
+	}
+	return wanted
+}
+
+// wants says whether the user wants the event if its owner is wanted.
+func (s *stream) wants(e *events.Event) bool {
+	return s.filter.MatchBesidesOwner(e) && (s.all || !needsAll(e.Kind))
+}
+
+// fillOwner says who holds the socket, as far as that is known by now, and
+// whether a scan is going to tell.
+func (s *stream) fillOwner(e *events.Event) (asked bool) {
+	process := e.Process
+	asked = s.owners.Fill(e)
+	if process.PID == 0 {
+		return asked
+	}
+	if process.PID != e.Process.PID {
+		e.HeldBy = 0
+	}
+	e.Process = process // the kernel said so
+	return false
 }
 
 // reportLost tells of what was lost since it was last asked.
@@ -160,11 +226,15 @@ func (s *stream) reportLost() error {
 		return err
 	}
 	was := s.reported
-	if now == was {
+	if now == was && s.leftOut == s.leftTold {
 		return nil
 	}
-	s.reported = now
-	s.lost = events.Event{Time: time.Now().UTC(), Kind: events.KindLost, Lost: now.Since(was)}
+	s.lost = events.Event{Time: time.Now().UTC(), Kind: events.KindLost, Lost: now.Since(was), LeftOut: s.leftOut - s.leftTold}
+	s.reported, s.leftTold = now, s.leftOut
+	if !s.held.empty() {
+		s.held.add(&s.lost, false)
+		return nil
+	}
 	return s.sink.Event(&s.lost)
 }
 
@@ -192,6 +262,9 @@ func (s *stream) summary(took time.Duration) string {
 	lost := "nothing lost"
 	if s.reported.Total() > 0 {
 		lost = string(events.AppendWords(nil, &events.Event{Kind: events.KindLost, Lost: s.reported}))
+	}
+	if s.leftOut > 0 {
+		lost += "; " + string(events.AppendWords(nil, &events.Event{Kind: events.KindLost, LeftOut: s.leftOut}))
 	}
 	said := fmt.Sprintf("%d events in %s, %s", s.told, events.AppendSpan(nil, took), lost)
 	if s.clockSet.Abs() >= 10*time.Millisecond {

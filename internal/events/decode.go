@@ -30,7 +30,7 @@ func (c *clock) decodeSocket(r *loader.Record, e *Event) {
 		Inherited:   Setting(r.Inherited),
 	}
 	if r.Flags&loader.FlagKernel != 0 {
-		e.HeldBy, e.Module = HeldByKernel, moduleOf(cString(r.Symbol[:]))
+		e.HeldBy, e.Module = HeldByKernel, ModuleOf(cString(r.Symbol[:]))
 	}
 	e.Has = HasUID | HasKeepalive
 	if e.State != StateSynSent { // there the peer was never heard
@@ -57,8 +57,8 @@ func decodeTuple(r *loader.Record) (Family, netip.AddrPort, netip.AddrPort) {
 	return family, netip.AddrPortFrom(local, r.LocalPort), netip.AddrPortFrom(remote, r.RemotePort)
 }
 
-// moduleOf is the module in a kernel symbol: "sunrpc" of "xs_data_ready [sunrpc]".
-func moduleOf(symbol string) string {
+// ModuleOf is the module in a kernel symbol: "sunrpc" of "xs_data_ready [sunrpc]".
+func ModuleOf(symbol string) string {
 	_, rest, _ := strings.Cut(symbol, " [")
 	module, _, _ := strings.Cut(rest, "]")
 	return module

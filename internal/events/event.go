@@ -64,7 +64,8 @@ type Event struct {
 	ICMP     ICMP          // on KindICMP
 	Verdict  Verdict
 
-	Lost Lost // on KindLost: since the last such event
+	Lost    Lost   // on KindLost: since the last such event
+	LeftOut uint64 // on KindLost: events that a filter by owner dropped because their owner was not known
 }
 
 // Fact is a set of facts that an Event holds.
@@ -132,6 +133,12 @@ type Conn struct {
 
 // Conn is the connection that the event is about.
 func (e *Event) Conn() Conn { return Conn{e.Netns, e.Local, e.Remote} }
+
+// Unaccepted says that the connection waits in its listener's accept queue: no
+// file refers to it, and one that its process has closed is in another state.
+func (e *Event) Unaccepted() bool {
+	return e.Inode == 0 && (e.State == StateEstablished || e.State == StateCloseWait)
+}
 
 // A Sink takes events in the order of their happening.
 type Sink interface {

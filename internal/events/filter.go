@@ -27,6 +27,11 @@ type Filter struct {
 
 // Match says whether the event is wanted. KindLost always is.
 func (f *Filter) Match(e *Event) bool {
+	return f.MatchBesidesOwner(e) && (e.Kind == KindLost || f.matchOwner(e))
+}
+
+// MatchBesidesOwner is Match, whoever the owner is.
+func (f *Filter) MatchBesidesOwner(e *Event) bool {
 	if e.Kind == KindLost {
 		return true
 	}
@@ -36,7 +41,28 @@ func (f *Filter) Match(e *Event) bool {
 	if (f.Dead || f.Silent) && !(f.Dead && isEnd(e) || f.Silent && isSilent(e)) {
 		return false
 	}
-	return f.matchSocket(e) && f.matchOwner(e)
+	return f.matchSocket(e)
+}
+
+// ByOwner says whether the owner matters.
+func (f *Filter) ByOwner() bool {
+	return len(f.PIDs)+len(f.Comms)+len(f.Cgroups)+len(f.Containers) > 0
+}
+
+// OwnerUnknown says that what the filter asks of the owner is not known of the
+// event, and that nothing that is known of it speaks against it.
+func (f *Filter) OwnerUnknown(e *Event) bool {
+	process := e.Process.PID == 0 && e.HeldBy != HeldByKernel
+	// The root, without a process, is where cgroup v1 has all sockets.
+	cgroup := e.Cgroup == "" || e.Cgroup == "/" && e.Process.PID == 0
+	assumed := *f
+	if process {
+		assumed.PIDs, assumed.Comms = nil, nil
+	}
+	if cgroup {
+		assumed.Cgroups, assumed.Containers = nil, nil
+	}
+	return (process && len(f.PIDs)+len(f.Comms) > 0 || cgroup && len(f.Cgroups)+len(f.Containers) > 0) && assumed.matchOwner(e)
 }
 
 func (f *Filter) matchSocket(e *Event) bool {

@@ -90,3 +90,37 @@ func TestFilter(t *testing.T) {
 		})
 	}
 }
+
+// TestOwnerUnknown: an event is left out for want of its owner where nothing
+// that is known of it speaks against it.
+func TestOwnerUnknown(t *testing.T) {
+	shop := Process{PID: 7, Comm: "shop"}
+	for _, c := range []struct {
+		what   string
+		filter Filter
+		event  Event
+		want   bool
+	}{
+		{"no filter", Filter{}, Event{}, false},
+		{"name", Filter{Comms: []string{"shop"}}, Event{}, true},
+		{"pid", Filter{PIDs: []int{7}}, Event{Cgroup: "/a"}, true},
+		{"another's", Filter{PIDs: []int{7}}, Event{Process: Process{PID: 8, Comm: "x"}}, false},
+		{"wanted", Filter{PIDs: []int{7}}, Event{Process: shop}, false},
+		{"the kernel's", Filter{Comms: []string{"shop"}}, Event{HeldBy: HeldByKernel}, false},
+		{"its listener is not known", Filter{Comms: []string{"shop"}}, Event{HeldBy: HeldByAcceptQueue}, true},
+		{"cgroup", Filter{Cgroups: []string{"/a"}}, Event{Process: shop}, true},
+		{"cgroup v1", Filter{Cgroups: []string{"/a"}}, Event{Cgroup: "/"}, true},
+		{"the root", Filter{Cgroups: []string{"/a"}}, Event{Cgroup: "/", Process: shop}, false},
+		{"another cgroup", Filter{Cgroups: []string{"/a"}}, Event{Cgroup: "/b"}, false},
+		{"no container", Filter{Containers: []string{"3f"}}, Event{Cgroup: "/b"}, false},
+		{"another cgroup, whatever the name", Filter{Comms: []string{"shop"}, Cgroups: []string{"/a"}}, Event{Cgroup: "/b"}, false},
+		{"the cgroup, whatever the name", Filter{Comms: []string{"shop"}, Cgroups: []string{"/a"}}, Event{Cgroup: "/a/b"}, true},
+	} {
+		if got := c.filter.OwnerUnknown(&c.event); got != c.want {
+			t.Errorf("%s: %v", c.what, got)
+		}
+		if c.want && c.filter.Match(&c.event) {
+			t.Errorf("%s: matches", c.what)
+		}
+	}
+}

@@ -138,6 +138,9 @@ func everyKind() []namedEvent {
 		e.Family = IPv6Mapped
 	})
 	all = append(all, namedEvent{"all three", Event{Time: someTime, Kind: KindLost, Lost: Lost{Ring: 1200, Missed: 3, Follow: 4}}})
+	all = append(all, namedEvent{"no memory", Event{Time: someTime, Kind: KindLost, Lost: Lost{Memory: 5, Tuple: 6}}})
+	all = append(all, namedEvent{"left out", Event{Time: someTime, Kind: KindLost, LeftOut: 12}})
+	all = append(all, namedEvent{"left out and lost", Event{Time: someTime, Kind: KindLost, Lost: Lost{Ring: 2}, LeftOut: 1}})
 	all = append(all, namedEvent{"skipped", Event{Time: someTime, Kind: KindLost, Lost: Lost{Skipped: Skipped{PeerReset: 1, Closed: 28, ICMP: 2, Probed: 3, Enabled: 4, Answer: 5}}}})
 	return all
 }

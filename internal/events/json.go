@@ -24,7 +24,7 @@ func AppendJSON(dst []byte, e *Event) []byte {
 	dst = append(dst, '"')
 	dst = appendWord(dst, "event", e.Kind.String()) // absent: a connection as it is
 	if e.Kind == KindLost {
-		return append(appendLost(dst, e.Lost), '}')
+		return append(appendLost(dst, e), '}')
 	}
 	if e.Netns != 0 {
 		dst = appendUint(dst, "netns", uint64(e.Netns))
@@ -71,13 +71,20 @@ func AppendJSON(dst []byte, e *Event) []byte {
 	return append(dst, '}')
 }
 
-func appendLost(dst []byte, l Lost) []byte {
+func appendLost(dst []byte, e *Event) []byte {
+	l := &e.Lost
 	dst = append(dst, `,"lost":{"ring":`...)
 	dst = strconv.AppendUint(dst, l.Ring, 10)
 	dst = append(dst, `,"missed":`...)
 	dst = strconv.AppendUint(dst, l.Missed, 10)
 	dst = append(dst, `,"follow":`...)
 	dst = strconv.AppendUint(dst, l.Follow, 10)
+	if l.Memory > 0 {
+		dst = appendUint(dst, "memory", l.Memory)
+	}
+	if l.Tuple > 0 {
+		dst = appendUint(dst, "tuple", l.Tuple)
+	}
 	if l.Skipped.Total() > 0 {
 		dst = append(dst, `,"skipped":{`...)
 		sep := ""
@@ -89,6 +96,9 @@ func appendLost(dst []byte, l Lost) []byte {
 			}
 		}
 		dst = append(dst, '}')
+	}
+	if e.LeftOut > 0 {
+		dst = appendUint(dst, "left_out", e.LeftOut)
 	}
 	return append(dst, '}')
 }

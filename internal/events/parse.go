@@ -68,8 +68,11 @@ type line struct {
 		Ring   uint64 `json:"ring"`
 		Missed uint64 `json:"missed"`
 		Follow uint64 `json:"follow"`
+		Memory uint64 `json:"memory"`
+		Tuple  uint64 `json:"tuple"`
 
 		Skipped map[string]uint64 `json:"skipped"`
+		LeftOut uint64            `json:"left_out"`
 	} `json:"lost"`
 }
 
@@ -132,7 +135,8 @@ func ParseJSON(data []byte) (Event, error) {
 	if e.Kind == KindLost { // has nothing else
 		e = Event{Time: e.Time, Kind: KindLost}
 		if l.Lost != nil {
-			e.Lost = Lost{Ring: l.Lost.Ring, Missed: l.Lost.Missed, Follow: l.Lost.Follow}
+			e.Lost = Lost{Ring: l.Lost.Ring, Missed: l.Lost.Missed, Follow: l.Lost.Follow, Memory: l.Lost.Memory, Tuple: l.Lost.Tuple}
+			e.LeftOut = l.Lost.LeftOut
 			for kind, n := range skipped(&e.Lost.Skipped) {
 				*n = l.Lost.Skipped[kind.String()]
 			}

@@ -58,7 +58,7 @@ func AppendOwner(dst []byte, e *Event) []byte {
 		dst = AppendSafe(dst, e.Process.Comm)
 		dst = append(dst, '[')
 		dst = strconv.AppendInt(dst, int64(e.Process.PID), 10)
-		return append(append(dst, ']'), heldByWords[min(int(e.HeldBy), len(heldByWords)-1)]...)
+		return append(append(dst, ']'), e.HeldBy.Words()...)
 	case e.HeldBy == HeldByAcceptQueue:
 		return append(dst, "not accepted yet"...)
 	case e.Has&HasUID != 0:
@@ -73,6 +73,10 @@ var heldByWords = [...]string{
 	HeldByIOUring:     " (io_uring)",
 	HeldByKernel:      "",
 }
+
+// Words says after a process's name how it holds the socket: " (thread)"; "" for
+// a descriptor of its own.
+func (h HeldBy) Words() string { return heldByWords[min(int(h), len(heldByWords)-1)] }
 
 // AppendWords appends what happened, in words.
 func AppendWords(dst []byte, e *Event) []byte {
@@ -117,7 +121,7 @@ func AppendWords(dst []byte, e *Event) []byte {
 	case KindClosed:
 		return append(dst, "closed, not by keepalive"...)
 	case KindLost:
-		return appendLostWords(dst, e.Lost)
+		return appendLostWords(dst, e)
 	}
 	return dst
 }
@@ -216,7 +220,16 @@ func appendRTT(dst []byte, e *Event) []byte {
 	return AppendSpan(append(dst, "about "...), e.RTT)
 }
 
-func appendLostWords(dst []byte, l Lost) []byte {
+func appendLostWords(dst []byte, e *Event) []byte {
+	l := &e.Lost
+	if e.LeftOut > 0 {
+		dst = strconv.AppendUint(dst, e.LeftOut, 10)
+		dst = append(dst, " left out: the filter asks for their owner, which was not known"...)
+		if l.Total() == 0 {
+			return dst
+		}
+		dst = append(dst, "; "...)
+	}
 	dst = strconv.AppendUint(dst, l.Total(), 10)
 	dst = append(dst, " lost:"...)
 	sep := " "
@@ -226,7 +239,9 @@ func appendLostWords(dst []byte, l Lost) []byte {
 	}{
 		{l.Ring, " records, the ring buffer was full (try a larger --ring-size)"},
 		{l.Missed, " firings of the timer for which the kernel ran no program"},
-		{l.Follow, " records of connections for which the table had no room (try a larger --follow-size)"},
+		{l.Follow, " records of connections for which the table was full (try a larger --follow-size)"},
+		{l.Memory, " records of connections for which the kernel had no memory at once"},
+		{l.Tuple, " connections that ICMP errors cannot be matched to"},
 	} {
 		if c.n == 0 {
 			continue

@@ -3,7 +3,9 @@
 package inventory
 
 import (
+	"errors"
 	"net/netip"
+	"os"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/events"
+	"katrace/internal/owner"
 )
 
 // told is what a list says of a socket. What the two methods may tell
@@ -21,6 +24,7 @@ type told struct {
 	Remote    netip.AddrPort
 	Inode     uint64
 	Process   events.Process
+	HeldBy    events.HeldBy
 	Holders   int
 	UID       uint32
 	Cgroup    string
@@ -40,11 +44,17 @@ type moment time.Duration
 
 func tell(s *Socket) told {
 	t := told{
-		s.Family, s.State, s.Remote, s.Inode, s.Process, s.Holders, s.UID, s.Cgroup, s.Container, s.Pod, s.On, s.Settings, s.WaitsFor,
+		s.Family, s.State, s.Remote, s.Inode, s.Process, s.HeldBy, s.Holders, s.UID, s.Cgroup, s.Container, s.Pod, s.On, s.Settings, s.WaitsFor,
 		s.Unanswered, moment(s.IdleFor), moment(s.NextProbe), moment(s.DiesIn), s.Has &^ hasTimer,
 	}
 	t.Settings.Inherited, t.Settings.Unsure = 0, 0
-	if s.Inode == 0 { // nobody can be asked: the iterator knows more
+	fd, err := unix.PidfdOpen(unix.Gettid(), unix.PIDFD_THREAD)
+	if err == nil {
+		_ = unix.Close(fd)
+	}
+	threads := !errors.Is(err, unix.EINVAL)                          // from 6.9 on
+	if s.Inode == 0 || s.HeldBy == events.HeldByThread && !threads { // nobody can be asked: the iterator knows more
+		t.NextProbe, t.Dies = 0, 0
 		t.UID, t.On, t.Settings, t.Has = 0, false, events.Settings{}, 0
 	}
 	return t
@@ -64,6 +74,16 @@ func TestMethodsAgree(t *testing.T) {
 		staged[ends{p.local, p.remote}] = name
 		then(p)
 	}
+	waiting := func(name, addr string, then func(*pair)) {
+		p := connectOnly(t, addr)
+		staged[ends{p.remote, p.local}] = name
+		then(p)
+	}
+	apart(t, func() { add("thread", "127.0.0.1", func(p *pair) { p.keepalive(t, 60, 10, 6, 0) }) })
+	waiting("not accepted", "127.0.0.1", func(*pair) {})
+	waiting("not accepted, ipv6", "::1", func(*pair) {})
+	waiting("not accepted, mapped", "::ffff:127.0.0.1", func(*pair) {})
+	waiting("not accepted, closed", "127.0.0.1", func(p *pair) { p.closeOurs() })
 	add("off", "127.0.0.1", func(*pair) {})
 	add("inherited", "127.0.0.1", func(p *pair) { p.keepalive(t, 0, 0, 0, 0) })
 	add("set", "127.0.0.1", func(p *pair) { p.keepalive(t, 60, 10, 6, 0) })
@@ -89,6 +109,7 @@ func TestMethodsAgree(t *testing.T) {
 	add("silent", "127.0.0.1", func(p *pair) { p.vanish(t); p.keepalive(t, 1, 30, 3, 0) })
 	time.Sleep(1500 * time.Millisecond) // one probe is out
 
+	holders := map[string]events.HeldBy{"thread": events.HeldByThread, "not ac": events.HeldByAcceptQueue}
 	pick := func(r *Lister) map[string]told {
 		got := map[string]told{}
 		l := r.list(t)
@@ -99,6 +120,9 @@ func TestMethodsAgree(t *testing.T) {
 			s := &l.Sockets[i]
 			if name := staged[ends{s.Local, s.Remote}]; name != "" {
 				got[name] = tell(s)
+				if want := holders[name[:min(len(name), 6)]]; s.HeldBy != want || want != 0 && s.Process.PID != os.Getpid() {
+					t.Errorf("%s by %s: held by %q of %+v, want %q", name, l.Method, s.HeldBy, s.Process, want)
+				}
 			}
 		}
 		return got
@@ -116,4 +140,24 @@ func TestMethodsAgree(t *testing.T) {
 		}
 	}
 	t.Errorf("netlink (-), bpf (+):\n%s", diff)
+}
+
+// TestQueuedByListenersInode: a connection that is listed with its listener's
+// inode has not been accepted.
+func TestQueuedByListenersInode(t *testing.T) {
+	g := gatherer{list: &List{}, o: &Options{}, inodes: map[uint64]bool{}}
+	local := netip.MustParseAddrPort("127.0.0.1:80")
+	for _, s := range []Socket{
+		{State: stateListen, Family: events.IPv4, Inode: 5, Local: local},
+		{State: events.StateEstablished, Family: events.IPv4, Inode: 5, Local: local},
+		{State: events.StateEstablished, Family: events.IPv4, Inode: 6, Local: local},
+	} {
+		g.add(&s)
+	}
+	g.owners(&owner.Table{})
+	for i, want := range []Socket{{Inode: 5}, {HeldBy: events.HeldByAcceptQueue}, {Inode: 6}} {
+		if got := g.list.Sockets[i]; got.Inode != want.Inode || got.HeldBy != want.HeldBy {
+			t.Errorf("socket %d: inode %d, held by %q", i, got.Inode, got.HeldBy)
+		}
+	}
 }

@@ -128,6 +128,9 @@ func parseDiag(b []byte, s *Socket) bool {
 	s.Family, s.Local, s.Remote = diagTuple(b)
 	s.UID, s.Has = native.Uint32(b[64:]), HasUID
 	s.Inode = uint64(native.Uint32(b[68:]))
+	if s.Inode == 0 && (s.State == events.StateEstablished || s.State == events.StateCloseWait) {
+		s.HeldBy = events.HeldByAcceptQueue // one that its process has closed is in another state
+	}
 	wqueue := native.Uint32(b[60:])
 	if timer == timerKeepalive {
 		s.timer = time.Duration(native.Uint32(b[52:])) * time.Millisecond

@@ -3,6 +3,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,8 @@ type gatherer struct {
 	begun   time.Time                  // List.Time, with the monotonic clock
 	sysctls map[uint32]events.Settings // by namespace: those that were looked into
 	refused bool                       // a namespace might not be entered
+	listens owner.Listeners            // all that listen, wanted or not
+	inodes  map[uint64]bool            // theirs, and whether they are the kernel's
 }
 
 func (g *gatherer) seen(netns uint32) bool { _, ok := g.sysctls[netns]; return ok }
@@ -71,7 +74,7 @@ func (g *gatherer) states() uint32 {
 	if len(g.o.States) == 0 {
 		return allStates
 	}
-	var bits uint32
+	bits := uint32(1) << stateListen // they tell who owns what is in their queues
 	for _, s := range g.o.States {
 		bits |= 1 << s
 	}
@@ -79,6 +82,10 @@ func (g *gatherer) states() uint32 {
 }
 
 func (g *gatherer) add(s *Socket) {
+	if s.State == stateListen {
+		g.listens.Add(owner.Listening{Netns: s.Netns, Local: s.Local, IPv6: s.Family != events.IPv4, Inode: s.Inode})
+		g.inodes[s.Inode] = s.HeldBy == events.HeldByKernel
+	}
 	if len(g.o.States) > 0 && !slices.Contains(g.o.States, s.State) || !s.Match(&g.o.Filter) {
 		return
 	}
@@ -110,9 +117,19 @@ func (g *gatherer) owners(t *owner.Table) {
 	for i := range g.list.Sockets {
 		s := &g.list.Sockets[i]
 		s.fd = -1
-		if h, ok := t.Find(s.Inode); ok {
-			s.Process, s.Holders, s.fd = h.Process, h.Count, h.FD
-			s.Cgroup, s.Container, s.Pod = h.Cgroup, h.Container.ID, h.Container.PodUID
+		if _, same := g.inodes[s.Inode]; same && s.State != stateListen && s.Inode != 0 {
+			// Some kernels around 6.17 show a connection with its listener's inode
+			// until it is accepted (sk_ino, copied by sk_clone).
+			s.Inode, s.HeldBy = 0, events.HeldByAcceptQueue
+		}
+		switch s.HeldBy {
+		case events.HeldByKernel:
+		case events.HeldByAcceptQueue:
+			g.queued(t, s)
+		default:
+			if h, ok := t.Find(s.Inode); ok {
+				s.hold(h)
+			}
 		}
 		// The socket's own cgroup says more than its process's, but for the root.
 		if path, in := paths.Find(uint64(s.cgroup)); path != "" && path != "/" {
@@ -121,32 +138,74 @@ func (g *gatherer) owners(t *owner.Table) {
 	}
 }
 
+// hold sets the holder, and the descriptor by which the socket can be asked.
+func (s *Socket) hold(h owner.Holder) {
+	s.Process, s.HeldBy, s.Holders = h.Process, h.HeldBy, h.Count
+	s.Cgroup, s.Container, s.Pod = h.Cgroup, h.Container.ID, h.Container.PodUID
+	if h.HeldBy != events.HeldByIOUring {
+		s.fd, s.task = h.FD, h.Task
+	}
+}
+
+// queued names the process that listens where a connection waits to be
+// accepted, unless several do.
+func (g *gatherer) queued(t *owner.Table, s *Socket) {
+	var one owner.Holder
+	n, same := 0, true
+	g.listens.Find(s.Netns, s.Family, s.Local, func(inode uint64) {
+		h, ok := t.Find(inode)
+		if g.inodes[inode] {
+			s.HeldBy = events.HeldByKernel // it will accept it, too
+		}
+		same = same && ok && (n == 0 || h.Process == one.Process)
+		one, n = h, n+1
+	})
+	if n > 0 && same && s.HeldBy != events.HeldByKernel {
+		s.Process, s.Holders = one.Process, one.Count
+		s.Cgroup, s.Container, s.Pod = one.Cgroup, one.Container.ID, one.Container.PodUID
+	}
+}
+
 // settings asks each socket for its settings, a process at a time, on all processors.
 func (g *gatherer) settings() {
 	sockets := g.list.Sockets
 	order := make([]int32, 0, len(sockets))
-	var unheld, orphans int
+	var unheld, queued, apart, orphans int
 	for i := range sockets {
 		switch s := &sockets[i]; {
 		case s.fd >= 0:
 			order = append(order, int32(i))
+		case s.HeldBy == events.HeldByAcceptQueue:
+			queued++
+		case s.HeldBy != 0:
+			apart++
 		case s.Inode != 0:
 			unheld++
 		case s.Connected():
 			orphans++
 		}
 	}
-	slices.SortFunc(order, func(a, b int32) int { return sockets[a].Process.PID - sockets[b].Process.PID })
-	if unheld > 0 {
-		g.lack("the holders and settings of sockets whose process is hidden or has just let go of them", unheld)
-	}
-	if orphans > 0 {
-		g.lack("the settings of sockets that no process holds any more", orphans)
+	slices.SortFunc(order, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(sockets[a].Process.PID, sockets[b].Process.PID), cmp.Compare(sockets[a].task, sockets[b].task))
+	})
+	for _, l := range [...]struct {
+		n    int
+		what string
+	}{
+		{unheld, "the holders and settings of sockets for which no descriptor was found"},
+		{queued, "the settings of connections that nobody has accepted yet"},
+		{apart, "the settings of sockets that only an io_uring holds"},
+		{orphans, "the settings of connections that their process has closed"},
+	} {
+		if l.n > 0 {
+			g.lack(l.what, l.n)
+		}
 	}
 	const chunk = 512 // of one process or of several
 	var (
 		next    atomic.Int64
 		refused atomic.Int64
+		threads atomic.Int64
 		wg      sync.WaitGroup
 	)
 	for range runtime.GOMAXPROCS(0) {
@@ -156,33 +215,44 @@ func (g *gatherer) settings() {
 				if from >= len(order) || g.ctx.Err() != nil {
 					return
 				}
-				refused.Add(g.askAll(order[from:min(len(order), from+chunk)]))
+				r, a := g.askAll(order[from:min(len(order), from+chunk)])
+				refused.Add(r)
+				threads.Add(a)
 			}
 		})
 	}
 	wg.Wait()
+	if n := int(threads.Load()); n > 0 {
+		g.lack("the settings of sockets that a thread apart from its process holds (before Linux 6.9)", n)
+	}
 	if n := int(refused.Load()); n > 0 {
 		g.lack("the settings of sockets whose process may not be asked for them ("+loader.Advice(unix.CAP_SYS_PTRACE)+")", n)
 	}
 }
 
 // askAll asks the sockets at those places, which are in the order of their
-// processes, and returns how many were refused.
-func (g *gatherer) askAll(places []int32) (refused int64) {
-	pid, pidfd := 0, -1
+// processes, and returns how many were refused, and how many cannot be asked for
+// want of a pidfd of a thread.
+func (g *gatherer) askAll(places []int32) (refused, apart int64) {
+	task, pidfd := 0, -1
 	var err error
 	for _, i := range places {
 		s := &g.list.Sockets[i]
-		if s.Process.PID != pid {
+		if s.task != task {
 			if pidfd >= 0 {
 				_ = unix.Close(pidfd)
 			}
-			pid = s.Process.PID
-			if pidfd, err = unix.PidfdOpen(pid, 0); err != nil {
+			task = s.task
+			if pidfd, err = openTask(s.Process.PID, task); err != nil {
 				pidfd = -1
 			}
 		}
-		if pidfd < 0 {
+		switch {
+		case pidfd >= 0:
+		case errors.Is(err, unix.EINVAL):
+			apart++
+			continue // what is known stays
+		default:
 			g.forget(s)
 			continue
 		}
@@ -202,10 +272,10 @@ func (g *gatherer) askAll(places []int32) (refused int64) {
 	if pidfd >= 0 {
 		_ = unix.Close(pidfd)
 	}
-	return refused
+	return refused, apart
 }
 
 // forget takes back an owner who has ended or let go of the socket since the scan.
 func (g *gatherer) forget(s *Socket) {
-	s.Process, s.Holders, s.fd, s.Cgroup, s.Container, s.Pod = events.Process{}, 0, -1, "", "", ""
+	s.Process, s.HeldBy, s.Holders, s.fd, s.Cgroup, s.Container, s.Pod = events.Process{}, 0, 0, -1, "", "", ""
 }

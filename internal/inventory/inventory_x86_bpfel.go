@@ -23,6 +23,7 @@ const (
 	inventoryInventoryFlagINVENTORY_RETRANS inventoryInventoryFlag = 16
 	inventoryInventoryFlagINVENTORY_WINDOW  inventoryInventoryFlag = 32
 	inventoryInventoryFlagINVENTORY_ORPHAN  inventoryInventoryFlag = 64
+	inventoryInventoryFlagINVENTORY_QUEUED  inventoryInventoryFlag = 128
 )
 
 type inventoryInventorySocket struct {
@@ -65,6 +66,11 @@ type inventoryInventorySocket struct {
 	Flags uint32
 }
 
+type inventoryInventoryUser struct {
+	_      structs.HostLayout
+	Symbol [32]uint8
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -74,6 +80,7 @@ const (
 	inventoryVarResetReasonParam = "reset_reason_param"
 	inventoryVarUnusedFlag       = "unused_flag"
 	inventoryVarUnusedSocket     = "unused_socket"
+	inventoryVarUnusedUser       = "unused_user"
 )
 
 // loadInventory returns the embedded CollectionSpec for inventory.
@@ -135,6 +142,7 @@ type inventoryVariableSpecs struct {
 	ResetReasonParam *ebpf.VariableSpec `ebpf:"reset_reason_param"`
 	UnusedFlag       *ebpf.VariableSpec `ebpf:"unused_flag"`
 	UnusedSocket     *ebpf.VariableSpec `ebpf:"unused_socket"`
+	UnusedUser       *ebpf.VariableSpec `ebpf:"unused_user"`
 }
 
 // inventoryObjects contains all objects after they have been loaded into the kernel.
@@ -171,6 +179,7 @@ type inventoryVariables struct {
 	ResetReasonParam *ebpf.Variable `ebpf:"reset_reason_param"`
 	UnusedFlag       *ebpf.Variable `ebpf:"unused_flag"`
 	UnusedSocket     *ebpf.Variable `ebpf:"unused_socket"`
+	UnusedUser       *ebpf.Variable `ebpf:"unused_user"`
 }
 
 // inventoryPrograms contains all programs after they have been loaded into the kernel.

@@ -95,6 +95,7 @@ func (it *iterator) sockets(ctx context.Context, states uint32, each func(*Socke
 	}
 	defer func() { _ = file.Close() }()
 	var raw inventoryInventorySocket
+	var user inventoryInventoryUser
 	var s Socket
 	bytes := unsafe.Slice((*byte)(unsafe.Pointer(&raw)), unsafe.Sizeof(raw))
 	in := bufio.NewReaderSize(file, 64<<10)
@@ -105,6 +106,12 @@ func (it *iterator) sockets(ctx context.Context, states uint32, each func(*Socke
 		case err != nil:
 			return fmt.Errorf("read the socket iterator: %w", err)
 		}
+		kernel := raw.Rec.Flags&loader.FlagKernel != 0
+		if kernel {
+			if _, err := io.ReadFull(in, user.Symbol[:]); err != nil {
+				return fmt.Errorf("read the socket iterator: %w", err)
+			}
+		}
 		if n%4096 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -112,6 +119,9 @@ func (it *iterator) sockets(ctx context.Context, states uint32, each func(*Socke
 			continue
 		}
 		it.decode(&raw, &s)
+		if kernel {
+			s.Module = events.ModuleOf(unix.ByteSliceToString(user.Symbol[:]))
+		}
 		each(&s)
 	}
 }
@@ -148,6 +158,12 @@ func (it *iterator) decode(raw *inventoryInventorySocket, s *Socket) {
 		return
 	}
 	s.Inode, s.UID, s.cgroup = r.Inode, r.Uid, cgroupID(r.Cgroup)
+	switch {
+	case r.Flags&loader.FlagKernel != 0:
+		s.HeldBy = events.HeldByKernel
+	case has(inventoryInventoryFlagINVENTORY_QUEUED):
+		s.HeldBy = events.HeldByAcceptQueue
+	}
 	s.On = has(inventoryInventoryFlagINVENTORY_ON)
 	s.Settings = events.Settings{
 		Idle: it.hz.Span(r.Idle), Interval: it.hz.Span(r.Intvl), Count: int(r.Cnt),

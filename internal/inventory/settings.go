@@ -99,6 +99,15 @@ func (s *Socket) ask(fd int, sysctl events.Settings) error {
 	return nil
 }
 
+// openTask opens a pidfd of a process, or of one of its threads that has its own
+// descriptors, which kernels before 6.9 refuse (EINVAL).
+func openTask(pid, task int) (int, error) {
+	if task == pid {
+		return unix.PidfdOpen(pid, 0)
+	}
+	return unix.PidfdOpen(task, unix.PIDFD_THREAD)
+}
+
 // borrow gets a descriptor of our own for descriptor fd of the process, and
 // makes sure that it is the socket with that inode. The other process does not
 // notice. It needs PTRACE_MODE_ATTACH of the process (CAP_SYS_PTRACE).

@@ -113,7 +113,7 @@ func (r *Lister) Snapshot(ctx context.Context) (*List, error) {
 		l.Took.Owners, l.Took.Scanned = time.Since(begun), src.owners.Way()
 		owners <- scanned{t, err}
 	}()
-	g := gatherer{ctx: ctx, o: o, src: src, list: l, begun: begun, sysctls: map[uint32]events.Settings{}}
+	g := gatherer{ctx: ctx, o: o, src: src, list: l, begun: begun, sysctls: map[uint32]events.Settings{}, inodes: map[uint64]bool{}}
 	if hidden {
 		g.lack("network namespaces of hidden processes ("+loader.Advice(unix.CAP_SYS_PTRACE)+")", 0)
 	}

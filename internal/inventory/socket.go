@@ -27,7 +27,9 @@ type Socket struct {
 	Remote netip.AddrPort
 
 	Process   events.Process
-	Holders   int // processes that hold it; Process is the oldest
+	HeldBy    events.HeldBy // as in events.Event
+	Module    string        // as in events.Event
+	Holders   int           // processes that hold it; Process is the oldest
 	UID       uint32
 	Cgroup    string
 	Container string
@@ -51,6 +53,7 @@ type Socket struct {
 
 	id      uint64        // tells sockets apart: by BPF the address in the kernel, by netlink the cookie
 	fd      int           // of Process, -1: none
+	task    int           // the thread of Process in whose table fd is; the pid: in its own
 	timer   time.Duration // until the keepalive timer fires; hasTimer
 	unsent  bool          // data that is not acknowledged, or not sent: no probe then
 	cgroup  cgroupID      // the socket's own, 0: not known
@@ -161,7 +164,7 @@ const retransmitted = time.Second
 func (s *Socket) Event(listed time.Time) events.Event {
 	e := events.Event{
 		Time: listed.Add(s.Seen), Netns: s.Netns, Inode: s.Inode, Family: s.Family, State: s.State, Local: s.Local, Remote: s.Remote,
-		Process: s.Process, UID: s.UID, Cgroup: s.Cgroup, Container: s.Container, Pod: s.Pod,
+		Process: s.Process, HeldBy: s.HeldBy, Module: s.Module, UID: s.UID, Cgroup: s.Cgroup, Container: s.Container, Pod: s.Pod,
 		Keepalive: s.Settings, Unanswered: s.Unanswered, IdleFor: s.IdleFor, Next: s.NextProbe, DiesIn: s.DiesIn,
 	}
 	for _, f := range [...]struct {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 
@@ -22,7 +23,12 @@ type pair struct {
 }
 
 // connect makes a connection to addr ("127.0.0.1", "::1", "::ffff:127.0.0.1").
-func connect(t *testing.T, addr string) *pair {
+func connect(t *testing.T, addr string) *pair { return stage(t, addr, true) }
+
+// connectOnly makes one that is not accepted; peer is the socket that listens.
+func connectOnly(t *testing.T, addr string) *pair { return stage(t, addr, false) }
+
+func stage(t *testing.T, addr string, accept bool) *pair {
 	t.Helper()
 	a := netip.MustParseAddr(addr)
 	family := unix.AF_INET
@@ -55,14 +61,16 @@ func connect(t *testing.T, addr string) *pair {
 		return sa.(*unix.SockaddrInet4).Port
 	}
 	l := socket()
-	defer func() { _ = unix.Close(l) }()
 	must(unix.Bind(l, sockaddr(0)))
 	must(unix.Listen(l, 1))
 	p := &pair{ours: socket()}
 	must(unix.Connect(p.ours, sockaddr(port(l))))
-	var err error
-	p.peer, _, err = unix.Accept4(l, unix.SOCK_CLOEXEC)
-	must(err)
+	if p.peer = l; accept {
+		var err error
+		p.peer, _, err = unix.Accept4(l, unix.SOCK_CLOEXEC)
+		must(err)
+		defer func() { _ = unix.Close(l) }()
+	}
 	var st unix.Stat_t
 	must(unix.Fstat(p.ours, &st))
 	p.inode = st.Ino
@@ -140,6 +148,34 @@ func (p *pair) fill(t *testing.T) {
 		} else if err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// apart runs f in a thread that has a descriptor table of its own, and keeps the
+// thread until the test ends. What is open by then stays open in that table.
+func apart(t *testing.T, f func()) {
+	t.Helper()
+	ran, over := make(chan error), make(chan struct{})
+	t.Cleanup(func() { close(over) })
+	var thread func()
+	thread = func() {
+		runtime.LockOSThread() // never unlocked: it ends with this goroutine
+		if unix.Gettid() == os.Getpid() {
+			defer runtime.UnlockOSThread()
+			go thread() // the process's first thread is not meant; it stays taken until then
+			<-over
+			return
+		}
+		err := unix.Unshare(unix.CLONE_FILES)
+		if err == nil {
+			f()
+		}
+		ran <- err
+		<-over
+	}
+	go thread()
+	if err := <-ran; err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -180,7 +180,9 @@ const (
 	katraceVarHz                       = "hz"
 	katraceVarKeepaliveTimerAddr       = "keepalive_timer_addr"
 	katraceVarLostFollow               = "lost_follow"
+	katraceVarLostMemory               = "lost_memory"
 	katraceVarLostRing                 = "lost_ring"
+	katraceVarLostTuple                = "lost_tuple"
 	katraceVarLostUnseen               = "lost_unseen"
 	katraceVarPidNamespace             = "pid_namespace"
 	katraceVarResetReasonParam         = "reset_reason_param"
@@ -286,7 +288,9 @@ type katraceVariableSpecs struct {
 	Hz                 *ebpf.VariableSpec `ebpf:"hz"`
 	KeepaliveTimerAddr *ebpf.VariableSpec `ebpf:"keepalive_timer_addr"`
 	LostFollow         *ebpf.VariableSpec `ebpf:"lost_follow"`
+	LostMemory         *ebpf.VariableSpec `ebpf:"lost_memory"`
 	LostRing           *ebpf.VariableSpec `ebpf:"lost_ring"`
+	LostTuple          *ebpf.VariableSpec `ebpf:"lost_tuple"`
 	LostUnseen         *ebpf.VariableSpec `ebpf:"lost_unseen"`
 	PidNamespace       *ebpf.VariableSpec `ebpf:"pid_namespace"`
 	ResetReasonParam   *ebpf.VariableSpec `ebpf:"reset_reason_param"`
@@ -348,7 +352,9 @@ type katraceVariables struct {
 	Hz                 *ebpf.Variable `ebpf:"hz"`
 	KeepaliveTimerAddr *ebpf.Variable `ebpf:"keepalive_timer_addr"`
 	LostFollow         *ebpf.Variable `ebpf:"lost_follow"`
+	LostMemory         *ebpf.Variable `ebpf:"lost_memory"`
 	LostRing           *ebpf.Variable `ebpf:"lost_ring"`
+	LostTuple          *ebpf.Variable `ebpf:"lost_tuple"`
 	LostUnseen         *ebpf.Variable `ebpf:"lost_unseen"`
 	PidNamespace       *ebpf.Variable `ebpf:"pid_namespace"`
 	ResetReasonParam   *ebpf.Variable `ebpf:"reset_reason_param"`

@@ -4,6 +4,7 @@ package loader
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
@@ -76,6 +77,21 @@ func parameters(types *btf.Spec, name string) int {
 func hasSafeAllocation(types *btf.Spec) bool {
 	var s *btf.Struct
 	return types.TypeByName("bpf_mem_alloc", &s) == nil
+}
+
+// isRealTime says whether the kernel is built with PREEMPT_RT, where a spinlock_t
+// is a sleeping lock (include/linux/spinlock_types.h). There hash maps that
+// allocate on demand run dry in a burst: the allocator's stock is refilled by an
+// irq_work, which PREEMPT_RT leaves to a thread.
+func isRealTime(types *btf.Spec) bool {
+	var s *btf.Struct
+	if types.TypeByName("spinlock", &s) != nil {
+		return false
+	}
+	return slices.ContainsFunc(s.Members, func(m btf.Member) bool {
+		inner, ok := btf.UnderlyingType(m.Type).(*btf.Struct)
+		return ok && inner.Name == "rt_mutex_base"
+	})
 }
 
 // hasReadOnlyCast says whether programs may take any address for a kernel

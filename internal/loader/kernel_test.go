@@ -60,6 +60,17 @@ func TestHasSafeAllocation(t *testing.T) {
 	}
 }
 
+func TestIsRealTime(t *testing.T) {
+	sleeping := &btf.Struct{Name: "rt_mutex_base", Size: 8}
+	raw := &btf.Struct{Name: "raw_spinlock", Size: 8}
+	lock := func(inner btf.Type) btf.Type {
+		return &btf.Struct{Name: "spinlock", Size: 8, Members: []btf.Member{{Name: "lock", Type: inner}}}
+	}
+	if isRealTime(kernelWith(t, lock(raw))) || !isRealTime(kernelWith(t, lock(sleeping))) {
+		t.Error("want it where a spinlock is a sleeping lock, and nowhere else")
+	}
+}
+
 // TestKernelTypesFile: a file that is none is named.
 func TestKernelTypesFile(t *testing.T) {
 	if _, err := kernelTypes("kernel_test.go"); err == nil || !strings.Contains(err.Error(), `"kernel_test.go"`) {

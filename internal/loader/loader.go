@@ -32,7 +32,8 @@ type Options struct {
 	Closes   bool   // tell when a connection closes that was told of, also one that was not probed; All implies it
 	RingSize uint32 // bytes, a power of two times the page size; 0: 16 MiB
 	// Follow is how many connections with probes are followed at once; 0: 1,048,576,
-	// or 65,536 before 6.1, where the memory for all of them is taken at the start.
+	// or 65,536 before 6.1 and on PREEMPT_RT, where the memory for all of them is
+	// taken at the start.
 	Follow uint32
 	BTF    string // file with the kernel's BTF, "": the kernel's own
 
@@ -153,8 +154,7 @@ func open(b Backend, o *Options, types *btf.Spec) (_ *Tracer, err error) {
 		}
 		t.links = append(t.links, attached{h, l, prog})
 	}
-	vars := t.coll.Variables
-	t.loss = lossReader{ring: vars[katraceVarLostRing], follow: vars[katraceVarLostFollow], unseen: vars[katraceVarLostUnseen], links: t.links}
+	t.loss = lossReader{vars: t.coll.Variables, links: t.links}
 	if err := t.openWitnesses(); err != nil {
 		t.loss.close()
 		t.Unwitnessed = err
@@ -266,7 +266,7 @@ func setSizes(spec *ebpf.CollectionSpec, o *Options, types *btf.Spec) {
 		ring.MaxEntries = o.RingSize
 	}
 	for _, m := range tables {
-		if hasSafeAllocation(types) {
+		if hasSafeAllocation(types) && !isRealTime(types) {
 			m.Flags |= noPrealloc
 			m.MaxEntries = 1 << 20
 		}

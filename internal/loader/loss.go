@@ -12,7 +12,9 @@ import (
 type Lost struct {
 	Ring    uint64 // records: the ring buffer was full
 	Missed  uint64 // firings of the keepalive timer that no program told of
-	Follow  uint64 // records of connections for which there was no room in a table: their answers, or their end, go unseen
+	Follow  uint64 // records of connections for which a table was full (Options.Follow): their answers, or their end, go unseen
+	Memory  uint64 // the same, and the kernel had no memory for the table at once
+	Tuple   uint64 // connections that ICMP errors cannot be matched to, for either reason
 	Skipped Skipped
 }
 
@@ -28,7 +30,9 @@ type Skipped struct {
 }
 
 // Total is the number of all that is lost.
-func (l Lost) Total() uint64 { return l.Ring + l.Missed + l.Follow + l.Skipped.Total() }
+func (l Lost) Total() uint64 {
+	return l.Ring + l.Missed + l.Follow + l.Memory + l.Tuple + l.Skipped.Total()
+}
 
 // Total is the number of all that is skipped.
 func (s Skipped) Total() uint64 {
@@ -38,20 +42,20 @@ func (s Skipped) Total() uint64 {
 // Since is what was lost after an earlier reading.
 func (l Lost) Since(was Lost) Lost {
 	s, w := l.Skipped, was.Skipped
-	return Lost{l.Ring - was.Ring, l.Missed - was.Missed, l.Follow - was.Follow,
+	return Lost{l.Ring - was.Ring, l.Missed - was.Missed, l.Follow - was.Follow, l.Memory - was.Memory, l.Tuple - was.Tuple,
 		Skipped{s.PeerReset - w.PeerReset, s.Closed - w.Closed, s.ICMP - w.ICMP, s.Probed - w.Probed, s.Enabled - w.Enabled, s.Answer - w.Answer}}
 }
 
 // Plus is the sum of both.
 func (l Lost) Plus(m Lost) Lost {
 	s, w := l.Skipped, m.Skipped
-	return Lost{l.Ring + m.Ring, l.Missed + m.Missed, l.Follow + m.Follow,
+	return Lost{l.Ring + m.Ring, l.Missed + m.Missed, l.Follow + m.Follow, l.Memory + m.Memory, l.Tuple + m.Tuple,
 		Skipped{s.PeerReset + w.PeerReset, s.Closed + w.Closed, s.ICMP + w.ICMP, s.Probed + w.Probed, s.Enabled + w.Enabled, s.Answer + w.Answer}}
 }
 
 type lossReader struct {
-	ring, follow, unseen *ebpf.Variable
-	links                []attached
+	vars  map[string]*ebpf.Variable
+	links []attached
 	// What was passed, whether programs ran or not; nil: cannot be had here.
 	firings, resets *witness
 	last            Lost // after stop: for good
@@ -78,19 +82,18 @@ func (t *Tracer) Lost() (Lost, error) { return t.loss.read() }
 
 func (r *lossReader) read() (Lost, error) {
 	var l Lost
-	if err := r.ring.Get(&l.Ring); err != nil {
-		return Lost{}, fmt.Errorf("read the count of lost records: %w", err)
-	}
-	if err := r.follow.Get(&l.Follow); err != nil {
-		return Lost{}, fmt.Errorf("read the count of connections not followed: %w", err)
+	var unseen uint64
+	for name, to := range map[string]*uint64{
+		katraceVarLostRing: &l.Ring, katraceVarLostFollow: &l.Follow, katraceVarLostMemory: &l.Memory, katraceVarLostTuple: &l.Tuple,
+		katraceVarLostUnseen: &unseen,
+	} {
+		if err := r.vars[name].Get(to); err != nil {
+			return Lost{}, fmt.Errorf("read the counter %s: %w", name, err)
+		}
 	}
 	if r.stopped {
 		l.Missed, l.Skipped = r.last.Missed, r.last.Skipped
 		return l, nil
-	}
-	var unseen uint64
-	if err := r.unseen.Get(&unseen); err != nil {
-		return Lost{}, fmt.Errorf("read the count of probes not seen: %w", err)
 	}
 	firings, err := r.firings.read()
 	if err != nil {

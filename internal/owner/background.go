@@ -38,6 +38,9 @@ const (
 	restOnMiss = 10 // times what the scan cost
 	restIdle   = 50
 	checkEvery = time.Second
+	// inHurry is how much rest scans that are in a hurry may leave out for the
+	// time being: a tenth of it is spent in scanning.
+	inHurry = time.Second
 )
 
 // background is the scanning goroutine's own state.
@@ -45,19 +48,21 @@ type background struct {
 	*Resolver
 	list    func(yield func(found) bool) error
 	way     string
-	byPID   map[int32]uint32 // index of the processes that hold sockets
-	free    []uint32         // indexes below len(procs) that are not used
-	number  uint32           // of the scan
-	batch   []found          // of one process
+	by      map[holder]uint32 // index of the processes that hold sockets
+	free    []uint32          // indexes below len(procs) that are not used
+	number  uint32            // of the scan
+	batch   []found           // of one table
 	reader  reader
-	pace    time.Time     // the current slice's begin; zero: no pauses
-	paused  time.Duration // in this scan
+	listens *Listeners      // found by this scan
+	netns   map[uint32]bool // where listeners are looked for in /proc
+	pace    time.Time       // the current slice's begin; zero: no pauses
+	paused  time.Duration   // in this scan
 	stopped bool
 }
 
-// reader is the process that the scan is at.
+// reader is where the scan is at.
 type reader struct {
-	pid     int32
+	holder  holder
 	read    bool
 	index   uint32
 	process *process // nil: it has ended
@@ -65,22 +70,23 @@ type reader struct {
 
 func (r *Resolver) run() {
 	defer close(r.done)
-	b := &background{Resolver: r, byPID: map[int32]uint32{}, way: way(r.files)}
+	b := &background{Resolver: r, by: map[holder]uint32{}, way: way(r.files), netns: map[uint32]bool{}}
 	switch {
 	case r.opts.list != nil:
 		b.list = r.opts.list
 	case r.files != nil:
 		b.list = r.files.each
 	default:
-		b.list = (&procFS{}).each
+		b.list = newProcFS().each
 	}
 	b.scan() // at full speed
 	close(r.first)
-	last, cost := time.Now(), time.Duration(r.stats.spent.Load())
+	last := time.Now()
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
 	var due <-chan time.Time // when the next scan for a missed socket is allowed
 	for !b.stopped {
+		cost := time.Duration(r.cost.Load())
 		select {
 		case <-r.stop:
 			return
@@ -89,6 +95,9 @@ func (r *Resolver) run() {
 				due = time.After(max(r.opts.MinPause, restOnMiss*cost) - time.Since(last))
 			}
 			continue
+		case <-r.hurry:
+			due = time.After(r.rested())
+			continue
 		case <-due:
 		case <-tick.C:
 			b.checkProcesses()
@@ -96,11 +105,10 @@ func (r *Resolver) run() {
 				continue
 			}
 		}
-		before := r.stats.spent.Load()
 		b.pace = time.Now()
 		b.scan()
 		due = nil
-		last, cost = time.Now(), time.Duration(r.stats.spent.Load()-before)
+		last = time.Now()
 	}
 }
 
@@ -110,14 +118,27 @@ func (b *background) scan() {
 	b.paused = 0
 	b.missMu.Lock()
 	missed := b.missed
-	b.missed = map[uint64]struct{}{}
+	b.missed = map[want]struct{}{}
+	if b.hurried {
+		b.pace, b.hurried = time.Time{}, false
+	}
+	b.scanning = true
 	b.missMu.Unlock()
 
-	err := b.walk()
+	err := b.walk(missed)
 	if err != nil && b.way != "/proc" {
-		b.list, b.way = (&procFS{}).each, "/proc" // for good
-		err = b.walk()
+		b.list, b.way = newProcFS().each, "/proc" // for good
+		err = b.walk(missed)
 	}
+	cost := max(0, time.Since(begun)-b.paused)
+	b.missMu.Lock()
+	b.scanning = false
+	if b.quick = min(b.quick+b.quick/4, cost); b.quick == 0 {
+		b.quick = cost
+	}
+	b.owed = max(b.owed, b.now()) + restOnMiss*cost
+	b.missMu.Unlock()
+	b.cost.Store(int64(cost))
 	if err != nil || b.stopped {
 		return // what is known stays
 	}
@@ -127,21 +148,27 @@ func (b *background) scan() {
 	b.scanned = beganAt
 	b.mu.Unlock()
 	b.stats.scans.Add(1)
-	b.stats.spent.Add(uint64(max(0, time.Since(begun)-b.paused)))
+	b.stats.spent.Add(uint64(cost))
+	if b.opts.Scanned != nil {
+		b.opts.Scanned()
+	}
 }
 
 // walk enters all that is held now.
-func (b *background) walk() error {
+func (b *background) walk(missed map[want]struct{}) error {
 	b.number = (b.number + 1) & scanMask
 	b.batch = b.batch[:0]
-	b.reader = reader{}
+	b.reader, b.listens = reader{}, &Listeners{}
 	err := b.list(func(f found) bool {
 		if f.inode == 0 || f.inode > math.MaxUint32 {
 			return true // a namespace; or no inode number of a socket
 		}
-		if f.pid != b.reader.pid {
+		if f.listens != nil {
+			b.listens.Add(*f.listens)
+		}
+		if h := f.holder(); h != b.reader.holder {
 			b.flush()
-			b.reader = reader{pid: f.pid}
+			b.reader = reader{holder: h}
 		}
 		if b.batch = append(b.batch, f); len(b.batch) == 512 {
 			b.flush()
@@ -149,6 +176,9 @@ func (b *background) walk() error {
 		return !b.stopped
 	})
 	b.flush()
+	if err == nil && b.way == "/proc" && !b.stopped {
+		b.readListeners(missed)
+	}
 	return err
 }
 
@@ -163,14 +193,14 @@ func (b *background) flush() {
 	if len(b.batch) > 0 {
 		if !b.reader.read {
 			b.reader.read = true
-			b.reader.index, b.reader.process = b.process(b.reader.pid)
+			b.reader.index, b.reader.process = b.process(b.reader.holder)
 		}
 		if b.reader.process != nil {
 			b.store()
 		}
 		b.batch = b.batch[:0]
 	}
-	if b.pace.IsZero() || time.Since(b.pace) < slice {
+	if b.pace.IsZero() || time.Since(b.pace) < slice || b.isHurried() {
 		return
 	}
 	pause := time.Now()
@@ -183,16 +213,16 @@ func (b *background) flush() {
 	b.paused += b.pace.Sub(pause)
 }
 
-// process is the process with that pid and its index, the one known before if
+// process is the process of that holder and its index, the one known before if
 // nothing changed; nil if it has ended: what it held is found by the next scan,
 // with whom it is.
-func (b *background) process(pid int32) (uint32, *process) {
-	p, err := readProcess(pid)
+func (b *background) process(h holder) (uint32, *process) {
+	p, err := readProcess(h)
 	if err != nil {
 		return 0, nil
 	}
 	p.scan = b.number
-	index, known := b.byPID[pid]
+	index, known := b.by[h]
 	if known {
 		old := b.procs[index] // only this goroutine writes them
 		if old.procKey != p.procKey {
@@ -215,7 +245,7 @@ func (b *background) process(pid int32) (uint32, *process) {
 		index = uint32(len(b.procs))
 		b.procs = append(b.procs, nil)
 	}
-	b.procs[index], b.byPID[pid] = p, index
+	b.procs[index], b.by[h] = p, index
 	return index, p
 }
 
@@ -232,7 +262,7 @@ func (b *background) store() {
 			b.stats.overflow.Add(1)
 			continue
 		case ok && at.scan() == b.number:
-			if other := b.procs[at.index()]; !other.gone.Load() && !p.older(other.procKey) {
+			if other := b.procs[at.index()]; !other.gone.Load() && !p.before(other) {
 				continue
 			}
 		}
@@ -265,8 +295,8 @@ func (b *background) sweep() {
 			continue
 		}
 		p.gone.Store(true)
-		if b.byPID[p.pid] == uint32(index) {
-			delete(b.byPID, p.pid)
+		if b.by[p.holder] == uint32(index) {
+			delete(b.by, p.holder)
 		}
 		b.mu.Lock()
 		b.procs[index] = nil // nothing refers to it any more
@@ -277,21 +307,25 @@ func (b *background) sweep() {
 
 // giveUp remembers which of the sockets that were asked for before the scan it
 // did not find. The maps are read without the lock: only this goroutine writes them.
-func (b *background) giveUp(missed map[uint64]struct{}) {
+func (b *background) giveUp(missed map[want]struct{}) {
 	now := b.now()
-	unknown := make(map[uint64]time.Duration, len(missed))
-	for inode := range missed {
-		if _, ok := b.sockets[uint32(inode)]; !ok {
-			unknown[inode] = now + unknownFor
+	unknown := make(map[want]time.Duration, len(missed))
+	for w := range missed {
+		if _, ok := b.sockets[uint32(w.inode)]; ok && w.inode != 0 {
+			continue
 		}
+		if _, ok := b.listens.at[w.listening]; ok {
+			continue
+		}
+		unknown[w] = now + unknownFor
 	}
-	for inode, until := range b.unknown {
+	for w, until := range b.unknown {
 		if len(unknown) < maxUnknown && now < until {
-			unknown[inode] = until
+			unknown[w] = until
 		}
 	}
 	b.mu.Lock()
-	b.unknown = unknown
+	b.unknown, b.listeners = unknown, b.listens
 	b.mu.Unlock()
 }
 

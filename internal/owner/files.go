@@ -7,14 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"strconv"
+	"net/netip"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
+
+	"katrace/internal/events"
 )
 
 // files is the BPF iterator over the descriptors of all processes
@@ -29,10 +30,8 @@ type files struct {
 // openFiles loads it, which needs CAP_BPF and CAP_PERFMON. Reading needs CAP_BPF
 // only before 5.19, where the whole of bpf(2) does.
 func openFiles() (_ *files, err error) {
-	// The iterator gives pids as they are in our own pid namespace. A /proc of
-	// another one (unshare --pid without --mount-proc) shows others.
-	if self, err := os.Readlink("/proc/self"); err != nil || self != strconv.Itoa(os.Getpid()) {
-		return nil, errors.New("/proc belongs to another pid namespace")
+	if !ownProc() {
+		return nil, errors.New("/proc belongs to another pid namespace, and the iterator gives pids of ours")
 	}
 	f := &files{}
 	defer func() {
@@ -66,7 +65,8 @@ func (f *files) close() {
 }
 
 // each calls yield for every descriptor that refers to a TCP socket or to a
-// namespace, those of a process in a row, until it says false.
+// namespace, and for every socket that an io_uring holds, those of a thread in a
+// row, until it says false.
 func (f *files) each(yield func(found) bool) error {
 	file, err := f.iter.Open()
 	if err != nil {
@@ -74,20 +74,43 @@ func (f *files) each(yield func(found) bool) error {
 	}
 	defer func() { _ = file.Close() }()
 	var raw ownerOwnerFile
-	bytes := unsafe.Slice((*byte)(unsafe.Pointer(&raw)), unsafe.Sizeof(raw))
+	var listener ownerOwnerListener
 	// The kernel gives 32 KiB at most for each read.
 	in := bufio.NewReaderSize(again{file}, 32<<10)
-	for {
-		switch _, err := io.ReadFull(in, bytes); {
+	for more := true; more; {
+		switch _, err := io.ReadFull(in, bytesOf(&raw)); {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
 			return fmt.Errorf("read the iterator over descriptors: %w", err)
 		}
-		if raw.Pid != 0 && !yield(found{inode: raw.Inode, pid: int32(raw.Pid), fd: int32(raw.Fd)}) {
-			return nil
+		at := found{inode: raw.Inode, pid: int32(raw.Pid), task: int32(raw.Task), fd: int32(raw.Fd)}
+		if raw.Apart != 0 {
+			at.by = events.HeldByThread
 		}
+		switch ownerOwnerKind(raw.Kind) {
+		case ownerOwnerKindOWNER_IO_URING:
+			more = eachDirect(at, yield)
+			continue
+		case ownerOwnerKindOWNER_LISTENER:
+			if _, err := io.ReadFull(in, bytesOf(&listener)); err != nil {
+				return fmt.Errorf("read the iterator over descriptors: %w", err)
+			}
+			at.listens = listener.decode(raw.Inode)
+		}
+		more = yield(at)
 	}
+	return nil
+}
+
+func bytesOf[T any](v *T) []byte { return unsafe.Slice((*byte)(unsafe.Pointer(v)), unsafe.Sizeof(*v)) }
+
+func (l *ownerOwnerListener) decode(inode uint64) *Listening {
+	addr := netip.AddrFrom16(l.Local)
+	if l.Family == unix.AF_INET {
+		addr = netip.AddrFrom4([4]byte(l.Local[:4]))
+	}
+	return &Listening{Netns: l.Netns, Local: netip.AddrPortFrom(addr, l.Port), IPv6: l.Family == unix.AF_INET6, Inode: inode}
 }
 
 // again reads once more where the kernel asks for it: after a million

@@ -22,7 +22,7 @@ type crowd struct {
 func (c *crowd) each(yield func(found) bool) error {
 	pid := int32(os.Getpid())
 	for i := range c.sockets {
-		if !yield(found{c.first.Load() + uint64(i), pid, int32(i)}) {
+		if !yield(found{inode: c.first.Load() + uint64(i), pid: pid, task: pid, fd: int32(i)}) {
 			break
 		}
 	}

@@ -17,15 +17,38 @@ type ownerOwnerFile struct {
 	_     structs.HostLayout
 	Inode uint64
 	Pid   uint32
+	Task  uint32
 	Fd    uint32
+	Kind  uint8
+	Apart uint8
+	Pad   [2]uint8
+}
+
+type ownerOwnerKind uint32
+
+const (
+	ownerOwnerKindOWNER_SOCKET    ownerOwnerKind = 1
+	ownerOwnerKindOWNER_LISTENER  ownerOwnerKind = 2
+	ownerOwnerKindOWNER_NAMESPACE ownerOwnerKind = 3
+	ownerOwnerKindOWNER_IO_URING  ownerOwnerKind = 4
+)
+
+type ownerOwnerListener struct {
+	_      structs.HostLayout
+	Local  [16]uint8
+	Netns  uint32
+	Port   uint16
+	Family uint16
 }
 
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	ownerProgListFiles = "list_files"
-	ownerVarUnusedFile = "unused_file"
+	ownerProgListFiles     = "list_files"
+	ownerVarUnusedFile     = "unused_file"
+	ownerVarUnusedKind     = "unused_kind"
+	ownerVarUnusedListener = "unused_listener"
 )
 
 // loadOwner returns the embedded CollectionSpec for owner.
@@ -83,7 +106,9 @@ type ownerMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type ownerVariableSpecs struct {
-	UnusedFile *ebpf.VariableSpec `ebpf:"unused_file"`
+	UnusedFile     *ebpf.VariableSpec `ebpf:"unused_file"`
+	UnusedKind     *ebpf.VariableSpec `ebpf:"unused_kind"`
+	UnusedListener *ebpf.VariableSpec `ebpf:"unused_listener"`
 }
 
 // ownerObjects contains all objects after they have been loaded into the kernel.
@@ -116,7 +141,9 @@ func (m *ownerMaps) Close() error {
 //
 // It can be passed to loadOwnerObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ownerVariables struct {
-	UnusedFile *ebpf.Variable `ebpf:"unused_file"`
+	UnusedFile     *ebpf.Variable `ebpf:"unused_file"`
+	UnusedKind     *ebpf.Variable `ebpf:"unused_kind"`
+	UnusedListener *ebpf.Variable `ebpf:"unused_listener"`
 }
 
 // ownerPrograms contains all programs after they have been loaded into the kernel.

@@ -4,10 +4,13 @@ package owner
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"strconv"
 	"sync/atomic"
+
+	"katrace/internal/events"
 )
 
 // procKey identifies a process for as long as the machine is up: a pid is used
@@ -23,11 +26,21 @@ func (k procKey) older(than procKey) bool {
 	return k.start < than.start || k.start == than.start && k.pid < than.pid
 }
 
+// holder is where descriptors are: a process's table, that of one of its
+// threads, or its io_urings.
+type holder struct {
+	pid, task int32
+	by        events.HeldBy
+}
+
+func (f found) holder() holder { return holder{f.pid, f.task, f.by} }
+
 // process is what is known of a process that holds sockets. It does not
 // change, but for the marks; a process that renames itself gets another.
 type process struct {
 	procKey
-	comm      string
+	holder    holder
+	comm      string // of its first thread: the process's name
 	cgroup    string
 	container Container
 
@@ -36,13 +49,31 @@ type process struct {
 	gone  atomic.Bool // it does not
 }
 
-// readProcess reads what is shown of a process.
-func readProcess(pid int32) (*process, error) {
+// before says which of several holders of a socket is its owner: the oldest
+// process; of its tables its own. An io_uring is asked last.
+func (p *process) before(than *process) bool {
+	if ring := p.holder.by == events.HeldByIOUring; ring != (than.holder.by == events.HeldByIOUring) {
+		return !ring
+	}
+	if p.procKey != than.procKey {
+		return p.older(than.procKey)
+	}
+	return cmp.Or(cmp.Compare(p.holder.by, than.holder.by), cmp.Compare(p.holder.task, than.holder.task)) < 0
+}
+
+// name names it in an event.
+func (p *process) name(e *events.Event) {
+	e.Process, e.HeldBy = events.Process{PID: int(p.pid), Comm: p.comm}, p.holder.by
+}
+
+// readProcess reads what is shown of the process that the holder belongs to.
+func readProcess(h holder) (*process, error) {
+	pid := h.pid
 	st, err := readStat(pid)
 	if err != nil {
 		return nil, err
 	}
-	p := &process{procKey: procKey{pid, st.start}, comm: st.comm}
+	p := &process{procKey: procKey{pid, st.start}, holder: h, comm: st.comm}
 	// Without it (the process ends just now) the cgroup is unknown.
 	if text, err := os.ReadFile("/proc/" + strconv.Itoa(int(pid)) + "/cgroup"); err == nil {
 		p.cgroup = parseProcCgroup(text)
@@ -54,6 +85,7 @@ func readProcess(pid int32) (*process, error) {
 // stat is the part of /proc/PID/stat that is used here.
 type stat struct {
 	comm  string
+	state byte // 'Z': its first thread has ended, others may be there
 	start uint64
 }
 
@@ -81,7 +113,7 @@ func parseStat(text []byte) (stat, error) {
 	if err != nil {
 		return stat{}, fmt.Errorf("parse stat %q: start time: %w", text, err)
 	}
-	return stat{comm: string(text[open+1 : end]), start: start}, nil
+	return stat{comm: string(text[open+1 : end]), state: fields[0][0], start: start}, nil
 }
 
 // parseProcCgroup picks one path of /proc/PID/cgroup: that of cgroup v2 if it

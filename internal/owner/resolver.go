@@ -12,6 +12,7 @@ package owner
 import (
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"katrace/internal/events"
@@ -22,6 +23,7 @@ type Options struct {
 	MaxSockets int           // sockets remembered, some 30 bytes each; 0: 1,048,576
 	MinPause   time.Duration // between two scans that look for an unknown socket; 0: 1 s
 	Period     time.Duration // between two scans when nobody asks; 0: 10 s
+	Scanned    func()        // called after each whole scan, by the goroutine that scans; nil: nothing is
 
 	// list replaces the scans in tests.
 	list func(yield func(found) bool) error
@@ -37,18 +39,31 @@ type Resolver struct {
 	checks  budget
 	files   *files // nil: /proc
 
-	mu      sync.RWMutex             // held for microseconds only
-	sockets map[uint32]place         // by inode number
-	procs   []*process               // by place.index; nil: free
-	scanned time.Duration            // the last whole scan's begin, since the start
-	unknown map[uint64]time.Duration // scanned for in vain: not again before
+	mu        sync.RWMutex           // held for microseconds only
+	sockets   map[uint32]place       // by inode number
+	procs     []*process             // by place.index; nil: free
+	scanned   time.Duration          // the last whole scan's begin, since the start
+	unknown   map[want]time.Duration // scanned for in vain: not again before
+	listeners *Listeners             // as of the last scan; not changed any more
 
-	missMu sync.Mutex
-	missed map[uint64]struct{}
-	wake   chan struct{}
+	missMu   sync.Mutex
+	missed   map[want]struct{}
+	hurried  bool          // the next scan, and the one under way, make no pauses
+	scanning bool          // one is under way
+	quick    time.Duration // what a scan takes that nothing disturbs, as far as is known
+	owed     time.Duration // when all rest that scans are due has been taken, since the start
+	cost     atomic.Int64  // of the last scan, a time.Duration
+	wake     chan struct{}
+	hurry    chan struct{}
 
 	first, stop, done chan struct{}
 	stats             counters
+}
+
+// want is what is looked for: the holder of a socket, or the sockets that listen.
+type want struct {
+	inode     uint64
+	listening listeningAt
 }
 
 // place is the descriptor by which a socket is held. A million of them are kept,
@@ -99,17 +114,19 @@ func New(o Options) *Resolver {
 		o.Period = 10 * time.Second
 	}
 	r := &Resolver{
-		opts:    o,
-		start:   time.Now(),
-		cgroups: newCgroups("/proc/self/mountinfo"),
-		checks:  budget{limit: checksPerSecond},
-		sockets: map[uint32]place{},
-		unknown: map[uint64]time.Duration{},
-		missed:  map[uint64]struct{}{},
-		wake:    make(chan struct{}, 1),
-		first:   make(chan struct{}),
-		stop:    make(chan struct{}),
-		done:    make(chan struct{}),
+		opts:      o,
+		start:     time.Now(),
+		cgroups:   newCgroups("/proc/self/mountinfo"),
+		checks:    budget{limit: checksPerSecond},
+		sockets:   map[uint32]place{},
+		listeners: &Listeners{},
+		unknown:   map[want]time.Duration{},
+		missed:    map[want]struct{}{},
+		wake:      make(chan struct{}, 1),
+		hurry:     make(chan struct{}, 1),
+		first:     make(chan struct{}),
+		stop:      make(chan struct{}),
+		done:      make(chan struct{}),
 	}
 	if o.list == nil {
 		r.files, _ = openFiles() // without it /proc serves
@@ -139,89 +156,120 @@ func (r *Resolver) now() time.Duration { return time.Since(r.start) }
 // says false now. It does not allocate.
 //
 // Where several processes hold the socket (after a fork) it is the oldest of
-// them by start time, then by pid: the parent. A thread that does not share its process's descriptors (unshare(CLONE_FILES)) is not
-// seen. An answer is checked against /proc first unless there are more than
-// 2,000 a second; a process that has ended, or has closed the socket, is no
-// answer.
+// them by start time, then by pid: the parent. An answer is checked against
+// /proc first unless there are more than 2,000 a second; a process that has
+// ended, or has closed the socket, is no answer.
 func (r *Resolver) Lookup(inode uint64) (events.Process, bool) {
-	p := r.lookup(inode)
+	p, _ := r.lookup(inode)
 	if p == nil {
 		return events.Process{}, false
 	}
 	return events.Process{PID: int(p.pid), Comm: p.comm}, true
 }
 
-func (r *Resolver) lookup(inode uint64) *process {
+// lookup is Lookup; asked says that a scan will look for it.
+func (r *Resolver) lookup(inode uint64) (_ *process, asked bool) {
 	if inode == 0 || inode > math.MaxUint32 {
-		return nil // an orphan: nobody holds it; or what get_next_ino gives no socket
+		return nil, false // an orphan: nobody holds it; or what get_next_ino gives no socket
 	}
 	now := r.now()
-	var (
-		p     *process
-		until time.Duration
-	)
+	var p *process
 	r.mu.RLock()
 	at, hit := r.sockets[uint32(inode)]
 	if hit {
 		p = r.procs[at.index()]
-	} else {
-		until = r.unknown[inode]
 	}
 	scanned := r.scanned
 	r.mu.RUnlock()
+	w := want{inode: inode}
 	switch {
 	case !hit:
-		if now >= until {
-			r.miss(inode)
-		}
-		return nil
+		return nil, r.miss(w, now)
 	case p.gone.Load():
-		r.miss(inode)
-		return nil
+		return nil, r.miss(w, now)
 	case r.checks.take(now):
-		if (found{inode, p.pid, at.fd}).letGo() {
-			r.miss(inode)
-			return nil
+		if (found{inode: inode, pid: p.pid, task: p.holder.task, fd: at.fd, by: p.holder.by}).letGo() {
+			return nil, r.miss(w, now)
 		}
 	case now-scanned > believed:
-		r.miss(inode)
-		return nil
+		return nil, r.miss(w, now)
 	case !p.asked.Load():
 		p.asked.Store(true)
 	}
-	return p
+	return p, false
 }
 
-// miss has the socket looked for by the next scan.
-func (r *Resolver) miss(inode uint64) {
+// queued finds the process that listens where a connection waits to be accepted:
+// nil where that is not known, or where several listen alike.
+func (r *Resolver) queued(e *events.Event) (owner *process, asked bool) {
+	r.mu.RLock()
+	listeners := r.listeners
+	r.mu.RUnlock()
+	n, several := 0, false
+	listeners.Find(e.Netns, e.Family, e.Local, func(inode uint64) {
+		p, a := r.lookup(inode)
+		asked = asked || a
+		several = several || n > 0 && (p == nil || owner == nil || p.procKey != owner.procKey)
+		owner, n = p, n+1
+	})
+	switch {
+	case n == 0:
+		return nil, r.miss(want{listening: listeningAt{e.Netns, e.Local.Port()}}, r.now())
+	case several:
+		return nil, asked
+	}
+	return owner, asked
+}
+
+// miss has it looked for by the next scan, unless one has done so in vain.
+func (r *Resolver) miss(w want, now time.Duration) bool {
+	r.mu.RLock()
+	until := r.unknown[w]
+	r.mu.RUnlock()
+	if now < until {
+		return false
+	}
 	r.missMu.Lock()
 	if len(r.missed) < maxMissed {
-		r.missed[inode] = struct{}{}
+		r.missed[w] = struct{}{}
 	}
 	r.missMu.Unlock()
 	select {
 	case r.wake <- struct{}{}:
 	default:
 	}
+	return true
 }
 
-// Fill sets who owns the event's socket, as far as it is known: Process, and
-// where they are not set, Cgroup, Container and Pod, of the socket's own cgroup or
-// else of the process's.
+// Fill sets who owns the event's socket, as far as it is known: Process and
+// HeldBy, and where they are not set, Cgroup, Container and Pod, of the socket's
+// own cgroup or else of the process's. asked says that a scan will look for what
+// is not known.
 //
 // The socket's own needs CAP_DAC_READ_SEARCH. One that is not cached costs three
 // system calls, at most 500 times a second.
-func (r *Resolver) Fill(e *events.Event) {
+func (r *Resolver) Fill(e *events.Event) (asked bool) {
 	if e.Cgroup == "" && e.CgroupID != 0 {
 		path, in := r.cgroups.find(e.CgroupID, r.now())
 		e.Cgroup, e.Container, e.Pod = path, in.ID, in.PodUID
 	}
-	if p := r.lookup(e.Inode); p != nil {
-		e.Process = events.Process{PID: int(p.pid), Comm: p.comm}
-		// The root says nothing: the socket's cgroup is known by cgroup v2 only,
-		// and under v1 that is where everything is.
-		if e.Cgroup == "" || e.Cgroup == "/" {
-			e.Cgroup, e.Container, e.Pod = p.cgroup, p.container.ID, p.container.PodUID
+	var p *process
+	switch {
+	case e.HeldBy == events.HeldByKernel:
+	case e.Inode != 0:
+		if p, asked = r.lookup(e.Inode); p != nil {
+			p.name(e)
 		}
+	case e.Unaccepted():
+		if p, asked = r.queued(e); p != nil {
+			p.name(e)
+		}
+		e.HeldBy = events.HeldByAcceptQueue
 	}
+	// The root says nothing: the socket's cgroup is known by cgroup v2 only,
+	// and under v1 that is where everything is.
+	if p != nil && (e.Cgroup == "" || e.Cgroup == "/") {
+		e.Cgroup, e.Container, e.Pod = p.cgroup, p.container.ID, p.container.PodUID
+	}
+	return asked
 }

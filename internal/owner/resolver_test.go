@@ -55,13 +55,34 @@ func helper(what string) {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		return
 	}
+	switch what {
+	case "thread":
+		holdApart()
+	case "ended":
+		go func() { say(heldSocket()) }()
+		// Not exit_group(2): this thread alone ends, which is the process's first.
+		_, _, _ = syscall.Syscall(unix.SYS_EXIT, 0, 0, 0)
+	case "uring":
+		fmt.Println(holdDirect())
+		_, _ = io.Copy(io.Discard, os.Stdin)
+	default:
+		say(heldSocket())
+	}
+}
+
+// say says the number and waits for the end.
+func say(inode uint64) {
+	fmt.Println(inode)
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	os.Exit(0)
+}
+
+func heldSocket() uint64 {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 	if err != nil {
-		fmt.Println(0)
-		return
+		return 0
 	}
-	fmt.Println(inodeOf(fd))
-	_, _ = io.Copy(io.Discard, os.Stdin)
+	return inodeOf(fd)
 }
 
 func inodeOf(fd int) uint64 {
@@ -272,7 +293,7 @@ func TestCloseEndsTheScan(t *testing.T) {
 	ended := make(chan struct{})
 	r := New(Options{list: func(yield func(found) bool) error {
 		defer close(ended)
-		for i := uint64(1); yield(found{i%1000 + 1, int32(os.Getpid()), 0}); i++ {
+		for i := uint64(1); yield(found{inode: i%1000 + 1, pid: int32(os.Getpid()), task: int32(os.Getpid())}); i++ {
 		}
 		return nil
 	}})

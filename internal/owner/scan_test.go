@@ -87,7 +87,7 @@ func TestWaysAgree(t *testing.T) {
 		}
 		return got
 	}
-	byIter, byProc := collect(iter.each), collect((&procFS{}).each)
+	byIter, byProc := collect(iter.each), collect(newProcFS().each)
 	// Standard input and output of the helpers are pipes or sockets of package
 	// os/exec, and this process's may be sockets of any kind.
 	for k := range byProc {
@@ -197,6 +197,6 @@ func BenchmarkScan(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(max(1, n)), "ns/descriptor")
 		})
 	}
-	run("proc", (&procFS{}).each)
+	run("proc", newProcFS().each)
 	run("task_file", needsFiles(b).each)
 }

@@ -5,6 +5,7 @@ package owner
 import (
 	"context"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -14,7 +15,9 @@ import (
 // Holder is a process that holds a socket, and by which descriptor.
 type Holder struct {
 	Process   events.Process
-	FD        int
+	HeldBy    events.HeldBy // 0, HeldByThread or HeldByIOUring
+	Task      int           // the thread in whose table FD is; the pid: the process's own
+	FD        int           // by HeldByIOUring: of the io_uring
 	Cgroup    string
 	Container Container
 	Count     int // processes that hold it; this is the oldest of them
@@ -86,7 +89,7 @@ func (s *Scanner) Scan(ctx context.Context) (*Table, error) {
 func (t *Table) readFiles(ctx context.Context, f *files) error {
 	var batch []found
 	err := f.each(func(f found) bool {
-		if len(batch) > 0 && batch[0].pid != f.pid {
+		if len(batch) > 0 && batch[0].holder() != f.holder() {
 			t.add(holderOf(batch), batch)
 			batch = batch[:0]
 		}
@@ -110,7 +113,7 @@ func (t *Table) readProc(ctx context.Context) error {
 	)
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
-			s := &procFS{}
+			s := newProcFS()
 			var batch []found
 			for {
 				i := next.Add(1) - 1
@@ -123,10 +126,17 @@ func (t *Table) readProc(ctx context.Context) error {
 					batch = append(batch, f)
 					return true
 				})
-				p := holderOf(batch)
-				mu.Lock()
-				t.add(p, batch)
-				mu.Unlock()
+				for rest := batch; len(rest) > 0; {
+					n := slices.IndexFunc(rest, func(f found) bool { return f.holder() != rest[0].holder() })
+					if n < 0 {
+						n = len(rest)
+					}
+					p := holderOf(rest[:n])
+					mu.Lock()
+					t.add(p, rest[:n])
+					mu.Unlock()
+					rest = rest[n:]
+				}
 			}
 		})
 	}
@@ -139,14 +149,14 @@ func holderOf(batch []found) *process {
 	if len(batch) == 0 {
 		return nil
 	}
-	p, err := readProcess(batch[0].pid)
+	p, err := readProcess(batch[0].holder())
 	if err != nil {
 		return nil // it has ended
 	}
 	return p
 }
 
-// add enters what one process holds.
+// add enters what one process holds, in one of its tables.
 func (t *Table) add(p *process, batch []found) {
 	if p == nil {
 		return
@@ -165,10 +175,13 @@ func (t *Table) add(p *process, batch []found) {
 		case !ok:
 			e = entry{at, f.fd, at, 1}
 		case e.last == at:
-			continue // the same process by another descriptor
+			continue // the same table, by another descriptor
 		default:
-			e.count, e.last = e.count+1, at
-			if p.older(t.procs[e.proc].procKey) {
+			owner, last := t.procs[e.proc], t.procs[e.last]
+			if p.procKey != owner.procKey && p.procKey != last.procKey {
+				e.count++
+			}
+			if e.last = at; p.before(owner) {
 				e.proc, e.fd = at, f.fd
 			}
 		}
@@ -183,5 +196,5 @@ func (t *Table) Find(inode uint64) (Holder, bool) {
 		return Holder{}, false
 	}
 	p := t.procs[e.proc]
-	return Holder{events.Process{PID: int(p.pid), Comm: p.comm}, int(e.fd), p.cgroup, p.container, int(e.count)}, true
+	return Holder{events.Process{PID: int(p.pid), Comm: p.comm}, p.holder.by, int(p.holder.task), int(e.fd), p.cgroup, p.container, int(e.count)}, true
 }

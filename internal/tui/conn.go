@@ -41,6 +41,8 @@ type facts struct {
 	first nanos  // its first event
 
 	process   events.Process
+	heldBy    events.HeldBy
+	module    string
 	uid       uint32
 	cgroup    string
 	container string
@@ -140,9 +142,16 @@ func (f *facts) applySocket(e *events.Event, at nanos) {
 // applyOwner takes over the owner. What is absent is not forgotten: a reset
 // may come when the socket has left its process already.
 func (f *facts) applyOwner(e *events.Event) {
-	if e.Process.PID != 0 {
+	switch {
+	case e.Process.PID != 0:
 		f.process.PID = e.Process.PID
 		keep(&f.process.Comm, e.Process.Comm)
+		f.heldBy = e.HeldBy
+	case e.HeldBy != 0 && e.HeldBy != f.heldBy:
+		f.process, f.heldBy = events.Process{}, e.HeldBy
+	}
+	if e.Module != "" {
+		keep(&f.module, e.Module)
 	}
 	if e.Has&events.HasUID != 0 {
 		f.uid = e.UID
@@ -232,7 +241,7 @@ func (f *facts) event() events.Event {
 		Time: time.Unix(0, at).UTC(), Kind: kind, Has: f.has,
 		Netns: f.conn.Netns, Inode: f.inode, Family: f.family, State: f.state,
 		Local: f.conn.Local, Remote: f.conn.Remote,
-		Process: f.process, UID: f.uid, Cgroup: f.cgroup, Container: f.container, Pod: f.pod,
+		Process: f.process, HeldBy: f.heldBy, Module: f.module, UID: f.uid, Cgroup: f.cgroup, Container: f.container, Pod: f.pod,
 		Keepalive: f.keep, Unanswered: f.unanswered, Seq: f.seq,
 		Verdict: f.verdict,
 	}

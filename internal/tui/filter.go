@@ -36,6 +36,7 @@ const maxTerms = 64
 type matchCache struct {
 	filter *filter
 	pid    int
+	heldBy events.HeldBy
 	found  uint64
 }
 
@@ -64,8 +65,8 @@ func newFilter(text string) *filter {
 
 // match tells whether the connection is to be shown. The Store is locked.
 func (f *filter) match(c *conn) bool {
-	if c.match.filter != f || c.match.pid != c.process.PID {
-		c.match = matchCache{f, c.process.PID, f.find(&c.facts)}
+	if c.match.filter != f || c.match.pid != c.process.PID || c.match.heldBy != c.heldBy {
+		c.match = matchCache{f, c.process.PID, c.heldBy, f.find(&c.facts)}
 	}
 	for i := range f.terms {
 		t := &f.terms[i]
@@ -84,11 +85,9 @@ func (f *filter) find(c *facts) (found uint64) {
 	b = append(b, ' ')
 	b = c.conn.Remote.AppendTo(b)
 	b = append(b, ' ')
-	b = append(b, strings.ToLower(c.process.Comm)...)
-	if c.process.PID != 0 {
-		b = append(b, '/')
-		b = strconv.AppendInt(b, int64(c.process.PID), 10)
-	}
+	from := len(b)
+	b = c.appendOwner(b) // as it is shown
+	b = append(b[:from], bytes.ToLower(b[from:])...)
 	if c.has&events.HasUID != 0 {
 		b = append(b, " uid:"...)
 		b = strconv.AppendUint(b, uint64(c.uid), 10)

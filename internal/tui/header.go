@@ -161,8 +161,11 @@ func (m *model) lostLine() string {
 	if lost.Missed > 0 {
 		parts = append(parts, thousands(lost.Missed)+" firings that the kernel skipped (kprobe misses): try another --attach")
 	}
+	if lost.Memory > 0 {
+		parts = append(parts, thousands(lost.Memory)+" answers go unseen, the kernel had no memory at once")
+	}
 	if lost.Follow > 0 {
-		parts = append(parts, thousands(lost.Follow)+" answers go unseen, too many probes out at once: use a filter")
+		parts = append(parts, thousands(lost.Follow)+" answers go unseen, too many probes out at once: --follow-size, or a filter")
 	}
 	return m.theme.alarm.Render(m.theme.fit(" LOST "+strings.Join(parts, m.theme.glyph.sep), m.width))
 }

@@ -191,6 +191,8 @@ func ownerKey(c *conn) (hi, lo uint64) {
 	switch {
 	case c.process.PID != 0:
 		copy(name[:], c.process.Comm)
+	case c.heldBy == events.HeldByKernel:
+		copy(name[:], "kernel")
 	case c.has&events.HasUID != 0:
 		name[0] = 0xfe
 		binary.BigEndian.PutUint32(name[1:], c.uid)

@@ -123,6 +123,9 @@ func (t *theme) fitAddr(s string, w int) string {
 
 // fitOwner is fit for an owner: the pid stays.
 func (t *theme) fitOwner(s string, w int) string {
+	if i := strings.LastIndex(s, "] ("); cells(s) > w && i >= 0 && strings.HasSuffix(s, ")") {
+		s = s[:i+1] // how it is held goes first: the detail pane says it
+	}
 	return t.fitMiddle(s, w, strings.LastIndexByte(s, '['), 0)
 }
 

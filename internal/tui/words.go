@@ -9,16 +9,17 @@ import (
 	"katrace/internal/events"
 )
 
-// owner names the process that holds the connection's socket, or else its
-// user, as the text stream does: "postgres[812]", "uid 105", "-".
+// owner says who holds the connection's socket, as the text stream does:
+// "postgres[812]", "postgres[812] (not accepted yet)", "uid 105", "-".
 func (t *theme) owner(f *facts) string {
-	switch {
-	case f.process.PID != 0:
-		return sanitize(f.process.Comm, t.ascii) + "[" + strconv.Itoa(f.process.PID) + "]"
-	case f.has&events.HasUID != 0:
-		return "uid " + strconv.FormatUint(uint64(f.uid), 10)
+	if f.process.PID != 0 {
+		return sanitize(f.process.Comm, t.ascii) + "[" + strconv.Itoa(f.process.PID) + "]" + f.heldBy.Words()
 	}
-	return "-"
+	return sanitize(string(f.appendOwner(nil)), t.ascii)
+}
+
+func (f *facts) appendOwner(dst []byte) []byte {
+	return events.AppendOwner(dst, &events.Event{Process: f.process, HeldBy: f.heldBy, Module: f.module, UID: f.uid, Has: f.has & events.HasUID})
 }
 
 // words says in the text stream's words what a record of the story of f

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package owner
+
+import (
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"katrace/internal/events"
+)
+
+// TestHurry: a scan in a hurry comes at once, although others would rest, says
+// when it is done, and answers for good.
+func TestHurry(t *testing.T) {
+	var made atomic.Uint64 // the only socket, once it is there
+	scanned := make(chan struct{}, 100)
+	r := New(Options{MinPause: time.Hour, Period: time.Hour, Scanned: func() { scanned <- struct{}{} }, list: func(yield func(found) bool) error {
+		if inode := made.Load(); inode != 0 {
+			yield(found{inode: inode, pid: int32(os.Getpid()), task: int32(os.Getpid())})
+		}
+		return nil
+	}})
+	defer r.Close()
+	r.checks.limit = 0 // /proc knows nothing of it
+	<-scanned
+	made.Store(7)
+	e := events.Event{Inode: 7}
+	if !r.Fill(&e) || e.Process.PID != 0 {
+		t.Fatalf("a socket that no scan has seen: %+v", e.Process)
+	}
+	if !r.Hurry(time.Hour) {
+		t.Fatal("no scan in an hour")
+	}
+	<-scanned
+	if r.Fill(&e) || e.Process.PID != os.Getpid() {
+		t.Errorf("after the scan: %+v", e.Process)
+	}
+	e = events.Event{Inode: 8}
+	if !r.Fill(&e) || !r.Hurry(time.Hour) {
+		t.Fatal("no scan for another")
+	}
+	<-scanned
+	if r.Fill(&e) {
+		t.Error("a socket that a scan did not find is looked for again at once")
+	}
+	if r.Hurry(-1) {
+		t.Error("promised in no time")
+	}
+}
+
+// TestHurryIsBounded: who hurries all the time gets no larger a share of a core
+// in the long run, and is told so.
+func TestHurryIsBounded(t *testing.T) {
+	const cost = 5 * time.Millisecond
+	r := New(Options{MinPause: time.Hour, Period: time.Hour, list: func(func(found) bool) error { time.Sleep(cost); return nil }})
+	defer r.Close()
+	<-r.Ready()
+	begun := time.Now()
+	refused := 0
+	for i := uint64(1); time.Since(begun) < 2*time.Second; i++ {
+		r.Lookup(i)
+		if !r.Hurry(50 * time.Millisecond) {
+			refused++
+		}
+		time.Sleep(100 * time.Microsecond)
+	}
+	most := uint64((time.Since(begun)+inHurry)/(restOnMiss*cost)) + 2
+	if n := r.Stats().Scans; n < 2 || n > most {
+		t.Errorf("%d scans, want 2 to %d", n, most)
+	}
+	if refused == 0 {
+		t.Error("never refused")
+	}
+}
