@@ -84,6 +84,11 @@ var ErrLacking = errors.New("not in this kernel")
 // Possible says why a case cannot be staged here, for want of a privilege or of
 // something in the kernel: veth, IPv6.
 func (c Case) Possible() error {
+	if c.Family != events.IPv4 {
+		if err := hasIPv6(); err != nil {
+			return fmt.Errorf("stage %q: %w", c.Name, err)
+		}
+	}
 	if c.needs != nil {
 		if err := c.needs(); err != nil {
 			return fmt.Errorf("stage %q: %w", c.Name, err)
@@ -105,6 +110,16 @@ func (c Case) Possible() error {
 		return fmt.Errorf("stage %q: %w", c.Name, err)
 	}
 	return nil
+}
+
+// hasIPv6 says why there are no IPv6 sockets (ipv6.disable=1, or a kernel
+// without).
+func hasIPv6() error {
+	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("no IPv6 (%w): %w", err, ErrLacking)
+	}
+	return unix.Close(fd)
 }
 
 // Conns lists the traced connections, in the order of the cases.
