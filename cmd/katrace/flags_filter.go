@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 
 	"katrace/internal/events"
 	"katrace/internal/loader"
+	"katrace/internal/owner"
 )
 
 // rawConnFilter are the flags, as typed, that say which connections are wanted:
@@ -110,6 +112,13 @@ func refuseEmpty(cmd *cobra.Command, _ []string) error {
 		}
 	})
 	return err
+}
+
+// noteCgroup says on stderr what --cgroup compares with where it is not cgroup v2.
+func noteCgroup(f *events.Filter) {
+	if len(f.Cgroups) > 0 && !owner.HasCgroup2() {
+		fmt.Fprintln(os.Stderr, "katrace: no cgroup v2 is mounted here: --cgroup is compared with the path of the process in systemd's cgroup v1 hierarchy (name=systemd, or another one where that is missing), not with a controller's")
+	}
 }
 
 // validateFilter makes the filter that the stream's flags ask for.

@@ -163,6 +163,7 @@ func (o *listOptions) wants(s *inventory.Socket) bool {
 }
 
 func runList(ctx context.Context, o listOptions, out *os.File) error {
+	noteCgroup(&o.filter)
 	lister, err := inventory.Open(o.inventory)
 	if err != nil {
 		return err

@@ -304,6 +304,7 @@ func opening(t *loader.Tracer, debug bool) string {
 
 // runStream is katrace without a subcommand.
 func runStream(ctx context.Context, o streamOptions) error {
+	noteCgroup(&o.filter)
 	var sinks tee
 	var writes writing
 	if o.logFile != "" {

@@ -56,6 +56,14 @@ func newCgroups(mountinfo string) *cgroups {
 	return c
 }
 
+// HasCgroup2 says whether a cgroup v2 hierarchy is mounted, whose paths sockets
+// have. Elsewhere a socket's cgroup is one of its process's of v1, systemd's own
+// (name=systemd) rather than a controller's.
+func HasCgroup2() bool {
+	text, err := os.ReadFile("/proc/self/mountinfo")
+	return err != nil || cgroup2Mount(string(text)) != ""
+}
+
 // cgroup2Mount finds where cgroup v2 is mounted in a mountinfo text. A mount of
 // its root is wanted: below another one not every cgroup can be seen.
 func cgroup2Mount(mountinfo string) string {
