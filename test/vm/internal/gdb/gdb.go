@@ -13,6 +13,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -82,24 +83,37 @@ func (c *Client) ask(payload string) (string, error) {
 	if _, err := c.conn.Write(packet(payload)); err != nil {
 		return "", err
 	}
-	ack, err := c.in.ReadByte()
-	if err != nil {
-		return "", err
+	for taken := false; ; {
+		next, err := c.in.Peek(1)
+		if err != nil {
+			return "", err
+		}
+		switch next[0] {
+		case '+':
+			taken = true
+			_, _ = c.in.Discard(1)
+			continue
+		case '-':
+			return "", errors.New("the stub did not take the packet")
+		}
+		reply, err := readPacket(c.in)
+		if err != nil {
+			return "", err
+		}
+		if _, err := c.conn.Write([]byte{'+'}); err != nil {
+			return "", err
+		}
+		switch {
+		case strings.HasPrefix(reply, "T"):
+			// The machine stands still now: said when it does, between other things.
+		case !taken:
+			return "", fmt.Errorf("the stub says %q before it has taken the packet", reply)
+		case len(reply) == 3 && reply[0] == 'E':
+			return "", fmt.Errorf("the stub refuses: %s", reply)
+		default:
+			return reply, nil
+		}
 	}
-	if ack != '+' {
-		return "", fmt.Errorf("the stub did not take the packet: %q", ack)
-	}
-	reply, err := readPacket(c.in)
-	if err != nil {
-		return "", err
-	}
-	if _, err := c.conn.Write([]byte{'+'}); err != nil {
-		return "", err
-	}
-	if len(reply) == 3 && reply[0] == 'E' {
-		return "", fmt.Errorf("the stub refuses: %s", reply)
-	}
-	return reply, nil
 }
 
 // packet is $payload#checksum. None of ours has a character that needs an escape.

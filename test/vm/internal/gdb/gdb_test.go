@@ -42,6 +42,8 @@ func TestClient(t *testing.T) {
 		wrong        string // what the error has
 	}{
 		{"read", "+$6869#dd", nil, "$m1000,2#8c", "hi", ""},
+		{"it stops meanwhile", "$T02#b6+$T02#b6$6869#dd", nil, "$m1000,2#8c", "hi", ""},
+		{"not taken first", "$6869#dd+", nil, "$m1000,2#8c", "", `says "6869" before`},
 		{"refused", "+$E14#aa", nil, "$m1000,2#8c", "", "refuses: E14"},
 		{"too little", "+$68#6e", nil, "$m1000,2#8c", "", "1 bytes came"},
 		{"no hex", "+$xy#f1", nil, "$m1000,2#8c", "", "invalid byte"},
