@@ -8,9 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"katrace/internal/events"
 	"katrace/internal/loader"
 )
 
@@ -95,7 +93,7 @@ func doctorNames(t *testing.T, backends []loader.Backend, why string) {
 func autoWorks(t *testing.T, not []loader.Backend) {
 	l := newLoad(t, 1, true, 9)
 	r := follow(t, command(append([]string{"-o", "json", "--attach", "auto", "--event", "probe", "--count", "2", "--duration", "1m", l.only()}, moreFlags()...)...))
-	waitFor(t, time.Minute, "katrace to attach: "+r.stderr.String(), func() bool { return strings.Contains(r.stderr.String(), "attached by") })
+	r.attached()
 	l.begin()
 	r.wait()
 	if n := len(r.seen()); n != 2 {
@@ -126,13 +124,3 @@ func listWorks(t *testing.T) {
 
 // moreFlags are those that this environment needs.
 func moreFlags() []string { return strings.Fields(*more) }
-
-// reportsOf is a kind's events.
-func reportsOf(evs []events.Event, kind events.Kind) (out []events.Event) {
-	for _, e := range evs {
-		if e.Kind == kind {
-			out = append(out, e)
-		}
-	}
-	return out
-}

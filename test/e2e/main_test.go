@@ -124,7 +124,18 @@ func follow(t *testing.T, cmd *exec.Cmd) *run {
 // attached waits until katrace is attached.
 func (r *run) attached() {
 	r.t.Helper()
-	waitFor(r.t, 5*time.Minute, "katrace to attach", func() bool { return strings.Contains(r.stderr.String(), "attached by") })
+	waitFor(r.t, 5*time.Minute, "katrace to attach", func() bool {
+		attached := strings.Contains(r.stderr.String(), "attached by")
+		select {
+		case <-r.done:
+			if !attached {
+				_ = r.cmd.Wait() // stderr is whole then
+				r.t.Fatalf("katrace ended before it was attached: %v; it said: %s", r.cmd.ProcessState, r.stderr)
+			}
+		default:
+		}
+		return attached
+	})
 }
 
 func (r *run) take(line []byte) {
