@@ -125,3 +125,37 @@ func listWorks(t *testing.T) {
 
 // moreFlags are those that this environment needs.
 func moreFlags() []string { return strings.Fields(*more) }
+
+// TestFollowAll: connections that were there before katrace, and whose probes
+// all come at once, are all followed: where an entry cannot be allocated, their
+// answers and ends are not reported.
+func TestFollowAll(t *testing.T) {
+	environment(t, "rt-6.12", "rt-newest")
+	for _, by := range backends() {
+		t.Run(string(by), func(t *testing.T) {
+			const n = 2000
+			l := newLoad(t, n, true, 100)
+			l.begin()
+			r := launch(t, by, l.only())
+			r.attached()
+			before := l.counted()
+			waitFor(t, 2*time.Minute, "three probes of each", func() bool { return l.counted() >= before+3*n })
+			l.end()
+			got := tallyOf(r.stop())
+			t.Logf("%+v; %s", got, lastLine(r.stderr.String()))
+			if got.probes < n || got.lost.Follow > 0 {
+				t.Errorf("of %d connections: %+v, want none lost; it said: %s", n, got, r.stderr)
+			}
+		})
+	}
+}
+
+// TestCgroupV1: --cgroup goes by cgroup v2, and katrace says so where there is none:
+// it would match nothing.
+func TestCgroupV1(t *testing.T) {
+	environment(t, "cgroup-v1")
+	_, stderr, _ := katrace(t, "-o", "json", "--attach", string(anyBackend()), "--duration", "1s", "--cgroup", "/pids")
+	if !strings.Contains(stderr, "cgroup v2") {
+		t.Errorf("--cgroup where there is no cgroup v2: %s", stderr)
+	}
+}

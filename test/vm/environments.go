@@ -42,11 +42,11 @@ const noCases = "none"
 // hyphens: the first word stands for all that begin with it.
 var environments = []environment{
 	{
-		name: "rt-6.12", kernel: "6.12-rt", tests: "^Test(Cases|Order|Many|Killed|FaultCrowd)$", list: true,
+		name: "rt-6.12", kernel: "6.12-rt", tests: "^Test(Cases|Order|Many|Killed|FaultCrowd|FollowAll)$", list: true,
 		why: "PREEMPT_RT: timers fire in threads, and maps that are not preallocated cannot grow in a burst",
 	},
 	{
-		name: "rt-newest", kernel: "newest-rt", tests: "^Test(Cases|Order|Many|Killed|FaultCrowd)$", list: true,
+		name: "rt-newest", kernel: "newest-rt", tests: "^Test(Cases|Order|Many|Killed|FaultCrowd|FollowAll)$", list: true,
 		why: "the same, on a kernel without /sys/kernel/realtime",
 	},
 	{
@@ -74,7 +74,7 @@ var environments = []environment{
 		why: "the functions of IPv6 are there and its sockets are not",
 	},
 	{
-		name: "cgroup-v1", kernel: "newest", tests: "^Test(Cases|Order|Many|Killed|Containers)$", list: true,
+		name: "cgroup-v1", kernel: "newest", tests: "^Test(Cases|Order|Many|Killed|CgroupV1)$", list: true,
 		mounts: "tmpfs:none:/sys/fs/cgroup cgroup:none:/sys/fs/cgroup/systemd:none,name=systemd cgroup:none:/sys/fs/cgroup/pids:pids",
 		why:    "cgroup v1 alone: the socket's cgroup names nothing",
 	},
