@@ -9,6 +9,8 @@
 export CGO_ENABLED = 0
 GO      ?= go
 KERNELS ?= 5.10,6.1,6.12,newest,6.12-arm64,newest-arm64
+# Of test/vm/environments.go, those that test-vm runs beside the kernels.
+ENVIRONMENTS ?=
 VERSION := $(shell git describe --always --dirty --tags 2>/dev/null)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
@@ -54,7 +56,12 @@ test-native: bin/katrace
 # The same tests by every backend at once on Debian's kernels, in QEMU guests.
 .PHONY: test-vm
 test-vm:
-	$(GO) run ./test/vm matrix -kernels $(KERNELS) -backends kprobe,fentry,tracepoint -timeout 25m
+	$(GO) run ./test/vm matrix -kernels $(KERNELS) -environments "$(ENVIRONMENTS)" -backends kprobe,fentry,tracepoint -timeout 25m
+
+# And in kernels as people run them: the table in test/vm/environments.go.
+.PHONY: test-vm-all
+test-vm-all:
+	$(MAKE) test-vm ENVIRONMENTS=all
 
 # What list says of PostgreSQL's, Redis's, nginx's and others' sockets, held
 # against what they were told (docs/programs.md); root.

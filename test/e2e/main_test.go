@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -31,6 +32,7 @@ import (
 var (
 	program = flag.String("katrace", "", "the program to test")
 	backend = flag.String("backend", "tracepoint", "how it attaches; several, by commas, trace the same connections at once")
+	more    = flag.String("flags", "", "flags, by spaces, that each katrace gets that traces")
 	slack   = flag.Duration("slack", 0, "how late timers may be (default: the lab's own, more in a guest)")
 )
 
@@ -92,7 +94,7 @@ func start(t *testing.T, args ...string) *run {
 // launch starts katrace's JSON stream; attached waits for it.
 func launch(t *testing.T, by loader.Backend, args ...string) *run {
 	t.Helper()
-	return follow(t, command(append([]string{"-o", "json", "--attach", string(by)}, args...)...))
+	return follow(t, command(slices.Concat([]string{"-o", "json", "--attach", string(by)}, moreFlags(), args)...))
 }
 
 // follow starts a katrace's JSON stream and takes what it says.
@@ -122,7 +124,18 @@ func follow(t *testing.T, cmd *exec.Cmd) *run {
 // attached waits until katrace is attached.
 func (r *run) attached() {
 	r.t.Helper()
-	waitFor(r.t, 5*time.Minute, "katrace to attach", func() bool { return strings.Contains(r.stderr.String(), "attached by") })
+	waitFor(r.t, 5*time.Minute, "katrace to attach", func() bool {
+		attached := strings.Contains(r.stderr.String(), "attached by")
+		select {
+		case <-r.done:
+			if !attached {
+				_ = r.cmd.Wait() // stderr is whole then
+				r.t.Fatalf("katrace ended before it was attached: %v; it said: %s", r.cmd.ProcessState, r.stderr)
+			}
+		default:
+		}
+		return attached
+	})
 }
 
 func (r *run) take(line []byte) {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -23,13 +24,13 @@ type archive struct {
 // machineConf is the machine's apt configuration, which may name a proxy.
 const machineConf = "/etc/apt/apt.conf.d"
 
-// openArchive sets apt up for a series and an architecture in dir.
-func openArchive(dir string, m mirror, s series, arch string) (*archive, error) {
+// openArchive sets apt up for a target's series and architecture in dir.
+func openArchive(dir string, m mirror, t target) (*archive, error) {
 	keys, err := keyring()
 	if err != nil {
 		return nil, err
 	}
-	a := &archive{dir, arch}
+	a := &archive{dir, t.arch}
 	parts := filepath.Join(dir, "conf.d")
 	if err := os.RemoveAll(parts); err != nil {
 		return nil, err
@@ -49,11 +50,11 @@ func openArchive(dir string, m mirror, s series, arch string) (*archive, error) 
 	var sources strings.Builder
 	add := func(uri string, suites []string) {
 		for _, suite := range suites {
-			fmt.Fprintf(&sources, "deb [arch=%s signed-by=%s] %s %s main\n", arch, keys, uri, suite)
+			fmt.Fprintf(&sources, "deb [arch=%s signed-by=%s] %s %s main\n", t.arch, keys, uri, suite)
 		}
 	}
-	add(m.main, s.suites)
-	add(m.security, s.security)
+	add(m.main, t.suites)
+	add(m.security, t.security)
 	for name, text := range map[string]string{
 		"status":            "",
 		"sources.list":      sources.String(),
@@ -124,7 +125,8 @@ func (a *archive) kernels(ctx context.Context) ([]pkg, error) {
 			return nil, err
 		}
 		some, parseErr := readPackages(pipe, func(name string) bool {
-			return strings.HasPrefix(name, "linux-") && strings.Contains(name, "-cloud-")
+			_, ok := kernelRelease(name)
+			return ok || strings.HasPrefix(name, "linux-modules-")
 		})
 		if err := errors.Join(parseErr, cmd.Wait()); err != nil {
 			return nil, fmt.Errorf("read %s: %w", file, err)
@@ -134,6 +136,12 @@ func (a *archive) kernels(ctx context.Context) ([]pkg, error) {
 	return all, nil
 }
 
+// errGone is the error of a package that the archive lists and does not have.
+var errGone = errors.New("the archive lists it and does not have it")
+
+// notFound is how apt says that a server answered with status 404.
+var notFound = regexp.MustCompile(` 404 +Not Found`)
+
 // download puts the packages' .deb files into the directory to.
 func (a *archive) download(ctx context.Context, r release, to string) ([]string, error) {
 	args := []string{"-q", "download"}
@@ -141,6 +149,9 @@ func (a *archive) download(ctx context.Context, r release, to string) ([]string,
 		args = append(args, name+"="+r.version)
 	}
 	if _, err := output(a.command(ctx, to, "apt-get", args...)); err != nil {
+		if notFound.MatchString(err.Error()) {
+			return nil, fmt.Errorf("%s: %w", r.packages[0], errGone)
+		}
 		return nil, err
 	}
 	debs, err := filepath.Glob(filepath.Join(to, "*.deb"))

@@ -19,13 +19,16 @@ import (
 	"syscall"
 	"time"
 
+	"katrace/test/vm/internal/gdb"
 	"katrace/test/vm/internal/wire"
+	"katrace/test/vm/memory"
 )
 
 // guest is what is to be booted and done.
 type guest struct {
 	kernel   *kernel
 	machine  machine
+	staging  staging
 	init     string // the guest program, built for the architecture
 	files    []shipped
 	commands []wire.Command
@@ -84,8 +87,13 @@ func (g *guest) attempt(ctx context.Context, to sink) (*outcome, error) {
 	}
 	defer os.RemoveAll(dir)
 	initrd := filepath.Join(dir, "initramfs")
-	if err := writeInitramfs(initrd, g.init, g.kernel, wire.Plan{Commands: g.commands}, g.files); err != nil {
+	if err := writeInitramfs(initrd, g.init, g.kernel, g.plan(), g.files); err != nil {
 		return out, err
+	}
+	machine := g.machine
+	machine.cmdline = g.staging.cmdline
+	if g.staging.gdb {
+		machine.gdb = filepath.Join(dir, "gdb")
 	}
 	socket := filepath.Join(dir, "port")
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
@@ -97,7 +105,7 @@ func (g *guest) attempt(ctx context.Context, to sink) (*outcome, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var console consoleLog
-	cmd := exec.CommandContext(ctx, qemuBinary(g.kernel.Arch), qemuArgs(g.machine, g.kernel.vmlinuz(), initrd, socket)...)
+	cmd := exec.CommandContext(ctx, qemuBinary(g.kernel.Arch), qemuArgs(machine, g.kernel.vmlinuz(), initrd, socket)...)
 	cmd.Stdout, cmd.Stderr = &console, &console
 	cmd.WaitDelay = 5 * time.Second
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -127,7 +135,7 @@ func (g *guest) attempt(ctx context.Context, to sink) (*outcome, error) {
 		ended <- cmd.Wait()
 		listener.Close()
 	}()
-	talkErr := g.talk(listener, out, to, start, &alive)
+	talkErr := g.talk(listener, out, to, start, &alive, machine.gdb)
 	if talkErr != nil && ctx.Err() == nil {
 		// The port closed by itself: the guest powered off, or panicked. If it
 		// is the talk that went wrong, the guest has no reason to end.
@@ -165,13 +173,13 @@ func withConsole(err error, console []byte) error {
 }
 
 // talk reads what the guest says until it has said that it is done.
-func (g *guest) talk(listener net.Listener, out *outcome, to sink, start time.Time, alive *atomic.Bool) error {
+func (g *guest) talk(listener net.Listener, out *outcome, to sink, start time.Time, alive *atomic.Bool, stub string) error {
 	conn, err := listener.Accept()
 	if err != nil {
 		return errors.New("the emulator did not open the guest's port")
 	}
 	defer conn.Close()
-	frames := wire.NewReader(conn)
+	frames, answers := wire.NewReader(conn), wire.NewWriter(conn)
 	current := -1
 	for {
 		kind, payload, err := frames.Next()
@@ -204,6 +212,14 @@ func (g *guest) talk(listener net.Listener, out *outcome, to sink, start time.Ti
 			}
 			out.exits = append(out.exits, x)
 			to.exit(x)
+		case wire.KindMemory:
+			var r memory.Request
+			if err := unmarshal(kind, payload, &r); err != nil {
+				return err
+			}
+			if err := answers.JSON(wire.KindMemory, access(stub, r)); err != nil {
+				return err
+			}
 		case wire.KindDone:
 			var d wire.Done
 			if err := unmarshal(kind, payload, &d); err != nil {
@@ -216,6 +232,35 @@ func (g *guest) talk(listener net.Listener, out *outcome, to sink, start time.Ti
 			return fmt.Errorf("frame of an unknown kind %q", kind)
 		}
 	}
+}
+
+// plan is what the guest is told.
+func (g *guest) plan() wire.Plan {
+	return wire.Plan{
+		Modules:  g.kernel.load(g.staging.modules),
+		Mounts:   g.staging.mounts,
+		Settings: g.staging.settings,
+		Without:  g.staging.without,
+		Memory:   g.staging.gdb,
+		Commands: g.commands,
+	}
+}
+
+// access reads or writes the guest's memory, which stands still meanwhile.
+func access(stub string, r memory.Request) (reply memory.Reply) {
+	client, err := gdb.Dial(stub)
+	if err == nil {
+		if len(r.Data) > 0 {
+			err = client.Write(r.Address, r.Data)
+		} else {
+			reply.Data, err = client.Read(r.Address, r.N)
+		}
+		err = errors.Join(err, client.Close())
+	}
+	if err != nil {
+		reply.Error = err.Error()
+	}
+	return reply
 }
 
 // consoleLog keeps what the emulator and the guest's console write.

@@ -24,6 +24,12 @@ type cell struct {
 	ran   bool // it began
 }
 
+// Titles of the cells that are no backend's.
+const (
+	sameEvents = "same events"
+	otherTests = "other tests"
+)
+
 // cells are what each column shows: the cases by each backend, whether the
 // backends agree with each other, and the other tests.
 func (r *suite) cells(backends []string) (cells []cell) {
@@ -31,9 +37,9 @@ func (r *suite) cells(backends []string) (cells []cell) {
 		cells = append(cells, cell{b, r.log.under(casesTest + "/" + b + "/"), r.started})
 	}
 	if len(backends) > 1 {
-		cells = append(cells, cell{"same events", r.log.under(orderTest + "/"), r.started})
+		cells = append(cells, cell{sameEvents, r.log.under(orderTest + "/"), r.started})
 	}
-	return append(cells, cell{"other tests", r.log.others(), r.started})
+	return append(cells, cell{otherTests, r.log.others(), r.started})
 }
 
 // ok tells whether at least one test of the column ran, and all that did passed.

@@ -12,21 +12,41 @@ import (
 // fetchCommand gets kernels into the cache.
 func fetchCommand(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("fetch", flag.ContinueOnError)
-	kernels := flags.String("kernels", matrixNames(), "kernels to get, as SERIES or SERIES-ARCH")
+	kernels := flags.String("kernels", matrixNames(), "kernels to get, as SERIES[-FLAVOUR][-ARCH]; flavours: "+flavourNames())
+	environmentList := flags.String("environments", "", "environments whose kernels to get: "+environmentNames()+", or all")
 	refresh := flags.Bool("refresh", false, "ask the archive even if it was asked today")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	_, err := getKernels(ctx, *kernels, *refresh)
-	return err
+	targets, err := parseTargets(*kernels)
+	if err != nil {
+		return err
+	}
+	envs, err := findEnvironments(*environmentList)
+	if err != nil {
+		return err
+	}
+	for _, e := range envs {
+		t, err := parseTarget(e.kernel)
+		if err != nil {
+			return err
+		}
+		targets = append(targets, t)
+	}
+	st, err := openStore(ctx, *refresh, targets)
+	if err != nil {
+		return err
+	}
+	for _, t := range targets {
+		if _, err := st.get(ctx, t, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// getKernels gets every kernel of the list, after installing what that takes.
-func getKernels(ctx context.Context, list string, refresh bool) ([]*kernel, error) {
-	targets, err := parseTargets(list)
-	if err != nil {
-		return nil, err
-	}
+// openStore opens the store of kernels, after installing what these take.
+func openStore(ctx context.Context, refresh bool, targets []target) (*store, error) {
 	need := []string{"xz", "dpkg-deb"}
 	for _, t := range targets {
 		if tool := qemuBinary(t.arch); !slices.Contains(need, tool) {
@@ -40,14 +60,5 @@ func getKernels(ctx context.Context, list string, refresh bool) ([]*kernel, erro
 	if err != nil {
 		return nil, err
 	}
-	st := &store{dir: dir, refresh: refresh, say: os.Stderr}
-	var out []*kernel
-	for _, t := range targets {
-		k, err := st.get(ctx, t.series, t.arch)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, k)
-	}
-	return out, nil
+	return &store{dir: dir, refresh: refresh, say: os.Stderr}, nil
 }

@@ -139,8 +139,8 @@ func (a *initramfs) close() error {
 // shipped is a file or directory of this machine that goes into a guest.
 type shipped struct{ from, to string }
 
-// writeInitramfs writes a guest's initramfs to path: init, the kernel's
-// modules, the plan and the files.
+// writeInitramfs writes a guest's initramfs to path: init, the plan,
+// the kernel's modules that it names, and the files.
 func writeInitramfs(path, init string, k *kernel, plan wire.Plan, files []shipped) (err error) {
 	f, err := os.Create(path)
 	if err != nil {
@@ -162,10 +162,8 @@ func writeInitramfs(path, init string, k *kernel, plan wire.Plan, files []shippe
 	if err := a.copy(init, "/init"); err != nil {
 		return err
 	}
-	for _, m := range k.Modules {
-		to := "/lib/katrace-guest/" + m.Name + ".ko"
-		plan.Modules = append(plan.Modules, wire.Module{Name: m.Name, Path: to, Required: m.Required})
-		if err := a.copy(filepath.Join(k.dir, m.File), to); err != nil {
+	for _, m := range plan.Modules {
+		if err := a.copy(k.moduleFile(m.Name), m.Path); err != nil {
 			return err
 		}
 	}

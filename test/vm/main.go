@@ -6,11 +6,13 @@
 //
 //	go run ./test/vm run -kernel newest [-file path[:guestpath]]… -- /cmd arg…
 //	go run ./test/vm matrix -kernels 5.10,newest-arm64 -backends kprobe,fentry
+//	go run ./test/vm matrix -environments rt,nojit
 //	go run ./test/vm fetch
 //
 // Kernels come from Debian's archive through the machine's own mirror and are
 // kept in the user's cache directory; nothing is installed but QEMU, where it
 // is missing. A kernel that cannot be had or booted is a failure, never skipped.
+// Environments are kernels as people run them: environments.go is their table.
 package main
 
 import (
@@ -27,7 +29,8 @@ const usage = `usage: vm <command> [flags]
 
   run     runs one command in one guest and ends with its status
           (under "go run" any failure is status 1)
-  matrix  runs the end-to-end tests on every kernel, in a guest each
+  matrix  runs the end-to-end tests on every kernel, or in environments, in a
+          guest each
   fetch   gets kernels into the cache
 
 vm <command> -h lists the flags. The environment:

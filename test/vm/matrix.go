@@ -22,17 +22,14 @@ import (
 // kernelTests are the tests of packages that show another thing on another kernel.
 const kernelTests = "Agree|Scan|OtherProc|Settings|States|AllNetns"
 
-// movingTests are the end-to-end tests of what moves between kernels: the
-// events, their number, and that nothing is left behind.
-const movingTests = "^Test(Cases|Order|Many|Killed)$"
-
-// matrixCommand runs the end-to-end tests on every kernel asked for, in a guest
-// each, by all backends at once.
+// matrixCommand runs the end-to-end tests on every kernel and in every
+// environment asked for, in a guest each, by all backends at once.
 func matrixCommand(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("matrix", flag.ContinueOnError)
 	var files fileList
 	var env envList
-	kernelList := flags.String("kernels", matrixNames(), "kernels to test on, as SERIES or SERIES-ARCH")
+	kernelList := flags.String("kernels", "", "kernels to test on, as SERIES[-FLAVOUR][-ARCH] (default: "+matrixNames()+"; none beside -environments)")
+	environmentList := flags.String("environments", "", "kernels as people run them, to test on as well: "+environmentNames()+", or "+allEnvironments)
 	backendList := flags.String("backends", "kprobe,fentry,tracepoint", "backends to test, side by side")
 	jobs := flags.Int("jobs", 0, "guests side by side (0: a processor each, as far as memory goes)")
 	mem := flags.Int("mem", 1024, "a guest's memory, MiB")
@@ -46,6 +43,8 @@ func matrixCommand(ctx context.Context, args []string) error {
 	refresh := flags.Bool("refresh", false, "ask the archive for newer kernels even if it was asked today")
 	flags.Var(&files, "file", "`path[:guestpath]` of a file or directory to ship; may be repeated")
 	flags.Var(&env, "env", "`KEY=value` for the tests' environment; may be repeated")
+	var own staging
+	own.addFlags(flags)
 	flags.Usage = func() {
 		fmt.Fprintln(flags.Output(), "usage: vm matrix [flags] [-- arguments for the test binary…]")
 		flags.PrintDefaults()
@@ -53,11 +52,14 @@ func matrixCommand(ctx context.Context, args []string) error {
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	whole, err := parseTargets(*wholeList)
-	if err != nil {
-		return fmt.Errorf("-whole: %w", err)
+	if *kernelList == "" && *environmentList == "" {
+		*kernelList = matrixNames()
 	}
-	kernels, err := getKernels(ctx, *kernelList, *refresh)
+	envs, err := chooseEnvironments(*kernelList, *wholeList, *environmentList)
+	if err != nil {
+		return err
+	}
+	rows, err := stageRows(ctx, envs, own, strings.Split(*backendList, ","), *refresh)
 	if err != nil {
 		return err
 	}
@@ -80,11 +82,10 @@ func matrixCommand(ctx context.Context, args []string) error {
 		}
 	}()
 
-	backends := strings.Split(*backendList, ",")
 	built := map[string]*programs{}
-	var rows []*row
 	var guests []*guest
-	for _, k := range kernels {
+	for _, r := range rows {
+		k := r.kernel
 		p := built[k.Arch]
 		if p == nil {
 			if p, err = buildPrograms(ctx, work, k.Arch, *program, *tests, strings.Split(*also, ",")); err != nil {
@@ -94,21 +95,19 @@ func matrixCommand(ctx context.Context, args []string) error {
 		}
 		// The test binary's own limit comes first: it shows every goroutine.
 		limit := *timeout * 9 / 10
-		rest := flags.Args()
-		if !slices.ContainsFunc(whole, func(t target) bool { return t.name == k.Series && t.arch == k.Arch }) {
-			rest = append([]string{"-test.run=" + movingTests}, rest...)
-		}
-		command := []string{"/e2e.test", verbose, "-test.timeout=" + limit.String(), "-katrace", "/katrace", "-backend", *backendList}
-		rows = append(rows, &row{kernel: k, backends: backends})
 		g := &guest{
 			kernel:   k,
-			machine:  machine{k.Arch, *mem, *cpus, false},
+			machine:  machine{arch: k.Arch, memMiB: *mem, cpus: *cpus},
+			staging:  r.staging,
 			init:     p.init,
 			files:    append([]shipped{{p.katrace, "/katrace"}, {p.tests, "/e2e.test"}}, files...),
-			commands: []wire.Command{{Args: append(command, rest...), Env: env}},
+			commands: []wire.Command{{Args: append(r.command(*backendList, limit), flags.Args()...), Env: append([]string{"KATRACE_ENVIRONMENT=" + r.env.name}, env...)}},
 			timeout:  *timeout,
 		}
 		for _, test := range p.also {
+			if !r.env.list {
+				break
+			}
 			to := "/" + filepath.Base(test)
 			g.files = append(g.files, shipped{test, to})
 			g.commands = append(g.commands, wire.Command{
@@ -131,6 +130,23 @@ func matrixCommand(ctx context.Context, args []string) error {
 	keep = true
 	fmt.Printf("\n%d of %d guests failed; full logs: %s\n", bad, len(rows), *logs)
 	return errFailed
+}
+
+// chooseEnvironments are the kernels of a list and the environments of another.
+func chooseEnvironments(kernelList, wholeList, environmentList string) (out []environment, err error) {
+	whole, err := parseTargets(wholeList)
+	if err != nil {
+		return nil, fmt.Errorf("-whole: %w", err)
+	}
+	targets, err := parseTargets(kernelList)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range targets {
+		out = append(out, plain(t, slices.ContainsFunc(whole, func(w target) bool { return w.String() == t.String() })))
+	}
+	staged, err := findEnvironments(environmentList)
+	return append(out, staged...), err
 }
 
 // report prints what failed, then the table, and counts the guests that failed.

@@ -11,7 +11,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"katrace/test/vm/internal/wire"
 )
 
 // wanted are the modules that guests get, in the order of loading; a kernel
@@ -40,39 +43,90 @@ type wantedModule struct {
 	required bool // if the package has it, it must load
 }
 
-// module is a module in the cache.
-type module struct {
-	Name     string `json:"name"`
-	File     string `json:"file"` // in the kernel's directory, not compressed
-	Required bool   `json:"required"`
+// wantedNames are the wanted modules' names and more ones, sorted, each once.
+func wantedNames(more []string) (names []string) {
+	for _, w := range wanted {
+		names = append(names, w.name)
+	}
+	for _, name := range more {
+		names = append(names, moduleName(name))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
-// collectModules copies the wanted modules and what they depend on from an
-// unpacked tree into dir/modules, decompressed, and returns them in an order
-// in which each finds what it needs.
-func collectModules(ctx context.Context, tree, dir string) ([]module, error) {
+// moduleName is a module's name as the kernel has it, to which - and _ are the same.
+func moduleName(name string) string { return strings.ReplaceAll(name, "-", "_") }
+
+// module is a module in the cache.
+type module struct {
+	Name  string   `json:"name"`
+	Needs []string `json:"needs,omitempty"` // the names of others
+}
+
+// moduleFile is where a module lies in the cache, not compressed.
+func (k *kernel) moduleFile(name string) string { return filepath.Join(k.dir, "modules", name+".ko") }
+
+// load lists what a guest loads: the wanted modules that the kernel has, more
+// ones, and what they need, in the cache's order. More ones are required.
+func (k *kernel) load(more []string) []wire.Module {
+	need := map[string]bool{} // the names of those to load, and whether they are required
+	var add func(name string, required bool)
+	add = func(name string, required bool) {
+		i := slices.IndexFunc(k.Modules, func(m module) bool { return m.Name == name })
+		if i < 0 {
+			return // built in, or the kernel goes without
+		}
+		need[name] = need[name] || required
+		for _, dep := range k.Modules[i].Needs {
+			add(dep, required)
+		}
+	}
+	for _, w := range wanted {
+		add(w.name, w.required)
+	}
+	for _, name := range more {
+		add(moduleName(name), true)
+	}
+	var out []wire.Module
+	for _, m := range k.Modules {
+		if required, ok := need[m.Name]; ok {
+			out = append(out, wire.Module{Name: m.Name, Path: "/lib/katrace-guest/" + m.Name + ".ko", Required: required})
+		}
+	}
+	return out
+}
+
+// collectModules copies the modules of these names and what they depend on
+// from an unpacked tree into dir/modules, decompressed, and returns them in an
+// order in which each finds what it needs. A kernel has to have the asked ones,
+// as modules or built in.
+func collectModules(ctx context.Context, tree, dir string, names, asked []string) ([]module, error) {
 	files, err := moduleFiles(tree)
 	if err != nil {
 		return nil, err
+	}
+	builtIn, err := builtInModules(tree)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range asked {
+		if name = moduleName(name); files[name] == "" && !builtIn[name] {
+			return nil, fmt.Errorf("this kernel has no module %q", name)
+		}
 	}
 	if err := os.MkdirAll(filepath.Join(dir, "modules"), 0o755); err != nil {
 		return nil, err
 	}
 	var out []module
-	index := map[string]int{} // by name, into out; -1 while its dependencies are collected
-	var add func(name string, required bool) error
-	add = func(name string, required bool) error {
-		if i, seen := index[name]; seen {
-			if i >= 0 && required {
-				out[i].Required = true
-			}
-			return nil
-		}
+	seen := map[string]bool{}
+	var add func(name string) error
+	add = func(name string) error {
 		path, ok := files[name]
-		if !ok {
+		if !ok || seen[name] {
 			return nil
 		}
-		index[name] = -1
+		seen[name] = true
 		text, err := readModule(ctx, path)
 		if err != nil {
 			return err
@@ -82,30 +136,54 @@ func collectModules(ctx context.Context, tree, dir string) ([]module, error) {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 		for _, dep := range deps {
-			if err := add(dep, required); err != nil {
+			if err := add(dep); err != nil {
 				return err
 			}
 		}
-		file := filepath.Join("modules", name+".ko")
-		index[name] = len(out)
-		out = append(out, module{name, file, required})
-		return os.WriteFile(filepath.Join(dir, file), text, 0o644)
+		out = append(out, module{name, deps})
+		return os.WriteFile(filepath.Join(dir, "modules", name+".ko"), text, 0o644)
 	}
+	// The wanted ones in their order, then the others.
 	for _, w := range wanted {
-		if err := add(w.name, w.required); err != nil {
+		if err := add(w.name); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range names {
+		if err := add(name); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
 }
 
-// moduleFiles finds the tree's modules by their names, in which the kernel
-// takes - and _ for the same.
+// builtInModules reads the names in the tree's modules.builtin, a path a line.
+func builtInModules(tree string) (map[string]bool, error) {
+	names := map[string]bool{}
+	for _, pattern := range []string{"usr/lib/modules/*/modules.builtin", "lib/modules/*/modules.builtin"} {
+		files, err := filepath.Glob(filepath.Join(tree, pattern))
+		if err != nil {
+			return nil, err
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				return nil, err
+			}
+			for line := range strings.FieldsSeq(string(text)) {
+				names[moduleName(strings.TrimSuffix(filepath.Base(line), ".ko"))] = true
+			}
+		}
+	}
+	return names, nil
+}
+
+// moduleFiles finds the tree's modules by their names.
 func moduleFiles(tree string) (map[string]string, error) {
 	files := map[string]string{}
 	err := filepath.WalkDir(tree, func(path string, _ fs.DirEntry, err error) error {
 		if name, _, ok := strings.Cut(filepath.Base(path), ".ko"); ok {
-			files[strings.ReplaceAll(name, "-", "_")] = path
+			files[moduleName(name)] = path
 		}
 		return err
 	})
@@ -141,7 +219,7 @@ func dependencies(text []byte) ([]string, error) {
 	}
 	for field := range strings.SplitSeq(string(data), "\x00") {
 		if names, ok := strings.CutPrefix(field, "depends="); ok && names != "" {
-			return strings.Split(strings.ReplaceAll(names, "-", "_"), ","), nil
+			return strings.Split(moduleName(names), ","), nil
 		}
 	}
 	return nil, nil

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -71,35 +72,46 @@ type release struct {
 	packages []string // with the kernel first
 }
 
-// chooseRelease picks the newest kernel for virtual machines of a series.
-// Up to 6.18 linux-image-RELEASE-cloud-ARCH holds vmlinuz and modules; later
+// findReleases lists the target's kernels, the newest first. Up to 6.18
+// linux-image-RELEASE-FLAVOUR-ARCH holds vmlinuz and modules; later
 // linux-binary-… holds vmlinuz and linux-modules-… the modules.
-func chooseRelease(packages []pkg, s series, arch string) (release, error) {
-	suffix := "-cloud-" + arch
-	var best *pkg
-	for i := range packages {
-		p := &packages[i]
+func findReleases(packages []pkg, t target) ([]release, error) {
+	var out []release
+	for _, p := range packages {
 		rest, ok := kernelRelease(p.name)
-		if !ok || !strings.HasSuffix(rest, suffix) || p.arch != arch || p.size < metapackage ||
-			!strings.HasPrefix(p.version, s.upstream) {
+		if !ok || !hasFlavour(rest, t) || p.arch != t.arch || p.size < metapackage || !strings.HasPrefix(p.version, t.upstream) {
 			continue
 		}
-		if best == nil || compareVersions(p.version, best.version) > 0 {
-			best = p
+		r := release{version: p.version, packages: []string{p.name}}
+		modules := "linux-modules-" + rest
+		if slices.ContainsFunc(packages, func(m pkg) bool { return m.name == modules && m.version == p.version && m.arch == t.arch }) {
+			r.packages = append(r.packages, modules)
+		}
+		// Two suites may have the same package.
+		if !slices.ContainsFunc(out, func(o release) bool { return o.version == r.version && o.packages[0] == r.packages[0] }) {
+			out = append(out, r)
 		}
 	}
-	if best == nil {
-		return release{}, fmt.Errorf("no package linux-image-*%[1]s or linux-binary-*%[1]s for kernel %s among %d packages", suffix, s.name, len(packages))
+	if len(out) == 0 {
+		return nil, fmt.Errorf("no package linux-image-*%[1]s or linux-binary-*%[1]s for kernel %s among %d packages", t.suffix(), t, len(packages))
 	}
-	out := release{version: best.version, packages: []string{best.name}}
-	rest, _ := kernelRelease(best.name)
-	for i := range packages {
-		if p := &packages[i]; p.name == "linux-modules-"+rest && p.version == best.version && p.arch == arch {
-			out.packages = append(out.packages, p.name)
-			break
-		}
-	}
+	slices.SortStableFunc(out, func(a, b release) int { return compareVersions(b.version, a.version) })
 	return out, nil
+}
+
+// hasFlavour tells whether a kernel's release (uname -r) is of the target's
+// flavour. The generic flavour has no word of its own, and ends as the others do.
+func hasFlavour(release string, t target) bool {
+	if !strings.HasSuffix(release, t.suffix()) {
+		return false
+	}
+	for _, f := range flavours {
+		other := target{t.series, f.name, t.arch}
+		if len(other.suffix()) > len(t.suffix()) && strings.HasSuffix(release, other.suffix()) {
+			return false
+		}
+	}
+	return true
 }
 
 // kernelRelease is what uname -r says of the kernel in a package of this name.

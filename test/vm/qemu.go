@@ -15,6 +15,9 @@ type machine struct {
 	memMiB int
 	cpus   int
 	icount bool // the clock counts instructions, 1 ns each: for measuring costs
+
+	cmdline string // more of the kernel's command line
+	gdb     string // the unix socket of GDB's stub; "": none
 }
 
 // qemuArgs are the emulator's arguments. It is always TCG: KVM, where a machine
@@ -27,11 +30,18 @@ func qemuArgs(m machine, vmlinuz, initrd, socket string) []string {
 	default:
 		machineType, cpu, console = "pc", "max", "ttyS0"
 	}
+	cmdline := kernelCommandLine(console)
+	if m.cmdline != "" {
+		cmdline += " " + m.cmdline
+	}
 	cpus := m.cpus
 	args := []string{"-no-user-config", "-nodefaults", "-no-reboot", "-display", "none", "-monitor", "none"}
 	if m.icount {
 		args = append(args, "-icount", "shift=0,sleep=off")
 		cpus = 1
+	}
+	if m.gdb != "" {
+		args = append(args, "-chardev", "socket,id=gdb,server=on,wait=off,path="+m.gdb, "-gdb", "chardev:gdb")
 	}
 	return append(args,
 		// All of the guest's processors share one thread. With a thread each
@@ -46,7 +56,7 @@ func qemuArgs(m machine, vmlinuz, initrd, socket string) []string {
 		"-m", strconv.Itoa(m.memMiB),
 		"-kernel", vmlinuz,
 		"-initrd", initrd,
-		"-append", kernelCommandLine(console),
+		"-append", cmdline,
 		"-chardev", "stdio,id=console,signal=off",
 		"-serial", "chardev:console",
 		"-chardev", "socket,id=port,path="+socket,

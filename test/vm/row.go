@@ -10,21 +10,68 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"katrace/test/vm/internal/wire"
 )
 
-// row is one guest of the matrix: one kernel, every backend.
+// row is one guest of the matrix: one environment, every backend.
 type row struct {
+	env      environment
+	staging  staging
 	kernel   *kernel
-	backends []string
+	backends []string // whose cases are told apart
 	tests    suite
 	err      error  // the guest did not come up, or did not come to its end
 	fault    string // what its kernel complained about
 	seconds  float64
 }
 
-func (r *row) name() string { return r.kernel.Series + "-" + r.kernel.Arch }
+// stageRows makes a row of each environment, with its kernel in the cache.
+func stageRows(ctx context.Context, envs []environment, more staging, asked []string, refresh bool) (rows []*row, err error) {
+	var targets []target
+	for _, e := range envs {
+		t, err := parseTarget(e.kernel)
+		if err != nil {
+			return nil, err
+		}
+		s, err := e.staging()
+		if err != nil {
+			return nil, err
+		}
+		targets = append(targets, t)
+		rows = append(rows, &row{env: e, staging: s.plus(more), backends: e.backends(asked)})
+	}
+	st, err := openStore(ctx, refresh, targets)
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range rows {
+		if r.kernel, err = st.get(ctx, targets[i], r.staging.modules); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
+}
+
+func (r *row) name() string { return r.env.name }
+
+// command runs the environment's end-to-end tests. The last of two -test.run,
+// one of which may be behind it, is the one that counts.
+func (r *row) command(asked string, limit time.Duration) []string {
+	backends := asked // a test without cases takes any
+	if len(r.backends) > 0 {
+		backends = strings.Join(r.backends, ",")
+	}
+	args := []string{"/e2e.test", verbose, "-test.timeout=" + limit.String(), "-katrace", "/katrace", "-backend", backends}
+	if r.env.tests != "" {
+		args = append(args, "-test.run="+r.env.tests)
+	}
+	if r.env.flags != "" {
+		args = append(args, "-flags", r.env.flags)
+	}
+	return args
+}
 
 func (r *row) ok() bool {
 	return r.err == nil && r.fault == "" && r.tests.ok(r.backends)

@@ -54,8 +54,10 @@ func runCommand(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	var files fileList
 	var env envList
-	series := flags.String("kernel", "newest", "one of "+seriesNames())
+	kernelName := flags.String("kernel", "newest", "one of "+seriesNames()+", with -FLAVOUR, -ARCH or both behind it")
+	flavour := flags.String("flavour", flavours[0].name, "one of "+flavourNames())
 	arch := flags.String("arch", "amd64", "amd64 or arm64")
+	environmentName := flags.String("environment", "", "one of the matrix's, instead of a kernel: "+environmentNames())
 	mem := flags.Int("mem", 1024, "the guest's memory, MiB")
 	cpus := flags.Int("smp", 2, "the guest's processors")
 	timeout := flags.Duration("timeout", 3*time.Minute, "from power-on to the command's end")
@@ -64,6 +66,8 @@ func runCommand(ctx context.Context, args []string) error {
 	refresh := flags.Bool("refresh", false, "ask the archive for a newer kernel even if it was asked today")
 	flags.Var(&files, "file", "`path[:guestpath]` of a file or directory to ship (default guestpath: /name); may be repeated")
 	flags.Var(&env, "env", "`KEY=value` for the command's environment; may be repeated")
+	var own staging
+	own.addFlags(flags)
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -71,15 +75,21 @@ func runCommand(ctx context.Context, args []string) error {
 		fmt.Fprintln(os.Stderr, "vm run: no command: put it behind --")
 		return errUsage
 	}
-	kernels, err := getKernels(ctx, *series+"-"+*arch, *refresh)
+	t, staged, err := chooseGuest(flags, *environmentName, *kernelName, *flavour, *arch)
 	if err != nil {
 		return err
 	}
-	if len(kernels) != 1 {
-		return errors.New("run boots one kernel; matrix boots several")
+	staged = staged.plus(own)
+	st, err := openStore(ctx, *refresh, []target{t})
+	if err != nil {
+		return err
+	}
+	k, err := st.get(ctx, t, staged.modules)
+	if err != nil {
+		return err
 	}
 	for _, f := range files {
-		if err := checkProgram(f.from, *arch); err != nil {
+		if err := checkProgram(f.from, t.arch); err != nil {
 			return err
 		}
 	}
@@ -88,13 +98,14 @@ func runCommand(ctx context.Context, args []string) error {
 		return err
 	}
 	defer os.RemoveAll(work)
-	init, err := buildInit(ctx, work, *arch)
+	init, err := buildInit(ctx, work, t.arch)
 	if err != nil {
 		return err
 	}
 	g := &guest{
-		kernel:   kernels[0],
-		machine:  machine{*arch, *mem, *cpus, *icount},
+		kernel:   k,
+		machine:  machine{arch: t.arch, memMiB: *mem, cpus: *cpus, icount: *icount},
+		staging:  staged,
 		init:     init,
 		files:    files,
 		commands: []wire.Command{{Args: flags.Args(), Env: env}},
@@ -108,6 +119,37 @@ func runCommand(ctx context.Context, args []string) error {
 		return err
 	}
 	return verdict(out)
+}
+
+// chooseGuest is an environment of the matrix's, or a kernel by itself.
+func chooseGuest(flags *flag.FlagSet, environmentName, kernelName, flavour, arch string) (target, staging, error) {
+	given := map[string]bool{}
+	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	if environmentName == "" {
+		for _, part := range []struct{ name, value string }{{"flavour", flavour}, {"arch", arch}} {
+			if given[part.name] {
+				kernelName += "-" + part.value
+			}
+		}
+		t, err := parseTarget(kernelName)
+		return t, staging{}, err
+	}
+	if given["kernel"] || given["flavour"] || given["arch"] {
+		return target{}, staging{}, errors.New("-environment brings its own kernel")
+	}
+	envs, err := findEnvironments(environmentName)
+	if err != nil {
+		return target{}, staging{}, err
+	}
+	if len(envs) != 1 {
+		return target{}, staging{}, fmt.Errorf("run boots one guest, and %q are %d; matrix boots several", environmentName, len(envs))
+	}
+	t, err := parseTarget(envs[0].kernel)
+	if err != nil {
+		return t, staging{}, err
+	}
+	s, err := envs[0].staging()
+	return t, s, err
 }
 
 // verdict is the error of a guest that ran one command.

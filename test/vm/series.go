@@ -29,34 +29,90 @@ var allSeries = []series{
 // archs are the architectures of guests, as Debian and Go both call them.
 var archs = []string{"amd64", "arm64"}
 
-// target is a series on an architecture.
+// flavours are what Debian builds a series for, with the end of their packages'
+// names before the architecture: virtual machines, any machine, and PREEMPT_RT.
+var flavours = []struct{ name, suffix string }{
+	{"cloud", "-cloud"},
+	{"generic", ""},
+	{"rt", "-rt"},
+}
+
+// target is a flavour of a series on an architecture.
 type target struct {
 	series
-	arch string
+	flavour, arch string
+}
+
+// suffix is how the names of a flavour's packages end.
+func (t target) suffix() string {
+	for _, f := range flavours {
+		if f.name == t.flavour {
+			return f.suffix + "-" + t.arch
+		}
+	}
+	return ""
+}
+
+// String names the target as parseTargets reads it; cloud goes without saying.
+func (t target) String() string {
+	if t.flavour == flavours[0].name {
+		return t.name + "-" + t.arch
+	}
+	return t.name + "-" + t.flavour + "-" + t.arch
 }
 
 // matrixNames is the matrix: every series on amd64, and on arm64 those in which
 // a backend works that differs from amd64's (fentry needs 6.4 there).
 func matrixNames() string { return seriesNames() + ",6.12-arm64,newest-arm64" }
 
-// parseTargets reads a comma-separated list of series; "-arm64" behind one
-// says for which architecture, amd64 if nothing does.
+// parseTargets reads a comma-separated list of targets; "" is none.
 func parseTargets(list string) (out []target, err error) {
+	if list == "" {
+		return nil, nil
+	}
 	for word := range strings.SplitSeq(list, ",") {
-		name, arch, ok := strings.Cut(word, "-")
-		if !ok {
-			arch = archs[0]
+		t, err := parseTarget(word)
+		if err != nil {
+			return nil, err
 		}
-		i := slices.IndexFunc(allSeries, func(s series) bool { return s.name == name })
-		if i < 0 {
-			return nil, fmt.Errorf("no kernel %q: there are %s", name, seriesNames())
-		}
-		if !slices.Contains(archs, arch) {
-			return nil, fmt.Errorf("kernel %q: no architecture %q: there are %s", word, arch, strings.Join(archs, ","))
-		}
-		out = append(out, target{allSeries[i], arch})
+		out = append(out, t)
 	}
 	return out, nil
+}
+
+// parseTarget reads SERIES[-FLAVOUR][-ARCH]: cloud and amd64 where nothing is said.
+func parseTarget(word string) (target, error) {
+	name, rest, _ := strings.Cut(word, "-")
+	i := slices.IndexFunc(allSeries, func(s series) bool { return s.name == name })
+	if i < 0 {
+		return target{}, fmt.Errorf("no kernel %q: there are %s", name, seriesNames())
+	}
+	t := target{allSeries[i], flavours[0].name, archs[0]}
+	first, second, two := strings.Cut(rest, "-")
+	switch {
+	case rest == "" && !strings.Contains(word, "-"):
+	case two:
+		t.flavour, t.arch = first, second
+	case slices.Contains(archs, first):
+		t.arch = first
+	default:
+		t.flavour = first
+	}
+	if !slices.ContainsFunc(flavours, func(f struct{ name, suffix string }) bool { return f.name == t.flavour }) {
+		return t, fmt.Errorf("kernel %q: no flavour or architecture %q: there are %s and %s", word, t.flavour, flavourNames(), strings.Join(archs, ","))
+	}
+	if !slices.Contains(archs, t.arch) {
+		return t, fmt.Errorf("kernel %q: no architecture %q: there are %s", word, t.arch, strings.Join(archs, ","))
+	}
+	return t, nil
+}
+
+func flavourNames() string {
+	var names []string
+	for _, f := range flavours {
+		names = append(names, f.name)
+	}
+	return strings.Join(names, ",")
 }
 
 func seriesNames() string {

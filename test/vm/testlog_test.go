@@ -132,13 +132,18 @@ func TestCells(t *testing.T) {
 
 func TestTable(t *testing.T) {
 	r := &row{
-		kernel: &kernel{Series: "6.12", Arch: "arm64", Version: "6.12.117-1"}, backends: []string{"kprobe", "fentry"}, seconds: 90,
+		env: environment{name: "6.12-arm64"}, kernel: &kernel{Version: "6.12.117-1"}, backends: []string{"kprobe", "fentry"}, seconds: 90,
 		tests: suite{started: true, ran: true, log: parseTestLog(side(100))},
 	}
+	absent := &row{
+		env: environment{name: "absent"}, kernel: &kernel{Version: "7.3.4-1"}, seconds: 9,
+		tests: suite{started: true, ran: true, log: parseTestLog("=== RUN   TestAbsent\n--- PASS: TestAbsent (0.52s)\nPASS\n")},
+	}
 	var b strings.Builder
-	printTable(&b, []*row{r})
-	want := `kernel   arch    version      kprobe                 fentry   same events            other tests   guest   seconds
-6.12     arm64   6.12.117-1   1/1 (1 not possible)   1/1      1/1 (1 not possible)   1/1           ok      90
+	printTable(&b, []*row{absent, r})
+	want := `guest        version      kprobe                 fentry   same events            other tests   verdict   seconds
+absent       7.3.4-1      -                      -        -                      1/1           ok        9
+6.12-arm64   6.12.117-1   1/1 (1 not possible)   1/1      1/1 (1 not possible)   1/1           ok        90
 6.12-arm64: mptcp: not possible here: no MPTCP
 `
 	if d := cmp.Diff(want, b.String()); d != "" {

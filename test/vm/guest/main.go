@@ -44,7 +44,11 @@ func main() {
 // supervise runs the worker to its end. It waits for any child, for an orphan
 // of a test becomes process 1's child and would stay a zombie.
 func supervise() error {
-	if err := mountAll(); err != nil {
+	plan, err := readPlan()
+	if err != nil {
+		return err
+	}
+	if err := mountAll(plan.Mounts); err != nil {
 		return err
 	}
 	env := []string{

@@ -6,6 +6,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -58,6 +59,22 @@ func (f port) Write(p []byte) (int, error) {
 		done += n
 	}
 	return done, nil
+}
+
+// Read reads what the host wrote, at least a byte.
+func (f port) Read(p []byte) (int, error) {
+	for {
+		n, err := unix.Read(int(f), p)
+		switch {
+		case err == unix.EINTR || err == unix.EAGAIN:
+		case err != nil:
+			return 0, err
+		case n == 0:
+			return 0, io.EOF
+		default:
+			return n, nil
+		}
+	}
 }
 
 // awaitByte waits for the host's word that it has read everything.

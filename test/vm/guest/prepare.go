@@ -5,17 +5,21 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"katrace/test/vm/internal/wire"
 )
 
 // prepare does the rest of what a test may rely on and checks it. What it
 // returns makes the guest useless: a test that ran all the same would fail
 // later and say less.
-func prepare() (problems []string) {
+func prepare(without []string) (problems []string) {
 	check := func(what string, err error) {
 		if err != nil {
 			problems = append(problems, fmt.Sprintf("%s: %v", what, err))
@@ -23,16 +27,41 @@ func prepare() (problems []string) {
 	}
 	check("bring lo up", loopbackUp())
 	check("make a veth pair", tryVeth())
-	_, err := os.Stat("/sys/kernel/btf/vmlinux")
-	check("type information", err)
-	_, err = os.Stat("/sys/kernel/tracing/events/tcp/tcp_probe/format")
-	check("tracefs", err)
-	_, err = os.Stat("/sys/bus/event_source/devices/kprobe/type")
-	check("kprobes through perf_event_open", err)
+	for _, name := range wire.Facilities {
+		err := facilities[name]()
+		if slices.Contains(without, name) {
+			if err != nil {
+				continue
+			}
+			err = errors.New("it is there, and this guest is to be without")
+		}
+		check(name, err)
+	}
 	check("set the host name", unix.Sethostname([]byte("guest")))
 	// As on a server; the kernel's own limit is 4096.
 	check("raise the limit of open files", unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 1024, Max: 1 << 20}))
 	return problems
+}
+
+// facilities check each of wire.Facilities.
+var facilities = map[string]func() error{
+	"btf":     exists("/sys/kernel/btf/vmlinux"),
+	"tracefs": exists("/sys/kernel/tracing/events/tcp/tcp_probe/format"),
+	"kprobes": exists("/sys/bus/event_source/devices/kprobe/type"), // by perf_event_open
+	"ipv6": func() error {
+		fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		return unix.Close(fd)
+	},
+}
+
+func exists(path string) func() error {
+	return func() error {
+		_, err := os.Stat(path)
+		return err
+	}
 }
 
 func loopbackUp() error {

@@ -19,15 +19,10 @@ import (
 
 // work carries the plan out and tells the host about it.
 func work() error {
-	text, err := os.ReadFile(wire.PlanPath)
+	plan, err := readPlan()
 	if err != nil {
 		return err
 	}
-	var plan wire.Plan
-	if err := json.Unmarshal(text, &plan); err != nil {
-		return fmt.Errorf("%s: %w", wire.PlanPath, err)
-	}
-
 	problems, notes := loadModules(plan.Modules)
 	for _, line := range append(problems, notes...) {
 		fmt.Fprintln(os.Stderr, "guest:", line) // where the port's own driver is missing, the console is all there is
@@ -42,7 +37,16 @@ func work() error {
 		return err
 	}
 
-	problems = append(problems, prepare()...)
+	problems = append(problems, prepare(plan.Without)...)
+	problems = append(problems, applySettings(plan.Settings)...)
+	closeMemory := func() {}
+	if plan.Memory {
+		server, err := serveMemory(f, out)
+		if err != nil {
+			return err
+		}
+		closeMemory = server.close
+	}
 	if err := out.JSON(wire.KindHello, wire.Hello{
 		Release:  release(),
 		Uptime:   uptime(),
@@ -70,11 +74,23 @@ func work() error {
 	if err := log.forward(); err != nil {
 		return err
 	}
+	closeMemory()
 	if err := out.JSON(wire.KindDone, wire.Done{Tainted: tainted()}); err != nil {
 		return err
 	}
 	f.awaitByte(10 * time.Second)
 	return nil
+}
+
+func readPlan() (plan wire.Plan, err error) {
+	text, err := os.ReadFile(wire.PlanPath)
+	if err != nil {
+		return plan, err
+	}
+	if err := json.Unmarshal(text, &plan); err != nil {
+		return plan, fmt.Errorf("%s: %w", wire.PlanPath, err)
+	}
+	return plan, nil
 }
 
 // forwardLog forwards the kernel's log until stop is called, which forwards

@@ -25,8 +25,30 @@ const PlanPath = "/etc/katrace-guest.json"
 
 // Plan is what a guest is to do.
 type Plan struct {
-	Modules  []Module  `json:"modules"` // in the order of loading
+	Modules  []Module  `json:"modules"`            // in the order of loading
+	Mounts   []Mount   `json:"mounts,omitempty"`   // behind the guest's own, or instead of the one on the same directory
+	Settings []Setting `json:"settings,omitempty"` // written before the first command
+	Without  []string  `json:"without,omitempty"`  // of Facilities, those that this guest is to lack
+	Memory   bool      `json:"memory,omitempty"`   // the host gives access to the kernel's memory
 	Commands []Command `json:"commands"`
+}
+
+// Facilities are what a guest has unless its plan says that it is to lack them.
+// A guest that has what it is to lack is of no use either.
+var Facilities = []string{"btf", "tracefs", "kprobes", "ipv6"}
+
+// Mount is a file system to mount. The type "bind" binds Source to Dir.
+type Mount struct {
+	Type    string `json:"type"`
+	Source  string `json:"source"`
+	Dir     string `json:"dir"`
+	Options string `json:"options,omitempty"` // of the file system, as mount(2) has them
+}
+
+// Setting is a text to write to a file of the kernel's, and to read back.
+type Setting struct {
+	Path string `json:"path"`
+	Text string `json:"text"`
 }
 
 // Module is a kernel module in the initramfs.
@@ -48,7 +70,7 @@ type Kind byte
 // The frames a guest sends, in the order of their coming: one Hello, then for
 // each command Start, output and Exit, then Done. KernelLog comes at any time.
 // After Done the guest waits for one byte, the sign that all has been read,
-// and powers off.
+// and powers off. To Memory, and to nothing else, the host answers with a frame.
 const (
 	KindHello     Kind = 'H' // Hello as JSON
 	KindStart     Kind = 'S' // Start as JSON
@@ -56,6 +78,7 @@ const (
 	KindStderr    Kind = 'E' // bytes
 	KindExit      Kind = 'X' // Exit as JSON
 	KindKernelLog Kind = 'K' // one record of /dev/kmsg as text, with a line feed
+	KindMemory    Kind = 'M' // memory.Request as JSON; the host's is memory.Reply
 	KindDone      Kind = 'D' // Done as JSON
 )
 
