@@ -50,7 +50,8 @@ func (r *review) end() {
 	for i := range r.all {
 		e := &r.all[i]
 		var rst events.RST
-		if e.Kind == events.KindPeerReset && r.can.RST {
+		// A refused probe shows this host's own RST without the segment.
+		if e.Kind == events.KindPeerReset && (r.can.RST || r.can.SendErrors && r.c.Expect.RST == events.RSTThisHost) {
 			rst = r.c.Expect.RST
 		}
 		if e.RST != rst {
