@@ -119,10 +119,10 @@ type ICMP struct {
 }
 
 // Lost counts what did not arrive.
-type (
-	Lost    = loader.Lost
-	Skipped = loader.Skipped
-)
+type Lost = loader.Lost
+
+// Skipped counts the runs of programs that the kernel skipped, by what they tell.
+type Skipped = loader.Skipped
 
 // Conn identifies a connection for as long as it lives. Its tuple can be used
 // again later by another connection, which then has another inode.

@@ -142,7 +142,7 @@ func (s *stage) endsWith(ctx context.Context, want unix.Errno) error {
 		return err
 	}
 	if errno, _ := s.reader.stop(); errno != want {
-		return fmt.Errorf("wait for %v: the application read %w", want, errno)
+		return fmt.Errorf("wait for %w: the application read %w", want, errno)
 	}
 	return nil
 }

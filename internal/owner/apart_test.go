@@ -160,10 +160,10 @@ func TestWaysAgreeQueued(t *testing.T) {
 			defer func() { _ = l.Close() }()
 			port := uint16(l.Addr().(*net.TCPAddr).Port)
 			e := events.Event{Netns: ownNetns(t), State: events.StateEstablished, Family: events.IPv6}
-			switch {
-			case network == "tcp": // both
+			switch network {
+			case "tcp": // both
 				e.Family, e.Local = events.IPv6Mapped, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port)
-			case network == "tcp4":
+			case "tcp4":
 				e.Family, e.Local = events.IPv4, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port)
 			default:
 				e.Local = netip.AddrPortFrom(netip.MustParseAddr("::1"), port)

@@ -44,8 +44,12 @@ func (b *bench) otherTimers() (float64, error) {
 		return 0, err
 	}
 	for _, c := range conns {
-		if left, err := unix.IoctlGetInt(c.client, unix.TIOCOUTQ); err != nil || left != 0 {
-			return 0, fmt.Errorf("%w: %d bytes are not acknowledged yet (%v)", errDisturbed, left, err)
+		left, err := unix.IoctlGetInt(c.client, unix.TIOCOUTQ)
+		if err != nil {
+			return 0, fmt.Errorf("ask what is not acknowledged: %w", err)
+		}
+		if left != 0 {
+			return 0, fmt.Errorf("%w: %d bytes are not acknowledged yet", errDisturbed, left)
 		}
 		if _, err := unix.Read(c.server, make([]byte, 1)); err != nil {
 			return 0, fmt.Errorf("read: %w", err)
