@@ -37,7 +37,7 @@ func TestBTF(t *testing.T) {
 				t.Errorf("the kernel's own BTF, from a file, reads this: %+v", e)
 			}
 		}
-		if n := len(r.seen()); n != 2 {
+		if n := len(ofConns(r.seen())); n != 2 {
 			t.Errorf("%d probes, want 2", n)
 		}
 	})

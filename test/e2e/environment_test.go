@@ -103,7 +103,7 @@ func autoWorks(t *testing.T, not []loader.Backend) {
 	}
 	l.begin()
 	waitFor(t, time.Minute, "the kernel to count two probes", func() bool { return l.counted() >= 2 })
-	if counted, n := l.end(), len(r.stop()); uint64(n) != counted {
+	if counted, n := l.end(), len(ofConns(r.stop())); uint64(n) != counted {
 		t.Errorf("%d probes, the kernel counts %d; it said: %s", n, counted, r.stderr)
 	}
 }

@@ -250,7 +250,7 @@ func TestPrivilegesOwners(t *testing.T) {
 	r.attached()
 	l.begin()
 	time.Sleep(2500 * time.Millisecond)
-	if evs := r.stop(); len(evs) == 0 || evs[len(evs)-1].Process != self(t) {
+	if evs := ofConns(r.stop()); len(evs) == 0 || evs[len(evs)-1].Process != self(t) {
 		t.Errorf("the owner is not %+v: %+v", self(t), evs)
 	}
 }

@@ -130,7 +130,7 @@ func TestCount(t *testing.T) {
 		_, _ = l.Wait(t.Context())
 	}()
 	r.wait()
-	if n := len(r.seen()); n != 2 {
+	if n := len(ofConns(r.seen())); n != 2 {
 		t.Errorf("%d events, want 2", n)
 	}
 }
