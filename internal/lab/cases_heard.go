@@ -45,13 +45,14 @@ func heardCases() []Case {
 		// new, and fits into memory that the socket has, without tcp_ack(): then
 		// icsk_probes_out stays. Unread data in the queue keeps such memory.
 		Name:    "heard-by-data",
-		About:   "Three probes are unanswered when a byte comes from the peer, which the kernel takes without clearing its count: two more, and it gives up.",
+		About:   "Three probes are unanswered when a byte comes from the peer, which the kernel takes without clearing its count: what is left of the five goes out, and it gives up.",
 		Staged:  "the peer drops 3 probes, sends a byte, and drops everything again",
 		Setting: events.Settings{Idle: time.Second, Interval: time.Second, Count: 5},
 		Expect: gaveUp.but(func(e *Expect) {
 			e.After = 6 * time.Second
 			e.Counted, e.Wire, e.Answers, e.KeepCount = exactly(5), exactly(5), exactly(1), true
-			e.Said = []events.Verdict{events.VerdictSilent, events.VerdictAlive, events.VerdictSilent}
+			// On a slow machine the byte comes after more than three probes.
+			e.Said = []events.Verdict{events.VerdictSilent, events.VerdictAlive}
 		}),
 		unread:  true,
 		prepare: func(s *stage) error { return errors.Join(s.leaveUnread(), s.silence()) },
