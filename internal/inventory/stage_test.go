@@ -7,11 +7,12 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"runtime"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"katrace/internal/childtest"
 )
 
 // pair is a connection over loopback: ours is the one looked at.
@@ -158,26 +159,9 @@ func (p *pair) fill(t *testing.T) {
 // thread until the test ends. What is open by then stays open in that table.
 func apart(t *testing.T, f func()) {
 	t.Helper()
-	ran, over := make(chan error), make(chan struct{})
+	over := make(chan struct{})
 	t.Cleanup(func() { close(over) })
-	var thread func()
-	thread = func() {
-		runtime.LockOSThread() // never unlocked: it ends with this goroutine
-		if unix.Gettid() == os.Getpid() {
-			defer runtime.UnlockOSThread()
-			go thread() // the process's first thread is not meant; it stays taken until then
-			<-over
-			return
-		}
-		err := unix.Unshare(unix.CLONE_FILES)
-		if err == nil {
-			f()
-		}
-		ran <- err
-		<-over
-	}
-	go thread()
-	if err := <-ran; err != nil {
+	if err := childtest.InThread(over, f); err != nil {
 		t.Fatal(err)
 	}
 }

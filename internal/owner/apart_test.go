@@ -8,31 +8,26 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"runtime"
 	"strings"
 	"testing"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/childtest"
 	"katrace/internal/events"
 )
 
 // holdApart makes a socket in a thread that has a descriptor table of its own,
 // and another name than its process.
 func holdApart() {
-	inode := make(chan uint64)
-	go func() {
-		runtime.LockOSThread()
-		if err := unix.Unshare(unix.CLONE_FILES); err != nil {
-			inode <- 0
-		}
+	var inode uint64 // 0: it failed
+	_ = childtest.InThread(nil, func() {
 		name, _ := unix.BytePtrFromString("worker")
 		_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(name)), 0, 0, 0)
-		inode <- heldSocket()
-		select {}
-	}()
-	say(<-inode)
+		inode = heldSocket()
+	})
+	say(inode)
 }
 
 // holdDirect makes a socket that only an io_uring holds, as a direct descriptor.

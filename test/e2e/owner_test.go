@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -60,17 +59,9 @@ func holdApart(by string) (shown bool, err error) {
 		client, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 		return true, errors.Join(err, everySecond(listener), unix.Connect(client, addr))
 	case events.HeldByThread.String():
-		made := make(chan error)
-		go func() {
-			runtime.LockOSThread()
-			err := unix.Unshare(unix.CLONE_FILES)
-			if err == nil {
-				_, err = probing(addr)
-			}
-			made <- err
-			select {} // the thread stays
-		}()
-		return true, <-made
+		var made error
+		err := childtest.InThread(nil, func() { _, made = probing(addr) })
+		return true, errors.Join(err, made)
 	case events.HeldByIOUring.String():
 		fd, err := probing(addr)
 		if err != nil {
