@@ -84,7 +84,7 @@ static __always_inline int is_queued(struct sock *sk)
 /* The function that a socket of the kernel's tells of data, with its module; as
  * submit_kernel() does it. */
 struct inventory_user {
-	__u8 symbol[32];
+	__u8 symbol[64];
 };
 
 static __always_inline void read_user(struct sock *sk, struct inventory_user *u)

@@ -92,8 +92,12 @@ struct inode {
 	unsigned long i_ino;
 };
 
+struct file___inode {
+	struct inode *f_inode;
+};
+
 struct socket {
-	struct file *file; /* NULL: the kernel's own */
+	struct file *file; /* NULL: the kernel's own, see read_holder() */
 };
 
 /* A socket's inode lies beside it: SOCK_INODE() in include/net/sock.h. */
@@ -127,6 +131,10 @@ struct sock {
 	struct {
 		int owned; /* by a process, which is not the timer */
 	} sk_lock;
+	struct {
+		int len; /* bytes of what came while it was owned */
+	} sk_backlog;
+	__u8 sk_kern_sock : 1; /* opened by the kernel, or accepted from such a one */
 	struct timer_list sk_timer; /* keepalive's before 6.19, retransmission's after; see compat.h */
 	int sk_err_soft;	    /* what an ICMP error left */
 	kuid_t sk_uid;

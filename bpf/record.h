@@ -25,6 +25,7 @@ enum record_flag {
 	FLAG_RTT_EXACT = 1 << 4, /* .rtt is in ns, not in jiffies */
 	FLAG_KERNEL = 1 << 5,	/* the kernel opened the socket: it is a struct kernel_record */
 	FLAG_FOLLOWED = 1 << 6, /* a RECORD_CLOSED will come */
+	FLAG_FILE = 1 << 7,	/* with FLAG_KERNEL: its file is a process's unless .symbol is a module's */
 };
 
 /* Settings that the socket did not set itself; the values of events.Setting. */
@@ -95,7 +96,7 @@ struct record {
 /* A record about a socket that the kernel opened. */
 struct kernel_record {
 	struct record rec;
-	__u8 symbol[32]; /* what the socket tells of data, sk_data_ready: "name [module]" */
+	__u8 symbol[64]; /* what the socket tells of data, sk_data_ready: "name [module]" */
 };
 
 #define RECORD_SHORT __builtin_offsetof(struct record, from)

@@ -100,20 +100,41 @@ static __always_inline enum record_reason why_no_probe(struct sock *sk)
 	return REASON_NONE;
 }
 
+/* file_unheld: whether the socket, which has a file, was opened by the kernel, and
+ * the file may be in no descriptor table (sunrpc: xs_create_sock(),
+ * svc_setup_socket()). It may be a process's all the same: MPTCP opens its subflows
+ * so, and before 5.16 what its listeners accept without MPTCP is marked as they are
+ * (mptcp_accept()): see FLAG_FILE. After a fallback from SMC the file has another
+ * inode. Called, for the bit takes many instructions. */
+static __noinline int file_unheld(struct sock *sk, struct file___inode *file, struct inode *inode)
+{
+	int opened;
+
+	if (direct_reads)
+		opened = BPF_CORE_READ_BITFIELD((struct sock *)bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct sock)), sk_kern_sock);
+	else
+		opened = BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock);
+	return opened && READ(file, f_inode) == inode;
+}
+
 /* read_holder: the inode number, which /proc/PID/fd shows as socket:[N]
- * (SOCK_INODE()), and whether the kernel itself opened the socket: then it has
- * no file. Orphans, and what nobody has accepted yet, have no inode. */
+ * (SOCK_INODE()), and whether the kernel itself opened the socket. Orphans, and
+ * what nobody has accepted yet, have no inode. */
 static __always_inline void read_holder(struct sock *sk, struct record *r)
 {
 	struct socket *socket = READ(sk, sk_socket);
 	struct socket_alloc *alloc;
+	struct file *file;
 
 	if (!socket)
 		return;
 	alloc = (void *)socket - bpf_core_field_offset(struct socket_alloc, socket);
 	r->inode = READ(alloc, vfs_inode.i_ino);
-	if (!READ(socket, file))
+	file = READ(socket, file);
+	if (!file)
 		r->flags |= FLAG_KERNEL;
+	else if (file_unheld(sk, (void *)file, &alloc->vfs_inode))
+		r->flags |= FLAG_KERNEL | FLAG_FILE;
 }
 
 /* read_tuple: what tells the connection from others; enough for the filter. */

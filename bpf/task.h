@@ -56,14 +56,26 @@ static __always_inline __u32 pid_here(struct task_struct *leader)
 	return 0;
 }
 
+/* A segment is being received, or the socket is about to send its SYN: what is
+ * done to the socket now, a BPF program does (bpf_setsockopt). Received is in a
+ * softirq, which leaves a socket alone that a process has locked, or from the
+ * backlog, by a process that lets go of the lock: __release_sock() takes the
+ * backlog's length back last. So does a process have a backlog in whose system
+ * call segments come: it goes unnamed, now and then. BPF_SOCK_OPS_TCP_CONNECT_CB
+ * is at the beginning of tcp_connect(), when nothing is in flight yet. */
+static __always_inline int done_by_bpf(struct sock *sk)
+{
+	return !READ(sk, sk_lock.owned) || READ(sk, sk_backlog.len) ||
+	       (READ(sk, __sk_common.skc_state) == TCP_SYN_SENT && !TCP(sk, packets_out));
+}
+
 /* name_doer notes the process that does something to the socket: the current one,
- * if it has the socket's lock. Otherwise this is a softirq, a BPF program has done
- * it (bpf_setsockopt), and the current task was only interrupted. */
+ * where that is certain. */
 static __always_inline void name_doer(struct sock *sk, struct record *r)
 {
 	struct task_struct *task = (void *)bpf_get_current_task(), *leader;
 
-	if (!READ(sk, sk_lock.owned) || BPF_CORE_READ(task, flags) & PF_KTHREAD)
+	if (done_by_bpf(sk) || BPF_CORE_READ(task, flags) & PF_KTHREAD)
 		return;
 	leader = BPF_CORE_READ(task, group_leader);
 	r->pid = pid_here(leader);

@@ -110,6 +110,20 @@ func TestHeldBack(t *testing.T) {
 	}
 }
 
+// TestDoer: `enabled` names who did it, never the holder in its place; by the
+// holder it is chosen where nobody is named.
+func TestDoer(t *testing.T) {
+	s, owners, sink := wait(events.Filter{Comms: []string{"shop"}})
+	owners.known[1] = shop
+	must(t, s.tell(on(events.KindEnabled, 1, 1)))
+	sink.want(t, "a BPF program did it", "enabled 1")
+	done := on(events.KindEnabled, 1, 1)
+	done.Process, done.Has = shop, events.HasDoer
+	owners.known[1] = events.Process{PID: 9, Comm: "another holder"}
+	must(t, s.tell(done))
+	sink.want(t, "a process did it", "enabled 1 shop")
+}
+
 // TestHeldBackInVain: a scan that does not find the owner ends the waiting.
 func TestHeldBackInVain(t *testing.T) {
 	s, owners, sink := wait(events.Filter{})

@@ -156,6 +156,12 @@ func (s *stream) pass(e *events.Event) error {
 		}
 		return nil
 	}
+	if e.Kind == events.KindEnabled && e.Has&events.HasDoer == 0 {
+		e.Process = events.Process{} // the holder, by which it was judged, did not do it
+		if e.HeldBy != events.HeldByKernel {
+			e.HeldBy = 0
+		}
+	}
 	if err := s.sink.Event(e); err != nil {
 		return err
 	}
@@ -209,7 +215,7 @@ func (s *stream) wants(e *events.Event) bool {
 func (s *stream) fillOwner(e *events.Event) (asked bool) {
 	process := e.Process
 	asked = s.owners.Fill(e)
-	if process.PID == 0 {
+	if e.Has&events.HasDoer == 0 {
 		return asked
 	}
 	if process.PID != e.Process.PID {

@@ -29,9 +29,7 @@ func (c *clock) decodeSocket(r *loader.Record, e *Event) {
 		UserTimeout: time.Duration(r.UserTimeout) * time.Millisecond,
 		Inherited:   Setting(r.Inherited),
 	}
-	if r.Flags&loader.FlagKernel != 0 {
-		e.HeldBy, e.Module = HeldByKernel, ModuleOf(cString(r.Symbol[:]))
-	}
+	e.HeldBy, e.Module = KernelUser(r.Flags, cString(r.Symbol[:]))
 	e.Has = HasUID | HasKeepalive
 	if e.State != StateSynSent { // there the peer was never heard
 		e.IdleFor = c.span(r.IdleFor)
@@ -57,11 +55,22 @@ func decodeTuple(r *loader.Record) (Family, netip.AddrPort, netip.AddrPort) {
 	return family, netip.AddrPortFrom(local, r.LocalPort), netip.AddrPortFrom(remote, r.RemotePort)
 }
 
-// ModuleOf is the module in a kernel symbol: "sunrpc" of "xs_data_ready [sunrpc]".
-func ModuleOf(symbol string) string {
+// KernelUser says whether the kernel itself uses a socket, from its record's
+// flags and symbol, and the module that does: "sunrpc" of "xs_data_ready [sunrpc]".
+// A socket with a file is the kernel's only where a module is known: otherwise the
+// file may be a process's.
+func KernelUser(flags uint8, symbol string) (by HeldBy, module string) {
+	if flags&loader.FlagKernel == 0 {
+		return 0, ""
+	}
 	_, rest, _ := strings.Cut(symbol, " [")
-	module, _, _ := strings.Cut(rest, "]")
-	return module
+	if name, whole := strings.CutSuffix(rest, "]"); whole {
+		module = name
+	}
+	if flags&loader.FlagFile != 0 && module == "" {
+		return 0, ""
+	}
+	return HeldByKernel, module
 }
 
 // afInet is AF_INET as struct record has it.

@@ -81,6 +81,7 @@ const (
 	HasNext
 	HasDiesIn
 	HasRTT
+	HasDoer // on KindEnabled: Process is the one that did it; not in the stream
 )
 
 // Process is the process that holds the socket, looked up by the socket's

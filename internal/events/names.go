@@ -18,7 +18,7 @@ const (
 	KindPeerReset                   // the peer answered a probe with RST
 	KindICMP                        // an ICMP error about a connection with probes outstanding
 	KindProbed                      // the peer sent a keepalive probe, and we answer
-	KindEnabled                     // a process switched SO_KEEPALIVE on
+	KindEnabled                     // SO_KEEPALIVE was switched on
 	KindWindowProbe                 // a zero-window probe
 	KindTimer                       // a firing that sent nothing
 	KindClosed                      // a connection that was reported on has closed, not by keepalive

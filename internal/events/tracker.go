@@ -100,7 +100,7 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 	case loader.RecordEnabled:
 		e.Kind = KindEnabled
 		if r.Pid != 0 {
-			e.Process = Process{PID: int(r.Pid), Comm: cString(r.Comm[:])}
+			e.Process, e.Has = Process{PID: int(r.Pid), Comm: cString(r.Comm[:])}, e.Has|HasDoer
 		}
 		// tcp_set_keepalive() arms the timer for the whole of Idle, whatever the
 		// connection has been idle for by then.

@@ -235,7 +235,7 @@ func TestTracker(t *testing.T) {
 		}, 1},
 		{"enabled on an idle connection: the timer begins with the whole idle time", []step{
 			{rec(loader.RecordEnabled, 0, idle(45), func(r *loader.Record) { r.Pid, r.Comm = 812, [16]byte{'n', 'g', 'i', 'n', 'x'} }),
-				want(KindEnabled, idleFor(45*time.Second), next(time.Minute), dies(2*time.Minute), func(e *Event) { e.Process = Process{812, "nginx"} })},
+				want(KindEnabled, idleFor(45*time.Second), next(time.Minute), dies(2*time.Minute), func(e *Event) { e.Process, e.Has = Process{812, "nginx"}, e.Has|HasDoer })},
 		}, 1},
 		{"enabled before it is connected: the firing will do nothing, and keepalive gives nothing up", []step{
 			{rec(loader.RecordEnabled, 0, func(r *loader.Record) { r.State = uint8(StateSynSent) }),

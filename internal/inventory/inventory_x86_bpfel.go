@@ -68,7 +68,7 @@ type inventoryInventorySocket struct {
 
 type inventoryInventoryUser struct {
 	_      structs.HostLayout
-	Symbol [32]uint8
+	Symbol [64]uint8
 }
 
 // Names of all BPF objects in the ELF.

@@ -120,7 +120,7 @@ func (it *iterator) sockets(ctx context.Context, states uint32, each func(*Socke
 		}
 		it.decode(&raw, &s)
 		if kernel {
-			s.Module = events.ModuleOf(unix.ByteSliceToString(user.Symbol[:]))
+			s.HeldBy, s.Module = events.KernelUser(raw.Rec.Flags, unix.ByteSliceToString(user.Symbol[:]))
 		}
 		each(&s)
 	}
@@ -158,10 +158,7 @@ func (it *iterator) decode(raw *inventoryInventorySocket, s *Socket) {
 		return
 	}
 	s.Inode, s.UID, s.cgroup = r.Inode, r.Uid, cgroupID(r.Cgroup)
-	switch {
-	case r.Flags&loader.FlagKernel != 0:
-		s.HeldBy = events.HeldByKernel
-	case has(inventoryInventoryFlagINVENTORY_QUEUED):
+	if has(inventoryInventoryFlagINVENTORY_QUEUED) {
 		s.HeldBy = events.HeldByAcceptQueue
 	}
 	s.On = has(inventoryInventoryFlagINVENTORY_ON)

@@ -32,7 +32,7 @@ func TestDecode(t *testing.T) {
 	if err := decode(rawRecord(longSize), &r); err != nil {
 		t.Fatal(err)
 	}
-	if r.IcmpCode == 0 || r.Symbol != [32]byte{} {
+	if r.IcmpCode == 0 || r.Symbol != [64]byte{} {
 		t.Errorf("a long record: ICMP code %d, symbol %d; want not 0, and none", r.IcmpCode, r.Symbol)
 	}
 	if err := decode(rawRecord(shortSize), &r); err != nil {

@@ -70,7 +70,7 @@ type katraceFollow struct {
 type katraceKernelRecord struct {
 	_      structs.HostLayout
 	Rec    katraceRecord
-	Symbol [32]uint8
+	Symbol [64]uint8
 }
 
 type katraceRecord struct {
@@ -118,6 +118,7 @@ const (
 	katraceRecordFlagFLAG_RTT_EXACT katraceRecordFlag = 16
 	katraceRecordFlagFLAG_KERNEL    katraceRecordFlag = 32
 	katraceRecordFlagFLAG_FOLLOWED  katraceRecordFlag = 64
+	katraceRecordFlagFLAG_FILE      katraceRecordFlag = 128
 )
 
 type katraceRecordKind uint32

@@ -17,7 +17,7 @@ type Record struct {
 	katraceRecord
 	// Symbol names the kernel function that a socket of the kernel's tells of
 	// data, "xs_data_ready [sunrpc]"; with FlagKernel.
-	Symbol [32]uint8
+	Symbol [64]uint8
 }
 
 // A Record is laid out as struct kernel_record.
@@ -45,6 +45,7 @@ const (
 	FlagGaveUp   = uint8(katraceRecordFlagFLAG_GAVE_UP)
 	FlagRTTExact = uint8(katraceRecordFlagFLAG_RTT_EXACT)
 	FlagKernel   = uint8(katraceRecordFlagFLAG_KERNEL)
+	FlagFile     = uint8(katraceRecordFlagFLAG_FILE)
 	FlagFollowed = uint8(katraceRecordFlagFLAG_FOLLOWED)
 )
 

@@ -60,15 +60,11 @@ func init() {
 // silentConnection makes a connection that is given up 3 s after, in the
 // cgroup, if one is named, by a process with that name.
 func silentConnection(name, cgroup string) (port int, err error) {
-	b, err := unix.BytePtrFromString(name)
-	if err != nil {
+	if err := setComm(name); err != nil {
 		return 0, err
 	}
-	if err := unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(b)), 0, 0, 0); err != nil {
-		return 0, fmt.Errorf("prctl PR_SET_NAME: %w", err)
-	}
 	if cgroup != "" {
-		if err := os.WriteFile(filepath.Join(cgroup, "cgroup.procs"), []byte("0"), 0); err != nil {
+		if err := joinCgroup(cgroup); err != nil {
 			return 0, err
 		}
 	}
@@ -88,6 +84,23 @@ func silentConnection(name, cgroup string) (port int, err error) {
 	err = errors.Join(peer.(*net.TCPConn).SetKeepAlive(false), ignoreAll(peer.(*net.TCPConn)),
 		c.(*net.TCPConn).SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: time.Second, Count: 2}))
 	return c.LocalAddr().(*net.TCPAddr).Port, err
+}
+
+// setComm names the calling thread.
+func setComm(name string) error {
+	b, err := unix.BytePtrFromString(name)
+	if err != nil {
+		return err
+	}
+	if err := unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(b)), 0, 0, 0); err != nil {
+		return fmt.Errorf("prctl PR_SET_NAME: %w", err)
+	}
+	return nil
+}
+
+// joinCgroup moves this process there.
+func joinCgroup(dir string) error {
+	return os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte("0"), 0)
 }
 
 // ignoreAll makes the connection drop all that comes: a perfect vanished peer.

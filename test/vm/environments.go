@@ -14,6 +14,7 @@ type environment struct {
 	name    string
 	kernel  string // as parseTarget reads it
 	cmdline string // more of the kernel's command line
+	modules string // more modules to load, by spaces
 	set     string // settings before the tests, KEY=VALUE by spaces: sysctls, or paths of files
 	mounts  string // TYPE:SOURCE:DIRECTORY[:OPTIONS], by spaces
 	without string // what a plain guest has and this one lacks
@@ -34,6 +35,9 @@ const (
 	absentTests = "^TestAbsent$"
 	bothTests   = "^Test(Cases|Order|Many|Killed|Absent)$"
 )
+
+// nfsModules are client and server.
+const nfsModules = "nfsv4 nfsd"
 
 // noCases stands for no backend at all.
 const noCases = "none"
@@ -82,6 +86,14 @@ var environments = []environment{
 		name: "hidden-btf", kernel: "newest", without: "btf", flags: "--btf /btf/vmlinux", cases: "kprobe,tracepoint", tests: bothTests,
 		mounts: "bind:/sys/kernel/btf:/btf tmpfs:none:/sys/kernel/btf",
 		why:    "types come from a file; fentry needs the kernel's own",
+	},
+	{
+		name: "nfs-6.12", kernel: "6.12", modules: nfsModules, cases: noCases, tests: "^TestInKernel$",
+		why: "the kernel has TCP connections of its own, with keepalive on",
+	},
+	{
+		name: "nfs-newest", kernel: "newest", modules: nfsModules, cases: noCases, tests: "^TestInKernel$",
+		why: "the same, on the newest kernel",
 	},
 	{
 		name: "aged", kernel: "newest", cmdline: "no_hash_pointers", gdb: true, cases: noCases, tests: "^TestAged$",
@@ -136,6 +148,9 @@ func plain(t target, whole bool) environment {
 func (e environment) staging() (staging, error) {
 	s := staging{cmdline: e.cmdline, gdb: e.gdb}
 	var errs []error
+	for name := range strings.FieldsSeq(e.modules) {
+		s.modules = append(s.modules, name)
+	}
 	for text := range strings.FieldsSeq(e.set) {
 		v, err := parseSetting(text)
 		s.settings, errs = append(s.settings, v), append(errs, err)
