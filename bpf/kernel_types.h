@@ -147,7 +147,12 @@ struct inet_sock {
 	__be16 inet_sport; /* the local port; unlike skc_num it outlives CLOSE */
 };
 
+struct mptcp_subflow_context {
+	struct sock *conn; /* the application's socket */
+};
+
 struct inet_connection_sock {
+	void *icsk_ulp_data; /* of a subflow: its struct mptcp_subflow_context */
 	__u8 icsk_probes_out;	  /* shared by keepalive and zero-window probes */
 	__u32 icsk_user_timeout; /* ms */
 	struct {
