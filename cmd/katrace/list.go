@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -45,7 +46,8 @@ const listExample = `  sudo katrace list                       every TCP socket 
   sudo katrace list --all-netns --off     those without keepalive, everywhere
   sudo katrace list --idle-limit aws-nlb  those that a load balancer may forget between two probes
   sudo katrace list --port 5432 -o json   PostgreSQL's, as JSON lines
-  sudo katrace list --sort dies --watch   who dies next, every two seconds`
+  sudo katrace list --sort dies --watch   who dies next, every two seconds, as many as fit
+  sudo katrace list --sort dies --limit 9 the next nine`
 
 // rawListFlags are the flags of list as typed.
 type rawListFlags struct {
@@ -54,6 +56,7 @@ type rawListFlags struct {
 	state          []string
 	idleLimit      string
 	sort           string
+	limit          uint
 	watch          time.Duration
 	btf            string
 	conns          rawConnFilter
@@ -67,6 +70,7 @@ type listOptions struct {
 	off       bool
 	idleLimit limit // zero: none
 	less      func(a, b *inventory.Socket) int
+	limit     int           // sockets to show at most, 0: all
 	watch     time.Duration // 0: once
 	debug     bool
 	hz        jiffies.HZ
@@ -97,6 +101,7 @@ func newListCommand() *cobra.Command {
 	f.StringVar(&raw.idleLimit, "idle-limit", "", "only connections on which a probe may come later than this: a time such as 350s (a bare number is seconds), or "+strings.Join(presetNames(), ", "))
 	f.StringSliceVar(&raw.state, "state", nil, "only sockets in this state: "+strings.Join(inventory.States(), ", "))
 	f.StringVar(&raw.sort, "sort", "local", "order: "+strings.Join(sortNames(), ", "))
+	f.UintVar(&raw.limit, "limit", 0, "show this many sockets at most, the first by --sort (default: all; with --watch what the terminal has room for)")
 	f.DurationVar(&raw.watch, "watch", 0, "list again every so often")
 	f.Lookup("watch").NoOptDefVal = "2s"
 	raw.conns.register(cmd)
@@ -112,7 +117,7 @@ func newListCommand() *cobra.Command {
 }
 
 func (r *rawListFlags) validate() (o listOptions, err error) {
-	o = listOptions{output: r.output, off: r.off, watch: r.watch}
+	o = listOptions{output: r.output, off: r.off, watch: r.watch, limit: int(min(r.limit, math.MaxInt32))}
 	if r.output != "table" && r.output != "json" {
 		return o, usagef("--output %q: want table or json", r.output)
 	}
@@ -192,39 +197,75 @@ func listOnce(ctx context.Context, lister *inventory.Lister, o *listOptions, out
 	if err != nil {
 		return err
 	}
+	return show(l, o, out, writes)
+}
+
+// show writes what is wanted of the list. On a terminal a list that is made
+// again and again has to fit: what is cut off is counted.
+func show(l *inventory.List, o *listOptions, out *os.File, writes *writing) error {
 	begun := time.Now()
 	l.Sockets = slices.DeleteFunc(l.Sockets, func(s inventory.Socket) bool { return !o.wants(&s) })
 	sorted := sortSockets(l.Sockets, o.less)
+	screen := terminalSize(out)
+	notes := notes(l)
+	if most := o.most(screen, notes); most > 0 && len(sorted) > most {
+		sorted = sorted[:most]
+	}
 	w := bufio.NewWriterSize(writes.watch(out), 64<<10)
-	width := terminalWidth(out)
-	if o.watch > 0 && width > 0 {
+	if o.watch > 0 && screen.width > 0 {
 		// What a terminal shows now, and what it has scrolled by stays.
 		_, _ = w.WriteString("\x1b[H\x1b[2J")
 	}
+	var err error
 	if o.output == "json" {
 		err = writeListJSON(w, l, sorted)
 	} else {
-		err = writeTable(w, l, sorted, width)
+		err = writeTable(w, l, sorted, screen.width, o.watch > 0)
 	}
 	if err = errors.Join(err, w.Flush()); err != nil {
 		return fmt.Errorf("write the list: %w", err)
 	}
-	sayLacks(writes.watch(os.Stderr), o, l, time.Since(begun))
+	say := writes.watch(os.Stderr)
+	if more := len(l.Sockets) - len(sorted); more > 0 && (screen.width == 0 || o.output == "json") {
+		fmt.Fprintf(say, "katrace: … %d more (--limit)\n", more)
+	}
+	for _, note := range notes {
+		fmt.Fprintln(say, note)
+	}
+	if o.debug {
+		sayTook(say, l, time.Since(begun))
+	}
 	return nil
 }
 
-// sayLacks says on stderr what could not be known, and with --debug what took how long.
-func sayLacks(w io.Writer, o *listOptions, l *inventory.List, wrote time.Duration) {
-	for _, lack := range l.Lacks {
-		if lack.Sockets > 0 {
-			fmt.Fprintf(w, "katrace: not known for %d sockets: %s\n", lack.Sockets, lack.What)
-		} else {
-			fmt.Fprintf(w, "katrace: left out: %s\n", lack.What)
+// most is how many sockets are shown, 0: all.
+func (o *listOptions) most(screen size, notes []string) int {
+	if o.limit > 0 || o.watch == 0 || screen.height == 0 || o.output == "json" {
+		return o.limit
+	}
+	rows := screen.height - 3 // the headline, the line below the table, and that of the cursor
+	if terminalSize(os.Stderr).width > 0 {
+		for _, note := range notes {
+			rows -= (len(note) + screen.width - 1) / screen.width
 		}
 	}
-	if !o.debug {
-		return
+	return max(1, rows)
+}
+
+// notes are what is said on stderr of a list.
+func notes(l *inventory.List) (lines []string) {
+	for _, lack := range l.Lacks {
+		if lack.Sockets > 0 {
+			lines = append(lines, fmt.Sprintf("katrace: not known for %d sockets: %s", lack.Sockets, lack.What))
+		} else {
+			lines = append(lines, "katrace: left out: "+lack.What)
+		}
 	}
+	return lines
+}
+
+// sayTook says what took how long, with --debug.
+func sayTook(w io.Writer, l *inventory.List, wrote time.Duration) {
 	if l.Passed != nil {
 		fmt.Fprintf(w, "katrace: passed over bpf: %v\n", l.Passed)
 	}
@@ -233,14 +274,17 @@ func sayLacks(w io.Writer, o *listOptions, l *inventory.List, wrote time.Duratio
 		len(l.Sockets), l.Method, ms(l.Took.All+wrote), ms(l.Took.Sockets), ms(l.Took.Owners), l.Took.Scanned, ms(l.Took.Settings), ms(wrote))
 }
 
-// terminalWidth is 0 where f is no terminal.
-func terminalWidth(f *os.File) int {
+// size is that of a terminal, in cells.
+type size struct{ width, height int }
+
+// terminalSize is zero where f is no terminal.
+func terminalSize(f *os.File) size {
 	ws, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
-	if err != nil {
-		return 0
+	switch {
+	case err != nil:
+		return size{}
+	case ws.Col == 0 || ws.Row == 0: // a serial line's
+		return size{80, 24}
 	}
-	if ws.Col == 0 {
-		return 80
-	}
-	return int(ws.Col)
+	return size{int(ws.Col), int(ws.Row)}
 }

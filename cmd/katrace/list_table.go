@@ -35,9 +35,10 @@ var columnNames = [columns]string{"STATE", "LOCAL", "REMOTE", "OWNER", "IDLE", "
 // leastOwner is what the owners' column can be cut to on a narrow terminal.
 const leastOwner = 8
 
-// writeTable writes the sockets in aligned columns. On a terminal (width > 0)
-// that is too narrow the gaps go first, then long owners' names.
-func writeTable(w *bufio.Writer, l *inventory.List, sockets []*inventory.Socket, width int) error {
+// writeTable writes the sockets, the first of the list's, in aligned columns. On a terminal (width > 0)
+// that is too narrow the gaps go first, then long owners' names; with fit what
+// is still too wide is cut off.
+func writeTable(w *bufio.Writer, l *inventory.List, sockets []*inventory.Socket, width int, fit bool) error {
 	var widest [columns]int
 	var hide [columns]bool
 	hide[colNetns], hide[colUser] = true, true
@@ -67,7 +68,9 @@ func writeTable(w *bufio.Writer, l *inventory.List, sockets []*inventory.Socket,
 			widest[colOwner] = max(min(widest[colOwner], leastOwner), widest[colOwner]-over)
 		}
 	}
+	var text []byte
 	line := func() {
+		text = text[:0]
 		room := 0 // to the next cell
 		for i := range columns {
 			if hide[i] {
@@ -78,12 +81,15 @@ func writeTable(w *bufio.Writer, l *inventory.List, sockets []*inventory.Socket,
 				cell = cut(cell, widest[i])
 			}
 			for range room {
-				_ = w.WriteByte(' ')
+				text = append(text, ' ')
 			}
-			_, _ = w.Write(cell) // the error comes with Flush
+			text = append(text, cell...)
 			room = widest[i] - cellWidth(cell) + gap
 		}
-		_ = w.WriteByte('\n')
+		if fit && width > 0 {
+			text = append(text[:0], cut(text, width)...)
+		}
+		_, _ = w.Write(append(text, '\n')) // the error comes with Flush
 	}
 	row.names()
 	line()
@@ -92,7 +98,10 @@ func writeTable(w *bufio.Writer, l *inventory.List, sockets []*inventory.Socket,
 		line()
 	}
 	if width > 0 {
-		_, _ = fmt.Fprintf(w, "%d sockets, %s UTC\n", len(sockets), l.Time.Format("15:04:05"))
+		if more := len(l.Sockets) - len(sockets); more > 0 {
+			_, _ = fmt.Fprintf(w, "… %d more; ", more)
+		}
+		_, _ = fmt.Fprintf(w, "%s, %s UTC\n", count(len(l.Sockets), "socket"), l.Time.Format("15:04:05"))
 	}
 	return nil
 }
@@ -275,4 +284,12 @@ func cut(s []byte, width int) []byte {
 		runes = runes[:len(runes)-1]
 	}
 	return []byte(string(runes) + "~")
+}
+
+// count is "1 socket", "2 sockets".
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return strconv.Itoa(n) + " " + what
 }

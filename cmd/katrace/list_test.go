@@ -69,8 +69,8 @@ func table(t *testing.T, sockets []inventory.Socket, width int) string {
 	}
 	var out bytes.Buffer
 	w := bufio.NewWriter(&out)
-	l := &inventory.List{Time: time.Date(2026, 11, 22, 1, 2, 3, 0, time.UTC)}
-	if err := errors.Join(writeTable(w, l, all, width), w.Flush()); err != nil {
+	l := &inventory.List{Time: time.Date(2026, 11, 22, 1, 2, 3, 0, time.UTC), Sockets: sockets}
+	if err := errors.Join(writeTable(w, l, all, width, false), w.Flush()); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()
