@@ -36,8 +36,9 @@ Columns: IDLE is the time since the last segment from the peer; KEEPALIVE is
 off, or idle/interval/count; SOURCE says where these three come from: set (by
 the socket), sysctl, or ? where it cannot be told; NEXT is the time to the next
 probe, or what keeps it from being sent: "retransmit" (data is unacknowledged),
-"window" (the peer's window is closed), "fin_wait2" (an orphan's timer); DIES
-is the time to the giving up. An owner marked +2 shares the socket with two
+"window" (the peer's window is closed), "fin_wait2" (an orphan's timer), and
+marked * where the timer was armed before a sysctl or SO_KEEPALIVE was changed
+and runs longer than KEEPALIVE says; DIES is the time to the giving up. An owner marked +2 shares the socket with two
 more processes; "(not accepted yet)" waits in that process's accept queue,
 "(thread)" and "(io_uring)" are not in its own descriptor table, "kernel" is the
 kernel's own socket, and "uid 0" is one for which no descriptor was found.`
@@ -68,7 +69,7 @@ type listOptions struct {
 	inventory inventory.Options
 	filter    events.Filter
 	off       bool
-	idleLimit limit // zero: none
+	idleLimit events.Middlebox // zero: none
 	less      func(a, b *inventory.Socket) int
 	limit     int           // sockets to show at most, 0: all
 	watch     time.Duration // 0: once
@@ -160,7 +161,7 @@ func (o *listOptions) wants(s *inventory.Socket) bool {
 	if o.off && (!s.Connected() || s.Has&inventory.HasOn == 0 || s.On) {
 		return false
 	}
-	if o.idleLimit.after > 0 && !s.Late(o.idleLimit.after, o.hz) {
+	if o.idleLimit.Forgets > 0 && !s.Late(o.idleLimit, o.hz) {
 		return false
 	}
 	e := s.Event(time.Time{})
@@ -252,6 +253,9 @@ func (o *listOptions) most(screen size, notes []string) int {
 	return max(1, rows)
 }
 
+// rearm is what arms a timer by the settings in force.
+const rearm = "TCP_KEEPIDLE is set on the socket, or SO_KEEPALIVE switched off and on"
+
 // notes are what is said on stderr of a list.
 func notes(l *inventory.List) (lines []string) {
 	for _, lack := range l.Lacks {
@@ -260,6 +264,15 @@ func notes(l *inventory.List) (lines []string) {
 		} else {
 			lines = append(lines, "katrace: left out: "+lack.What)
 		}
+	}
+	armed := 0
+	for i := range l.Sockets {
+		if l.Sockets[i].ArmedBeforeChange {
+			armed++
+		}
+	}
+	if armed > 0 {
+		lines = append(lines, "katrace: "+count(armed, "timer")+" armed before the change (NEXT with *): later than KEEPALIVE says, until "+rearm)
 	}
 	return lines
 }

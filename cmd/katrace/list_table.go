@@ -240,7 +240,10 @@ func appendSourceCell(b []byte, s *inventory.Socket) []byte {
 func appendNextCell(b []byte, s *inventory.Socket) []byte {
 	switch {
 	case s.Has&inventory.HasNextProbe != 0:
-		return events.AppendSpan(b, s.NextProbe)
+		if b = events.AppendSpan(b, s.NextProbe); s.ArmedBeforeChange {
+			b = append(b, '*')
+		}
+		return b
 	case s.WaitsFor == inventory.WaitsRetransmission:
 		return append(b, "retransmit"...)
 	case s.WaitsFor == inventory.WaitsWindowProbe:

@@ -143,7 +143,7 @@ func TestListFilters(t *testing.T) {
 	}{
 		{"all", listOptions{}, []int{0, 1, 2, 3, 4, 5}},
 		{"off", listOptions{off: true}, []int{1}},
-		{"idle limit", listOptions{idleLimit: limit{after: 350 * time.Second}}, []int{1, 3}},
+		{"idle limit", listOptions{idleLimit: events.Middlebox{Forgets: 350 * time.Second}}, []int{1, 3}},
 		{"pid", listOptions{filter: events.Filter{PIDs: []int{812}}}, []int{0}},
 		{"comm", listOptions{filter: events.Filter{Comms: []string{"postgres"}}}, []int{0, 3}},
 		{"cgroup", listOptions{filter: events.Filter{Cgroups: []string{"/system.slice"}}}, []int{0}},

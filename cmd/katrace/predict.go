@@ -53,7 +53,7 @@ type predictOptions struct {
 	cnt                      int
 	given                    events.Setting // which of them are on the command line
 	hasUserTimeout           bool
-	idleLimit                limit // zero: none
+	idleLimit                events.Middlebox // zero: none
 	socket                   netip.AddrPort
 	hz                       jiffies.HZ
 }
@@ -138,14 +138,11 @@ func (r *rawPredictFlags) validate() (o predictOptions, err error) {
 	return o, err
 }
 
-// mostSettable is MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL.
-const mostSettable = 32767 * time.Second
-
 // parseSeconds reads a whole number of seconds within the kernel's bounds
 // (MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL in include/net/tcp.h).
 func parseSeconds(s string) (time.Duration, error) {
 	d, err := parseTime(s)
-	if err != nil || d < time.Second || d > mostSettable || d%time.Second != 0 {
+	if err != nil || d < time.Second || d > events.MaxSettable || d%time.Second != 0 {
 		return 0, errors.New("want whole seconds from 1s to 32767s, as the kernel does")
 	}
 	return d, nil

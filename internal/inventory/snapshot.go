@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/events"
+	"katrace/internal/jiffies"
 	"katrace/internal/loader"
 	"katrace/internal/owner"
 )
@@ -143,8 +144,12 @@ func (r *Lister) Snapshot(ctx context.Context) (*List, error) {
 		g.settings()
 		l.Took.Settings = time.Since(asked)
 	}
+	hz, err := jiffies.Read()
+	if err != nil {
+		return nil, err
+	}
 	for i := range l.Sockets {
-		l.Sockets[i].foresee()
+		l.Sockets[i].foresee(hz)
 	}
 	l.Took.All = time.Since(begun)
 	return l, ctx.Err()
