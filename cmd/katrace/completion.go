@@ -31,17 +31,15 @@ func complete(cmd *cobra.Command, flag string, words ...string) {
 	})
 }
 
-// completeNetns offers the names of ip netns, and files where there are none:
-// a namespace can also be named by a path.
-func completeNetns(cmd *cobra.Command) {
-	completeBy(cmd, "netns", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		var names []string
-		entries, _ := os.ReadDir(netnsDir) // not there before the first ip netns add
-		for _, e := range entries {
-			names = append(names, e.Name())
-		}
-		return names, cobra.ShellCompDirectiveDefault
-	})
+// netnsNames offers the names of ip netns, and files where there are none: a
+// namespace can also be named by a path.
+func netnsNames(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	entries, _ := os.ReadDir(netnsDir) // not there before the first ip netns add
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names, cobra.ShellCompDirectiveDefault
 }
 
 // completeFile makes the shell complete a flag's value from file names.

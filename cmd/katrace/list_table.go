@@ -14,12 +14,14 @@ import (
 	"katrace/internal/inventory"
 )
 
-// The columns of the table; netns only where sockets of several are shown.
+// The columns of the table; the container only where there is one, netns only
+// where sockets of several are shown.
 const (
 	colState = iota
 	colLocal
 	colRemote
 	colOwner
+	colContainer
 	colIdle
 	colKeepalive
 	colSource
@@ -30,7 +32,7 @@ const (
 	columns
 )
 
-var columnNames = [columns]string{"STATE", "LOCAL", "REMOTE", "OWNER", "IDLE", "KEEPALIVE", "SOURCE", "USER", "NEXT", "DIES", "NETNS"}
+var columnNames = [columns]string{"STATE", "LOCAL", "REMOTE", "OWNER", "CONTAINER", "IDLE", "KEEPALIVE", "SOURCE", "USER", "NEXT", "DIES", "NETNS"}
 
 // leastOwner is what the owners' column can be cut to on a narrow terminal.
 const leastOwner = 8
@@ -41,7 +43,7 @@ const leastOwner = 8
 func writeTable(w *bufio.Writer, l *inventory.List, sockets []*inventory.Socket, width int, fit bool) error {
 	var widest [columns]int
 	var hide [columns]bool
-	hide[colNetns], hide[colUser] = true, true
+	hide[colNetns], hide[colUser], hide[colContainer] = true, true, true
 	for i, name := range columnNames {
 		widest[i] = len(name)
 	}
@@ -53,6 +55,7 @@ func writeTable(w *bufio.Writer, l *inventory.List, sockets []*inventory.Socket,
 		}
 		hide[colNetns] = hide[colNetns] && s.Netns == sockets[0].Netns
 		hide[colUser] = hide[colUser] && s.Settings.UserTimeout == 0
+		hide[colContainer] = hide[colContainer] && s.Container == ""
 	}
 	total := 0
 	for i := range widest {
@@ -146,6 +149,12 @@ func (r *tableRow) fill(s *inventory.Socket) {
 			}
 		case colOwner:
 			b = appendOwnerCell(b, s)
+		case colContainer:
+			if s.Container == "" {
+				b = append(b, '-')
+			} else {
+				b = events.AppendShortID(b, s.Container)
+			}
 		case colIdle:
 			b = appendTimeCell(b, s.IdleFor, s.Has&inventory.HasIdleFor != 0, s.Connected())
 		case colKeepalive:
