@@ -158,7 +158,7 @@ func (s *stream) pass(e *events.Event) error {
 	if e.Kind == events.KindLost {
 		return s.sink.Event(e)
 	}
-	if !s.judge(e) || needsAll(e.Kind) && !s.all {
+	if !s.judge(e) || !s.tells(e.Kind) {
 		if e.Kind == events.KindClosed && s.rows != nil {
 			return s.rows.Event(e)
 		}
@@ -209,7 +209,13 @@ func (s *stream) judge(e *events.Event) bool {
 
 // wants says whether the user wants the event if its owner is wanted.
 func (s *stream) wants(e *events.Event) bool {
-	return s.filter.MatchBesidesOwner(e) && (s.all || !needsAll(e.Kind))
+	return s.filter.MatchBesidesOwner(e) && s.tells(e.Kind)
+}
+
+// tells says whether such events are told. Closes are beside the live view, too:
+// its log file, replayed, drops the rows that the view dropped.
+func (s *stream) tells(k events.Kind) bool {
+	return s.all || !needsAll(k) || k == events.KindClosed && s.rows != nil
 }
 
 // fillOwner says who holds the socket, as far as that is known by now, and
