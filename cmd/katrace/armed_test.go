@@ -53,7 +53,7 @@ func TestArmedBeforeChange(t *testing.T) {
 			}
 		}
 	}
-	time.Sleep(1500 * time.Millisecond) // more than the slack of a timer of 10 s
+	time.Sleep(1500 * time.Millisecond) // more than a second, and than the slack of a timer of 10 s
 	tcp := c.(*net.TCPConn)
 	if err := errors.Join(tcp.SetKeepAliveConfig(keepalive), tcp.SetKeepAlive(true)); err != nil {
 		t.Fatal(err)

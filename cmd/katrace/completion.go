@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"katrace/internal/owner"
 )
 
 // complete makes the shell complete a flag's value from these words; in a list,
@@ -40,6 +42,11 @@ func netnsNames(*cobra.Command, []string, string) ([]string, cobra.ShellCompDire
 		names = append(names, e.Name())
 	}
 	return names, cobra.ShellCompDirectiveDefault
+}
+
+// containerIDs offers the containers that processes are in now.
+func containerIDs(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return owner.Containers(), cobra.ShellCompDirectiveNoFileComp
 }
 
 // completeFile makes the shell complete a flag's value from file names.

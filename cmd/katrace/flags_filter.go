@@ -41,7 +41,7 @@ func (r *rawConnFilter) register(cmd *cobra.Command, group string) {
 		flagSpec{name: "pid", to: &r.pid, help: "only sockets that this process holds"},
 		flagSpec{name: "comm", to: &r.comm, help: "only sockets of processes with this name (comm)"},
 		flagSpec{name: "cgroup", to: &r.cgroup, help: "only sockets in this cgroup or below it, such as /system.slice"},
-		flagSpec{name: "container", to: &r.container, help: "only sockets of the container with this id, or its beginning"})
+		flagSpec{name: "container", to: &r.container, help: "only sockets of the container with this id, or its beginning", offer: containerIDs})
 }
 
 // validate makes the filter that the flags ask for.

@@ -15,7 +15,7 @@ import (
 )
 
 // The columns of the table; the container only where there is one, netns only
-// where sockets of several are shown.
+// where sockets of another one than katrace's are shown.
 const (
 	colState = iota
 	colLocal
@@ -53,7 +53,7 @@ func writeTable(w *bufio.Writer, l *inventory.List, sockets []*inventory.Socket,
 		for i := range widest {
 			widest[i] = max(widest[i], cellWidth(row.cell(i)))
 		}
-		hide[colNetns] = hide[colNetns] && s.Netns == sockets[0].Netns
+		hide[colNetns] = hide[colNetns] && s.Netns == l.Netns
 		hide[colUser] = hide[colUser] && s.Settings.UserTimeout == 0
 		hide[colContainer] = hide[colContainer] && s.Container == ""
 	}

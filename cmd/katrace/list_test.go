@@ -69,7 +69,7 @@ func table(t *testing.T, sockets []inventory.Socket, width int) string {
 	}
 	var out bytes.Buffer
 	w := bufio.NewWriter(&out)
-	l := &inventory.List{Time: time.Date(2026, 11, 22, 1, 2, 3, 0, time.UTC), Sockets: sockets}
+	l := &inventory.List{Time: time.Date(2026, 11, 22, 1, 2, 3, 0, time.UTC), Netns: 4026531840, Sockets: sockets}
 	if err := errors.Join(writeTable(w, l, all, width, false), w.Flush()); err != nil {
 		t.Fatal(err)
 	}
@@ -89,6 +89,9 @@ func TestTableColumns(t *testing.T) {
 	}
 	two := someSockets()[:2]
 	two[1].Netns++
+	if got := table(t, two[1:], 0); !strings.Contains(got, "  4026531841\n") {
+		t.Errorf("all in another namespace:\n%s", got)
+	}
 	if got := table(t, two, 0); !strings.Contains(got, "CONTAINER") || !strings.Contains(got, "USER") || !strings.Contains(got, "  4026531841\n") {
 		t.Error(got)
 	}

@@ -19,9 +19,10 @@ import (
 // peer has been silent for Idle (tcp_keepalive_timer, TCP_KEEPIDLE in
 // do_tcp_setsockopt). So the peer's silence by then is at most the longer of the
 // two: an answer comes after its probe, and data leaves the timer alone. A
-// difference below the timer's own slack is none.
+// difference below the timer's own slack, or a second, is none: settings are
+// whole seconds, and programs switch keepalive on a little after the handshake.
 func (s *Socket) overlong(hz jiffies.HZ) bool {
-	longer := func(d, set time.Duration) bool { return d > set+hz.Slack(set) }
+	longer := func(d, set time.Duration) bool { return d > set+max(hz.Slack(set), time.Second) }
 	switch {
 	case !longer(s.timer, events.RetryCongested): // perhaps of a probe that the local queue refused
 		return false

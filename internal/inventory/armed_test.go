@@ -25,6 +25,8 @@ func TestArmedBeforeChange(t *testing.T) {
 		{"the sysctl was lowered from 7200", 60 * s, 10 * s, 0, 15 * s, 7185 * s, true, 7200 * s},
 		{"SO_KEEPALIVE switched on after an hour", 60 * s, 10 * s, 0, 3600 * s, 60 * s, true, 3660 * s},
 		{"switched on a second after the handshake: as late as timers are", 60 * s, 10 * s, 0, s, 60 * s, false, 60 * s},
+		{"switched on after a TLS handshake", 5 * s, 5 * s, 0, 900 * ms, 5 * s, false, 5 * s},
+		{"switched on after two seconds", 5 * s, 5 * s, 0, 2 * s, 5 * s, true, 7 * s},
 		{"the peer sent data since", 60 * s, 10 * s, 0, 5 * s, 20 * s, false, 60 * s},
 		{"a probe was answered", 1 * s, 75 * s, 0, 20 * s, 55 * s, false, 75 * s},
 		{"a probe is out", 60 * s, 10 * s, 1, 61 * s, 9 * s, false, 60 * s},
@@ -64,7 +66,7 @@ func TestArmedBeforeChangeByTheKernel(t *testing.T) {
 	eachMethod(t, func(t *testing.T, m Method) {
 		r := open(t, Options{Method: m})
 		p := connect(t, "127.0.0.1")
-		const silent = 1500 * time.Millisecond // more than the slack of a timer of 10 s
+		const silent = 1500 * time.Millisecond // more than a second, and than the slack of a timer of 10 s
 		time.Sleep(silent)
 		p.keepalive(t, 10, 10, 6, 0)
 		s := r.list(t).ofPair(t, p)

@@ -42,6 +42,7 @@ type Options struct {
 // List is what a Snapshot found.
 type List struct {
 	Time    time.Time
+	Netns   uint32 // katrace's own network namespace
 	Method  Method
 	Passed  error // why BPF was passed over, if it was
 	Sockets []Socket
@@ -104,6 +105,11 @@ func (r *Lister) Snapshot(ctx context.Context) (*List, error) {
 	if err != nil {
 		return nil, err
 	}
+	own, err := here()
+	if err != nil {
+		return nil, err
+	}
+	l.Netns = own.inum
 	type scanned struct {
 		table *owner.Table
 		err   error
