@@ -46,8 +46,8 @@ reported on stderr.`,
 			if err := needStdout(""); err != nil {
 				return err
 			}
-			if !cmd.Flags().Changed("speed") && term.IsTerminal(os.Stdout.Fd()) {
-				speed = 1
+			if !cmd.Flags().Changed("speed") {
+				speed = speedFor(term.IsTerminal(os.Stdout.Fd()))
 			}
 			out, err := chooseOutput(raw.output)
 			if err != nil {
@@ -77,6 +77,15 @@ reported on stderr.`,
 	addFlags(cmd, groupOutput,
 		flagSpec{name: "speed", to: &speed, help: "times as fast as it happened; 0: at once (default: 1 on a terminal, else 0)"})
 	return cmd
+}
+
+// speedFor is the speed where none is asked for: a person watches, a program does
+// not wait.
+func speedFor(terminal bool) float64 {
+	if terminal {
+		return 1
+	}
+	return 0
 }
 
 // player plays a recording at its speed.
@@ -139,6 +148,9 @@ func (p *player) play(ctx context.Context, sink events.Sink, first func(error)) 
 		p.played++
 		if err := p.wait(ctx, e.Time, sink); err != nil {
 			return err
+		}
+		if ctx.Err() != nil {
+			break // its time has not come
 		}
 		p.last.Store(e.Time.UnixNano())
 		if !p.filter.Match(&e) && !(p.closes && e.Kind == events.KindClosed) {

@@ -6,9 +6,15 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
 	"testing"
 	"time"
 
+	"katrace/internal/childtest"
 	"katrace/internal/events"
 )
 
@@ -26,6 +32,35 @@ func (s *logSink) Event(*events.Event) error {
 }
 
 func (*logSink) Flush() error { return nil }
+
+// TestReplaySpeed: --speed is passed on, and without it a terminal's is the
+// recording's own.
+func TestReplaySpeed(t *testing.T) {
+	if speedFor(true) != 1 || speedFor(false) != 0 {
+		t.Errorf("%g on a terminal, %g elsewhere", speedFor(true), speedFor(false))
+	}
+	// At this speed the second line comes in ten years.
+	recording := filepath.Join(t.TempDir(), "night.json")
+	at := time.Date(2016, 11, 22, 1, 2, 0, 0, time.UTC)
+	first := append(events.AppendJSON(nil, &events.Event{Time: at, Kind: events.KindProbe}), '\n')
+	second := append(events.AppendJSON(nil, &events.Event{Time: at.AddDate(10, 0, 0), Kind: events.KindProbe}), '\n')
+	if err := os.WriteFile(recording, slices.Concat(first, second), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := asKatrace("replay", "-o", "json", recording).Output(); err != nil || !bytes.Equal(out, slices.Concat(first, second)) {
+		t.Errorf("at once: %q, %v", out, err)
+	}
+	p := childtest.Start(t, asKatrace("replay", "-o", "json", "--speed", "1", recording))
+	if got := p.Line(t); got != string(bytes.TrimSpace(first)) {
+		t.Errorf("--speed 1: %q", got)
+	}
+	if err := p.Cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if rest, err := io.ReadAll(p.Out); len(rest) > 0 || err != nil {
+		t.Errorf("--speed 1 shows %q at once, %v", rest, err)
+	}
+}
 
 // TestReplayPace: events come as far apart as they did, divided by the speed;
 // what is late is not waited for; and the view's clock is the recording's.
