@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"katrace/internal/owner"
 )
 
 // complete makes the shell complete a flag's value from these words; in a list,
@@ -31,17 +33,20 @@ func complete(cmd *cobra.Command, flag string, words ...string) {
 	})
 }
 
-// completeNetns offers the names of ip netns, and files where there are none:
-// a namespace can also be named by a path.
-func completeNetns(cmd *cobra.Command) {
-	completeBy(cmd, "netns", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		var names []string
-		entries, _ := os.ReadDir(netnsDir) // not there before the first ip netns add
-		for _, e := range entries {
-			names = append(names, e.Name())
-		}
-		return names, cobra.ShellCompDirectiveDefault
-	})
+// netnsNames offers the names of ip netns, and files where there are none: a
+// namespace can also be named by a path.
+func netnsNames(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	entries, _ := os.ReadDir(netnsDir) // not there before the first ip netns add
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names, cobra.ShellCompDirectiveDefault
+}
+
+// containerIDs offers the containers that processes are in now.
+func containerIDs(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return owner.Containers(), cobra.ShellCompDirectiveNoFileComp
 }
 
 // completeFile makes the shell complete a flag's value from file names.

@@ -36,7 +36,7 @@ type demoOptions struct {
 	output  string
 	noColor bool
 	cases   []string
-	slack   time.Duration
+	slack   span
 }
 
 func newDemoCommand() *cobra.Command {
@@ -62,15 +62,16 @@ func newDemoCommand() *cobra.Command {
 			return runDemo(cmd.Context(), o, out, backend, cases)
 		},
 	}
-	f := cmd.Flags()
-	f.StringVar(&o.attach, "attach", "auto", "how to attach: auto, kprobe, fentry or tracepoint")
-	f.StringVarP(&o.output, "output", "o", "", "tui, text, or json with the table on stderr (default: tui on a terminal, else text)")
-	f.BoolVar(&o.noColor, "no-color", false, "no colours in the live view; so does NO_COLOR in the environment")
-	f.StringSliceVar(&o.cases, "case", nil, "only these cases: "+strings.Join(lab.Names(), ", "))
-	f.DurationVar(&o.slack, "slack", 0, "how late timers may be, for slow machines (default: the lab's own)")
-	complete(cmd, "attach", "auto", "kprobe", "fentry", "tracepoint")
-	complete(cmd, "output", "tui", "text", "json")
-	complete(cmd, "case", lab.Names()...)
+	o.attach = "auto"
+	addFlags(cmd, groupShow,
+		flagSpec{name: "case", to: &o.cases, help: "only these cases: " + strings.Join(lab.Names(), ", "), values: lab.Names()})
+	addFlags(cmd, groupAttach,
+		flagSpec{name: "attach", to: &o.attach, help: "how to attach: auto, kprobe, fentry or tracepoint", values: backendNames})
+	addFlags(cmd, groupOutput,
+		flagSpec{name: "output", short: "o", to: &o.output, help: "tui, text, or json with the table on stderr (default: tui on a terminal, else text)", values: outputNames},
+		flagSpec{name: "no-color", to: &o.noColor, help: noColorHelp})
+	addFlags(cmd, groupLimits,
+		flagSpec{name: "slack", to: &o.slack, help: "tolerance when comparing times; raise it on slow machines (default: the lab's own)"})
 	return cmd
 }
 
@@ -113,7 +114,7 @@ func runDemo(ctx context.Context, o demoOptions, out output, backend loader.Back
 		tracer.Close()
 		return err
 	}
-	d.can.Slack = o.slack
+	d.can.Slack = time.Duration(o.slack)
 	fmt.Fprintf(os.Stderr, "katrace: %d connections staged, %s\n", len(cases), opening(tracer, false))
 
 	if out == outputTUI {

@@ -24,10 +24,9 @@ type rawStreamFlags struct {
 	conns                   rawConnFilter
 	event                   []string
 	dead, silent            bool
-	duration                time.Duration
-	count                   uint64
+	duration                span
+	count, followSize       amount
 	btf, ringSize           string
-	followSize              uint32
 }
 
 // streamOptions say what runStream does.
@@ -43,50 +42,49 @@ type streamOptions struct {
 }
 
 func (r *rawStreamFlags) register(cmd *cobra.Command) {
-	cmd.Flags().SortFlags = false
+	r.attach, r.ringSize = "auto", "16MiB"
+	r.registerFilter(cmd, groupTrace)
+	addFlags(cmd, groupTrace,
+		flagSpec{name: "rtt", to: &r.rtt, help: "exact round trips; looks at received segments while a probe is out"},
+		flagSpec{name: "all", to: &r.all, help: "also firings that sent nothing, zero-window probes, and closes"})
+	addFlags(cmd, groupAttach,
+		flagSpec{name: "attach", to: &r.attach, help: "how to attach: auto, kprobe, fentry or tracepoint", values: backendNames},
+		flagSpec{name: "btf", to: &r.btf, help: "file with this kernel's BTF, where the kernel has none itself", offer: files})
 	r.registerOutput(cmd)
-	r.registerFilter(cmd)
-	f := cmd.Flags()
-	f.BoolVar(&r.rtt, "rtt", false, "exact round trips; looks at received segments while a probe is out")
-	f.BoolVar(&r.all, "all", false, "also firings that sent nothing, zero-window probes, and closes")
-	f.StringVar(&r.logFile, "log-file", "", "append the JSON stream to this file, beside the output")
-	f.DurationVar(&r.duration, "duration", 0, "stop after this time, such as 30s or 5m")
-	f.Uint64Var(&r.count, "count", 0, "stop after this many events")
-	f.StringVar(&r.attach, "attach", "auto", "how to attach: auto, kprobe, fentry or tracepoint")
-	f.StringVar(&r.ringSize, "ring-size", "16MiB", "size of the ring buffer, a power of two: 4KiB to 1GiB")
-	f.Uint32Var(&r.followSize, "follow-size", 0, "how many connections with probes out are followed at once (default 1048576; 65536 before Linux 6.1 and on PREEMPT_RT)")
-	f.StringVar(&r.btf, "btf", "", "file with this kernel's BTF, where the kernel has none itself")
-	complete(cmd, "attach", "auto", "kprobe", "fentry", "tracepoint")
-	completeFile(cmd, "log-file")
-	completeFile(cmd, "btf")
+	addFlags(cmd, groupOutput,
+		flagSpec{name: "log-file", to: &r.logFile, help: "append the JSON stream to this file, beside the output", offer: files})
+	addFlags(cmd, groupLimits,
+		flagSpec{name: "duration", to: &r.duration, help: "stop after this time, such as 30s or 5m (a bare number is seconds)"},
+		flagSpec{name: "count", to: &r.count, help: "stop after this many events"},
+		flagSpec{name: "ring-size", to: &r.ringSize, help: "size of the ring buffer, a power of two: 4KiB to 1GiB"},
+		flagSpec{name: "follow-size", to: &r.followSize, help: "how many connections with probes out are followed at once (default 1048576; 65536 before Linux 6.1 and on PREEMPT_RT)"})
 }
+
+var backendNames = []string{"auto", "kprobe", "fentry", "tracepoint"}
 
 // registerOutput adds the flags that say where events go.
 func (r *rawStreamFlags) registerOutput(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.StringVarP(&r.output, "output", "o", "", "tui, text, or json, one object a line (default: tui on a terminal, else text)")
-	f.BoolVar(&r.noColor, "no-color", false, "no colours in the live view; so does NO_COLOR in the environment")
-	complete(cmd, "output", "tui", "text", "json")
+	addFlags(cmd, groupOutput,
+		flagSpec{name: "output", short: "o", to: &r.output, help: "tui, text, or json, one object a line (default: tui on a terminal, else text)", values: outputNames},
+		flagSpec{name: "no-color", to: &r.noColor, help: noColorHelp})
 }
 
+const noColorHelp = "no colours in the live view; so does NO_COLOR in the environment"
+
 // registerFilter adds the flags that say which events are wanted.
-func (r *rawStreamFlags) registerFilter(cmd *cobra.Command) {
-	r.conns.register(cmd)
-	f := cmd.Flags()
-	f.StringSliceVar(&r.event, "event", nil, "only these events: "+strings.Join(events.KindNames(), ", "))
-	f.BoolVar(&r.dead, "dead", false, "only ends: reset, peer_reset")
-	f.BoolVar(&r.silent, "silent", false, "only unanswered: probes that follow an unanswered one or did not leave")
-	complete(cmd, "event", events.KindNames()...)
+func (r *rawStreamFlags) registerFilter(cmd *cobra.Command, group string) {
+	r.conns.register(cmd, group)
+	addFlags(cmd, group,
+		flagSpec{name: "event", to: &r.event, help: "only these events: " + strings.Join(events.KindNames(), ", "), values: events.KindNames()},
+		flagSpec{name: "dead", to: &r.dead, help: "only ends: reset, peer_reset"},
+		flagSpec{name: "silent", to: &r.silent, help: "only unanswered: probes that follow an unanswered one or did not leave"})
 }
 
 func (r *rawStreamFlags) validate() (streamOptions, error) {
-	o := streamOptions{logFile: r.logFile, noColor: r.noColor, duration: r.duration, count: r.count}
+	o := streamOptions{logFile: r.logFile, noColor: r.noColor, duration: time.Duration(r.duration), count: uint64(r.count)}
 	var err error
 	if o.output, err = chooseOutput(r.output); err != nil {
 		return o, err
-	}
-	if r.duration < 0 {
-		return o, usagef("--duration %s: want a positive time", r.duration)
 	}
 	backend, err := loader.ParseBackend(r.attach)
 	if err != nil {
@@ -107,7 +105,10 @@ func (r *rawStreamFlags) validate() (streamOptions, error) {
 			return o, usagef("--event %s: these are only seen with --all", k)
 		}
 	}
-	o.load = loader.Options{Backend: backend, All: r.all, ExactRTT: r.rtt, Filter: o.filter.Socket, RingSize: size, Follow: r.followSize, BTF: r.btf}
+	if err := lacking(o.filter.Kinds, backend, backend.Facts()); err != nil {
+		return o, usagef("--event %s with --attach %s: %w", join(o.filter.Kinds), backend, err)
+	}
+	o.load = loader.Options{Backend: backend, All: r.all, ExactRTT: r.rtt, Filter: o.filter.Socket, RingSize: size, Follow: uint32(r.followSize), BTF: r.btf}
 	return o, nil
 }
 

@@ -29,20 +29,19 @@ type rawConnFilter struct {
 	pid, comm, cgroup, container []string
 }
 
-func (r *rawConnFilter) register(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.StringSliceVar(&r.port, "port", nil, "only connections with this port on either side")
-	f.StringSliceVar(&r.localPort, "local-port", nil, "only connections with this local port")
-	f.StringSliceVar(&r.remotePort, "remote-port", nil, "only connections with this remote port")
-	f.StringSliceVar(&r.addr, "addr", nil, "only connections with this address, or one in this CIDR prefix, on either side")
-	f.StringSliceVar(&r.netns, "netns", nil, "only this network namespace: its inode number, a path such as /proc/812/ns/net, or a name of ip netns")
-	f.BoolVarP(&r.only4, "ipv4", "4", false, "only IPv4, IPv4-mapped included")
-	f.BoolVarP(&r.only6, "ipv6", "6", false, "only IPv6")
-	f.StringSliceVar(&r.pid, "pid", nil, "only sockets that this process holds")
-	f.StringSliceVar(&r.comm, "comm", nil, "only sockets of processes with this name (comm)")
-	f.StringSliceVar(&r.cgroup, "cgroup", nil, "only sockets in this cgroup or below it, such as /system.slice")
-	f.StringSliceVar(&r.container, "container", nil, "only sockets of the container with this id, or its beginning")
-	completeNetns(cmd)
+func (r *rawConnFilter) register(cmd *cobra.Command, group string) {
+	addFlags(cmd, group,
+		flagSpec{name: "port", to: &r.port, help: "only connections with this port on either side"},
+		flagSpec{name: "local-port", to: &r.localPort, help: "only connections with this local port"},
+		flagSpec{name: "remote-port", to: &r.remotePort, help: "only connections with this remote port"},
+		flagSpec{name: "addr", to: &r.addr, help: "only connections with this address, or one in this CIDR prefix, on either side"},
+		flagSpec{name: "netns", to: &r.netns, help: "only this network namespace: its inode number, a path such as /proc/812/ns/net, or a name of ip netns", offer: netnsNames},
+		flagSpec{name: "ipv4", short: "4", to: &r.only4, help: "only IPv4, IPv4-mapped included"},
+		flagSpec{name: "ipv6", short: "6", to: &r.only6, help: "only IPv6"},
+		flagSpec{name: "pid", to: &r.pid, help: "only sockets that this process holds"},
+		flagSpec{name: "comm", to: &r.comm, help: "only sockets of processes with this name (comm)"},
+		flagSpec{name: "cgroup", to: &r.cgroup, help: "only sockets in this cgroup or below it, such as /system.slice"},
+		flagSpec{name: "container", to: &r.container, help: "only sockets of the container with this id, or its beginning", offer: containerIDs})
 }
 
 // validate makes the filter that the flags ask for.
@@ -95,7 +94,7 @@ func (r *rawConnFilter) validate() (events.Filter, error) {
 	if slices.Contains(r.container, "") {
 		return f, usagef("--container %q: want a container's id, or its beginning", "")
 	}
-	return f, nil
+	return f, refuseNever(&f)
 }
 
 // maxComm is what the kernel keeps of a process's name, in bytes
@@ -135,7 +134,7 @@ func (r *rawStreamFlags) validateFilter() (events.Filter, error) {
 		}
 		f.Kinds = append(f.Kinds, k)
 	}
-	return f, nil
+	return f, refuseNever(&f)
 }
 
 func parsePorts(flag string, in []string) ([]uint16, error) {

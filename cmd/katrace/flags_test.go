@@ -95,7 +95,7 @@ func TestParseNetns(t *testing.T) {
 func TestValidateFilter(t *testing.T) {
 	got, err := (&rawStreamFlags{
 		conns: rawConnFilter{
-			port: []string{"80", "443"}, localPort: []string{"1"}, remotePort: []string{"65535"},
+			port: []string{"80", "1"}, localPort: []string{"1"}, remotePort: []string{"65535"},
 			addr: []string{"10.0.0.9/8"}, netns: []string{"7"}, only4: true, pid: []string{"812"},
 			comm: []string{"sh"}, cgroup: []string{"/a"}, container: []string{"3f"},
 		},
@@ -103,7 +103,7 @@ func TestValidateFilter(t *testing.T) {
 	}).validateFilter()
 	want := events.Filter{
 		Socket: loader.Filter{
-			Netns: []uint32{7}, Ports: []uint16{80, 443}, LocalPorts: []uint16{1}, RemotePorts: []uint16{65535},
+			Netns: []uint32{7}, Ports: []uint16{80, 1}, LocalPorts: []uint16{1}, RemotePorts: []uint16{65535},
 			Prefixes: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, OnlyIPv4: true,
 		},
 		Kinds: []events.Kind{events.KindReset, events.KindProbe}, Dead: true, Silent: true,

@@ -3,18 +3,14 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
-	"fmt"
-	"io"
+	"math"
 	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"katrace/internal/events"
 	"katrace/internal/inventory"
@@ -35,26 +31,34 @@ Columns: IDLE is the time since the last segment from the peer; KEEPALIVE is
 off, or idle/interval/count; SOURCE says where these three come from: set (by
 the socket), sysctl, or ? where it cannot be told; NEXT is the time to the next
 probe, or what keeps it from being sent: "retransmit" (data is unacknowledged),
-"window" (the peer's window is closed), "fin_wait2" (an orphan's timer); DIES
-is the time to the giving up. An owner marked +2 shares the socket with two
-more processes; "(not accepted yet)" waits in that process's accept queue,
-"(thread)" and "(io_uring)" are not in its own descriptor table, "kernel" is the
-kernel's own socket, and "uid 0" is one for which no descriptor was found.`
+"window" (the peer's window is closed), "fin_wait2" (an orphan's timer), and
+marked * where the timer was armed before a sysctl or SO_KEEPALIVE was changed
+and runs longer than KEEPALIVE says; DIES is the time to the giving up;
+CONTAINER, where there is one, the beginning of its id. An owner marked +2 shares
+the socket with two more processes; "(not accepted yet)" waits in that process's
+accept queue, "(thread)" and "(io_uring)" are not in its own descriptor table,
+"kernel" is the kernel's own socket, and "uid 0" is one for which no descriptor
+was found.
+
+Connections in time_wait, which no process holds, are listed with --state only.`
 
 const listExample = `  sudo katrace list                       every TCP socket of this network namespace
   sudo katrace list --all-netns --off     those without keepalive, everywhere
   sudo katrace list --idle-limit aws-nlb  those that a load balancer may forget between two probes
   sudo katrace list --port 5432 -o json   PostgreSQL's, as JSON lines
-  sudo katrace list --sort dies --watch   who dies next, every two seconds`
+  sudo katrace list --sort dies --watch   who dies next, every two seconds, as many as fit
+  sudo katrace list --sort dies --limit 9 the next nine`
 
 // rawListFlags are the flags of list as typed.
 type rawListFlags struct {
 	output, method string
 	allNetns, off  bool
+	silent         bool
 	state          []string
 	idleLimit      string
 	sort           string
-	watch          time.Duration
+	limit          amount
+	watch          span
 	btf            string
 	conns          rawConnFilter
 }
@@ -65,8 +69,10 @@ type listOptions struct {
 	inventory inventory.Options
 	filter    events.Filter
 	off       bool
-	idleLimit limit // zero: none
+	silent    bool
+	idleLimit events.Middlebox // zero: none
 	less      func(a, b *inventory.Socket) int
+	limit     int           // sockets to show at most, 0: all
 	watch     time.Duration // 0: once
 	debug     bool
 	hz        jiffies.HZ
@@ -79,45 +85,56 @@ func newListCommand() *cobra.Command {
 		Short:   "List TCP sockets with their keepalive settings",
 		Long:    listLong,
 		Example: listExample,
-		Args:    noArgs,
+		// "--watch 5s" is an argument to the flags' parser: the flag may stand alone.
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 && cmd.Flags().Changed("watch") && raw.watch.Set(args[0]) == nil {
+				return nil
+			}
+			return noArgs(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := raw.validate()
 			if err != nil {
+				return err
+			}
+			if err := needStdout(""); err != nil {
+				return err
+			}
+			if err := refuseMissing(&events.Filter{PIDs: o.filter.PIDs, Containers: o.filter.Containers}, os.Stderr); err != nil {
 				return err
 			}
 			o.debug, _ = cmd.Flags().GetBool("debug")
 			return runList(cmd.Context(), o, os.Stdout)
 		},
 	}
-	f := cmd.Flags()
-	f.SortFlags = false
-	f.StringVarP(&raw.output, "output", "o", "table", "table or json (one object a socket)")
-	f.BoolVar(&raw.allNetns, "all-netns", false, "sockets of all network namespaces, not only of this one")
-	f.BoolVar(&raw.off, "off", false, "only connections without keepalive")
-	f.StringVar(&raw.idleLimit, "idle-limit", "", "only connections on which a probe may come later than this: a time such as 350s (a bare number is seconds), or "+strings.Join(presetNames(), ", "))
-	f.StringSliceVar(&raw.state, "state", nil, "only sockets in this state: "+strings.Join(inventory.States(), ", "))
-	f.StringVar(&raw.sort, "sort", "local", "order: "+strings.Join(sortNames(), ", "))
-	f.DurationVar(&raw.watch, "watch", 0, "list again every so often")
-	f.Lookup("watch").NoOptDefVal = "2s"
-	raw.conns.register(cmd)
-	f.StringVar(&raw.method, "method", "auto", "how to list: auto, bpf or netlink")
-	f.StringVar(&raw.btf, "btf", "", "file with this kernel's BTF, where the kernel has none itself")
-	complete(cmd, "output", "table", "json")
-	complete(cmd, "method", "auto", "bpf", "netlink")
-	complete(cmd, "state", inventory.States()...)
-	complete(cmd, "sort", sortNames()...)
-	complete(cmd, "idle-limit", presetNames()...)
-	completeFile(cmd, "btf")
+	raw.output, raw.sort, raw.method = "table", "local", "auto"
+	addFlags(cmd, groupList,
+		flagSpec{name: "all-netns", to: &raw.allNetns, help: "sockets of all network namespaces, not only of this one; so do --pid, --comm, --cgroup and --container, unless --netns is given"},
+		flagSpec{name: "off", to: &raw.off, help: "only connections without keepalive"},
+		flagSpec{name: "silent", to: &raw.silent, help: "only connections whose peer left two probes or more unanswered"},
+		flagSpec{name: "idle-limit", to: &raw.idleLimit, help: "only connections on which a probe may come later than this: a time such as 350s (a bare number is seconds), or " + strings.Join(presetNames(), ", "), values: presetNames()},
+		flagSpec{name: "state", to: &raw.state, help: "only sockets in this state: " + strings.Join(inventory.States(), ", "), values: inventory.States()})
+	raw.conns.register(cmd, groupList)
+	addFlags(cmd, groupAttach,
+		flagSpec{name: "method", to: &raw.method, help: "how to list: auto, bpf or netlink", values: methodNames},
+		flagSpec{name: "btf", to: &raw.btf, help: "file with this kernel's BTF, where the kernel has none itself", offer: files})
+	addFlags(cmd, groupOutput,
+		flagSpec{name: "output", short: "o", to: &raw.output, help: "table or json (one object a socket)", values: []string{"table", "json"}},
+		flagSpec{name: "sort", to: &raw.sort, help: "order: " + strings.Join(sortNames(), ", "), values: sortNames()},
+		flagSpec{name: "limit", to: &raw.limit, help: "show this many sockets at most, the first by --sort (default: all; with --watch what the terminal has room for)"},
+		flagSpec{name: "watch", to: &raw.watch, help: "list again every so often (alone: every 2s)", alone: "2s"})
 	return cmd
 }
 
+var methodNames = []string{string(inventory.Auto), string(inventory.BPF), string(inventory.Netlink)}
+
 func (r *rawListFlags) validate() (o listOptions, err error) {
-	o = listOptions{output: r.output, off: r.off, watch: r.watch}
+	o = listOptions{output: r.output, off: r.off, silent: r.silent, watch: time.Duration(r.watch), limit: int(min(r.limit, math.MaxInt32))}
 	if r.output != "table" && r.output != "json" {
 		return o, usagef("--output %q: want table or json", r.output)
 	}
-	if r.watch < 0 || r.watch > 0 && r.watch < 100*time.Millisecond {
-		return o, usagef("--watch %s: want 100ms or more", r.watch)
+	if o.watch > 0 && o.watch < 100*time.Millisecond {
+		return o, usagef("--watch %s: want 100ms or more", o.watch)
 	}
 	if o.less = sortOrders[r.sort]; o.less == nil {
 		return o, usagef("--sort %q: want one of: %s", r.sort, strings.Join(sortNames(), ", "))
@@ -140,14 +157,61 @@ func (r *rawListFlags) validate() (o listOptions, err error) {
 		}
 		o.inventory.States = append(o.inventory.States, state)
 	}
+	if len(r.state) == 0 {
+		o.inventory.States = allButTimeWait()
+	}
 	if o.filter, err = r.conns.validate(); err != nil {
 		return o, err
 	}
+	if err := o.refuseNever(r.state); err != nil {
+		return o, err
+	}
 	o.inventory.Filter = o.filter.Socket
+	// An owner's sockets are wanted wherever they are.
+	o.inventory.AllNetns = o.inventory.AllNetns || o.filter.ByOwner()
 	if o.hz, err = jiffies.Read(); err != nil {
 		return o, err
 	}
 	return o, nil
+}
+
+// refuseNever refuses flags that no socket can match together.
+func (o *listOptions) refuseNever(states []string) error {
+	if o.off && o.silent {
+		return usagef("--off with --silent: without keepalive no probe is sent")
+	}
+	if len(states) == 0 {
+		return nil
+	}
+	connected := func(s events.State) bool { return (&inventory.Socket{State: s}).Connected() }
+	held := func(s events.State) bool { return s != events.StateTimeWait }
+	for _, c := range []struct {
+		flag  string
+		given bool
+		may   func(events.State) bool
+		why   string
+	}{
+		{"--off", o.off, connected, "only connections have keepalive"},
+		{"--silent", o.silent, connected, "only connections have keepalive"},
+		{"--idle-limit", o.idleLimit.Forgets > 0, connected, "only connections are idle"},
+		{"--pid, --comm, --cgroup or --container", o.filter.ByOwner(), held, "nobody holds one"},
+	} {
+		if c.given && !slices.ContainsFunc(o.inventory.States, c.may) {
+			return usagef("%s with --state %s: %s", c.flag, strings.Join(states, ","), c.why)
+		}
+	}
+	return nil
+}
+
+// allButTimeWait are the states that are listed where none is asked for: a busy
+// server has more connections in time_wait than all others, and nobody holds one.
+func allButTimeWait() (states []events.State) {
+	for _, name := range inventory.States() {
+		if s, err := events.ParseState(name); err == nil && s != events.StateTimeWait {
+			states = append(states, s)
+		}
+	}
+	return states
 }
 
 // wants tests what inventory.Snapshot has not tested.
@@ -155,7 +219,10 @@ func (o *listOptions) wants(s *inventory.Socket) bool {
 	if o.off && (!s.Connected() || s.Has&inventory.HasOn == 0 || s.On) {
 		return false
 	}
-	if o.idleLimit.after > 0 && !s.Late(o.idleLimit.after, o.hz) {
+	if o.silent && !s.Silent {
+		return false
+	}
+	if o.idleLimit.Forgets > 0 && !s.Late(o.idleLimit, o.hz) {
 		return false
 	}
 	e := s.Event(time.Time{})
@@ -192,55 +259,5 @@ func listOnce(ctx context.Context, lister *inventory.Lister, o *listOptions, out
 	if err != nil {
 		return err
 	}
-	begun := time.Now()
-	l.Sockets = slices.DeleteFunc(l.Sockets, func(s inventory.Socket) bool { return !o.wants(&s) })
-	sorted := sortSockets(l.Sockets, o.less)
-	w := bufio.NewWriterSize(writes.watch(out), 64<<10)
-	width := terminalWidth(out)
-	if o.watch > 0 && width > 0 {
-		// What a terminal shows now, and what it has scrolled by stays.
-		_, _ = w.WriteString("\x1b[H\x1b[2J")
-	}
-	if o.output == "json" {
-		err = writeListJSON(w, l, sorted)
-	} else {
-		err = writeTable(w, l, sorted, width)
-	}
-	if err = errors.Join(err, w.Flush()); err != nil {
-		return fmt.Errorf("write the list: %w", err)
-	}
-	sayLacks(writes.watch(os.Stderr), o, l, time.Since(begun))
-	return nil
-}
-
-// sayLacks says on stderr what could not be known, and with --debug what took how long.
-func sayLacks(w io.Writer, o *listOptions, l *inventory.List, wrote time.Duration) {
-	for _, lack := range l.Lacks {
-		if lack.Sockets > 0 {
-			fmt.Fprintf(w, "katrace: not known for %d sockets: %s\n", lack.Sockets, lack.What)
-		} else {
-			fmt.Fprintf(w, "katrace: left out: %s\n", lack.What)
-		}
-	}
-	if !o.debug {
-		return
-	}
-	if l.Passed != nil {
-		fmt.Fprintf(w, "katrace: passed over bpf: %v\n", l.Passed)
-	}
-	ms := func(d time.Duration) string { return d.Round(time.Millisecond).String() }
-	fmt.Fprintf(w, "katrace: %d sockets listed by %s in %s: sockets %s and owners %s (at once, by %s), settings %s, writing %s\n",
-		len(l.Sockets), l.Method, ms(l.Took.All+wrote), ms(l.Took.Sockets), ms(l.Took.Owners), l.Took.Scanned, ms(l.Took.Settings), ms(wrote))
-}
-
-// terminalWidth is 0 where f is no terminal.
-func terminalWidth(f *os.File) int {
-	ws, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
-	if err != nil {
-		return 0
-	}
-	if ws.Col == 0 {
-		return 80
-	}
-	return int(ws.Col)
+	return show(l, o, out, writes)
 }

@@ -54,6 +54,9 @@ func appendSocketJSON(b []byte, s *inventory.Socket, now string) []byte {
 	b = appendTime(b, "idle_for_ms", s.IdleFor, s.Has&inventory.HasIdleFor != 0)
 	b = appendTime(b, "next_probe_ms", s.NextProbe, s.Has&inventory.HasNextProbe != 0)
 	b = appendTime(b, "dies_in_ms", s.DiesIn, s.Has&inventory.HasDiesIn != 0)
+	if s.ArmedBeforeChange {
+		b = append(b, `,"armed_before_change":true`...)
+	}
 	return append(b, '}')
 }
 

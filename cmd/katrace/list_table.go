@@ -14,12 +14,14 @@ import (
 	"katrace/internal/inventory"
 )
 
-// The columns of the table; netns only where sockets of several are shown.
+// The columns of the table; the container only where there is one, netns only
+// where sockets of another one than katrace's are shown.
 const (
 	colState = iota
 	colLocal
 	colRemote
 	colOwner
+	colContainer
 	colIdle
 	colKeepalive
 	colSource
@@ -30,17 +32,18 @@ const (
 	columns
 )
 
-var columnNames = [columns]string{"STATE", "LOCAL", "REMOTE", "OWNER", "IDLE", "KEEPALIVE", "SOURCE", "USER", "NEXT", "DIES", "NETNS"}
+var columnNames = [columns]string{"STATE", "LOCAL", "REMOTE", "OWNER", "CONTAINER", "IDLE", "KEEPALIVE", "SOURCE", "USER", "NEXT", "DIES", "NETNS"}
 
 // leastOwner is what the owners' column can be cut to on a narrow terminal.
 const leastOwner = 8
 
-// writeTable writes the sockets in aligned columns. On a terminal (width > 0)
-// that is too narrow the gaps go first, then long owners' names.
-func writeTable(w *bufio.Writer, l *inventory.List, sockets []*inventory.Socket, width int) error {
+// writeTable writes the sockets, the first of the list's, in aligned columns. On a terminal (width > 0)
+// that is too narrow the gaps go first, then long owners' names; with fit what
+// is still too wide is cut off.
+func writeTable(w *bufio.Writer, l *inventory.List, sockets []*inventory.Socket, width int, fit bool) error {
 	var widest [columns]int
 	var hide [columns]bool
-	hide[colNetns], hide[colUser] = true, true
+	hide[colNetns], hide[colUser], hide[colContainer] = true, true, true
 	for i, name := range columnNames {
 		widest[i] = len(name)
 	}
@@ -50,8 +53,9 @@ func writeTable(w *bufio.Writer, l *inventory.List, sockets []*inventory.Socket,
 		for i := range widest {
 			widest[i] = max(widest[i], cellWidth(row.cell(i)))
 		}
-		hide[colNetns] = hide[colNetns] && s.Netns == sockets[0].Netns
+		hide[colNetns] = hide[colNetns] && s.Netns == l.Netns
 		hide[colUser] = hide[colUser] && s.Settings.UserTimeout == 0
+		hide[colContainer] = hide[colContainer] && s.Container == ""
 	}
 	total := 0
 	for i := range widest {
@@ -67,7 +71,9 @@ func writeTable(w *bufio.Writer, l *inventory.List, sockets []*inventory.Socket,
 			widest[colOwner] = max(min(widest[colOwner], leastOwner), widest[colOwner]-over)
 		}
 	}
+	var text []byte
 	line := func() {
+		text = text[:0]
 		room := 0 // to the next cell
 		for i := range columns {
 			if hide[i] {
@@ -78,12 +84,15 @@ func writeTable(w *bufio.Writer, l *inventory.List, sockets []*inventory.Socket,
 				cell = cut(cell, widest[i])
 			}
 			for range room {
-				_ = w.WriteByte(' ')
+				text = append(text, ' ')
 			}
-			_, _ = w.Write(cell) // the error comes with Flush
+			text = append(text, cell...)
 			room = widest[i] - cellWidth(cell) + gap
 		}
-		_ = w.WriteByte('\n')
+		if fit && width > 0 {
+			text = append(text[:0], cut(text, width)...)
+		}
+		_, _ = w.Write(append(text, '\n')) // the error comes with Flush
 	}
 	row.names()
 	line()
@@ -92,7 +101,10 @@ func writeTable(w *bufio.Writer, l *inventory.List, sockets []*inventory.Socket,
 		line()
 	}
 	if width > 0 {
-		_, _ = fmt.Fprintf(w, "%d sockets, %s UTC\n", len(sockets), l.Time.Format("15:04:05"))
+		if more := len(l.Sockets) - len(sockets); more > 0 {
+			_, _ = fmt.Fprintf(w, "… %d more; ", more)
+		}
+		_, _ = fmt.Fprintf(w, "%s, %s UTC\n", count(len(l.Sockets), "socket"), l.Time.Format("15:04:05"))
 	}
 	return nil
 }
@@ -137,6 +149,12 @@ func (r *tableRow) fill(s *inventory.Socket) {
 			}
 		case colOwner:
 			b = appendOwnerCell(b, s)
+		case colContainer:
+			if s.Container == "" {
+				b = append(b, '-')
+			} else {
+				b = events.AppendShortID(b, s.Container)
+			}
 		case colIdle:
 			b = appendTimeCell(b, s.IdleFor, s.Has&inventory.HasIdleFor != 0, s.Connected())
 		case colKeepalive:
@@ -231,7 +249,10 @@ func appendSourceCell(b []byte, s *inventory.Socket) []byte {
 func appendNextCell(b []byte, s *inventory.Socket) []byte {
 	switch {
 	case s.Has&inventory.HasNextProbe != 0:
-		return events.AppendSpan(b, s.NextProbe)
+		if b = events.AppendSpan(b, s.NextProbe); s.ArmedBeforeChange {
+			b = append(b, '*')
+		}
+		return b
 	case s.WaitsFor == inventory.WaitsRetransmission:
 		return append(b, "retransmit"...)
 	case s.WaitsFor == inventory.WaitsWindowProbe:
@@ -275,4 +296,12 @@ func cut(s []byte, width int) []byte {
 		runes = runes[:len(runes)-1]
 	}
 	return []byte(string(runes) + "~")
+}
+
+// count is "1 socket", "2 sockets".
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return strconv.Itoa(n) + " " + what
 }

@@ -57,7 +57,7 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	cmd := newRootCommand()
 	cmd.SetArgs(args)
-	err := cmd.ExecuteContext(ctx)
+	ran, err := cmd.ExecuteContextC(ctx)
 	if err == nil || isQuiet(err) {
 		return err
 	}
@@ -68,7 +68,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	var usage usageError
 	if errors.As(err, &usage) {
-		fmt.Fprintln(os.Stderr, "Run 'katrace --help' for usage.")
+		fmt.Fprintf(os.Stderr, "Run '%s --help' for usage.\n", ran.CommandPath())
 	}
 	if log, ok := loader.VerifierLog(err); ok {
 		if debug, _ := cmd.PersistentFlags().GetBool("debug"); debug {

@@ -3,10 +3,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
 	"github.com/charmbracelet/x/term"
+	"golang.org/x/sys/unix"
 )
 
 // output is where events go: the value of --output.
@@ -18,6 +20,26 @@ const (
 	outputText output = "text"
 	outputJSON output = "json"
 )
+
+// needStdout refuses a standard output that was closed (>&-), where what is
+// written would be gone. instead names a file that all is written to as well.
+//
+// Go's runtime opens /dev/null for reading and writing in place of a closed
+// descriptor before main begins, so that no file gets its number. Nothing tells
+// that from a /dev/null which was opened so on purpose.
+func needStdout(instead string) error {
+	var st unix.Stat_t
+	flags, err := unix.FcntlInt(os.Stdout.Fd(), unix.F_GETFL, 0)
+	if instead != "" || err != nil || unix.Fstat(int(os.Stdout.Fd()), &st) != nil {
+		return nil // what is wrong with it, writing will tell
+	}
+	if st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == unix.Mkdev(1, 3) && flags&unix.O_ACCMODE == unix.O_RDWR {
+		return errors.New("standard output is closed, what is written would be lost (if that is wanted: >/dev/null)")
+	}
+	return nil
+}
+
+var outputNames = []string{string(outputTUI), string(outputText), string(outputJSON)}
 
 // chooseOutput reads --output. Empty means the live view where stdout is a
 // terminal that can show it, the text stream elsewhere.

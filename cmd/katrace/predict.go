@@ -43,7 +43,7 @@ const predictExample = `  katrace predict                                       
 
 // rawPredictFlags are the flags of predict as typed.
 type rawPredictFlags struct {
-	output, idle, intvl, cnt, userTimeout, idleLimit, socket string
+	output, idle, intvl, cnt, userTimeout, idleLimit, socket, netns string
 }
 
 // predictOptions say what to predict.
@@ -53,8 +53,9 @@ type predictOptions struct {
 	cnt                      int
 	given                    events.Setting // which of them are on the command line
 	hasUserTimeout           bool
-	idleLimit                limit // zero: none
+	idleLimit                events.Middlebox // zero: none
 	socket                   netip.AddrPort
+	netns                    uint32 // of the socket, 0: this one
 	hz                       jiffies.HZ
 }
 
@@ -71,20 +72,23 @@ func newPredictCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := needStdout(""); err != nil {
+				return err
+			}
 			return runPredict(cmd.Context(), o, cmd.OutOrStdout())
 		},
 	}
-	f := cmd.Flags()
-	f.SortFlags = false
-	f.StringVar(&raw.idle, "idle", "", "TCP_KEEPIDLE: idle time before the first probe, 1s to 32767s; a bare number is seconds")
-	f.StringVar(&raw.intvl, "intvl", "", "TCP_KEEPINTVL: time between unanswered probes, 1s to 32767s; a bare number is seconds")
-	f.StringVar(&raw.cnt, "cnt", "", "TCP_KEEPCNT: unanswered probes before the giving up, 1 to 127")
-	f.StringVar(&raw.userTimeout, "user-timeout", "", "TCP_USER_TIMEOUT with its unit, such as 30s or 2500ms; 0: not set")
-	f.StringVar(&raw.idleLimit, "idle-limit", "", "check whether probes come often enough for a middlebox with this idle timeout: a time such as 350s (a bare number is seconds), or "+strings.Join(presetNames(), ", "))
-	f.StringVar(&raw.socket, "socket", "", "a live TCP socket with this address and port on either side; needs root")
-	f.StringVarP(&raw.output, "output", "o", "text", "text or json")
-	complete(cmd, "output", "text", "json")
-	complete(cmd, "idle-limit", presetNames()...)
+	raw.output = "text"
+	addFlags(cmd, groupSettings,
+		flagSpec{name: "idle", to: &raw.idle, help: "TCP_KEEPIDLE: idle time before the first probe, 1s to 32767s; a bare number is seconds"},
+		flagSpec{name: "intvl", to: &raw.intvl, help: "TCP_KEEPINTVL: time between unanswered probes, 1s to 32767s; a bare number is seconds"},
+		flagSpec{name: "cnt", to: &raw.cnt, help: "TCP_KEEPCNT: unanswered probes before the giving up, 1 to 127"},
+		flagSpec{name: "user-timeout", to: &raw.userTimeout, help: "TCP_USER_TIMEOUT with its unit, such as 30s or 2500ms; 0: not set"},
+		flagSpec{name: "socket", to: &raw.socket, help: "a live TCP socket with this address and port on either side; needs root"},
+		flagSpec{name: "netns", to: &raw.netns, help: "the network namespace of --socket: its inode number, a path such as /proc/812/ns/net, or a name of ip netns (default: this one)", offer: netnsNames},
+		flagSpec{name: "idle-limit", to: &raw.idleLimit, help: "check whether probes come often enough for a middlebox with this idle timeout: a time such as 350s (a bare number is seconds), or " + strings.Join(presetNames(), ", "), values: presetNames()})
+	addFlags(cmd, groupOutput,
+		flagSpec{name: "output", short: "o", to: &raw.output, help: "text or json", values: []string{"text", "json"}})
 	return cmd
 }
 
@@ -134,18 +138,23 @@ func (r *rawPredictFlags) validate() (o predictOptions, err error) {
 		}
 		o.socket = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 	}
+	if r.netns != "" {
+		if r.socket == "" {
+			return o, usagef("--netns %q: says where --socket is; without it the sysctls of this network namespace are taken", r.netns)
+		}
+		if o.netns, err = parseNetns(r.netns); err != nil {
+			return o, usagef("--netns %q: %w", r.netns, err)
+		}
+	}
 	o.hz, err = jiffies.Read()
 	return o, err
 }
-
-// mostSettable is MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL.
-const mostSettable = 32767 * time.Second
 
 // parseSeconds reads a whole number of seconds within the kernel's bounds
 // (MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL in include/net/tcp.h).
 func parseSeconds(s string) (time.Duration, error) {
 	d, err := parseTime(s)
-	if err != nil || d < time.Second || d > mostSettable || d%time.Second != 0 {
+	if err != nil || d < time.Second || d > events.MaxSettable || d%time.Second != 0 {
 		return 0, errors.New("want whole seconds from 1s to 32767s, as the kernel does")
 	}
 	return d, nil
@@ -250,7 +259,11 @@ func predictDefaults(o *predictOptions, s events.Settings) *prediction {
 
 // predictSocket finds the one live socket that is meant.
 func predictSocket(ctx context.Context, o *predictOptions) (*prediction, error) {
-	l, err := inventory.Snapshot(ctx, inventory.Options{})
+	var where inventory.Options
+	if o.netns != 0 {
+		where.Filter.Netns = []uint32{o.netns}
+	}
+	l, err := inventory.Snapshot(ctx, where)
 	if err != nil {
 		return nil, err
 	}
@@ -268,7 +281,10 @@ func predictSocket(ctx context.Context, o *predictOptions) (*prediction, error) 
 		s = c
 	}
 	if s == nil {
-		return nil, fmt.Errorf("%s: no TCP connection of this network namespace has this address on either side (see katrace list)", o.socket)
+		if o.netns != 0 {
+			return nil, fmt.Errorf("%s: no TCP connection of network namespace %d has this address on either side (see katrace list --netns %d)", o.socket, o.netns, o.netns)
+		}
+		return nil, fmt.Errorf("%s: no TCP connection of this network namespace has this address on either side (see katrace list --all-netns; --netns looks elsewhere)", o.socket)
 	}
 	name := fmt.Sprintf("%s > %s", s.Local, s.Remote)
 	switch {

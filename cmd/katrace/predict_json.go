@@ -24,6 +24,9 @@ func appendPrediction(b []byte, o *predictOptions, p *prediction) []byte {
 		b = appendTime(b, "idle_for_ms", p.socket.IdleFor, true)
 		b = appendNumber(b, "unanswered", uint64(p.socket.Unanswered), p.socket.Has&inventory.HasUnanswered != 0)
 	}
+	if p.armed() {
+		b = append(b, `,"armed_before_change":true`...)
+	}
 	view := inventory.Socket{Settings: *s, Own: p.own, Has: inventory.HasSettings}
 	b = appendKeepalive(b, &view)
 	b = append(b, `,"probes":[`...)
@@ -44,10 +47,10 @@ func appendPrediction(b []byte, o *predictOptions, p *prediction) []byte {
 	b = appendTime(b, "latest_ms", end.Latest, true)
 	b = appendText(b, "reason", p.reason().String())
 	b = append(appendText(b, "errno", "ETIMEDOUT"), '}')
-	if l := o.idleLimit; l.after > 0 {
-		b = strconv.AppendInt(append(b, `,"idle_limit":{"ms":`...), l.after.Milliseconds(), 10)
-		b = appendText(b, "name", l.name)
-		b = append(appendText(b, "verdict", p.limitVerdict(l, o.hz)), '}')
+	if m := o.idleLimit; m.Forgets > 0 {
+		b = strconv.AppendInt(append(b, `,"idle_limit":{"ms":`...), m.Forgets.Milliseconds(), 10)
+		b = appendText(b, "name", m.Name)
+		b = append(appendText(b, "verdict", m.Judge(p.silence(), o.hz).String()), '}')
 	}
 	return append(b, '}')
 }

@@ -4,13 +4,11 @@ package main
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
 	"katrace/internal/events"
 	"katrace/internal/inventory"
-	"katrace/internal/jiffies"
 )
 
 // sayPrediction is the timeline for people.
@@ -41,8 +39,11 @@ func sayPrediction(b []byte, o *predictOptions, p *prediction) []byte {
 	if note := p.note(); note != "" {
 		b = append(append(b, '\n'), note...)
 	}
-	if o.idleLimit.after > 0 {
-		b = append(append(b, '\n'), p.middlebox(o.idleLimit, o.hz)...)
+	if p.armed() {
+		b = append(append(append(b, "\nThe timer was armed before the change, for longer than the settings in force say, and runs on until "...), rearm...), ".\n"...)
+	}
+	if o.idleLimit.Forgets > 0 {
+		b = append(append(b, '\n'), p.sayMiddlebox(o.idleLimit, o.hz)...)
 		b = append(b, '\n')
 	}
 	return b
@@ -128,54 +129,6 @@ func (p *prediction) note() string {
 	return b.String()
 }
 
-// limitVerdict is the verdict on a middlebox, as the JSON says it.
-func (p *prediction) limitVerdict(l limit, hz jiffies.HZ) string {
-	period := inventory.Period(p.settings)
-	switch latest := period + hz.Slack(period); {
-	case period > l.after:
-		return "too_late"
-	case latest > l.after || period == l.after:
-		return "perhaps_too_late"
-	}
-	return "in_time"
-}
-
-// middlebox is the verdict on a middlebox that forgets idle connections.
-func (p *prediction) middlebox(l limit, hz jiffies.HZ) string {
-	name := "a middlebox"
-	if l.name != "" {
-		name = l.name
-	}
-	s := p.settings
-	period := inventory.Period(s)
-	latest := exact(period + hz.Slack(period))
-	said := fmt.Sprintf("%s (forgets after %s): ", name, limitWord(l.after))
-	advice := fmt.Sprintf("\nSet TCP_KEEPIDLE to %s or less", exact(safeIdle(l.after, hz)))
-	if s.Interval > s.Idle {
-		advice += ", and TCP_KEEPINTVL not above it: while the peer answers, the kernel\nprobes no more often than every TCP_KEEPINTVL"
-	}
-	switch p.limitVerdict(l, hz) {
-	case "too_late":
-		if s.Idle <= l.after {
-			return said + fmt.Sprintf("too late. The first probe leaves in time, after %s, but the next only %s after it.", exact(s.Idle), exact(period)) + advice + "."
-		}
-		return said + fmt.Sprintf("too late. An idle connection is forgotten %s before its first probe.", exact(s.Idle-l.after)) + advice + "."
-	case "perhaps_too_late":
-		return said + fmt.Sprintf("perhaps too late. A probe is due after %s, but the timer may be late, until %s.", exact(period), latest) + advice + "."
-	}
-	return said + fmt.Sprintf("in time. While the peer answers, a probe passes after every %s of idleness, at the latest after %s.", exact(period), latest)
-}
-
-// safeIdle is the largest TCP_KEEPIDLE whose probe leaves before the limit,
-// however late the timer is.
-func safeIdle(limit time.Duration, hz jiffies.HZ) time.Duration {
-	idle := min(limit-1, mostSettable).Truncate(time.Second)
-	for idle > time.Second && idle+hz.Slack(idle) >= limit {
-		idle -= time.Second
-	}
-	return max(idle, time.Second)
-}
-
 func userTimeoutWord(d time.Duration) string {
 	if d == 0 {
 		return "not set"
@@ -185,14 +138,6 @@ func userTimeoutWord(d time.Duration) string {
 
 // settingWord says a setting, exactly.
 func settingWord(d time.Duration) string { return string(events.AppendSetting(nil, d)) }
-
-// limitWord says a limit as the figures beside it are said, but exactly.
-func limitWord(d time.Duration) string {
-	if d < 10*time.Minute {
-		return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) + "s"
-	}
-	return d.String()
-}
 
 // exact says a time to the tenth of a second, for figures that are compared:
 // 2h11m15s, 350s, 2.5s.

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/charmbracelet/x/term"
 	"github.com/muesli/cancelreader"
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -26,10 +27,11 @@ func newReplayCommand() *cobra.Command {
 		Use:   "replay FILE",
 		Short: "Show a recorded JSON stream, in any output",
 		Long: `replay shows what katrace -o json or --log-file recorded, as if it happened now.
-FILE - is standard input. Damaged lines are said, skipped and counted.`,
+FILE - is standard input. Damaged lines are skipped and counted; the first is
+reported on stderr.`,
 		Example: `  katrace replay night.json                the live view, at the recording's pace
   katrace replay --speed 60 night.json     an hour in a minute
-  katrace replay --speed 0 -o text --dead night.json`,
+  katrace replay -o text --dead night.json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usagef("replay takes one FILE (or - for standard input), not %d", len(args))
@@ -40,6 +42,12 @@ FILE - is standard input. Damaged lines are said, skipped and counted.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !(speed >= 0) { // NaN as well
 				return usagef("--speed %g: want 0 (at once) or more", speed)
+			}
+			if err := needStdout(""); err != nil {
+				return err
+			}
+			if !cmd.Flags().Changed("speed") {
+				speed = speedFor(term.IsTerminal(os.Stdout.Fd()))
 			}
 			out, err := chooseOutput(raw.output)
 			if err != nil {
@@ -64,11 +72,20 @@ FILE - is standard input. Damaged lines are said, skipped and counted.`,
 			return p.stream(cmd.Context(), out)
 		},
 	}
-	cmd.Flags().SortFlags = false
-	cmd.Flags().Float64Var(&speed, "speed", 1, "times as fast as it happened; 0: at once")
+	raw.registerFilter(cmd, groupShow)
 	raw.registerOutput(cmd)
-	raw.registerFilter(cmd)
+	addFlags(cmd, groupOutput,
+		flagSpec{name: "speed", to: &speed, help: "times as fast as it happened; 0: at once (default: 1 on a terminal, else 0)"})
 	return cmd
+}
+
+// speedFor is the speed where none is asked for: a person watches, a program does
+// not wait.
+func speedFor(terminal bool) float64 {
+	if terminal {
+		return 1
+	}
+	return 0
 }
 
 // player plays a recording at its speed.
@@ -79,20 +96,32 @@ type player struct {
 	filter events.Filter
 	closes bool // closes pass the filter: the view drops their rows
 
+	clock func() time.Time                     // time.Now
+	sleep func(context.Context, time.Duration) // until then or ctx's end
+
 	start time.Time    // when the first event was played
 	first atomic.Int64 // its time in the recording, ns; 0: none yet
 	last  atomic.Int64 // the latest event's time, ns
 
+	played  int                    // events, wanted or not
 	skipped atomic.Int64           // damaged lines
 	damage  atomic.Pointer[string] // the first of them, in words
 }
 
 func newPlayer(in io.Reader, name string, speed float64, filter events.Filter) *player {
-	return &player{in: in, name: events.Safe(name), speed: speed, filter: filter}
+	return &player{in: in, name: events.Safe(name), speed: speed, filter: filter, clock: time.Now, sleep: sleep}
 }
 
-// play hands the recording's events to the sink, each when it is its time.
-func (p *player) play(ctx context.Context, sink events.Sink, damaged func(error)) error {
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// play hands the recording's events to the sink, each when it is its time, and
+// the first damaged line to first.
+func (p *player) play(ctx context.Context, sink events.Sink, first func(error)) error {
 	input, release := cancelable(ctx, p.in)
 	defer release()
 	src := &source{ctx: ctx, in: input, sink: sink}
@@ -102,18 +131,26 @@ func (p *player) play(ctx context.Context, sink events.Sink, damaged func(error)
 		var bad *events.LineError
 		switch {
 		case errors.Is(err, io.EOF), errors.Is(err, cancelreader.ErrCanceled):
+			if n := p.skipped.Load(); n > 0 && p.played == 0 && ctx.Err() == nil {
+				return fmt.Errorf("replay %s: no line of a katrace stream (%s)", p.name, count(int(n), "damaged line"))
+			}
 			return sink.Flush()
 		case errors.As(err, &bad):
-			p.skipped.Add(1)
-			damaged(bad)
+			if p.skipped.Add(1) == 1 {
+				first(bad)
+			}
 			continue
 		case src.failed != nil:
 			return src.failed
 		case err != nil:
 			return fmt.Errorf("replay %s: %w", p.name, err)
 		}
+		p.played++
 		if err := p.wait(ctx, e.Time, sink); err != nil {
 			return err
+		}
+		if ctx.Err() != nil {
+			break // its time has not come
 		}
 		p.last.Store(e.Time.UnixNano())
 		if !p.filter.Match(&e) && !(p.closes && e.Kind == events.KindClosed) {
@@ -161,23 +198,20 @@ func cancelable(ctx context.Context, in io.Reader) (_ io.Reader, release func())
 // wait waits until the recording's time is at.
 func (p *player) wait(ctx context.Context, at time.Time, sink events.Sink) error {
 	if p.first.Load() == 0 {
-		p.start = time.Now()
+		p.start = p.clock()
 		p.first.Store(at.UnixNano())
 	}
 	if p.speed == 0 {
 		return nil
 	}
-	pause := time.Until(p.start.Add(time.Duration(float64(at.UnixNano()-p.first.Load()) / p.speed)))
+	pause := p.start.Add(time.Duration(float64(at.UnixNano()-p.first.Load()) / p.speed)).Sub(p.clock())
 	if pause <= 0 {
 		return nil
 	}
 	if err := sink.Flush(); err != nil {
 		return err
 	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(pause):
-	}
+	p.sleep(ctx, pause)
 	return nil
 }
 
@@ -186,11 +220,11 @@ func (p *player) now() time.Time {
 	first := p.first.Load()
 	switch {
 	case first == 0:
-		return time.Now()
+		return p.clock()
 	case p.speed == 0:
 		return time.Unix(0, p.last.Load())
 	}
-	return time.Unix(0, first).Add(time.Duration(float64(time.Since(p.start)) * p.speed))
+	return time.Unix(0, first).Add(time.Duration(float64(p.clock().Sub(p.start)) * p.speed))
 }
 
 func (p *player) stream(ctx context.Context, out output) error {
@@ -199,7 +233,7 @@ func (p *player) stream(ctx context.Context, out output) error {
 	return untilInterrupted(ctx, &writes, func(ctx context.Context) error {
 		err := p.play(ctx, sink, func(err error) { fmt.Fprintf(say, "katrace: %s: %v\n", p.name, err) })
 		if n := p.skipped.Load(); n > 0 && err == nil {
-			fmt.Fprintf(say, "katrace: %d damaged lines skipped\n", n)
+			fmt.Fprintf(say, "katrace: %s: %s skipped\n", p.name, count(int(n), "damaged line"))
 		}
 		return err
 	})
@@ -213,7 +247,7 @@ func (p *player) view(ctx context.Context, noColor bool) error {
 	return besideView(ctx, func(ctx context.Context) error {
 		return p.play(ctx, store, func(err error) {
 			s := err.Error()
-			p.damage.CompareAndSwap(nil, &s)
+			p.damage.Store(&s)
 		})
 	}, store, opt)
 }
@@ -223,5 +257,9 @@ func (p *player) notice() string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d damaged lines skipped, the first: %s", n, events.Safe(*p.damage.Load()))
+	first := p.damage.Load()
+	if first == nil {
+		return "" // it is counted just now
+	}
+	return fmt.Sprintf("%s skipped, the first: %s", count(int(n), "damaged line"), events.Safe(*first))
 }

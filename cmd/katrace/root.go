@@ -3,7 +3,7 @@
 package main
 
 import (
-	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 )
@@ -42,11 +42,18 @@ func newRootCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := needStdout(o.logFile); err != nil {
+				return err
+			}
+			if err := refuseMissing(&o.filter, os.Stderr); err != nil {
+				return err
+			}
 			o.debug, _ = cmd.Flags().GetBool("debug")
 			return runStream(cmd.Context(), o)
 		},
 	}
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	cmd.SetFlagErrorFunc(flagError)
+	groupHelp(cmd)
 	cmd.PersistentFlags().Bool("debug", false, "say more where something fails: the verifier's log, why a backend was passed over")
 	raw.register(cmd)
 	cmd.AddCommand(newDemoCommand(), newDoctorCommand(), newListCommand(), newPredictCommand(), newReplayCommand(), newVersionCommand())
@@ -60,7 +67,8 @@ func noArgs(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	if cmd.HasSubCommands() {
-		return usageError{fmt.Errorf("unknown command %q", args[0])}
+		cmd.SuggestionsMinimumDistance = 2
+		return usagef("unknown command %q%s", args[0], didYouMean(cmd.SuggestionsFor(args[0])))
 	}
-	return usageError{fmt.Errorf("%s takes no argument, not %q", cmd.CommandPath(), args[0])}
+	return usagef("%s takes no argument, not %q", cmd.CommandPath(), args[0])
 }

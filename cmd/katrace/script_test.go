@@ -33,6 +33,10 @@ func TestMain(m *testing.M) {
 	if os.Getenv(underFilter) != "" {
 		mainUnderFilter()
 	}
+	if os.Getenv(asElsewhere) != "" {
+		mainElsewhere()
+		return
+	}
 	if os.Getenv(asMain) != "" {
 		main()
 	}

@@ -20,7 +20,7 @@ type lineSink struct {
 // newLineSink makes a sink for --output text or json. It buffers; the stream
 // flushes it whenever it pauses.
 func newLineSink(w io.Writer, o output) *lineSink {
-	s := &lineSink{w: bufio.NewWriterSize(w, 64<<10), encode: events.AppendText}
+	s := &lineSink{w: bufio.NewWriterSize(w, 64<<10), encode: new(events.Text).Append}
 	if o == outputJSON {
 		s.encode = events.AppendJSON
 	}

@@ -63,6 +63,14 @@ func openStream(o streamOptions, sink events.Sink) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
+	facts, err := tracer.Backend.FactsHere()
+	if err != nil {
+		facts = tracer.Backend.Facts()
+	}
+	if err := lacking(o.filter.Kinds, tracer.Backend, facts); err != nil {
+		tracer.Close()
+		return nil, &loader.UnsupportedError{Doing: "--event " + join(o.filter.Kinds), Err: err}
+	}
 	return &stream{
 		tracer: tracer, tracker: events.NewTracker(hz.Tick()), owners: owner.New(owner.Options{Scanned: tracer.Wake}),
 		filter: o.filter, sink: sink, limit: o.count, all: o.load.All,
@@ -150,7 +158,7 @@ func (s *stream) pass(e *events.Event) error {
 	if e.Kind == events.KindLost {
 		return s.sink.Event(e)
 	}
-	if !s.judge(e) || needsAll(e.Kind) && !s.all {
+	if !s.judge(e) || !s.tells(e.Kind) {
 		if e.Kind == events.KindClosed && s.rows != nil {
 			return s.rows.Event(e)
 		}
@@ -207,7 +215,13 @@ func (s *stream) judge(e *events.Event) bool {
 
 // wants says whether the user wants the event if its owner is wanted.
 func (s *stream) wants(e *events.Event) bool {
-	return s.filter.MatchBesidesOwner(e) && (s.all || !needsAll(e.Kind))
+	return s.filter.MatchBesidesOwner(e) && s.tells(e.Kind)
+}
+
+// tells says whether such events are told. Closes are beside the live view, too:
+// its log file, replayed, drops the rows that the view dropped.
+func (s *stream) tells(k events.Kind) bool {
+	return s.all || !needsAll(k) || k == events.KindClosed && s.rows != nil
 }
 
 // fillOwner says who holds the socket, as far as that is known by now, and

@@ -99,8 +99,14 @@ func (f *Filter) matchOwner(e *Event) bool {
 		}))
 }
 
-func isEnd(e *Event) bool { return e.Kind == KindReset || e.Kind == KindPeerReset }
+// The kinds of events that Dead and Silent leave.
+var (
+	EndKinds    = []Kind{KindReset, KindPeerReset}
+	SilentKinds = []Kind{KindProbe, KindICMP}
+)
+
+func isEnd(e *Event) bool { return slices.Contains(EndKinds, e.Kind) }
 
 func isSilent(e *Event) bool {
-	return e.Kind == KindProbe && (e.Unanswered > 1 || e.SendError != "") || e.Kind == KindICMP
+	return slices.Contains(SilentKinds, e.Kind) && (e.Kind != KindProbe || e.Unanswered > 1 || e.SendError != "")
 }

@@ -4,6 +4,7 @@ package events
 
 import (
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -15,13 +16,21 @@ const (
 	widthOwner = 18
 )
 
-// AppendText appends the event as one line of the text stream, without a
-// newline: time, event, local > remote, owner, what happened in words.
-// Strings from outside are made safe for a terminal.
-func AppendText(dst []byte, e *Event) []byte {
-	t := e.Time.UTC()
-	dst = append(appendSecond(dst, t), '.')
-	dst = append(appendDigits(dst, t.Nanosecond()/1e6, 3), "Z  "...)
+// Text makes the lines of the text stream. Its zero value is ready; it is not
+// safe for concurrent use. The owners' column is wider from the first container
+// on: where there is none, its lines stay as narrow as they can be.
+type Text struct{ containers bool }
+
+// AppendText is Text.Append for a single line.
+func AppendText(dst []byte, e *Event) []byte { return new(Text).Append(dst, e) }
+
+// Append appends the event as one line, without a newline: time, event, local >
+// remote, owner with the container's short id, what happened in words. Strings
+// from outside are made safe for a terminal.
+func (t *Text) Append(dst []byte, e *Event) []byte {
+	at := e.Time.UTC()
+	dst = append(appendSecond(dst, at), '.')
+	dst = append(appendDigits(dst, at.Nanosecond()/1e6, 3), "Z  "...)
 	from := len(dst)
 	dst = pad(append(dst, e.Kind.String()...), from, widthKind)
 	if e.Kind != KindLost {
@@ -32,7 +41,15 @@ func AppendText(dst []byte, e *Event) []byte {
 		dst = pad(dst, from, widthTuple)
 		from = len(dst)
 		dst = AppendOwner(dst, e)
-		dst = pad(dst, from, widthOwner)
+		width := widthOwner
+		if e.Container != "" {
+			t.containers = true
+			dst = AppendShortID(append(dst, ' '), e.Container)
+		}
+		if t.containers {
+			width += 1 + shortID
+		}
+		dst = pad(dst, from, width)
 	}
 	return AppendWords(dst, e)
 }
@@ -43,6 +60,18 @@ func pad(dst []byte, from, width int) []byte {
 		dst = append(dst, ' ')
 	}
 	return append(dst, ' ')
+}
+
+// shortID is how much of a container's id its runtime's own commands show.
+const shortID = 12
+
+// AppendShortID appends the beginning of a container's id, or a name that stands
+// in its place, whole.
+func AppendShortID(dst []byte, id string) []byte {
+	if len(id) > shortID && strings.Trim(id, "0123456789abcdef-") == "" {
+		id = id[:shortID]
+	}
+	return AppendSafe(dst, id)
 }
 
 // AppendOwner appends who holds the socket: "postgres[812]", with a word where

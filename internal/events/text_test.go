@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -18,6 +19,7 @@ import (
 // ./internal/events -run TestText -update rewrites.
 func TestText(t *testing.T) {
 	var got bytes.Buffer
+	var text Text
 	events := everyKind()
 	nobody := someEvent(KindProbed)
 	nobody.Has &^= HasUID
@@ -27,7 +29,7 @@ func TestText(t *testing.T) {
 	long.Cgroup, long.Process = "/not/shown", Process{4194304, "a-comm-of-15-ch"}
 	long.Remote = withPort(someEvent(KindProbed).Remote, 65535)
 	for _, e := range append(events, namedEvent{"", nobody}, namedEvent{"", named}, namedEvent{"", long}) {
-		got.Write(append(AppendText(nil, &e.event), '\n'))
+		got.Write(append(text.Append(nil, &e.event), '\n'))
 	}
 	golden := filepath.Join("testdata", "text.golden")
 	if *update {
@@ -123,6 +125,40 @@ func TestColumns(t *testing.T) {
 		}
 		if column != at {
 			t.Errorf("%q: in column %d, want %d: %s", comm, column, at, line)
+		}
+	}
+}
+
+// TestTextContainer: a container is named behind its owner, by as much of its id
+// as its runtime shows, and the words stay in one column from then on.
+func TestTextContainer(t *testing.T) {
+	var text Text
+	line := func(comm, container string) (owner string, words int) {
+		t.Helper()
+		e := someEvent(KindProbed)
+		e.Process, e.Container = Process{812, comm}, container
+		l := string(text.Append(nil, &e))
+		from := strings.Index(l, comm)
+		to := strings.Index(l, "peer sent")
+		if from < 0 || to < 0 {
+			t.Fatal(l)
+		}
+		return strings.TrimRight(l[from:to], " "), to
+	}
+	_, narrow := line("postgres", "")
+	const id = "3f2a9c0d1b4e5f60718293a4b5c6d7e8f9a0b1c2d3e4f506172839405162738f"
+	owner, wide := line("postgres", id)
+	if owner != "postgres[812] 3f2a9c0d1b4e" || wide != narrow+13 {
+		t.Errorf("%q, the words at %d, want them at %d", owner, wide, narrow+13)
+	}
+	for _, tt := range []struct{ comm, container, want string }{
+		{"sh", "", "sh[812]"},
+		{"sh", "webserver-one", "sh[812] webserver-one"}, // lxc's are names
+		{"sh", "0123456789abcdef0123456789abcdef-1234", "sh[812] 0123456789ab"},
+		{"sh", "a\x1b[2J", "sh[812] a?[2J"},
+	} {
+		if owner, at := line(tt.comm, tt.container); owner != tt.want || at != wide {
+			t.Errorf("%q at %d, want %q at %d", owner, at, tt.want, wide)
 		}
 	}
 }

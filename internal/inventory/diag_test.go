@@ -99,7 +99,7 @@ func FuzzDiag(f *testing.F) {
 		var s Socket
 		_, _ = eachMessage(b, func(msg []byte) {
 			if parseDiag(msg, &s) {
-				s.foresee()
+				s.foresee(250)
 			}
 		})
 	})

@@ -58,7 +58,7 @@ func TestEvent(t *testing.T) {
 		{"settings that are not known", Socket{}, told{0, -1, -1, -1, 0}},
 	} {
 		tt.socket.Seen = 3 * s
-		tt.socket.foresee()
+		tt.socket.foresee(250)
 		listed := time.Date(2026, 11, 22, 1, 2, 3, 0, time.UTC)
 		e := tt.socket.Event(listed)
 		seconds := func(d time.Duration, f events.Fact) int {

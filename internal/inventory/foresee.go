@@ -6,7 +6,7 @@ import (
 	"math"
 	"time"
 
-	"katrace/internal/events"
+	"katrace/internal/jiffies"
 )
 
 // foresee sets when the next probe is due and when the kernel gives up, where
@@ -15,12 +15,13 @@ import (
 // The keepalive timer's own countdown is not the answer: data that the peer
 // sends does not set the timer anew, so it may fire while the connection is not
 // idle long enough, and is then set to what remains (tcp_keepalive_timer).
-func (s *Socket) foresee() {
+func (s *Socket) foresee(hz jiffies.HZ) {
 	s.judge()
 	const needs = HasOn | HasSettings | HasProbesOut | HasIdleFor | hasTimer
 	if s.Has&needs != needs || !s.On || s.WaitsFor != WaitsProbe || s.unsent {
 		return
 	}
+	s.ArmedBeforeChange = s.overlong(hz)
 	next := max(s.timer, s.Settings.Idle-s.IdleFor, 0)
 	s.DiesIn = s.Settings.DiesIn(s.ProbesOut, s.IdleFor, next)
 	s.Has |= HasDiesIn
@@ -66,9 +67,3 @@ func (s *Socket) judge() {
 	s.SinceHeard = min(s.ProbesOut, most)
 	s.Silent = s.SinceHeard > 1
 }
-
-// Period is the time between two probes on an idle connection whose peer
-// answers, at the longest. It is not TCP_KEEPIDLE alone: after each probe the
-// kernel sets the timer to TCP_KEEPINTVL, answered or not, and looks at the
-// idle time only when it fires.
-func Period(s events.Settings) time.Duration { return max(s.Idle, s.Interval) }

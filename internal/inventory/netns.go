@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -70,6 +71,13 @@ func namespaces() (all []namespace, hidden bool, err error) {
 		add(p)
 	}
 	return all, hidden, nil
+}
+
+// NetnsExists says whether a process is in the network namespace, or it is
+// mounted. One that only a descriptor or a socket refers to is not found.
+func NetnsExists(inum uint32) (bool, error) {
+	all, _, err := namespaces()
+	return slices.ContainsFunc(all, func(ns namespace) bool { return ns.inum == inum }), err
 }
 
 // netnsMounts finds the mount points of network namespaces in a mountinfo text.

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/events"
+	"katrace/internal/jiffies"
 	"katrace/internal/loader"
 	"katrace/internal/owner"
 )
@@ -41,6 +42,7 @@ type Options struct {
 // List is what a Snapshot found.
 type List struct {
 	Time    time.Time
+	Netns   uint32 // katrace's own network namespace
 	Method  Method
 	Passed  error // why BPF was passed over, if it was
 	Sockets []Socket
@@ -103,6 +105,11 @@ func (r *Lister) Snapshot(ctx context.Context) (*List, error) {
 	if err != nil {
 		return nil, err
 	}
+	own, err := here()
+	if err != nil {
+		return nil, err
+	}
+	l.Netns = own.inum
 	type scanned struct {
 		table *owner.Table
 		err   error
@@ -143,8 +150,12 @@ func (r *Lister) Snapshot(ctx context.Context) (*List, error) {
 		g.settings()
 		l.Took.Settings = time.Since(asked)
 	}
+	hz, err := jiffies.Read()
+	if err != nil {
+		return nil, err
+	}
 	for i := range l.Sockets {
-		l.Sockets[i].foresee()
+		l.Sockets[i].foresee(hz)
 	}
 	l.Took.All = time.Since(begun)
 	return l, ctx.Err()

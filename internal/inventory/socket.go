@@ -46,8 +46,11 @@ type Socket struct {
 	Silent     bool          // two or more were sent since then, also where their number is not known
 	IdleFor    time.Duration // since the last segment from the peer; HasIdleFor
 	NextProbe  time.Duration // HasNextProbe
-	DiesIn     time.Duration // if the peer is silent from now on; HasDiesIn
-	Seen       time.Duration // when the kernel was asked about it: since List.Time
+	// ArmedBeforeChange: the keepalive timer runs longer than the settings in
+	// force would set it. False where it is not known.
+	ArmedBeforeChange bool
+	DiesIn            time.Duration // if the peer is silent from now on; HasDiesIn
+	Seen              time.Duration // when the kernel was asked about it: since List.Time
 
 	Has Fact
 
@@ -129,10 +132,10 @@ func (s *Socket) Connected() bool {
 	return true
 }
 
-// Late says that an idle connection may stay silent for longer than a
-// middlebox remembers it: keepalive is off, or a probe may leave only after the
-// limit, the timer's slack included. False where it is not known.
-func (s *Socket) Late(limit time.Duration, hz jiffies.HZ) bool {
+// Late says that an idle connection may stay silent for longer than the
+// middlebox remembers it: keepalive is off, or a probe may leave too late.
+// False where it is not known.
+func (s *Socket) Late(m events.Middlebox, hz jiffies.HZ) bool {
 	switch {
 	case !s.Connected() || s.Has&HasOn == 0:
 		return false
@@ -141,8 +144,7 @@ func (s *Socket) Late(limit time.Duration, hz jiffies.HZ) bool {
 	case s.Has&HasSettings == 0:
 		return false
 	}
-	period := Period(s.Settings)
-	return period+hz.Slack(period) > limit
+	return m.Judge(s.Silence(), hz) != events.InTime
 }
 
 // Match says whether the filter wants the socket.

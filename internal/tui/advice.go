@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"katrace/internal/events"
+	"katrace/internal/jiffies"
 )
 
 // advise says what is going on with a connection and what one can do, one
@@ -123,16 +124,6 @@ func adviseErrors(a []string, f *facts) []string {
 	return a
 }
 
-// Idle limits of middleboxes, and the issues that name them.
-var idleLimits = []struct {
-	after time.Duration
-	who   string
-}{
-	{4 * time.Minute, "Azure's load balancer"},
-	{350 * time.Second, "AWS NLB"},
-	{15 * time.Minute, "IPVS"},
-}
-
 // adviseSettings adds what follows from the settings.
 func adviseSettings(a []string, f *facts) []string {
 	if f.has&events.HasKeepalive == 0 || f.ended {
@@ -149,13 +140,14 @@ func adviseSettings(a []string, f *facts) []string {
 		a = append(a, s)
 	}
 	var faster []string
-	for _, l := range idleLimits {
-		if k.Idle >= l.after {
-			faster = append(faster, fmt.Sprintf("%s (%s)", exactly(l.after), l.who))
+	for _, m := range events.Middleboxes {
+		const unknown jiffies.HZ = 0
+		if m.Judge(k.Period(), unknown) != events.InTime {
+			faster = append(faster, fmt.Sprintf("%s (%s)", exactly(m.Forgets), m.Title))
 		}
 	}
 	if len(faster) > 0 {
-		a = append(a, fmt.Sprintf("First probe after %s idle: a middlebox that forgets idle flows sooner is faster, by default after %s. If one is on the path, set TCP_KEEPIDLE below its limit.", exactly(k.Idle), strings.Join(faster, ", ")))
+		a = append(a, fmt.Sprintf("A probe after %s idle: a middlebox that forgets idle flows sooner is faster, by default after %s. If one is on the path, set TCP_KEEPIDLE and TCP_KEEPINTVL below its limit.", exactly(k.Period()), strings.Join(faster, ", ")))
 	}
 	var from []string
 	for _, s := range settings(k) {

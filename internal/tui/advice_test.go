@@ -34,11 +34,15 @@ func TestAdvice(t *testing.T) {
 		not    []string
 	}{
 		{"alive on the defaults", []events.Event{ev(events.KindAnswer, 1, keepalive(defaults), answered(1))},
-			[]string{"would give up 2h11m15s after", "First probe after 2h idle", "4m (Azure's load balancer), 5m50s (AWS NLB), 15m (IPVS)",
+			[]string{"would give up 2h11m15s after", "A probe after 2h idle", "4m (Azure's load balancer), 5m50s (AWS NLB), 15m (IPVS)",
 				"Not set on the socket", "net.ipv4.tcp_keepalive_time"},
 			[]string{"ineffective"}},
 		{"alive, set on the socket", []events.Event{ev(events.KindAnswer, 1, keepalive(events.Settings{Idle: time.Minute, Interval: 10 * time.Second, Count: 6}), answered(1))},
-			[]string{"would give up 2m after"}, []string{"First probe after", "Not set on the socket", "ineffective"}},
+			[]string{"would give up 2m after"}, []string{"A probe after", "Not set on the socket", "ineffective"}},
+		{"probes that are in time only while the interval is shorter", []events.Event{ev(events.KindAnswer, 1, keepalive(events.Settings{Idle: time.Minute, Interval: 400 * time.Second, Count: 6}), answered(1))},
+			[]string{"A probe after 6m40s idle", "after 4m (Azure's load balancer), 5m50s (AWS NLB). If"}, nil},
+		{"a timer that may be late", []events.Event{ev(events.KindAnswer, 1, keepalive(events.Settings{Idle: 345 * time.Second, Interval: 10 * time.Second, Count: 6}), answered(1))},
+			[]string{"5m50s (AWS NLB). If"}, nil},
 		{"user timeout", []events.Event{ev(events.KindProbe, 1, keepalive(ut(20*time.Second)), unanswered(2))},
 			[]string{"TCP_USER_TIMEOUT 20s makes KEEPCNT 9 ineffective", "given up 20s after its last segment, with 2 probes unanswered", "gives up in"},
 			[]string{"One lost probe"}},

@@ -116,7 +116,7 @@ func TestContainers(t *testing.T) {
 // checkContainerList: katrace list finds the containers' sockets, whichever way it lists.
 func checkContainerList(t *testing.T, method string, containers []contained, pids map[string]int) {
 	t.Helper()
-	out, stderr, status := katrace(t, "list", "--method", method, "--all-netns", "--comm", containedComm, "-o", "json")
+	out, stderr, status := katrace(t, "list", "--method", method, "--comm", containedComm, "-o", "json")
 	if status != 0 {
 		t.Fatalf("list --method %s: status %d: %s", method, status, stderr)
 	}
@@ -145,7 +145,7 @@ func checkContainerList(t *testing.T, method string, containers []contained, pid
 		t.Errorf("list --method %s (-want +got):\n%s", method, diff)
 	}
 	one := containers[0].id
-	out, _, _ = katrace(t, "list", "--method", method, "--all-netns", "--container", one[:12], "-o", "json")
+	out, _, _ = katrace(t, "list", "--method", method, "--container", one[:12], "-o", "json")
 	if n := strings.Count(out, one); n == 0 || n < strings.Count(out, "\n") {
 		t.Errorf("list --method %s --container %s: %s", method, one[:12], out)
 	}

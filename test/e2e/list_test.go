@@ -49,10 +49,16 @@ func TestListSchema(t *testing.T) {
 			}
 			// The window closes, and the FIN arrives, a moment after the staging.
 			waitFor(t, 20*time.Second, "every situation to be listed", func() bool {
-				var stderr string
-				var status int
-				if out, stderr, status = katrace(t, "list", "--method", method, "-o", "json"); status != 0 {
-					t.Fatalf("status %d: %s", status, stderr)
+				out = ""
+				for _, args := range [][]string{nil, {"--state", "time_wait"}} { // which are listed only when asked for
+					more, stderr, status := katrace(t, append([]string{"list", "--method", method, "-o", "json"}, args...)...)
+					if status != 0 {
+						t.Fatalf("status %d: %s", status, stderr)
+					}
+					if args == nil && strings.Contains(more, `"state":"time_wait"`) {
+						t.Fatalf("time_wait, which was not asked for:\n%s", more)
+					}
+					out += more
 				}
 				clear(seen)
 				for line := range strings.Lines(out) {

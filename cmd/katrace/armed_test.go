@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package main
+
+import (
+	"errors"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"katrace/internal/inventory"
+)
+
+// TestArmedBeforeChange: SO_KEEPALIVE, switched on after a while of idleness,
+// arms the timer for all of TCP_KEEPIDLE. What the settings promise a middlebox
+// does not hold until then: the list and the prediction go by the timer.
+func TestArmedBeforeChange(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	dialer := net.Dialer{KeepAlive: -1}
+	c, err := dialer.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	keepalive := net.KeepAliveConfig{Idle: 10 * time.Second, Interval: 10 * time.Second, Count: 3}
+	said := func(want ...string) {
+		t.Helper()
+		addr := c.LocalAddr().String()
+		port := addr[strings.LastIndexByte(addr, ':')+1:]
+		var all strings.Builder
+		for _, args := range []string{
+			"list --idle-limit 11s --local-port " + port, "list -o json --local-port " + port,
+			"predict --idle-limit 11s --socket " + addr, "predict -o json --idle-limit 11s --socket " + addr,
+		} {
+			out, err := asKatrace(strings.Fields(args)...).CombinedOutput()
+			if err != nil {
+				t.Fatalf("%s: %v\n%s", args, err, out)
+			}
+			all.Write(out)
+		}
+		for _, w := range want {
+			if _, none := strings.CutPrefix(w, "not "); none == strings.Contains(all.String(), strings.TrimPrefix(w, "not ")) {
+				t.Errorf("%s:\n%s", w, all.String())
+			}
+		}
+	}
+	time.Sleep(1500 * time.Millisecond) // more than a second, and than the slack of a timer of 10 s
+	tcp := c.(*net.TCPConn)
+	if err := errors.Join(tcp.SetKeepAliveConfig(keepalive), tcp.SetKeepAlive(true)); err != nil {
+		t.Fatal(err)
+	}
+	said("1 timer armed before the change (NEXT with *)", addrLine(c), `"armed_before_change":true}`, `,"armed_before_change":true,"keepalive"`,
+		"The timer was armed before the change", "too late. The timer was armed before the change: the next probe is due after 11.",
+		"It is in time once TCP_KEEPIDLE is set on the socket, or SO_KEEPALIVE switched off and on.", `"verdict":"too_late"`)
+	// TCP_KEEPIDLE arms it anew.
+	keepalive.Enable = true
+	if err := tcp.SetKeepAliveConfig(keepalive); err != nil {
+		t.Fatal(err)
+	}
+	said("not armed", "not "+addrLine(c), "): in time.", `"verdict":"in_time"`)
+}
+
+// addrLine is the connection as the table shows it.
+func addrLine(c net.Conn) string {
+	return c.LocalAddr().String() + "  " + c.RemoteAddr().String()
+}
+
+// TestArmedCell: the table marks it.
+func TestArmedCell(t *testing.T) {
+	s := someSockets()[0]
+	s.ArmedBeforeChange = true
+	if got := table(t, []inventory.Socket{s}, 0); !strings.Contains(got, " 48s*  108s\n") {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// flagSpec is a flag: --help, the man page and the shells' completion are made
+// from it.
+type flagSpec struct {
+	name  string
+	short string // one letter; "": none
+	// to is where the value goes: *string, *[]string, *bool, *float64, *span or
+	// *amount. What is there is the default.
+	to     any
+	help   string
+	values []string             // to complete; nil: nothing is offered
+	offer  cobra.CompletionFunc // in place of values
+	alone  string               // the value where the flag stands alone, "": it has to have one
+}
+
+// The groups of flags in --help.
+const (
+	groupTrace    = "What to trace"
+	groupList     = "What to list"
+	groupShow     = "What to show"
+	groupSettings = "What to predict"
+	groupAttach   = "How to attach"
+	groupOutput   = "Output"
+	groupLimits   = "Limits"
+	groupOther    = "Other flags"
+)
+
+// groupKey is the annotation of a flag that names its group.
+const groupKey = "katrace_group"
+
+// addFlags adds flags to the command, as one group or as a part of it.
+func addFlags(cmd *cobra.Command, group string, specs ...flagSpec) {
+	f := cmd.Flags()
+	f.SortFlags = false
+	for _, s := range specs {
+		switch to := s.to.(type) {
+		case *string:
+			f.StringVarP(to, s.name, s.short, *to, s.help)
+		case *[]string:
+			f.StringSliceVarP(to, s.name, s.short, *to, s.help)
+		case *bool:
+			f.BoolVarP(to, s.name, s.short, *to, s.help)
+		case *float64:
+			f.Float64VarP(to, s.name, s.short, *to, s.help)
+		case pflag.Value:
+			f.VarP(to, s.name, s.short, s.help)
+		default:
+			panic(fmt.Sprintf("--%s: a flag cannot be a %T", s.name, s.to))
+		}
+		flag := f.Lookup(s.name)
+		flag.NoOptDefVal = cmp.Or(s.alone, flag.NoOptDefVal)
+		flag.Annotations = map[string][]string{groupKey: {group}}
+		switch {
+		case s.offer != nil:
+			completeBy(cmd, s.name, s.offer)
+		case s.values != nil:
+			complete(cmd, s.name, s.values...)
+		}
+	}
+}
+
+// groupedFlags is what --help says of the command's own flags, by groups.
+func groupedFlags(cmd *cobra.Command) string {
+	groups := map[string]*pflag.FlagSet{}
+	var order []string
+	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		group := groupOther
+		if g := f.Annotations[groupKey]; len(g) > 0 {
+			group = g[0]
+		}
+		if groups[group] == nil {
+			groups[group] = pflag.NewFlagSet(group, pflag.ContinueOnError)
+			groups[group].SortFlags = false
+			if group != groupOther {
+				order = append(order, group)
+			}
+		}
+		groups[group].AddFlag(f)
+	})
+	if groups[groupOther] != nil {
+		order = append(order, groupOther)
+	}
+	var b strings.Builder
+	for i, group := range order {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(group + ":\n" + groups[group].FlagUsages())
+	}
+	return b.String()
+}
+
+// groupHelp makes cobra's help show the groups.
+func groupHelp(root *cobra.Command) {
+	cobra.AddTemplateFunc("groupedFlags", groupedFlags)
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "Flags:\n{{.LocalFlags.FlagUsages", "{{groupedFlags .", 1))
+}
+
+// span is a time above 0 as a flag's value.
+type span time.Duration
+
+func (s *span) Set(in string) error {
+	d, err := parseTime(in)
+	if err != nil || d <= 0 {
+		return errors.New("want a time above 0, such as 30s or 5m (a bare number is seconds)")
+	}
+	*s = span(d)
+	return nil
+}
+
+func (s *span) Type() string { return "duration" }
+
+func (s *span) String() string {
+	if *s == 0 {
+		return "0" // for pflag, which then names no default
+	}
+	return time.Duration(*s).String()
+}
+
+// amount is a number from 1 on as a flag's value; 0: not given.
+type amount uint64
+
+func (a *amount) Set(in string) error {
+	n, err := strconv.ParseUint(in, 10, 63)
+	if err != nil || n == 0 {
+		return errors.New("want a whole number, 1 or more")
+	}
+	*a = amount(n)
+	return nil
+}
+
+func (a *amount) Type() string   { return "number" }
+func (a *amount) String() string { return strconv.FormatUint(uint64(*a), 10) }
+
+// flagError says what is wrong with a flag in our words: what was given, what is
+// wanted, and for a name that is none the one that may be meant.
+func flagError(cmd *cobra.Command, err error) error {
+	var value *pflag.InvalidValueError
+	var name *pflag.NotExistError
+	switch {
+	case errors.As(err, &value):
+		flag, want := value.GetFlag(), value.Unwrap()
+		switch flag.Value.Type() {
+		case "bool":
+			want = errors.New("want true or false")
+		case "float64":
+			want = errors.New("want a number")
+		}
+		return usagef("--%s %q: %w", flag.Name, value.GetValue(), want)
+	case errors.As(err, &name) && name.GetSpecifiedShortnames() == "":
+		return usagef("%w%s", err, didYouMean(meantFlags(cmd, name.GetSpecifiedName())))
+	}
+	return usageError{err}
+}
+
+// meantFlags are the command's flags that are alike.
+func meantFlags(cmd *cobra.Command, typed string) (flags []string) {
+	all := &cobra.Command{SuggestionsMinimumDistance: 2}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		all.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+	})
+	for _, name := range all.SuggestionsFor(typed) {
+		flags = append(flags, "--"+name)
+	}
+	return flags
+}
+
+// didYouMean is " (did you mean --port?)", or nothing.
+func didYouMean(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return " (did you mean " + strings.Join(names, " or ") + "?)"
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"katrace/internal/events"
+	"katrace/internal/inventory"
+)
+
+// terminal opens a terminal of that size; drawn is all that was written to it
+// before it was closed.
+func terminal(t *testing.T, columns, rows uint16) (slave *os.File, drawn func() string) {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { _ = master.Close() })
+	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err == nil {
+		err = unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: rows, Col: columns})
+	}
+	if err == nil {
+		slave, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := make(chan string, 1)
+	go func() {
+		all, _ := io.ReadAll(master) // EIO: nobody has the terminal open any more
+		text <- strings.ReplaceAll(string(all), "\r\n", "\n")
+	}()
+	return slave, func() string {
+		_ = slave.Close()
+		return <-text
+	}
+}
+
+// manySockets are 63 that die one after the other, the first of them last.
+func manySockets() []inventory.Socket {
+	var all []inventory.Socket
+	for i := range 63 {
+		s := someSockets()[0]
+		s.Remote = netip.AddrPortFrom(s.Remote.Addr(), uint16(1000+i))
+		s.DiesIn = time.Duration(100-i) * time.Second
+		s.Process = events.Process{PID: 812, Comm: "a-long-name-2345"}
+		all = append(all, s)
+	}
+	return all
+}
+
+// TestWatchFits: what is listed again and again has the height of the terminal,
+// the first of the order at the top, and what is cut off is counted.
+func TestWatchFits(t *testing.T) {
+	for _, rows := range []uint16{1, 4, 10, 24} {
+		for _, columns := range []uint16{40, 80} {
+			slave, drawn := terminal(t, columns, rows)
+			l := &inventory.List{Time: time.Unix(0, 0), Sockets: manySockets()}
+			if err := show(l, &listOptions{output: "table", watch: time.Second, less: sortOrders["dies"]}, slave, &writing{}); err != nil {
+				t.Fatal(err)
+			}
+			lines := strings.Split(strings.TrimPrefix(drawn(), "\x1b[H\x1b[2J"), "\n") // the last one is the cursor's
+			if len(lines) > max(int(rows), 4) {
+				t.Errorf("%d lines on %d", len(lines), rows)
+			}
+			for _, line := range lines {
+				if len([]rune(line)) > int(columns) {
+					t.Errorf("%q on %d columns", line, columns)
+				}
+			}
+			if !strings.Contains(lines[1], "10.0.0.9:1062") {
+				t.Errorf("%q, want the one that dies next first", lines[1])
+			}
+			want := fmt.Sprintf("… %d more; 63 sockets, 00:00:00 UTC", 63-max(1, int(rows)-3))
+			if got := lines[len(lines)-2]; got != want {
+				t.Errorf("%q, want %q", got, want)
+			}
+		}
+	}
+}
+
+// TestLimit: --limit shows the first of the order, in every output, and without
+// --watch a terminal's height bounds nothing.
+func TestLimit(t *testing.T) {
+	for _, tt := range []struct {
+		o    listOptions
+		want int
+	}{
+		{listOptions{output: "table"}, 63},
+		{listOptions{output: "table", limit: 5}, 5},
+		{listOptions{output: "table", limit: 5, watch: time.Second}, 5},
+		{listOptions{output: "table", limit: 30, watch: time.Second}, 30},
+		{listOptions{output: "json"}, 63},
+		{listOptions{output: "json", limit: 5}, 5},
+		{listOptions{output: "json", watch: time.Second}, 63},
+		{listOptions{output: "table", limit: 100}, 63},
+	} {
+		slave, drawn := terminal(t, 200, 24)
+		tt.o.less = sortOrders["dies"]
+		l := &inventory.List{Time: time.Unix(0, 0), Sockets: manySockets()}
+		if err := show(l, &tt.o, slave, &writing{}); err != nil {
+			t.Fatal(err)
+		}
+		text := drawn()
+		if got := strings.Count(text, "10.0.0.9"); got != tt.want {
+			t.Errorf("%+v: %d sockets, want %d", tt.o, got, tt.want)
+		}
+		if said := strings.Contains(text, fmt.Sprintf("… %d more; 63 sockets", 63-tt.want)); said != (tt.want < 63 && tt.o.output == "table") {
+			t.Errorf("%+v: %q", tt.o, text)
+		}
+	}
+}

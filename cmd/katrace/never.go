@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"katrace/internal/events"
+	"katrace/internal/inventory"
+	"katrace/internal/loader"
+	"katrace/internal/owner"
+)
+
+// refuseNever refuses filters of which each is right and which no event or
+// socket can match together: it would be waited for in vain.
+func refuseNever(f *events.Filter) error {
+	s := &f.Socket
+	is4 := func(p netip.Prefix) bool { return p.Addr().Is4() }
+	is6 := func(p netip.Prefix) bool { return !is4(p) }
+	switch {
+	case len(s.Prefixes) == 0 || s.OnlyIPv4 == s.OnlyIPv6:
+	case s.OnlyIPv4 && !slices.ContainsFunc(s.Prefixes, is4):
+		return usagef("-4 with --addr %s: no IPv4 connection has such an address", s.Prefixes[0])
+	case s.OnlyIPv6 && !slices.ContainsFunc(s.Prefixes, is6):
+		return usagef("-6 with --addr %s: no IPv6 connection has such an address (IPv4-mapped ones count as IPv4)", s.Prefixes[0])
+	}
+	given := func(port uint16) bool {
+		return slices.Contains(s.LocalPorts, port) || slices.Contains(s.RemotePorts, port)
+	}
+	if len(s.Ports) > 0 && len(s.LocalPorts) > 0 && len(s.RemotePorts) > 0 && !slices.ContainsFunc(s.Ports, given) {
+		return usagef("--port %d: neither --local-port nor --remote-port allows it", s.Ports[0])
+	}
+	if len(f.Kinds) == 0 || !f.Dead && !f.Silent {
+		return nil
+	}
+	var flags []string
+	var kinds []events.Kind
+	if f.Dead {
+		flags, kinds = append(flags, "--dead"), append(kinds, events.EndKinds...)
+	}
+	if f.Silent {
+		flags, kinds = append(flags, "--silent"), append(kinds, events.SilentKinds...)
+	}
+	if !slices.ContainsFunc(f.Kinds, func(k events.Kind) bool { return slices.Contains(kinds, k) }) {
+		return usagef("--event %s with %s, which leaves only: %s", join(f.Kinds), strings.Join(flags, " and "), join(kinds))
+	}
+	return nil
+}
+
+func join(kinds []events.Kind) string {
+	var names []string
+	for _, k := range kinds {
+		names = append(names, k.String())
+	}
+	return strings.Join(names, ", ")
+}
+
+// lacking says that the backend, by what it can know, gives none of these events.
+func lacking(kinds []events.Kind, b loader.Backend, facts loader.Facts) error {
+	gives := func(k events.Kind) bool {
+		switch k {
+		case events.KindICMP:
+			return facts.ICMP
+		case events.KindWindowProbe:
+			return facts.WindowProbes
+		case events.KindProbed:
+			return facts.Probed
+		case events.KindEnabled:
+			return facts.Enabled
+		}
+		return true
+	}
+	if b == loader.Auto || len(kinds) == 0 || slices.ContainsFunc(kinds, gives) {
+		return nil
+	}
+	return fmt.Errorf("the %s backend cannot see that (katrace doctor says what each can)", b)
+}
+
+// refuseMissing refuses processes that do not exist, and says on stderr what
+// else of the filter does not exist now and may yet come.
+func refuseMissing(f *events.Filter, say io.Writer) error {
+	for _, pid := range f.PIDs {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if errors.Is(err, os.ErrNotExist) && errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+			return usagef("--pid %d: there is no such process", pid)
+		}
+		var group int
+		if _, rest, ok := strings.Cut(string(status), "\nTgid:"); ok {
+			_, _ = fmt.Sscan(rest, &group)
+		}
+		if group != 0 && group != pid {
+			return usagef("--pid %d: that is a thread of process %d: give that", pid, group)
+		}
+	}
+	if len(f.Containers) > 0 {
+		all := owner.Containers()
+		for _, id := range f.Containers {
+			if !slices.ContainsFunc(all, func(c string) bool { return strings.HasPrefix(c, id) }) {
+				fmt.Fprintf(say, "katrace: --container %q: no process that may be seen is in such a container now\n", id)
+			}
+		}
+	}
+	for _, inum := range f.Socket.Netns {
+		if there, err := inventory.NetnsExists(inum); err == nil && !there {
+			fmt.Fprintf(say, "katrace: --netns %d: no process that may be seen is in such a network namespace now, and none is mounted\n", inum)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package inventory
+
+import (
+	"time"
+
+	"katrace/internal/events"
+	"katrace/internal/jiffies"
+)
+
+// overlong says that the keepalive timer, armed and of a socket that sends
+// probes, runs longer than the settings in force would set it. A timer that is
+// armed keeps its time when net.ipv4.tcp_keepalive_time or _intvl change, or
+// TCP_KEEPINTVL is set; and SO_KEEPALIVE arms it for all of TCP_KEEPIDLE, however
+// long the connection has been idle by then (tcp_set_keepalive).
+//
+// After a probe the kernel arms it for Interval; else so that it fires when the
+// peer has been silent for Idle (tcp_keepalive_timer, TCP_KEEPIDLE in
+// do_tcp_setsockopt). So the peer's silence by then is at most the longer of the
+// two: an answer comes after its probe, and data leaves the timer alone. A
+// difference below the timer's own slack, or a second, is none: settings are
+// whole seconds, and programs switch keepalive on a little after the handshake.
+func (s *Socket) overlong(hz jiffies.HZ) bool {
+	longer := func(d, set time.Duration) bool { return d > set+max(hz.Slack(set), time.Second) }
+	switch {
+	case !longer(s.timer, events.RetryCongested): // perhaps of a probe that the local queue refused
+		return false
+	case s.SinceHeard > 0: // a probe armed it
+		return longer(s.timer, s.Settings.Interval)
+	}
+	return longer(s.IdleFor+s.timer, s.Settings.Period())
+}
+
+// Silence is the longest time without any segment that is to be expected of an
+// idle connection whose peer answers: by its settings, or until the timer fires
+// that was armed before they changed.
+func (s *Socket) Silence() time.Duration {
+	silence := s.Settings.Period()
+	switch {
+	case !s.ArmedBeforeChange:
+	case s.SinceHeard > 0:
+		silence = max(silence, s.timer) // at the least: since the last probe
+	default:
+		silence = max(silence, s.IdleFor+s.timer)
+	}
+	return silence
+}
