@@ -199,7 +199,7 @@ func (p *player) stream(ctx context.Context, out output) error {
 	return untilInterrupted(ctx, &writes, func(ctx context.Context) error {
 		err := p.play(ctx, sink, func(err error) { fmt.Fprintf(say, "katrace: %s: %v\n", p.name, err) })
 		if n := p.skipped.Load(); n > 0 && err == nil {
-			fmt.Fprintf(say, "katrace: %d damaged lines skipped\n", n)
+			fmt.Fprintf(say, "katrace: %s skipped\n", events.AppendCount(nil, uint64(n), "damaged line"))
 		}
 		return err
 	})
@@ -223,5 +223,5 @@ func (p *player) notice() string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d damaged lines skipped, the first: %s", n, events.Safe(*p.damage.Load()))
+	return fmt.Sprintf("%s skipped, the first: %s", events.AppendCount(nil, uint64(n), "damaged line"), events.Safe(*p.damage.Load()))
 }
