@@ -35,7 +35,6 @@ func runLive(ctx context.Context, o streamOptions, sinks tee, writes *writing) e
 		feed, keep, view.Notice = l.beside(feed), forListing, l.notice
 	}
 	s.dropPrivileges(os.Stderr, keep...)
-	s.rows = store
 	view.Backend, view.Lacks = string(s.tracer.Backend), s.tracer.Lacks
 	start := time.Now()
 	ctx, cancel := o.limit(ctx)

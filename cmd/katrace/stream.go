@@ -23,9 +23,8 @@ type stream struct {
 	tracker *events.Tracker
 	filter  events.Filter
 	sink    events.Sink
-	limit   uint64      // events, 0: none
-	all     bool        // tell events that needsAll
-	rows    events.Sink // of the live view, which drops a row when it hears of a close; else nil
+	limit   uint64 // events, 0: none
+	all     bool   // tell events that needsAll
 	owners  ownerFinder
 	held    holdBack // events that wait for their owner
 	pace    pace
@@ -150,11 +149,9 @@ func (s *stream) pass(e *events.Event) error {
 	if e.Kind == events.KindLost {
 		return s.sink.Event(e)
 	}
-	if !s.judge(e) || needsAll(e.Kind) && !s.all {
-		if e.Kind == events.KindClosed && s.rows != nil {
-			return s.rows.Event(e)
-		}
-		return nil
+	matches := s.judge(e)
+	if !matches || needsAll(e.Kind) && !s.all {
+		return unasked(s.sink, e, matches)
 	}
 	if err := s.sink.Event(e); err != nil {
 		return err
@@ -313,7 +310,9 @@ func runStream(ctx context.Context, o streamOptions) error {
 			return fmt.Errorf("--log-file: %w", err)
 		}
 		defer func() { _ = f.Close() }()
-		sinks = append(sinks, newLineSink(writes.watch(f), outputJSON))
+		log := newLineSink(writes.watch(f), outputJSON)
+		log.closes = o.output == outputTUI // a replay of it loses the rows that the view loses
+		sinks = append(sinks, log)
 	}
 	if o.output == outputTUI {
 		return runLive(ctx, o, sinks, &writes)

@@ -51,6 +51,10 @@ func NewStore(opt Options) *Store {
 // Flush is a no-op: the view shows what there is on its own tick.
 func (s *Store) Flush() error { return nil }
 
+// Wants says which events it takes though the user did not ask for them: a row
+// goes when its connection closes.
+func (s *Store) Wants(e *events.Event, _ bool) bool { return e.Kind == events.KindClosed }
+
 // Event takes one event. It never fails.
 func (s *Store) Event(e *events.Event) error {
 	s.mu.Lock()
