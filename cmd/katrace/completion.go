@@ -33,9 +33,9 @@ func complete(cmd *cobra.Command, flag string, words ...string) {
 	})
 }
 
-// netnsNames offers the names of ip netns, and files where there are none: a
+// netnsOffers offers the names of ip netns, and files where there are none: a
 // namespace can also be named by a path.
-func netnsNames(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+func netnsOffers(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	var names []string
 	entries, _ := os.ReadDir(netnsDir) // not there before the first ip netns add
 	for _, e := range entries {

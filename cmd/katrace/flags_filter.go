@@ -35,7 +35,7 @@ func (r *rawConnFilter) register(cmd *cobra.Command, group string) {
 		flagSpec{name: "local-port", to: &r.localPort, help: "only connections with this local port"},
 		flagSpec{name: "remote-port", to: &r.remotePort, help: "only connections with this remote port"},
 		flagSpec{name: "addr", to: &r.addr, help: "only connections with this address, or one in this CIDR prefix, on either side"},
-		flagSpec{name: "netns", to: &r.netns, help: "only this network namespace: its inode number, a path such as /proc/812/ns/net, or a name of ip netns", offer: netnsNames},
+		flagSpec{name: "netns", to: &r.netns, help: "only this network namespace: its inode number, a path such as /proc/812/ns/net, or a name of ip netns", offer: netnsOffers},
 		flagSpec{name: "ipv4", short: "4", to: &r.only4, help: "only IPv4, IPv4-mapped included"},
 		flagSpec{name: "ipv6", short: "6", to: &r.only6, help: "only IPv6"},
 		flagSpec{name: "pid", to: &r.pid, help: "only sockets that this process holds"},

@@ -19,6 +19,7 @@ import (
 // runLive is the live view over the kernel's stream.
 func runLive(ctx context.Context, o streamOptions, sinks tee, writes *writing) error {
 	view := viewOfKernel(o.noColor)
+	view.Filter = filterWords(&o.filter)
 	// The store is made before the backend is known: events may come at once.
 	store := tui.NewStore(view)
 	o.load.Closes = true // a row goes when its connection closes
@@ -27,12 +28,13 @@ func runLive(ctx context.Context, o streamOptions, sinks tee, writes *writing) e
 		return err
 	}
 	feed := func(ctx context.Context) error { return untilBlocked(ctx, writes, s.run) }
+	var names netnsNames
+	feed, view.NetnsName = names.beside(feed), names.name
 	var keep []int
 	if l := newListing(&o, store); l != nil {
 		feed, keep, view.Notice = l.beside(feed), forListing, l.notice
 	}
 	s.dropPrivileges(os.Stderr, keep...)
-	s.rows = store
 	view.Backend, view.Lacks = string(s.tracer.Backend), s.tracer.Lacks
 	start := time.Now()
 	ctx, cancel := o.limit(ctx)
@@ -79,7 +81,7 @@ func caught(f func() error) (err error) {
 // viewOfKernel are the view's options for events of the running kernel.
 func viewOfKernel(noColor bool) tui.Options {
 	hz, _ := jiffies.Read() // else not known
-	return tui.Options{NoColor: noColor, Kernel: kernelRelease(), HZ: hz}
+	return tui.Options{NoColor: noColor, Kernel: kernelRelease(), HZ: hz, ListedJSON: appendListed}
 }
 
 func kernelRelease() string {

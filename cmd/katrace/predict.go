@@ -85,7 +85,7 @@ func newPredictCommand() *cobra.Command {
 		flagSpec{name: "cnt", to: &raw.cnt, help: "TCP_KEEPCNT: unanswered probes before the giving up, 1 to 127"},
 		flagSpec{name: "user-timeout", to: &raw.userTimeout, help: "TCP_USER_TIMEOUT with its unit, such as 30s or 2500ms; 0: not set"},
 		flagSpec{name: "socket", to: &raw.socket, help: "a live TCP socket with this address and port on either side; needs root"},
-		flagSpec{name: "netns", to: &raw.netns, help: "the network namespace of --socket: its inode number, a path such as /proc/812/ns/net, or a name of ip netns (default: this one)", offer: netnsNames},
+		flagSpec{name: "netns", to: &raw.netns, help: "the network namespace of --socket: its inode number, a path such as /proc/812/ns/net, or a name of ip netns (default: this one)", offer: netnsOffers},
 		flagSpec{name: "idle-limit", to: &raw.idleLimit, help: "check whether probes come often enough for a middlebox with this idle timeout: a time such as 350s (a bare number is seconds), or " + strings.Join(presetNames(), ", "), values: presetNames()})
 	addFlags(cmd, groupOutput,
 		flagSpec{name: "output", short: "o", to: &raw.output, help: "text or json", values: []string{"text", "json"}})

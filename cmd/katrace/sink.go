@@ -15,6 +15,7 @@ type lineSink struct {
 	w      *bufio.Writer
 	encode func([]byte, *events.Event) []byte
 	line   []byte
+	closes bool // takes closes that the filter passes, though nobody asked for them
 }
 
 // newLineSink makes a sink for --output text or json. It buffers; the stream
@@ -38,6 +39,33 @@ func (s *lineSink) Event(e *events.Event) error {
 func (s *lineSink) Flush() error {
 	if err := s.w.Flush(); err != nil {
 		return fmt.Errorf("write events: %w", err)
+	}
+	return nil
+}
+
+// wanter is a sink that wants events which the user did not ask for; matches
+// says whether the filter passes the event.
+type wanter interface {
+	Wants(e *events.Event, matches bool) bool
+}
+
+// Wants is of wanter.
+func (s *lineSink) Wants(e *events.Event, matches bool) bool {
+	return s.closes && matches && e.Kind == events.KindClosed
+}
+
+// unasked hands an event that the user did not ask for to the sinks that want it.
+func unasked(to events.Sink, e *events.Event, matches bool) error {
+	if all, ok := to.(tee); ok {
+		for _, s := range all {
+			if err := unasked(s, e, matches); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if w, ok := to.(wanter); ok && w.Wants(e, matches) {
+		return to.Event(e)
 	}
 	return nil
 }

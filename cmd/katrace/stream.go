@@ -23,9 +23,8 @@ type stream struct {
 	tracker *events.Tracker
 	filter  events.Filter
 	sink    events.Sink
-	limit   uint64      // events, 0: none
-	all     bool        // tell events that needsAll
-	rows    events.Sink // of the live view, which drops a row when it hears of a close; else nil
+	limit   uint64 // events, 0: none
+	all     bool   // tell events that needsAll
 	owners  ownerFinder
 	held    holdBack // events that wait for their owner
 	pace    pace
@@ -158,11 +157,9 @@ func (s *stream) pass(e *events.Event) error {
 	if e.Kind == events.KindLost {
 		return s.sink.Event(e)
 	}
-	if !s.judge(e) || !s.tells(e.Kind) {
-		if e.Kind == events.KindClosed && s.rows != nil {
-			return s.rows.Event(e)
-		}
-		return nil
+	matches := s.judge(e)
+	if !matches || needsAll(e.Kind) && !s.all {
+		return unasked(s.sink, e, matches)
 	}
 	if e.Kind == events.KindEnabled && e.Has&events.HasDoer == 0 {
 		e.Process = events.Process{} // the holder, by which it was judged, did not do it
@@ -215,13 +212,7 @@ func (s *stream) judge(e *events.Event) bool {
 
 // wants says whether the user wants the event if its owner is wanted.
 func (s *stream) wants(e *events.Event) bool {
-	return s.filter.MatchBesidesOwner(e) && s.tells(e.Kind)
-}
-
-// tells says whether such events are told. Closes are beside the live view, too:
-// its log file, replayed, drops the rows that the view dropped.
-func (s *stream) tells(k events.Kind) bool {
-	return s.all || !needsAll(k) || k == events.KindClosed && s.rows != nil
+	return s.filter.MatchBesidesOwner(e) && (s.all || !needsAll(e.Kind))
 }
 
 // fillOwner says who holds the socket, as far as that is known by now, and
@@ -286,7 +277,7 @@ func (s *stream) summary(took time.Duration) string {
 	if s.leftOut > 0 {
 		lost += "; " + string(events.AppendWords(nil, &events.Event{Kind: events.KindLost, LeftOut: s.leftOut}))
 	}
-	said := fmt.Sprintf("%d events in %s, %s", s.told, events.AppendSpan(nil, took), lost)
+	said := fmt.Sprintf("%s in %s, %s", events.AppendCount(nil, s.told, "event"), events.AppendSpan(nil, took), lost)
 	if s.clockSet.Abs() >= 10*time.Millisecond {
 		said += "; the wall clock was set " + clockWords(s.clockSet) + " under way"
 	}
@@ -333,7 +324,9 @@ func runStream(ctx context.Context, o streamOptions) error {
 			return fmt.Errorf("--log-file: %w", err)
 		}
 		defer func() { _ = f.Close() }()
-		sinks = append(sinks, newLineSink(writes.watch(f), outputJSON))
+		log := newLineSink(writes.watch(f), outputJSON)
+		log.closes = o.output == outputTUI // a replay of it loses the rows that the view loses
+		sinks = append(sinks, log)
 	}
 	if o.output == outputTUI {
 		return runLive(ctx, o, sinks, &writes)

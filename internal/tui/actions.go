@@ -23,12 +23,7 @@ func (m *model) dismissOne() {
 // dismissAll takes the ended connections that the table shows off it. It asks
 // to be told twice: what is dismissed is gone.
 func (m *model) dismissAll() {
-	ids := make(map[uint64]bool)
-	for _, f := range m.src.rows(nil, m.snap.order) {
-		if f.ended {
-			ids[f.id] = true
-		}
-	}
+	ids := m.src.endedIn()
 	switch {
 	case len(ids) == 0:
 		m.say("no ended connection here")
@@ -60,7 +55,11 @@ func (m *model) copyJSON() tea.Cmd {
 	}
 	f := m.src.row(m.table.sel)
 	e := f.event()
-	json := m.opt.JSON(nil, &e)
-	m.say("sent " + count(len(json), "byte") + " of JSON to the terminal's clipboard (OSC 52)")
+	encode, what := m.opt.JSON, "the latest event"
+	if f.byListing() {
+		encode, what = m.opt.ListedJSON, "a line of the list"
+	}
+	json := encode(nil, &e)
+	m.say("sent " + what + " to the clipboard (OSC 52)")
 	return tea.SetClipboard(string(json))
 }

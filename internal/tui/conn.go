@@ -40,6 +40,7 @@ type facts struct {
 	inode uint64 // 0: not known, or no file refers to the socket
 	first nanos  // its first event
 
+	version   uint32 // counts changes of the owner and of errno
 	process   events.Process
 	heldBy    events.HeldBy
 	module    string
@@ -112,6 +113,7 @@ func (f *facts) apply(e *events.Event) {
 		f.next, f.dies = 0, 0
 		f.rst = e.RST
 		keep(&f.errno, e.Errno)
+		f.version++
 	}
 }
 
@@ -133,8 +135,11 @@ func (f *facts) applySocket(e *events.Event, at nanos) {
 	if e.Has&events.HasSeq != 0 {
 		f.seq = e.Seq
 	}
-	if e.Has&events.HasIdleFor != 0 {
+	switch {
+	case e.Has&events.HasIdleFor != 0:
 		f.heard = at - int64(e.IdleFor)
+	case e.Kind == events.KindAnswer:
+		f.heard = at
 	}
 	f.has |= e.Has & (events.HasUID | events.HasKeepalive | events.HasSeq)
 }
@@ -144,26 +149,47 @@ func (f *facts) applySocket(e *events.Event, at nanos) {
 func (f *facts) applyOwner(e *events.Event) {
 	switch {
 	case e.Process.PID != 0:
-		f.process.PID = e.Process.PID
-		keep(&f.process.Comm, e.Process.Comm)
-		f.heldBy = e.HeldBy
+		f.changed(f.process.PID != e.Process.PID || f.heldBy != e.HeldBy)
+		f.process.PID, f.heldBy = e.Process.PID, e.HeldBy
+		f.learn(&f.process.Comm, e.Process.Comm)
 	case e.HeldBy != 0 && e.HeldBy != f.heldBy:
 		f.process, f.heldBy = events.Process{}, e.HeldBy
-	}
-	if e.Module != "" {
-		keep(&f.module, e.Module)
+		f.version++
 	}
 	if e.Has&events.HasUID != 0 {
+		f.changed(f.uid != e.UID || f.has&events.HasUID == 0)
 		f.uid = e.UID
 	}
-	if e.Cgroup != "" {
-		keep(&f.cgroup, e.Cgroup)
+	for _, s := range [...]struct {
+		known *string
+		told  string
+	}{{&f.module, e.Module}, {&f.cgroup, e.Cgroup}, {&f.container, e.Container}, {&f.pod, e.Pod}} {
+		if s.told != "" {
+			f.learn(s.known, s.told)
+		}
 	}
-	if e.Container != "" {
-		keep(&f.container, e.Container)
+}
+
+// lendOwner gives an event of the log the owner that the row has: the log shows
+// and a filter finds what the table does.
+func (f *facts) lendOwner(e *events.Event) {
+	if e == nil {
+		return
 	}
-	if e.Pod != "" {
-		keep(&f.pod, e.Pod)
+	e.Process, e.HeldBy, e.Module, e.UID = f.process, f.heldBy, f.module, f.uid
+	e.Cgroup, e.Container, e.Pod = f.cgroup, f.container, f.pod
+	e.Has |= f.has & events.HasUID
+}
+
+// learn is keep for what the haystack holds.
+func (f *facts) learn(known *string, told string) {
+	f.changed(*known != told)
+	keep(known, told)
+}
+
+func (f *facts) changed(is bool) {
+	if is {
+		f.version++
 	}
 }
 
@@ -230,11 +256,17 @@ func (f *facts) overdue(now nanos) bool {
 	return !f.ended && f.next != 0 && now > f.next+int64(f.slack+onItsWay)
 }
 
+// byListing tells whether a listing alone says how the connection is: no event
+// came, or data was sent since the latest.
+func (f *facts) byListing() bool {
+	return !f.seen || f.listed > f.last && f.verdict == events.VerdictSuspended
+}
+
 // event makes the facts an Event again: the latest one, with what the earlier
-// ones told. Where a listing is later it has no kind: the connection as it is.
+// ones told. Where a listing says how the connection is it has no kind.
 func (f *facts) event() events.Event {
 	at, kind := f.last, f.kind
-	if !f.seen || f.listed > at {
+	if f.byListing() {
 		at, kind = f.listed, 0
 	}
 	e := events.Event{
@@ -245,10 +277,13 @@ func (f *facts) event() events.Event {
 		Keepalive: f.keep, Unanswered: f.unanswered, Seq: f.seq,
 		Verdict: f.verdict,
 	}
+	if kind != events.KindProbe { // a probe's alone
+		e.Has &^= events.HasSeq
+	}
 	if !f.uncounted() {
 		e.Has |= events.HasUnanswered
 	}
-	if f.heard != 0 {
+	if f.heard != 0 && f.heard <= at {
 		e.Has |= events.HasIdleFor
 		e.IdleFor = time.Duration(at - f.heard)
 	}

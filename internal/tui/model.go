@@ -16,6 +16,7 @@ const (
 	screenTable screen = iota // with the detail beside it where it is open
 	screenLog
 	screenHelp
+	screenCaveats
 )
 
 // model is the one tea.Model. Its panes are plain structs.
@@ -31,22 +32,24 @@ type model struct {
 
 	width, height int
 	dark, plain   bool
+	few           bool // 16 colours
 
 	query   Query
 	snap    Snapshot
 	started time.Time
 	notice  string
 
-	screen    screen
-	table     table
-	detail    detail
-	log       logPane
-	helpTop   int
-	filtering bool
+	screen       screen
+	table        table
+	detail       detail
+	log          logPane
+	pageTop      int // lines scrolled of a page of text
+	filtering    bool
+	filterBefore string // the filter that was cleared last
 
-	frozen      time.Time // zero: not frozen
-	frozenTotal uint64
-	frozenPart  bool // the frozen copy does not hold all connections
+	frozen        time.Time // zero: not frozen
+	frozenTotal   uint64
+	frozenWithout int // connections that the frozen copy does not hold
 
 	toast      string
 	toastTicks int // for how many more ticks it is shown
@@ -64,7 +67,7 @@ func newModel(s *Store, opt Options) *model {
 
 // restyle makes the theme anew after something that it depends on was learnt.
 func (m *model) restyle() {
-	t := newTheme(m.dark, m.opt.ASCII, m.plain)
+	t := newTheme(look{dark: m.dark, ascii: m.opt.ASCII, plain: m.plain, few: m.few})
 	m.theme = t
 	m.help.ShortSeparator, m.help.Ellipsis = t.glyph.sep, t.glyph.ellipsis
 	m.help.Styles = t.help
@@ -117,13 +120,14 @@ func (m *model) settle() {
 // now is the moment that the frame shows.
 func (m *model) now() nanos { return m.snap.At.UnixNano() }
 
-// say shows a sentence in the footer for about four seconds.
+// say shows a sentence beside the keys in the footer, until a key is pressed or
+// for about four seconds.
 func (m *model) say(s string) { m.toast, m.toastTicks = s, 20 }
 
 // freeze stops or takes up again the taking of snapshots.
 func (m *model) freeze() {
 	if !m.frozen.IsZero() {
-		m.frozen, m.src, m.frozenPart = time.Time{}, m.live, false
+		m.frozen, m.src, m.frozenWithout = time.Time{}, m.live, 0
 		m.reselect()
 		m.refresh()
 		return
@@ -131,7 +135,7 @@ func (m *model) freeze() {
 	m.refresh()
 	m.frozen, m.frozenTotal = m.snap.At, m.snap.Total
 	m.src = m.live.freeze(m.snap.order)
-	m.frozenPart = m.snap.Kept() > len(m.src.conns)
+	m.frozenWithout = max(0, m.snap.Kept()-len(m.src.conns))
 	m.reselect()
 	m.refresh()
 }

@@ -15,6 +15,11 @@ type Options struct {
 	Lacks   []string // what the backend cannot know, in words
 	Kernel  string   // the kernel's release
 	Source  string   // "live" or the recording's name; empty: live
+	Filter  string   // the command line's filter as it was given, "--port 5433"; empty: none
+
+	// Recording says that the events come from one: the header then has its span
+	// in clock times, and not for how long the view has been running.
+	Recording bool
 
 	// HZ is the tick rate of the kernel that the events come from: how late its
 	// timers may be follows from it. 0: not known, as in a replay, whose recording
@@ -28,13 +33,17 @@ type Options struct {
 	// replay gives the recording's clock.
 	Now func() time.Time
 
-	// Line appends an event as one line of text, without a newline, for the
-	// log pane; nil: columns of the pane's own that fit its width.
-	Line func(dst []byte, e *events.Event) []byte
+	// NetnsName is a network namespace's name by its inode number, "" where it has
+	// none; nil: none has. It is called often and must not block.
+	NetnsName func(inode uint32) string
+
 	// JSON appends an event as one line of JSON, for copying; nil: events.AppendJSON.
 	JSON func(dst []byte, e *events.Event) []byte
-	// Notice is asked on each tick for a sentence that the header shows when it
-	// is not empty ("3 damaged lines skipped"). It must not block.
+	// ListedJSON is the same for a connection that a listing alone shows, which no
+	// event stands for: e has no Kind. nil: JSON.
+	ListedJSON func(dst []byte, e *events.Event) []byte
+	// Notice is asked on each tick for a sentence that is a caveat when it is not
+	// empty ("3 damaged lines skipped"). It must not block.
 	Notice func() string
 
 	MaxConns  int // live connections kept of which events came; 0: 200,000
@@ -64,6 +73,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.JSON == nil {
 		o.JSON = events.AppendJSON
+	}
+	if o.ListedJSON == nil {
+		o.ListedJSON = o.JSON
 	}
 	if o.MaxConns <= 0 {
 		o.MaxConns = defaultMaxConns

@@ -19,6 +19,7 @@ type Query struct {
 // Snapshot is the Store at one moment: what a frame is drawn from.
 type Snapshot struct {
 	At        time.Time
+	Begun     nanos // the time of the first event; 0: none came
 	Counts    [numClasses]int
 	NoNews    int // live connections whose timer is overdue
 	Total     uint64
@@ -74,7 +75,7 @@ func (s *Store) look(q Query, logged uint64, sn *Snapshot) {
 	if now.IsZero() || now.Unix() == 0 {
 		now = time.Unix(0, s.clock) // a replay that has not begun
 	}
-	sn.At = now
+	sn.At, sn.Begun = now, s.begun
 	sn.Counts, sn.Lost = s.counts, s.lost
 	sn.Since, sn.Total = s.total-sn.Total, s.total
 	sn.Dismissed, sn.Refused, sn.Unlisted = s.dismissed, s.refused, s.listing.unlisted
@@ -97,8 +98,7 @@ func (s *Store) collect(q Query, now nanos, sn *Snapshot) {
 	sn.NoNews = 0
 	for i := len(s.conns) - 1; i >= 0; i-- {
 		if i%chunk == 0 && i > 0 {
-			s.mu.Unlock()
-			s.mu.Lock()
+			s.breathe()
 			if i = min(i, len(s.conns)-1); i < 0 {
 				break
 			}
@@ -162,8 +162,9 @@ func (s *Store) tale(c *conn) (t tale, ok bool) {
 const freezeMax = 20_000
 
 // freeze returns a Store that holds copies of the connections, with their
-// stories, and gets no events. Of more than freezeMax connections it holds the
-// first of those in order.
+// stories, and gets no events. Of more than freezeMax connections it holds those
+// in order first, which are shown, and then as many of the others as there is
+// room for.
 func (s *Store) freeze(order []*conn) *Store {
 	f := NewStore(s.opt)
 	s.mu.Lock()
@@ -171,23 +172,27 @@ func (s *Store) freeze(order []*conn) *Store {
 	at := s.opt.Now()
 	f.opt.Now = func() time.Time { return at }
 	f.notes.all = append([]note(nil), s.notes.all...)
-	f.total, f.lost, f.refused, f.dismissed, f.clock = s.total, s.lost, s.refused, s.dismissed, s.clock
+	f.total, f.lost, f.refused, f.dismissed, f.clock, f.begun = s.total, s.lost, s.refused, s.dismissed, s.clock, s.begun
 	f.listing = listingState{unlisted: s.listing.unlisted, complete: s.listing.complete}
 	f.rate = s.rate
 	f.counts = s.counts
-	if len(s.conns) <= freezeMax {
-		order = s.conns
-	}
-	for _, c := range order[:min(len(order), freezeMax)] {
-		if c.index < 0 {
-			continue
+	held := make(map[*conn]struct{}, min(len(s.conns), freezeMax))
+	hold := func(c *conn) {
+		if _, has := held[c]; has || c.index < 0 || len(held) == freezeMax {
+			return
 		}
+		held[c] = struct{}{}
 		d := &conn{facts: c.facts, index: len(f.conns), shown: c.shown}
 		d.story = c.story
 		d.story.ring = append([]record(nil), c.story.ring...)
 		f.conns = append(f.conns, d)
 		if d.ended {
 			f.ended.push(d)
+		}
+	}
+	for _, list := range [...][]*conn{order, s.conns} {
+		for _, c := range list[:min(len(list), 2*freezeMax)] {
+			hold(c)
 		}
 	}
 	return f

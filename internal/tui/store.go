@@ -3,6 +3,7 @@
 package tui
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -31,7 +32,10 @@ type Store struct {
 	refused   uint64      // events about connections beyond MaxConns
 	dismissed uint64      // ended connections dropped for MaxEnded
 	clock     nanos       // the latest event's time
+	begun     nanos       // the first event's time
 	swept     nanos       // when stale connections were last looked for
+
+	between func() // for tests: called while breathe has given up the lock
 
 	// For Snapshot, which one goroutine calls.
 	rate   rate
@@ -47,13 +51,20 @@ func NewStore(opt Options) *Store {
 // Flush is a no-op: the view shows what there is on its own tick.
 func (s *Store) Flush() error { return nil }
 
+// Wants says which events it takes though the user did not ask for them: a row
+// goes when its connection closes.
+func (s *Store) Wants(e *events.Event, _ bool) bool { return e.Kind == events.KindClosed }
+
 // Event takes one event. It never fails.
 func (s *Store) Event(e *events.Event) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.total++
 	s.clock = max(s.clock, e.Time.UnixNano())
-	s.log.add(e, s.total)
+	if s.begun == 0 {
+		s.begun = e.Time.UnixNano()
+	}
+	logged := s.log.add(e, s.total)
 	switch e.Kind {
 	case events.KindLost:
 		s.lost = s.lost.Plus(e.Lost)
@@ -61,6 +72,7 @@ func (s *Store) Event(e *events.Event) error {
 	case events.KindClosed:
 		s.listing.close(e.Conn(), s.opt.MaxListed)
 		if c := s.byConn[e.Conn()]; c != nil && !c.ended && !reused(c, e) {
+			c.lendOwner(logged)
 			s.drop(c)
 		}
 		return nil
@@ -74,6 +86,7 @@ func (s *Store) Event(e *events.Event) error {
 	}
 	wasEnded := c.ended
 	c.apply(e)
+	c.lendOwner(logged)
 	c.slack = s.opt.HZ.Slack(c.plan)
 	s.records += c.story.add(s.newRecord(e, c.keep.Count), s.records < storyBudget)
 	s.reclass(c)
@@ -211,13 +224,42 @@ func (s *Store) sweep() bool {
 	return s.seen() < s.opt.MaxConns
 }
 
+// breathe lets others have the Store for a moment, amid something long.
+func (s *Store) breathe() {
+	s.mu.Unlock()
+	if s.between != nil {
+		s.between()
+	}
+	s.mu.Lock()
+}
+
+// endedIn returns the ids of the connections of the latest snapshot that have
+// ended. Among hundreds of thousands of rows only those are looked at.
+func (s *Store) endedIn() map[uint64]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ids := make(map[uint64]bool, s.ended.n)
+	for i, c := range slices.Clone(s.ended.q) {
+		if i%chunk == chunk-1 {
+			s.breathe()
+		}
+		if c.index >= 0 && c.round == s.sorter.round {
+			ids[c.id] = true
+		}
+	}
+	return ids
+}
+
 // dismiss drops the ended connections among those with the given ids and
 // returns how many there were.
 func (s *Store) dismiss(ids map[uint64]bool) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i := len(s.conns) - 1; i >= 0; i-- {
-		if c := s.conns[i]; c.ended && ids[c.id] {
+	for i, c := range slices.Clone(s.ended.q) { // it changes while the lock is given up
+		if i%chunk == chunk-1 {
+			s.breathe()
+		}
+		if c.index >= 0 && ids[c.id] {
 			s.drop(c)
 			n++
 		}

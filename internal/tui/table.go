@@ -3,6 +3,7 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -13,7 +14,8 @@ type table struct {
 	sel    *conn           // the selected connection; nil: none
 	selAt  int             // its index in the order, or where it was
 	wants  [numColumns]int // widest contents seen, per flexible column
-	width  int             // for which wants hold
+	twins  bool            // rows with the same remote end were seen
+	width  int             // for which wants and twins hold
 	placed []placed
 	buffer []facts
 }
@@ -61,15 +63,23 @@ func (t *table) scroll(n, height int) {
 // layout places the columns for what is in the rows.
 func (t *table) layout(th *theme, width int, rows []facts) {
 	if width != t.width {
-		t.wants, t.width = [numColumns]int{}, width
+		t.wants, t.twins, t.width = [numColumns]int{}, false, width
 	}
 	for i := range rows {
 		f := &rows[i]
 		t.wants[ColRemote] = max(t.wants[ColRemote], len(f.conn.Remote.String()))
 		t.wants[ColLocal] = max(t.wants[ColLocal], len(f.conn.Local.String()))
 		t.wants[ColOwner] = max(t.wants[ColOwner], cells(th.owner(f)))
+		for j := range i {
+			t.twins = t.twins || rows[j].conn.Remote == f.conn.Remote
+		}
 	}
-	t.placed = place(width, t.wants)
+	t.placed = place(width, t.wants, t.twins)
+}
+
+// has tells whether the column is on the screen.
+func (t *table) has(col Column) bool {
+	return slices.ContainsFunc(t.placed, func(p placed) bool { return p.col == col })
 }
 
 // titles draws the line of the columns' names, with the order marked.
@@ -123,8 +133,9 @@ func (t *table) row(th *theme, f *facts, width int, now nanos, selected bool) st
 				l.add(own, sign)
 				break
 			}
-			word := cl.String()
-			l.add(own, th.fit(sign+" "+word, p.w))
+			word := sign + " " + cl.String()
+			l.add(own, word)
+			l.add(dim, th.fit(lastHeard(f, now), max(0, p.w-cells(word))))
 		case ColRemote:
 			s := text
 			if cl.ended() || cl.failing() {
@@ -132,7 +143,11 @@ func (t *table) row(th *theme, f *facts, width int, now nanos, selected bool) st
 			}
 			l.add(s, th.fitAddr(f.conn.Remote.String(), p.w))
 		case ColLocal:
-			l.add(dim, th.fitAddr(f.conn.Local.String(), p.w))
+			s := f.conn.Local.String()
+			if p.w < columnSpecs[ColLocal].least { // the port alone
+				s = s[strings.LastIndexByte(s, ':'):]
+			}
+			l.add(dim, th.fitAddr(s, p.w))
 		case ColOwner:
 			l.add(text, th.fitOwner(th.owner(f), p.w))
 		case ColUnanswered:
@@ -157,12 +172,15 @@ func (t *table) row(th *theme, f *facts, width int, now nanos, selected bool) st
 
 func (t *table) gauge(l *line, th *theme, f *facts, w int, now nanos, own, dim, text ink) {
 	_, _, figure := th.gauge(f, now, 0)
+	if f.probeOut() {
+		figure = "1 out"
+	}
 	room := 0
 	if w >= 10 {
 		room = max(0, w-1-max(5, cells(figure))) // hundreds of probes take from the bar
 	}
 	full, empty, _ := th.gauge(f, now, room)
-	if f.unanswered == 0 && !f.uncounted() { // no bar: what has one stands out
+	if f.unanswered == 0 && !f.uncounted() || f.probeOut() { // no bar: what has one stands out
 		text = dim
 		full, empty = "", strings.Repeat(" ", room)
 	}
@@ -181,6 +199,8 @@ func (t *table) death(l *line, th *theme, f *facts, w int, now nanos, own, dim i
 	switch {
 	case f.ended && f.errno != "":
 		l.add(own, th.fitRight(sanitize(f.errno, th.ascii), w))
+	case f.healthy():
+		l.add(dim, th.fitRight("-", w))
 	case cl.failing():
 		l.add(own, th.fitRight(countdown(f, f.dies, now), w))
 	default:

@@ -22,7 +22,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.restyle()
 		m.settle()
 	case tea.ColorProfileMsg:
-		m.plain = m.opt.NoColor || msg.Profile < colorprofile.ANSI
+		m.plain, m.few = m.opt.NoColor || msg.Profile < colorprofile.ANSI, msg.Profile == colorprofile.ANSI
 		m.restyle()
 		m.settle()
 	case tea.KeyPressMsg:
@@ -55,8 +55,9 @@ func (m *model) ticked() tea.Cmd {
 	return m.tick()
 }
 
-// pressed handles a key.
+// pressed handles a key. It ends what was said: it has been read, or is in the way.
 func (m *model) pressed(k tea.KeyPressMsg) tea.Cmd {
+	m.toast = ""
 	switch {
 	case key.Matches(k, m.keys.Suspend):
 		return tea.Suspend
@@ -74,22 +75,24 @@ func (m *model) pressed(k tea.KeyPressMsg) tea.Cmd {
 		return tea.Quit
 	case key.Matches(k, m.keys.Help):
 		m.toggle(screenHelp)
+	case key.Matches(k, m.keys.Caveats):
+		m.toggle(screenCaveats)
 	case key.Matches(k, m.keys.Log):
 		m.toggle(screenLog)
 	case key.Matches(k, m.keys.Back):
 		m.back()
 	case key.Matches(k, m.keys.Filter):
 		m.filtering = true
-		m.toast = ""
+		m.clearFilter()
 	case key.Matches(k, m.keys.Freeze):
 		m.freeze()
 	case key.Matches(k, m.keys.Ended):
 		m.query.Ended = !m.query.Ended
 		m.refresh()
 	case key.Matches(k, m.keys.Sort):
-		m.sortBy((m.query.Sort+1)%numColumns, false)
+		m.sortBy(m.columnBeside(1), false)
 	case key.Matches(k, m.keys.SortBack):
-		m.sortBy((m.query.Sort+numColumns-1)%numColumns, false)
+		m.sortBy(m.columnBeside(numColumns-1), false)
 	case key.Matches(k, m.keys.Turn):
 		m.sortBy(m.query.Sort, !m.query.Reverse)
 	case key.Matches(k, m.keys.Detail):
@@ -110,7 +113,16 @@ func (m *model) pressed(k tea.KeyPressMsg) tea.Cmd {
 // moved handles the keys that move: the selection, or the text on the screen.
 func (m *model) moved(k tea.KeyPressMsg) {
 	l := m.layout()
-	page := max(1, l.rows-1)
+	page, paged := l.rows-1, false
+	switch {
+	case l.page > 0:
+		page = l.page - 2
+	case m.screen == screenLog:
+		page = l.log - 2
+	case m.detail.open:
+		page = l.detail - 2
+	}
+	page = max(1, page)
 	var by int
 	switch {
 	case key.Matches(k, m.keys.ScrollUp):
@@ -124,27 +136,23 @@ func (m *model) moved(k tea.KeyPressMsg) {
 	case key.Matches(k, m.keys.Down):
 		by = 1
 	case key.Matches(k, m.keys.PageUp):
-		by = -page
+		by, paged = -page, true
 	case key.Matches(k, m.keys.PageDown):
-		by = page
+		by, paged = page, true
 	case key.Matches(k, m.keys.Top):
-		by = -1 << 30
+		by, paged = -1<<30, true
 	case key.Matches(k, m.keys.Bottom):
-		by = 1 << 30
+		by, paged = 1<<30, true
 	default:
 		return
 	}
-	paged := by != 1 && by != -1
 	switch {
-	case m.screen == screenHelp:
-		m.helpTop = max(0, m.helpTop+by)
+	case l.page > 0:
+		m.pageTop += by
 	case m.screen == screenLog:
-		if paged && by > -1<<30 && by < 1<<30 {
-			by = by / page * max(1, l.log-2)
-		}
 		m.log.scroll(m, by)
 	case m.detail.open && paged:
-		m.detail.top += max(-1<<20, min(1<<20, by/page*max(1, l.detail-2)))
+		m.detail.top += by
 	default:
 		m.move(by)
 	}
@@ -171,7 +179,7 @@ func (m *model) toggle(s screen) {
 	if m.screen == s {
 		s = screenTable
 	}
-	m.screen, m.helpTop = s, 0
+	m.screen, m.pageTop = s, 0
 }
 
 // back undoes the topmost thing: a screen, the detail, the filter, the
@@ -184,7 +192,7 @@ func (m *model) back() {
 		m.detail.open = false
 		m.table.follow(m.snap.order, false)
 	case m.query.filter != nil:
-		m.setFilter("")
+		m.clearFilter()
 	case m.query.Ended:
 		m.query.Ended = false
 		m.refresh()
@@ -203,6 +211,19 @@ func (m *model) openDetail() {
 	m.detail.open = m.table.sel != nil
 }
 
+// columnBeside is the next column on the screen, step by step from the one that
+// the table is sorted by.
+func (m *model) columnBeside(step Column) Column {
+	col := m.query.Sort
+	for range numColumns {
+		col = (col + step) % numColumns
+		if len(m.table.placed) == 0 || m.table.has(col) {
+			break
+		}
+	}
+	return col
+}
+
 func (m *model) sortBy(c Column, reverse bool) {
 	m.query.Sort, m.query.Reverse = c, reverse
 	m.refresh()
@@ -216,21 +237,34 @@ func (m *model) edit(k tea.KeyPressMsg) {
 		m.settle()
 	case "esc":
 		m.filtering = false
-		m.setFilter("")
-	case "up", "down":
-		m.moved(k)
-		m.settle()
+		m.clearFilter()
+	case "up":
+		if m.filterBefore != "" {
+			m.setFilter(m.filterBefore)
+		}
+	case "down":
+		m.clearFilter()
 	default:
 		m.input.key(k)
 		m.setFilter(m.input.String())
 	}
 }
 
+// clearFilter ends the filter, and keeps it to be called back.
+func (m *model) clearFilter() {
+	if f := m.query.filter; f != nil {
+		m.filterBefore = f.text
+	}
+	m.setFilter("")
+}
+
 func (m *model) setFilter(text string) {
 	if m.input.String() != text {
 		m.input.set(text)
 	}
-	m.query.filter = newFilter(text)
+	if m.query.filter = newFilter(text); m.query.filter != nil {
+		m.query.filter.netns = m.opt.NetnsName
+	}
 	m.table.top = 0
 	m.refresh()
 }

@@ -34,9 +34,12 @@ func (m *model) lines() []string {
 	for _, draw := range m.headerPlan()[:l.header] {
 		out = append(out, draw(m))
 	}
-	if m.screen == screenHelp {
-		out = append(out, m.helpLines(m.height-l.header-l.footer)...)
-	} else {
+	switch m.screen {
+	case screenHelp:
+		out = append(out, m.page("help", m.helpText(), l.page)...)
+	case screenCaveats:
+		out = append(out, m.page("caveats", m.caveatsText(), l.page)...)
+	default:
 		out = append(out, m.tableLines(l)...)
 		out = append(out, m.detail.view(m, m.width, l.detail)...)
 		out = append(out, m.log.render(m, m.width, l.log)...)
@@ -82,81 +85,58 @@ func (m *model) tableLines(l layout) []string {
 
 // emptyText says why the table is empty.
 func (m *model) emptyText() string {
+	given := sanitize(m.opt.Filter, m.theme.ascii)
 	switch {
 	case m.query.filter != nil:
-		return "no connection matches the filter (esc clears it)"
+		return "no connection matches /" + sanitize(m.query.filter.text, m.theme.ascii) + " (esc clears it)"
 	case m.query.Ended:
 		return "no connection has ended so far (d shows all)"
-	}
-	if m.snap.Listings > 0 {
+	case given != "" && m.snap.Listings > 0:
+		return "nothing with keepalive on matches " + given
+	case given != "":
+		return "nothing matches " + given + " so far"
+	case m.snap.Listings > 0:
 		return "no socket has keepalive on, as far as katrace can look"
 	}
 	return "waiting for a keepalive timer to do something: its connection shows then"
 }
 
-func (m *model) helpLines(height int) []string {
-	t := m.theme
-	text := []string{t.ruleTitle("help", "", m.width), ""}
-	text = append(text, m.helpKeys()...)
-	text = append(text, "")
-	for c := range numClasses {
-		var l line
-		l.add(t.class[c], "  "+t.fit(t.glyph.class[c]+" "+c.String(), 14))
-		l.add(t.text, classHelp[c])
-		text = append(text, ansi.Truncate(l.String(), m.width, t.glyph.ellipsis))
-	}
-	text = append(text, "")
-	for _, s := range append(helpNotes, m.boundsNote()) {
-		text = append(text, t.item(t.key, t.text, s, m.width)...)
-	}
-	m.helpTop = max(0, min(m.helpTop, len(text)-height))
-	text = text[m.helpTop:]
-	for len(text) < height {
-		text = append(text, "")
-	}
-	return text[:max(0, height)]
-}
-
-// helpKeys lays the keys out in as many columns as fit.
-func (m *model) helpKeys() []string {
-	groups := m.keys.FullHelp()
-	h := m.help
-	h.SetWidth(0) // no columns cut off: they go below each other instead
-	all := strings.Split(h.FullHelpView(groups), "\n")
-	if cells(all[0])+2 > m.width {
-		all = nil
-		for _, g := range groups {
-			all = append(all, strings.Split(h.FullHelpView([][]keyBinding{g}), "\n")...)
-		}
-	}
-	for i := range all {
-		all[i] = "  " + all[i]
-	}
-	return m.theme.clip(all, m.width)
-}
-
 // footer is the last line: what was typed, said, or can be pressed.
 func (m *model) footer() string {
 	t := m.theme
-	place := m.placeText()
+	place, style := m.placeText(), t.key
+	if m.toast != "" && !m.filtering {
+		place, style = t.cut(" "+m.toast+" ", m.width), t.bold
+	}
 	var left string
 	switch {
 	case m.filtering:
 		text, _ := m.input.view(m.width - 2)
 		left = t.key.Render("/") + text + t.dim.Render(t.cut("  "+m.input.hint(), m.width-2-cells(text)))
-	case m.toast != "":
-		left = t.bold.Render(t.cut(" "+m.toast, m.width))
-		place = ""
 	default:
-		h := m.help
-		h.SetWidth(max(1, m.width-cells(place)-2))
-		left = " " + h.ShortHelpView(m.keys.shortHelp(m.screen, m.detail.open))
+		left = m.shortHelp(m.width - cells(place) - 1)
 	}
 	w := cells(left)
-	if place == "" || w+1+cells(place) > m.width {
-		return ansi.Truncate(left, m.width, "")
+	switch {
+	case w+1+cells(place) <= m.width:
+		return left + strings.Repeat(" ", m.width-w-cells(place)) + style.Render(place)
+	case m.toast != "" && !m.filtering: // no room for a key
+		return style.Render(place)
 	}
-	return left + strings.Repeat(" ", m.width-w-cells(place)) + t.key.Render(place)
+	return ansi.Truncate(left, m.width, "")
+}
+
+// shortHelp is as many keys as fit. bubbles/help may take a little more than its
+// width, for the sign that there are others.
+func (m *model) shortHelp(width int) string {
+	h, keys := m.help, m.keys.shortHelp(m.screen, m.detail.open)
+	for n := width - 1; n > 0; n-- {
+		h.SetWidth(n)
+		if s := " " + h.ShortHelpView(keys); cells(s) <= width {
+			return s
+		}
+	}
+	return ""
 }
 
 // placeText says what of the connections is shown.
@@ -172,14 +152,17 @@ func (m *model) placeText() string {
 	if m.query.Ended {
 		parts = append(parts, "only ended")
 	}
+	if l := m.layout(); l.titles > 0 && !m.table.has(m.query.Sort) {
+		parts = append(parts, "by "+strings.ToLower(columnSpecs[m.query.Sort].title))
+	}
 	n := len(m.snap.order)
 	switch {
 	case m.table.sel != nil && n > 0:
-		parts = append(parts, fmt.Sprintf("%s/%s", thousands(m.table.selAt+1), thousands(n)))
+		parts = append(parts, fmt.Sprintf("row %s/%s", thousands(m.table.selAt+1), thousands(n)))
 	case m.query.filter != nil || m.query.Ended:
-		parts = append(parts, thousands(n)+" of "+thousands(m.snap.Kept()))
+		parts = append(parts, thousands(n)+" of "+count(m.snap.Kept(), "row"))
 	default:
-		parts = append(parts, thousands(n))
+		parts = append(parts, count(n, "row"))
 	}
 	return " " + strings.Join(parts, sep) + " "
 }
