@@ -242,7 +242,7 @@ func (p *player) stream(ctx context.Context, out output) error {
 // view plays the recording in the live view, whose clock is the recording's.
 func (p *player) view(ctx context.Context, noColor bool) error {
 	p.closes = true
-	opt := tui.Options{Source: "replay of " + p.name, NoColor: noColor, Now: p.now, Notice: p.notice}
+	opt := tui.Options{Source: "replay of " + p.name, Recording: true, Filter: filterWords(&p.filter), NoColor: noColor, Now: p.now, Notice: p.notice}
 	store := tui.NewStore(opt)
 	return besideView(ctx, func(ctx context.Context) error {
 		return p.play(ctx, store, func(err error) {

@@ -4,6 +4,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +15,8 @@ import (
 type headerLine func(m *model) string
 
 // headerPlan says which lines the header has: what a low terminal leaves out
-// is what changes least. A loss is always said.
+// is what changes least. A loss is always said; what is not known for good is
+// one sign in the status line, with a page behind it.
 func (m *model) headerPlan() []headerLine {
 	var plan []headerLine
 	if m.height >= 8 {
@@ -24,70 +26,105 @@ func (m *model) headerPlan() []headerLine {
 	if m.height >= 4 && m.snap.Lost.Total() > 0 {
 		plan = append(plan, (*model).lostLine)
 	}
-	if m.height >= 8 && m.boundsText() != "" {
-		plan = append(plan, (*model).boundsLine)
-	}
-	if m.height >= 14 && len(m.opt.Lacks) > 0 {
-		plan = append(plan, (*model).lacksLine)
-	}
-	if m.height >= 10 && m.notice != "" {
-		plan = append(plan, (*model).noticeLine)
-	}
 	return plan
 }
+
+// fact is a part of the status line. On a narrow terminal the fact with the
+// lowest rank gives way first; those of the highest rank stay.
+type fact struct {
+	text string
+	rank int
+}
+
+const rankStays = 9
 
 // statusLine: who we are and how the stream does.
 func (m *model) statusLine() string {
 	t := m.theme
-	right := []string{m.lostText(), thousandsRate(m.snap.PerSecond) + " events/s"}
+	right := []fact{{m.lostText(), rankStays}, {m.caveatSign(), rankStays}, {thousandsRate(m.snap.PerSecond) + " events/s", 1}}
 	if m.frozen.IsZero() {
-		right = append(right, thousands(m.snap.Since)+" in this snapshot")
+		right = append(right, fact{thousands(m.snap.Since) + " in this snapshot", 0})
 	}
-	left := []string{m.opt.Source}
-	if m.opt.Backend != "" {
-		left = append(left, m.opt.Backend)
-	}
+	left := []fact{{m.opt.Source, rankStays}, {m.opt.Filter, rankStays}, {m.opt.Backend, 3}}
 	if m.opt.Kernel != "" {
-		left = append(left, "Linux "+m.opt.Kernel)
+		left = append(left, fact{"Linux " + m.opt.Kernel, 2})
 	}
-	left = append(left, "up "+age(m.snap.At.Sub(m.started)))
+	left = append(left, m.timeFacts()...)
 
 	var l line
 	l.add(t.brand, " katrace ")
 	if !m.frozen.IsZero() {
 		l.add(t.badge, " FROZEN ")
-		left[len(left)-1] = "at " + m.frozen.UTC().Format("15:04:05Z")
 	}
-	// The rightmost facts give way first, then those on the left.
-	room := m.width - l.w - 2
-	for len(right) > 1 && textWidth(left)+textWidth(right) > room {
-		right = right[:len(right)-1]
+	room := m.width - l.w - 3 // a cell at each end, and one between
+	for rank := 0; rank < rankStays && factsWidth(left)+factsWidth(right) > room; rank++ {
+		left, right = withoutRank(left, rank), withoutRank(right, rank)
 	}
-	for len(left) > 1 && textWidth(left)+textWidth(right) > room {
-		left = append(left[:len(left)-2], left[len(left)-1])
+	end := m.joined(right) + " "
+	if m.width-l.w-cells(end) < 8 { // room for a word on the left
+		end = right[0].text + " "
 	}
 	l.add(t.bar, " ")
-	l.add(t.bar, t.cut(sanitize(strings.Join(left, t.glyph.sep), t.ascii), m.width-l.w))
-	end := strings.Join(right, t.glyph.sep) + " "
+	l.add(t.bar, t.cut(sanitize(m.joined(left), t.ascii), max(6, m.width-l.w-cells(end)-1)))
 	if l.w+cells(end) <= m.width {
 		l.pad(t.bar, m.width-cells(end))
 		style := t.bar
 		if m.snap.Lost.Total() > 0 {
 			style = t.alarm
 		}
-		l.add(style, right[0])
-		l.add(t.bar, end[len(right[0]):])
+		l.add(style, right[0].text)
+		l.add(t.bar, end[len(right[0].text):])
 	}
 	l.pad(t.bar, m.width)
 	return l.String()
 }
 
-// textWidth is how wide the facts are when joined with separators.
-func textWidth(facts []string) (w int) {
-	for _, s := range facts {
-		w += cells(s) + 3
+// timeFacts say which time the frame shows: of a recording its own span.
+func (m *model) timeFacts() []fact {
+	switch {
+	case m.opt.Recording && m.snap.Begun != 0:
+		return spanFacts(time.Unix(0, m.snap.Begun).UTC(), m.snap.At.UTC())
+	case m.opt.Recording:
+		return []fact{{"nothing played yet", 4}}
+	case !m.frozen.IsZero():
+		return []fact{{"at " + m.frozen.UTC().Format("15:04:05Z"), 5}}
 	}
-	return w
+	return []fact{{"up " + age(m.snap.At.Sub(m.started)), 4}}
+}
+
+// spanFacts say from when to when a recording goes, the date where there is room.
+func spanFacts(from, to time.Time) []fact {
+	date, clock := "2006-01-02", "15:04:05"
+	if from.Format(date) != to.Format(date) {
+		date, clock = "2006", "01-02 15:04:05"
+	}
+	span := from.Format(clock) + " to " + to.Format(clock) + "Z (" + short(to.Sub(from)) + ")"
+	return []fact{{from.Format(date), 3}, {span, 5}}
+}
+
+// joined is the facts that there are, with separators between them.
+func (m *model) joined(facts []fact) string {
+	var said []string
+	for _, f := range facts {
+		if f.text != "" {
+			said = append(said, f.text)
+		}
+	}
+	return strings.Join(said, m.theme.glyph.sep)
+}
+
+func withoutRank(facts []fact, rank int) []fact {
+	return slices.DeleteFunc(facts, func(f fact) bool { return f.rank == rank })
+}
+
+// factsWidth is how wide the facts are when joined with separators.
+func factsWidth(facts []fact) (w int) {
+	for _, f := range facts {
+		if f.text != "" {
+			w += cells(f.text) + 3
+		}
+	}
+	return max(0, w-3)
 }
 
 func (m *model) lostText() string {
@@ -146,7 +183,7 @@ func (m *model) counts(mute *[numClasses]bool, news bool) *line {
 		l.add(t.dim, fmt.Sprintf("  (%s without news)", thousands(m.snap.NoNews)))
 	}
 	if !any {
-		l.add(t.dim, " no connection with keepalive has shown itself yet")
+		l.add(t.dim, " no connection so far")
 	}
 	return l
 }
@@ -168,41 +205,6 @@ func (m *model) lostLine() string {
 		parts = append(parts, thousands(lost.Follow)+" answers go unseen, too many probes out at once: --follow-size, or a filter")
 	}
 	return m.theme.alarm.Render(m.theme.fit(" LOST "+strings.Join(parts, m.theme.glyph.sep), m.width))
-}
-
-// boundsText says what the view had no room for.
-func (m *model) boundsText() string {
-	var parts []string
-	if m.snap.Dismissed > 0 {
-		parts = append(parts, count(m.snap.Dismissed, "ended connection")+" dismissed: only the latest "+thousands(m.opt.MaxEnded)+" are kept")
-	}
-	if m.snap.Refused > 0 {
-		parts = append(parts, count(m.snap.Refused, "event")+" of connections beyond the first "+thousands(m.opt.MaxConns)+" have no row")
-	}
-	if m.snap.Unlisted > 0 {
-		parts = append(parts, count(m.snap.Unlisted, "more socket")+" with keepalive beyond the "+thousands(m.opt.MaxListed)+" listed: each shows with its first event")
-	}
-	if m.frozenPart {
-		parts = append(parts, "frozen with the first "+thousands(freezeMax)+" connections only")
-	}
-	return strings.Join(parts, m.theme.glyph.sep)
-}
-
-func (m *model) boundsLine() string {
-	return m.theme.warn.Render(m.theme.cut(" "+m.boundsText(), m.width))
-}
-
-func (m *model) lacksLine() string {
-	s := sanitize(strings.Join(m.opt.Lacks, "; "), m.theme.ascii)
-	name := m.opt.Backend
-	if name == "" {
-		name = "this backend"
-	}
-	return m.theme.dim.Render(m.theme.cut(" "+name+" cannot know: "+s, m.width))
-}
-
-func (m *model) noticeLine() string {
-	return m.theme.warn.Render(m.theme.cut(" "+sanitize(m.notice, m.theme.ascii), m.width))
 }
 
 // cut shortens s to w cells with an ellipsis; it does not pad.

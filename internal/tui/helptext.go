@@ -36,5 +36,5 @@ var helpNotes = []string{
 func (m *model) boundsNote() string {
 	o := m.opt
 	return "Kept: " + thousands(o.MaxConns) + " connections with events, " + thousands(o.MaxListed) + " more without, " +
-		thousands(o.MaxEnded) + " that ended, until dismissed, the oldest giving way. The header says what found no room."
+		thousands(o.MaxEnded) + " that ended, until dismissed, the oldest giving way. The header counts what did not fit among the caveats (c)."
 }

@@ -9,7 +9,7 @@ type keyMap struct {
 	Up, Down, PageUp, PageDown, Top, Bottom key.Binding
 	ScrollUp, ScrollDown                    key.Binding
 
-	Detail, Back, Log, Help             key.Binding
+	Detail, Back, Log, Caveats, Help    key.Binding
 	Filter, Ended, Sort, SortBack, Turn key.Binding
 	Freeze, Dismiss, DismissAll, Copy   key.Binding
 	Suspend, Quit                       key.Binding
@@ -33,10 +33,11 @@ func newKeyMap(ascii bool) keyMap {
 		ScrollUp:   bind("K", "detail up", "K", "shift+up"),
 		ScrollDown: bind("J", "detail down", "J", "shift+down"),
 
-		Detail: bind("enter", "detail", "enter", "right", "l"),
-		Back:   bind("esc", "back", "esc", "left", "h"),
-		Log:    bind("L", "log", "L", "tab"),
-		Help:   bind("?", "help", "?", "f1"),
+		Detail:  bind("enter", "detail", "enter", "right", "l"),
+		Back:    bind("esc", "back", "esc", "left", "h"),
+		Log:     bind("L", "log", "L", "tab"),
+		Caveats: bind("c", "caveats", "c"),
+		Help:    bind("?", "help", "?", "f1"),
 
 		Filter:   bind("/", "filter", "/"),
 		Ended:    bind("d", "only the ended", "d"),
@@ -62,7 +63,7 @@ func (k keyMap) ShortHelp() []key.Binding {
 // shortHelp is the footer's on a screen.
 func (k keyMap) shortHelp(s screen, detail bool) []key.Binding {
 	switch {
-	case s == screenHelp:
+	case s == screenHelp || s == screenCaveats:
 		return []key.Binding{k.Back, k.Up, k.Down, k.PageDown, k.Quit}
 	case s == screenLog:
 		return []key.Binding{k.Back, k.Up, k.PageUp, k.Bottom, k.Filter, k.Freeze, k.Quit}
@@ -76,7 +77,7 @@ func (k keyMap) shortHelp(s screen, detail bool) []key.Binding {
 func (k keyMap) FullHelp() [][]key.Binding {
 	return [][]key.Binding{
 		{k.Up, k.Down, k.PageUp, k.PageDown, k.Top, k.Bottom, k.ScrollUp, k.ScrollDown},
-		{k.Detail, k.Back, k.Log, k.Help, k.Suspend, k.Quit},
+		{k.Detail, k.Back, k.Log, k.Caveats, k.Help, k.Suspend, k.Quit},
 		{k.Filter, k.Ended, k.Sort, k.SortBack, k.Turn, k.Freeze, k.Dismiss, k.DismissAll, k.Copy},
 	}
 }

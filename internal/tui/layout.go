@@ -9,6 +9,7 @@ type layout struct {
 	rows   int // lines of the table
 	detail int // lines of the detail, its title with them
 	log    int // lines of the log, its title with them
+	page   int // lines of the help or another page of text, its title with them
 	footer int // 1 if there is one
 
 	titlesAt, rowsAt, detailAt, logAt int
@@ -41,7 +42,8 @@ func (m *model) layout() layout {
 	case m.screen == screenLog:
 		l.log, l.logAt = left, l.header
 		return l
-	case m.screen == screenHelp:
+	case m.screen == screenHelp || m.screen == screenCaveats:
+		l.page = left
 		return l
 	case m.detail.open && m.height < heightSplit:
 		l.detail, l.detailAt = left, l.header

@@ -244,6 +244,7 @@ func TestListingIsBounded(t *testing.T) {
 	if n := len(s.snap.order); n != 3 || s.snap.Unlisted != 5 {
 		t.Errorf("%d rows, %d unlisted; want 3 and 5", n, s.snap.Unlisted)
 	}
+	s.press("c")
 	s.has(t, "5 more sockets with keepalive beyond the 3 listed: each shows with its first event")
 	// Events: the two that there is room for get rows, listed or not; a third
 	// loses the one it had, which would not be true any more.

@@ -16,6 +16,7 @@ const (
 	screenTable screen = iota // with the detail beside it where it is open
 	screenLog
 	screenHelp
+	screenCaveats
 )
 
 // model is the one tea.Model. Its panes are plain structs.
@@ -41,12 +42,12 @@ type model struct {
 	table     table
 	detail    detail
 	log       logPane
-	helpTop   int
+	pageTop   int // lines scrolled of a page of text
 	filtering bool
 
-	frozen      time.Time // zero: not frozen
-	frozenTotal uint64
-	frozenPart  bool // the frozen copy does not hold all connections
+	frozen        time.Time // zero: not frozen
+	frozenTotal   uint64
+	frozenWithout int // connections that the frozen copy does not hold
 
 	toast      string
 	toastTicks int // for how many more ticks it is shown
@@ -123,7 +124,7 @@ func (m *model) say(s string) { m.toast, m.toastTicks = s, 20 }
 // freeze stops or takes up again the taking of snapshots.
 func (m *model) freeze() {
 	if !m.frozen.IsZero() {
-		m.frozen, m.src, m.frozenPart = time.Time{}, m.live, false
+		m.frozen, m.src, m.frozenWithout = time.Time{}, m.live, 0
 		m.reselect()
 		m.refresh()
 		return
@@ -131,7 +132,7 @@ func (m *model) freeze() {
 	m.refresh()
 	m.frozen, m.frozenTotal = m.snap.At, m.snap.Total
 	m.src = m.live.freeze(m.snap.order)
-	m.frozenPart = m.snap.Kept() > len(m.src.conns)
+	m.frozenWithout = max(0, m.snap.Kept()-len(m.src.conns))
 	m.reselect()
 	m.refresh()
 }

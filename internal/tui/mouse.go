@@ -70,8 +70,8 @@ func (m *model) wheeled(w wheelMsg) {
 	l := m.layout()
 	n := w.by * wheelLines
 	switch {
-	case m.screen == screenHelp:
-		m.helpTop = max(0, m.helpTop+n)
+	case l.page > 0:
+		m.pageTop += n
 	case l.log > 0 && w.y >= l.logAt && w.y < l.logAt+l.log:
 		m.log.scroll(m, n)
 	case l.detail > 0 && w.y >= l.detailAt && w.y < l.detailAt+l.detail:

@@ -15,6 +15,11 @@ type Options struct {
 	Lacks   []string // what the backend cannot know, in words
 	Kernel  string   // the kernel's release
 	Source  string   // "live" or the recording's name; empty: live
+	Filter  string   // the command line's filter as it was given, "--port 5433"; empty: none
+
+	// Recording says that the events come from one: the header then has its span
+	// in clock times, and not for how long the view has been running.
+	Recording bool
 
 	// HZ is the tick rate of the kernel that the events come from: how late its
 	// timers may be follows from it. 0: not known, as in a replay, whose recording
@@ -33,8 +38,8 @@ type Options struct {
 	Line func(dst []byte, e *events.Event) []byte
 	// JSON appends an event as one line of JSON, for copying; nil: events.AppendJSON.
 	JSON func(dst []byte, e *events.Event) []byte
-	// Notice is asked on each tick for a sentence that the header shows when it
-	// is not empty ("3 damaged lines skipped"). It must not block.
+	// Notice is asked on each tick for a sentence that is a caveat when it is not
+	// empty ("3 damaged lines skipped"). It must not block.
 	Notice func() string
 
 	MaxConns  int // live connections kept of which events came; 0: 200,000

@@ -91,6 +91,7 @@ func (s *scene) press(keys ...string) (cmd tea.Cmd) {
 			p.Code, p.Text = []rune(k)[0], k
 		}
 		_, cmd = s.Update(p)
+		s.View() // as bubbletea does after every message
 	}
 	return cmd
 }

@@ -19,6 +19,7 @@ type Query struct {
 // Snapshot is the Store at one moment: what a frame is drawn from.
 type Snapshot struct {
 	At        time.Time
+	Begun     nanos // the time of the first event; 0: none came
 	Counts    [numClasses]int
 	NoNews    int // live connections whose timer is overdue
 	Total     uint64
@@ -74,7 +75,7 @@ func (s *Store) look(q Query, logged uint64, sn *Snapshot) {
 	if now.IsZero() || now.Unix() == 0 {
 		now = time.Unix(0, s.clock) // a replay that has not begun
 	}
-	sn.At = now
+	sn.At, sn.Begun = now, s.begun
 	sn.Counts, sn.Lost = s.counts, s.lost
 	sn.Since, sn.Total = s.total-sn.Total, s.total
 	sn.Dismissed, sn.Refused, sn.Unlisted = s.dismissed, s.refused, s.listing.unlisted
@@ -171,7 +172,7 @@ func (s *Store) freeze(order []*conn) *Store {
 	at := s.opt.Now()
 	f.opt.Now = func() time.Time { return at }
 	f.notes.all = append([]note(nil), s.notes.all...)
-	f.total, f.lost, f.refused, f.dismissed, f.clock = s.total, s.lost, s.refused, s.dismissed, s.clock
+	f.total, f.lost, f.refused, f.dismissed, f.clock, f.begun = s.total, s.lost, s.refused, s.dismissed, s.clock, s.begun
 	f.listing = listingState{unlisted: s.listing.unlisted, complete: s.listing.complete}
 	f.rate = s.rate
 	f.counts = s.counts

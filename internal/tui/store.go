@@ -31,6 +31,7 @@ type Store struct {
 	refused   uint64      // events about connections beyond MaxConns
 	dismissed uint64      // ended connections dropped for MaxEnded
 	clock     nanos       // the latest event's time
+	begun     nanos       // the first event's time
 	swept     nanos       // when stale connections were last looked for
 
 	// For Snapshot, which one goroutine calls.
@@ -53,6 +54,9 @@ func (s *Store) Event(e *events.Event) error {
 	defer s.mu.Unlock()
 	s.total++
 	s.clock = max(s.clock, e.Time.UnixNano())
+	if s.begun == 0 {
+		s.begun = e.Time.UnixNano()
+	}
 	s.log.add(e, s.total)
 	switch e.Kind {
 	case events.KindLost:

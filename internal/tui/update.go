@@ -74,6 +74,8 @@ func (m *model) pressed(k tea.KeyPressMsg) tea.Cmd {
 		return tea.Quit
 	case key.Matches(k, m.keys.Help):
 		m.toggle(screenHelp)
+	case key.Matches(k, m.keys.Caveats):
+		m.toggle(screenCaveats)
 	case key.Matches(k, m.keys.Log):
 		m.toggle(screenLog)
 	case key.Matches(k, m.keys.Back):
@@ -110,7 +112,16 @@ func (m *model) pressed(k tea.KeyPressMsg) tea.Cmd {
 // moved handles the keys that move: the selection, or the text on the screen.
 func (m *model) moved(k tea.KeyPressMsg) {
 	l := m.layout()
-	page := max(1, l.rows-1)
+	page, paged := l.rows-1, false
+	switch {
+	case l.page > 0:
+		page = l.page - 2
+	case m.screen == screenLog:
+		page = l.log - 2
+	case m.detail.open:
+		page = l.detail - 2
+	}
+	page = max(1, page)
 	var by int
 	switch {
 	case key.Matches(k, m.keys.ScrollUp):
@@ -124,27 +135,23 @@ func (m *model) moved(k tea.KeyPressMsg) {
 	case key.Matches(k, m.keys.Down):
 		by = 1
 	case key.Matches(k, m.keys.PageUp):
-		by = -page
+		by, paged = -page, true
 	case key.Matches(k, m.keys.PageDown):
-		by = page
+		by, paged = page, true
 	case key.Matches(k, m.keys.Top):
-		by = -1 << 30
+		by, paged = -1<<30, true
 	case key.Matches(k, m.keys.Bottom):
-		by = 1 << 30
+		by, paged = 1<<30, true
 	default:
 		return
 	}
-	paged := by != 1 && by != -1
 	switch {
-	case m.screen == screenHelp:
-		m.helpTop = max(0, m.helpTop+by)
+	case l.page > 0:
+		m.pageTop += by
 	case m.screen == screenLog:
-		if paged && by > -1<<30 && by < 1<<30 {
-			by = by / page * max(1, l.log-2)
-		}
 		m.log.scroll(m, by)
 	case m.detail.open && paged:
-		m.detail.top += max(-1<<20, min(1<<20, by/page*max(1, l.detail-2)))
+		m.detail.top += by
 	default:
 		m.move(by)
 	}
@@ -171,7 +178,7 @@ func (m *model) toggle(s screen) {
 	if m.screen == s {
 		s = screenTable
 	}
-	m.screen, m.helpTop = s, 0
+	m.screen, m.pageTop = s, 0
 }
 
 // back undoes the topmost thing: a screen, the detail, the filter, the

@@ -34,9 +34,12 @@ func (m *model) lines() []string {
 	for _, draw := range m.headerPlan()[:l.header] {
 		out = append(out, draw(m))
 	}
-	if m.screen == screenHelp {
-		out = append(out, m.helpLines(m.height-l.header-l.footer)...)
-	} else {
+	switch m.screen {
+	case screenHelp:
+		out = append(out, m.page("help", m.helpText(), l.page)...)
+	case screenCaveats:
+		out = append(out, m.page("caveats", m.caveatsText(), l.page)...)
+	default:
 		out = append(out, m.tableLines(l)...)
 		out = append(out, m.detail.view(m, m.width, l.detail)...)
 		out = append(out, m.log.render(m, m.width, l.log)...)
@@ -82,57 +85,20 @@ func (m *model) tableLines(l layout) []string {
 
 // emptyText says why the table is empty.
 func (m *model) emptyText() string {
+	given := sanitize(m.opt.Filter, m.theme.ascii)
 	switch {
 	case m.query.filter != nil:
-		return "no connection matches the filter (esc clears it)"
+		return "no connection matches /" + sanitize(m.query.filter.text, m.theme.ascii) + " (esc clears it)"
 	case m.query.Ended:
 		return "no connection has ended so far (d shows all)"
-	}
-	if m.snap.Listings > 0 {
+	case given != "" && m.snap.Listings > 0:
+		return "nothing with keepalive on matches " + given
+	case given != "":
+		return "nothing matches " + given + " so far"
+	case m.snap.Listings > 0:
 		return "no socket has keepalive on, as far as katrace can look"
 	}
 	return "waiting for a keepalive timer to do something: its connection shows then"
-}
-
-func (m *model) helpLines(height int) []string {
-	t := m.theme
-	text := []string{t.ruleTitle("help", "", m.width), ""}
-	text = append(text, m.helpKeys()...)
-	text = append(text, "")
-	for c := range numClasses {
-		var l line
-		l.add(t.class[c], "  "+t.fit(t.glyph.class[c]+" "+c.String(), 14))
-		l.add(t.text, classHelp[c])
-		text = append(text, ansi.Truncate(l.String(), m.width, t.glyph.ellipsis))
-	}
-	text = append(text, "")
-	for _, s := range append(helpNotes, m.boundsNote()) {
-		text = append(text, t.item(t.key, t.text, s, m.width)...)
-	}
-	m.helpTop = max(0, min(m.helpTop, len(text)-height))
-	text = text[m.helpTop:]
-	for len(text) < height {
-		text = append(text, "")
-	}
-	return text[:max(0, height)]
-}
-
-// helpKeys lays the keys out in as many columns as fit.
-func (m *model) helpKeys() []string {
-	groups := m.keys.FullHelp()
-	h := m.help
-	h.SetWidth(0) // no columns cut off: they go below each other instead
-	all := strings.Split(h.FullHelpView(groups), "\n")
-	if cells(all[0])+2 > m.width {
-		all = nil
-		for _, g := range groups {
-			all = append(all, strings.Split(h.FullHelpView([][]keyBinding{g}), "\n")...)
-		}
-	}
-	for i := range all {
-		all[i] = "  " + all[i]
-	}
-	return m.theme.clip(all, m.width)
 }
 
 // footer is the last line: what was typed, said, or can be pressed.
