@@ -70,6 +70,16 @@ func (f *facts) class() class {
 	return classWaiting
 }
 
+// healthy tells whether the peer answers, and no more than the probe that goes
+// out once in the idle time is on its way: nothing to worry about.
+func (f *facts) healthy() bool { return f.class() == classAlive && f.unanswered <= 1 }
+
+// probeOut tells whether a first probe is out: it may be answered yet.
+func (f *facts) probeOut() bool {
+	cl := f.class()
+	return f.unanswered == 1 && (cl == classAlive || cl == classAsking)
+}
+
 // heardSince says that the peer was heard after the probes that the kernel still
 // counts: it has not been silent for long enough for a probe. Data from the peer
 // need not clear the count.

@@ -133,8 +133,11 @@ func (f *facts) applySocket(e *events.Event, at nanos) {
 	if e.Has&events.HasSeq != 0 {
 		f.seq = e.Seq
 	}
-	if e.Has&events.HasIdleFor != 0 {
+	switch {
+	case e.Has&events.HasIdleFor != 0:
 		f.heard = at - int64(e.IdleFor)
+	case e.Kind == events.KindAnswer:
+		f.heard = at
 	}
 	f.has |= e.Has & (events.HasUID | events.HasKeepalive | events.HasSeq)
 }

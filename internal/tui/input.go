@@ -101,5 +101,5 @@ func (in *input) hint() string {
 	if len(in.text) > 0 {
 		return ""
 	}
-	return strings.Join([]string{"address", "port", "owner or verdict", "!not", "enter keeps", "esc clears"}, ", ")
+	return strings.Join([]string{"address", "port", "owner or verdict", "!not", "enter keeps", "esc clears", "up recalls"}, ", ")
 }

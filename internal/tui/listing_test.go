@@ -195,7 +195,7 @@ func TestListingCorrectsTheCountdown(t *testing.T) {
 		now  events.Event
 		want string
 	}{
-		{"data flowed", ev(events.KindAnswer, 1, answered(84*time.Microsecond)), socket(1, 5*time.Second, 0), "alive 10.0.0.1:40001 postgres[801] 0/6 54s 1m54s"},
+		{"data flowed", ev(events.KindAnswer, 1, answered(84*time.Microsecond)), socket(1, 5*time.Second, 0), "alive 6s 10.0.0.1:40001 postgres[801] 0/6 54s -"},
 		{"data in flight", ev(events.KindAnswer, 1, answered(84*time.Microsecond)), socket(1, 5*time.Second, 0, suspended), "suspended 10.0.0.1:40001 postgres[801] 0/6 - -"},
 		{"no more", ev(events.KindTimer, 1, verdict(events.VerdictSuspended), func(e *events.Event) { e.Reason = events.ReasonDataInFlight }),
 			socket(1, 5*time.Second, 0), "waiting 10.0.0.1:40001 postgres[801] 0/6 54s 1m54s"},

@@ -38,12 +38,13 @@ type model struct {
 	started time.Time
 	notice  string
 
-	screen    screen
-	table     table
-	detail    detail
-	log       logPane
-	pageTop   int // lines scrolled of a page of text
-	filtering bool
+	screen       screen
+	table        table
+	detail       detail
+	log          logPane
+	pageTop      int // lines scrolled of a page of text
+	filtering    bool
+	filterBefore string // the filter that was cleared last
 
 	frozen        time.Time // zero: not frozen
 	frozenTotal   uint64
@@ -118,7 +119,8 @@ func (m *model) settle() {
 // now is the moment that the frame shows.
 func (m *model) now() nanos { return m.snap.At.UnixNano() }
 
-// say shows a sentence in the footer for about four seconds.
+// say shows a sentence beside the keys in the footer, until a key is pressed or
+// for about four seconds.
 func (m *model) say(s string) { m.toast, m.toastTicks = s, 20 }
 
 // freeze stops or takes up again the taking of snapshots.

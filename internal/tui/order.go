@@ -140,7 +140,7 @@ func (col Column) key(c *conn, late bool) orderKey {
 	case ColNext: // the soonest first
 		k.hi = soonest(c.next, late)
 	case ColDeath:
-		k.hi = soonest(c.dies, late)
+		k.hi = soonest(c.dies, late || c.healthy()) // as the column shows it
 	case ColRTT: // the slowest first
 		if c.numRTT > 0 {
 			k.hi = uint64(c.rtts[c.numRTT-1])

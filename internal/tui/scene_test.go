@@ -85,6 +85,9 @@ func (s *scene) press(keys ...string) (cmd tea.Cmd) {
 		var p tea.KeyPressMsg
 		if code, ok := named[k]; ok {
 			p.Code = code
+			if k == "space" {
+				p.Text = " "
+			}
 		} else if rest, ok := strings.CutPrefix(k, "ctrl+"); ok {
 			p.Code, p.Mod = rune(rest[0]), tea.ModCtrl
 		} else {

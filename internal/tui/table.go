@@ -123,8 +123,9 @@ func (t *table) row(th *theme, f *facts, width int, now nanos, selected bool) st
 				l.add(own, sign)
 				break
 			}
-			word := cl.String()
-			l.add(own, th.fit(sign+" "+word, p.w))
+			word := sign + " " + cl.String()
+			l.add(own, word)
+			l.add(dim, th.fit(lastHeard(f, now), max(0, p.w-cells(word))))
 		case ColRemote:
 			s := text
 			if cl.ended() || cl.failing() {
@@ -157,12 +158,15 @@ func (t *table) row(th *theme, f *facts, width int, now nanos, selected bool) st
 
 func (t *table) gauge(l *line, th *theme, f *facts, w int, now nanos, own, dim, text ink) {
 	_, _, figure := th.gauge(f, now, 0)
+	if f.probeOut() {
+		figure = "1 out"
+	}
 	room := 0
 	if w >= 10 {
 		room = max(0, w-1-max(5, cells(figure))) // hundreds of probes take from the bar
 	}
 	full, empty, _ := th.gauge(f, now, room)
-	if f.unanswered == 0 && !f.uncounted() { // no bar: what has one stands out
+	if f.unanswered == 0 && !f.uncounted() || f.probeOut() { // no bar: what has one stands out
 		text = dim
 		full, empty = "", strings.Repeat(" ", room)
 	}
@@ -181,6 +185,8 @@ func (t *table) death(l *line, th *theme, f *facts, w int, now nanos, own, dim i
 	switch {
 	case f.ended && f.errno != "":
 		l.add(own, th.fitRight(sanitize(f.errno, th.ascii), w))
+	case f.healthy():
+		l.add(dim, th.fitRight("-", w))
 	case cl.failing():
 		l.add(own, th.fitRight(countdown(f, f.dies, now), w))
 	default:

@@ -55,8 +55,9 @@ func (m *model) ticked() tea.Cmd {
 	return m.tick()
 }
 
-// pressed handles a key.
+// pressed handles a key. It ends what was said: it has been read, or is in the way.
 func (m *model) pressed(k tea.KeyPressMsg) tea.Cmd {
+	m.toast = ""
 	switch {
 	case key.Matches(k, m.keys.Suspend):
 		return tea.Suspend
@@ -82,7 +83,7 @@ func (m *model) pressed(k tea.KeyPressMsg) tea.Cmd {
 		m.back()
 	case key.Matches(k, m.keys.Filter):
 		m.filtering = true
-		m.toast = ""
+		m.clearFilter()
 	case key.Matches(k, m.keys.Freeze):
 		m.freeze()
 	case key.Matches(k, m.keys.Ended):
@@ -191,7 +192,7 @@ func (m *model) back() {
 		m.detail.open = false
 		m.table.follow(m.snap.order, false)
 	case m.query.filter != nil:
-		m.setFilter("")
+		m.clearFilter()
 	case m.query.Ended:
 		m.query.Ended = false
 		m.refresh()
@@ -223,14 +224,25 @@ func (m *model) edit(k tea.KeyPressMsg) {
 		m.settle()
 	case "esc":
 		m.filtering = false
-		m.setFilter("")
-	case "up", "down":
-		m.moved(k)
-		m.settle()
+		m.clearFilter()
+	case "up":
+		if m.filterBefore != "" {
+			m.setFilter(m.filterBefore)
+		}
+	case "down":
+		m.clearFilter()
 	default:
 		m.input.key(k)
 		m.setFilter(m.input.String())
 	}
+}
+
+// clearFilter ends the filter, and keeps it to be called back.
+func (m *model) clearFilter() {
+	if f := m.query.filter; f != nil {
+		m.filterBefore = f.text
+	}
+	m.setFilter("")
 }
 
 func (m *model) setFilter(text string) {

@@ -104,25 +104,28 @@ func (m *model) emptyText() string {
 // footer is the last line: what was typed, said, or can be pressed.
 func (m *model) footer() string {
 	t := m.theme
-	place := m.placeText()
+	place, style := m.placeText(), t.key
+	if m.toast != "" && !m.filtering {
+		place, style = t.cut(" "+m.toast+" ", m.width), t.bold
+	}
 	var left string
 	switch {
 	case m.filtering:
 		text, _ := m.input.view(m.width - 2)
 		left = t.key.Render("/") + text + t.dim.Render(t.cut("  "+m.input.hint(), m.width-2-cells(text)))
-	case m.toast != "":
-		left = t.bold.Render(t.cut(" "+m.toast, m.width))
-		place = ""
 	default:
 		h := m.help
 		h.SetWidth(max(1, m.width-cells(place)-2))
 		left = " " + h.ShortHelpView(m.keys.shortHelp(m.screen, m.detail.open))
 	}
 	w := cells(left)
-	if place == "" || w+1+cells(place) > m.width {
-		return ansi.Truncate(left, m.width, "")
+	switch {
+	case w+1+cells(place) <= m.width:
+		return left + strings.Repeat(" ", m.width-w-cells(place)) + style.Render(place)
+	case m.toast != "" && !m.filtering: // no room for a key
+		return style.Render(place)
 	}
-	return left + strings.Repeat(" ", m.width-w-cells(place)) + t.key.Render(place)
+	return ansi.Truncate(left, m.width, "")
 }
 
 // placeText says what of the connections is shown.
@@ -141,11 +144,11 @@ func (m *model) placeText() string {
 	n := len(m.snap.order)
 	switch {
 	case m.table.sel != nil && n > 0:
-		parts = append(parts, fmt.Sprintf("%s/%s", thousands(m.table.selAt+1), thousands(n)))
+		parts = append(parts, fmt.Sprintf("row %s/%s", thousands(m.table.selAt+1), thousands(n)))
 	case m.query.filter != nil || m.query.Ended:
-		parts = append(parts, thousands(n)+" of "+thousands(m.snap.Kept()))
+		parts = append(parts, thousands(n)+" of "+count(m.snap.Kept(), "row"))
 	default:
-		parts = append(parts, thousands(n))
+		parts = append(parts, count(n, "row"))
 	}
 	return " " + strings.Join(parts, sep) + " "
 }

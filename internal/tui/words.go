@@ -29,6 +29,15 @@ func (t *theme) words(f *facts, r record, n note) string {
 	return sanitize(string(events.AppendWords(nil, &e)), t.ascii)
 }
 
+// lastHeard is how long ago a peer that is called alive was heard, " 12s": a
+// connection that was cut since looks the same until the next probe.
+func lastHeard(f *facts, now nanos) string {
+	if f.class() != classAlive || f.heard == 0 {
+		return ""
+	}
+	return " " + age(time.Duration(now-f.heard))
+}
+
 // lastEvent is the kind of the latest event and its age: "probe 3s". Where none
 // came it is the age of what is known.
 func lastEvent(f *facts, now nanos) string {
