@@ -23,12 +23,7 @@ func (m *model) dismissOne() {
 // dismissAll takes the ended connections that the table shows off it. It asks
 // to be told twice: what is dismissed is gone.
 func (m *model) dismissAll() {
-	ids := make(map[uint64]bool)
-	for _, f := range m.src.rows(nil, m.snap.order) {
-		if f.ended {
-			ids[f.id] = true
-		}
-	}
+	ids := m.src.endedIn()
 	switch {
 	case len(ids) == 0:
 		m.say("no ended connection here")

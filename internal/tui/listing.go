@@ -97,8 +97,7 @@ func (l *Listing) Done(more int) {
 	// Backwards, as Store.collect does.
 	for i := len(s.conns) - 1; i >= 0; i-- {
 		if i%chunk == 0 {
-			s.mu.Unlock()
-			s.mu.Lock()
+			s.breathe()
 			i = min(i, len(s.conns)-1)
 		}
 		if i >= 0 && !s.conns[i].seen && s.conns[i].found != l.n {

@@ -98,8 +98,7 @@ func (s *Store) collect(q Query, now nanos, sn *Snapshot) {
 	sn.NoNews = 0
 	for i := len(s.conns) - 1; i >= 0; i-- {
 		if i%chunk == 0 && i > 0 {
-			s.mu.Unlock()
-			s.mu.Lock()
+			s.breathe()
 			if i = min(i, len(s.conns)-1); i < 0 {
 				break
 			}

@@ -3,6 +3,7 @@
 package tui
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -33,6 +34,8 @@ type Store struct {
 	clock     nanos       // the latest event's time
 	begun     nanos       // the first event's time
 	swept     nanos       // when stale connections were last looked for
+
+	between func() // for tests: called while breathe has given up the lock
 
 	// For Snapshot, which one goroutine calls.
 	rate   rate
@@ -215,13 +218,42 @@ func (s *Store) sweep() bool {
 	return s.seen() < s.opt.MaxConns
 }
 
+// breathe lets others have the Store for a moment, amid something long.
+func (s *Store) breathe() {
+	s.mu.Unlock()
+	if s.between != nil {
+		s.between()
+	}
+	s.mu.Lock()
+}
+
+// endedIn returns the ids of the connections of the latest snapshot that have
+// ended. Among hundreds of thousands of rows only those are looked at.
+func (s *Store) endedIn() map[uint64]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ids := make(map[uint64]bool, s.ended.n)
+	for i, c := range slices.Clone(s.ended.q) {
+		if i%chunk == chunk-1 {
+			s.breathe()
+		}
+		if c.index >= 0 && c.round == s.sorter.round {
+			ids[c.id] = true
+		}
+	}
+	return ids
+}
+
 // dismiss drops the ended connections among those with the given ids and
 // returns how many there were.
 func (s *Store) dismiss(ids map[uint64]bool) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i := len(s.conns) - 1; i >= 0; i-- {
-		if c := s.conns[i]; c.ended && ids[c.id] {
+	for i, c := range slices.Clone(s.ended.q) { // it changes while the lock is given up
+		if i%chunk == chunk-1 {
+			s.breathe()
+		}
+		if c.index >= 0 && ids[c.id] {
 			s.drop(c)
 			n++
 		}
