@@ -28,6 +28,8 @@ func runLive(ctx context.Context, o streamOptions, sinks tee, writes *writing) e
 		return err
 	}
 	feed := func(ctx context.Context) error { return untilBlocked(ctx, writes, s.run) }
+	var names netnsNames
+	feed, view.NetnsName = names.beside(feed), names.name
 	var keep []int
 	if l := newListing(&o, store); l != nil {
 		feed, keep, view.Notice = l.beside(feed), forListing, l.notice

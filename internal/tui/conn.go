@@ -40,6 +40,7 @@ type facts struct {
 	inode uint64 // 0: not known, or no file refers to the socket
 	first nanos  // its first event
 
+	version   uint32 // counts changes of the owner and of errno
 	process   events.Process
 	heldBy    events.HeldBy
 	module    string
@@ -112,6 +113,7 @@ func (f *facts) apply(e *events.Event) {
 		f.next, f.dies = 0, 0
 		f.rst = e.RST
 		keep(&f.errno, e.Errno)
+		f.version++
 	}
 }
 
@@ -147,26 +149,47 @@ func (f *facts) applySocket(e *events.Event, at nanos) {
 func (f *facts) applyOwner(e *events.Event) {
 	switch {
 	case e.Process.PID != 0:
-		f.process.PID = e.Process.PID
-		keep(&f.process.Comm, e.Process.Comm)
-		f.heldBy = e.HeldBy
+		f.changed(f.process.PID != e.Process.PID || f.heldBy != e.HeldBy)
+		f.process.PID, f.heldBy = e.Process.PID, e.HeldBy
+		f.learn(&f.process.Comm, e.Process.Comm)
 	case e.HeldBy != 0 && e.HeldBy != f.heldBy:
 		f.process, f.heldBy = events.Process{}, e.HeldBy
-	}
-	if e.Module != "" {
-		keep(&f.module, e.Module)
+		f.version++
 	}
 	if e.Has&events.HasUID != 0 {
+		f.changed(f.uid != e.UID || f.has&events.HasUID == 0)
 		f.uid = e.UID
 	}
-	if e.Cgroup != "" {
-		keep(&f.cgroup, e.Cgroup)
+	for _, s := range [...]struct {
+		known *string
+		told  string
+	}{{&f.module, e.Module}, {&f.cgroup, e.Cgroup}, {&f.container, e.Container}, {&f.pod, e.Pod}} {
+		if s.told != "" {
+			f.learn(s.known, s.told)
+		}
 	}
-	if e.Container != "" {
-		keep(&f.container, e.Container)
+}
+
+// lendOwner gives an event of the log the owner that the row has: the log shows
+// and a filter finds what the table does.
+func (f *facts) lendOwner(e *events.Event) {
+	if e == nil {
+		return
 	}
-	if e.Pod != "" {
-		keep(&f.pod, e.Pod)
+	e.Process, e.HeldBy, e.Module, e.UID = f.process, f.heldBy, f.module, f.uid
+	e.Cgroup, e.Container, e.Pod = f.cgroup, f.container, f.pod
+	e.Has |= f.has & events.HasUID
+}
+
+// learn is keep for what the haystack holds.
+func (f *facts) learn(known *string, told string) {
+	f.changed(*known != told)
+	keep(known, told)
+}
+
+func (f *facts) changed(is bool) {
+	if is {
+		f.version++
 	}
 }
 

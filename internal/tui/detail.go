@@ -146,7 +146,7 @@ func (d *detail) who(m *model, width int) []string {
 		facts = append(facts, pair{"cgroup", sanitize(f.cgroup, t.ascii)})
 	}
 	if f.conn.Netns != 0 {
-		facts = append(facts, pair{"netns", thousandsPlain(uint64(f.conn.Netns))})
+		facts = append(facts, pair{"netns", sanitize(netnsWords(f.conn.Netns, m.opt.NetnsName), t.ascii)})
 	}
 	if f.inode != 0 {
 		facts = append(facts, pair{"inode", thousandsPlain(f.inode)})

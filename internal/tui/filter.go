@@ -12,8 +12,9 @@ import (
 
 // filter is what the user typed: terms that all have to be found in a row, or
 // not to be found where they begin with "!". A term is looked for, without
-// regard to case, in the addresses and ports, the owner (process, pid, user,
-// cgroup, container, pod) and the verdict.
+// regard to case, in what the screen shows of a connection: its haystack, the
+// verdict and the latest event. In the log it is looked for in the haystack of
+// the event's connection and in the event's own words.
 type filter struct {
 	text  string
 	terms []term
@@ -24,20 +25,20 @@ type filter struct {
 type term struct {
 	text    []byte
 	not     bool
-	verdict [numClasses]bool // the verdict's word holds the text
+	verdict [numClasses]bool          // the verdict's word holds the text
+	kind    [events.KindLost + 1]bool // the event's name does
 }
 
 // maxTerms is the number of bits in a matchCache.
 const maxTerms = 64
 
-// matchCache holds which terms of a filter were found in what a connection
-// keeps for life or nearly so, its addresses and owner: 100,000 connections
-// are not to be written out on each tick.
+// matchCache holds which terms of a filter were found in a connection's
+// haystack, which changes seldom: 100,000 connections are not to be written out
+// on each tick.
 type matchCache struct {
-	filter *filter
-	pid    int
-	heldBy events.HeldBy
-	found  uint64
+	filter  *filter
+	version uint32 // of the facts in the haystack
+	found   uint64
 }
 
 // newFilter compiles what the user typed; nil means everything matches.
@@ -54,6 +55,9 @@ func newFilter(text string) *filter {
 		for c := range numClasses {
 			t.verdict[c] = strings.Contains(c.String(), string(t.text))
 		}
+		for k := range t.kind {
+			t.kind[k] = strings.Contains(events.Kind(k).String(), string(t.text))
+		}
 		f.full |= 1 << len(f.terms)
 		f.terms = append(f.terms, t)
 	}
@@ -64,13 +68,14 @@ func newFilter(text string) *filter {
 }
 
 // match tells whether the connection is to be shown. The Store is locked.
-func (f *filter) match(c *conn) bool {
-	if c.match.filter != f || c.match.pid != c.process.PID || c.match.heldBy != c.heldBy {
-		c.match = matchCache{f, c.process.PID, c.heldBy, f.find(&c.facts)}
+func (f *filter) match(c *conn, netns func(uint32) string) bool {
+	if c.match.filter != f || c.match.version != c.version {
+		f.buf = c.appendHaystack(f.buf[:0], netns)
+		c.match = matchCache{f, c.version, f.find(f.buf)}
 	}
 	for i := range f.terms {
 		t := &f.terms[i]
-		found := c.match.found&(1<<i) != 0 || t.verdict[c.shown]
+		found := c.match.found&(1<<i) != 0 || t.verdict[c.shown] || t.kind[c.kind]
 		if found == t.not {
 			return false
 		}
@@ -78,42 +83,58 @@ func (f *filter) match(c *conn) bool {
 	return true
 }
 
-// find returns a bit for each term that is found in the addresses and the owner.
-func (f *filter) find(c *facts) (found uint64) {
-	b := f.buf[:0]
-	b = c.conn.Local.AppendTo(b)
-	b = append(b, ' ')
-	b = c.conn.Remote.AppendTo(b)
-	b = append(b, ' ')
-	from := len(b)
-	b = c.appendOwner(b) // as it is shown
-	b = append(b[:from], bytes.ToLower(b[from:])...)
-	if c.has&events.HasUID != 0 {
-		b = append(b, " uid:"...)
-		b = strconv.AppendUint(b, uint64(c.uid), 10)
-	}
-	b = append(b, ' ')
-	b = append(b, strings.ToLower(c.cgroup)...)
-	b = append(b, ' ')
-	b = append(b, strings.ToLower(c.container)...)
-	b = append(b, ' ')
-	b = append(b, strings.ToLower(c.pod)...)
-	f.buf = b
+// find returns a bit for each term that is found in a text in lower case.
+func (f *filter) find(text []byte) (found uint64) {
 	for i := range f.terms {
-		if bytes.Contains(b, f.terms[i].text) {
+		if bytes.Contains(text, f.terms[i].text) {
 			found |= 1 << i
 		}
 	}
 	return found
 }
 
-// matchLine tells whether a line of the log is to be shown.
-func (f *filter) matchLine(line string) bool {
-	line = strings.ToLower(line)
+// matchLine tells whether an event of the log is to be shown, whose text is in
+// lower case.
+func (f *filter) matchLine(text []byte) bool {
+	found := f.find(text)
 	for i := range f.terms {
-		if strings.Contains(line, string(f.terms[i].text)) == f.terms[i].not {
+		if found&(1<<i) != 0 == f.terms[i].not {
 			return false
 		}
 	}
 	return true
+}
+
+// appendHaystack appends what the screen shows of a connection for all its life
+// or nearly so, in lower case: addresses, owner, where it lives, and once it has
+// ended the error that the application reads.
+func (f *facts) appendHaystack(b []byte, netns func(uint32) string) []byte {
+	from := len(b)
+	b = f.conn.Local.AppendTo(b)
+	b = append(b, ' ')
+	b = f.conn.Remote.AppendTo(b)
+	b = append(b, ' ')
+	b = f.appendOwner(b)
+	if f.has&events.HasUID != 0 {
+		b = append(b, " uid:"...)
+		b = strconv.AppendUint(b, uint64(f.uid), 10)
+	}
+	for _, s := range [...]string{f.cgroup, f.container, f.pod, f.errno} {
+		b = append(append(b, ' '), s...)
+	}
+	b = append(b, " netns:"...)
+	b = append(b, netnsWords(f.conn.Netns, netns)...)
+	return append(b[:from], bytes.ToLower(b[from:])...)
+}
+
+// netnsWords names a network namespace: "red (4026532190)", or its number alone.
+func netnsWords(netns uint32, name func(uint32) string) string {
+	number := strconv.FormatUint(uint64(netns), 10)
+	if name == nil || netns == 0 {
+		return number
+	}
+	if s := name(netns); s != "" {
+		return s + " (" + number + ")"
+	}
+	return number
 }

@@ -5,6 +5,8 @@ package tui
 import (
 	"testing"
 	"time"
+
+	"katrace/internal/events"
 )
 
 // typed enters a text, key by key.
@@ -71,4 +73,40 @@ func TestSaidBesideTheKeys(t *testing.T) {
 	s.size(20, 24)
 	s.press("x")
 	s.has(t, "select a connectio")
+}
+
+// TestFilterFindsTheSameInTheLog: what finds a row by who it is finds its lines
+// in the log, also those of events that did not know.
+func TestFilterFindsTheSameInTheLog(t *testing.T) {
+	opt := testOptions
+	opt.NetnsName = func(inode uint32) string { return map[uint32]string{4026531840: "Red"}[inode] }
+	for _, filter := range []string{"0b9e5c1a-7d3f", "3f2a9c0d3f2a", "/kubepods.slice", "postgres[819]", "POSTGRES[819]", "uid:105", "10.0.0.19:40019", "red", "netns:red", "4026531840"} {
+		s := newScene(t, opt, 140, 40)
+		s.event(ev(events.KindProbe, 19, unanswered(1), inPod))
+		nobody := func(e *events.Event) { e.Process, e.UID, e.Has = events.Process{}, 0, e.Has&^events.HasUID }
+		s.event(ev(events.KindProbe, 19, unanswered(2), nobody))
+		s.event(ev(events.KindClosed, 19, nobody))
+		s.event(ev(events.KindProbe, 19, unanswered(1), inPod))
+		s.event(ev(events.KindProbe, 3, unanswered(1), nobody, func(e *events.Event) { e.Netns = 7 }))
+		s.tick(time.Second)
+		if n := len(s.log.matching(s.model)); n != 5 {
+			t.Fatalf("%d lines without a filter", n)
+		}
+		s.press("/")
+		s.typed(filter)
+		if rows, lines := len(s.snap.order), len(s.log.matching(s.model)); rows != 1 || lines != 4 {
+			t.Errorf("%q: %d rows and %d lines of the log, want 1 and 4", filter, rows, lines)
+		}
+	}
+}
+
+// TestNetnsHasItsName: the detail names the namespace as ip netns does.
+func TestNetnsHasItsName(t *testing.T) {
+	opt := testOptions
+	opt.NetnsName = func(inode uint32) string { return map[uint32]string{4026531840: "r\x1bed"}[inode] }
+	s := newScene(t, opt, 80, 24)
+	s.event(ev(events.KindProbe, 1, unanswered(1), inPod))
+	s.tick(time.Second)
+	s.press("enter")
+	s.has(t, "netns r\ufffded (4026531840)", "container 3f2a9c0d3f2a")
 }

@@ -28,7 +28,7 @@ var helpNotes = []string{
 	"UNANSWERED: probes without an answer, of those that the kernel allows. \"1 out\": a first probe is on its way, which is no sign of anything. With \"ut\" TCP_USER_TIMEOUT decides: the bar is the time.",
 	"ROUND TRIPS: the last 12, each against their median, a level for half as much again. \"~\": known to a jiffy only.",
 	"Sockets with keepalive show before their first event, and are listed again every few seconds (\"listed 3s\": no event so far). They are waiting, not alive: nobody saw the peer answer.",
-	"A filter is words that all have to match: parts of an address, port, process, pid, container, pod, cgroup or verdict; \"!word\" must not match.",
+	"A filter is words that all have to match: parts of an address, port, process, pid, container, pod, cgroup, network namespace, verdict or event, in the table and in the log; \"!word\" must not match.",
 	"Click a row to select it, again for its detail; click a title to sort by it, again to reverse.",
 }
 

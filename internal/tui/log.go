@@ -82,7 +82,7 @@ func (p *logPane) matching(m *model) []int {
 	shown := make([]int, 0, len(p.entries))
 	for i := range p.entries {
 		e := &p.entries[i]
-		if m.query.filter != nil && !m.query.filter.matchLine(p.text(e)) {
+		if m.query.filter != nil && !m.query.filter.matchLine(p.text(m, e)) {
 			continue
 		}
 		shown = append(shown, i)
@@ -90,12 +90,20 @@ func (p *logPane) matching(m *model) []int {
 	return shown
 }
 
-// text is the entry's line as the text stream has it, for the filter.
-func (p *logPane) text(e *logEntry) string {
-	if e.line == "" {
-		e.line = string(events.AppendText(nil, &e.event)) + " " + e.event.Verdict.String()
+// text is what a filter looks at: the haystack of the connection and the event
+// in words, in lower case.
+func (p *logPane) text(m *model, e *logEntry) []byte {
+	if e.text == nil {
+		ev := &e.event
+		var f facts
+		f.conn = ev.Conn()
+		f.applyOwner(ev)
+		f.has = ev.Has & events.HasUID
+		e.text = f.appendHaystack(nil, m.opt.NetnsName)
+		words := ev.Kind.String() + " " + ev.Verdict.String() + " " + string(events.AppendWords(nil, ev))
+		e.text = append(append(e.text, ' '), strings.ToLower(words)...)
 	}
-	return e.line
+	return e.text
 }
 
 // render draws the pane: a title, then the lines.

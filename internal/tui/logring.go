@@ -21,7 +21,7 @@ const (
 type logEntry struct {
 	seq   uint64 // counted from 1 over all events of the stream
 	event events.Event
-	line  string // its text, once it was made
+	text  []byte // what a filter looks at, once it was made
 }
 
 // logRing keeps the latest entries.
@@ -35,7 +35,8 @@ type logRing struct {
 
 func newLogRing(size int) logRing { return logRing{size: size} }
 
-func (l *logRing) add(e *events.Event, seq uint64) {
+// add keeps the event, if there is room in its window, and returns where.
+func (l *logRing) add(e *events.Event, seq uint64) *events.Event {
 	if w := e.Time.UnixNano() / int64(logWindow); w != l.window {
 		l.window, l.kept = w, [2]int{}
 	}
@@ -45,15 +46,17 @@ func (l *logRing) add(e *events.Event, seq uint64) {
 		rank = 1
 	}
 	if l.kept[rank] >= logBurst {
-		return
+		return nil
 	}
 	l.kept[rank]++
 	if len(l.ring) < l.size {
 		l.ring = append(l.ring, logEntry{seq: seq, event: *e})
-		return
+		return &l.ring[len(l.ring)-1].event
 	}
-	l.ring[l.head].seq, l.ring[l.head].event = seq, *e
+	at := l.head
+	l.ring[at].seq, l.ring[at].event = seq, *e
 	l.head = (l.head + 1) % len(l.ring)
+	return &l.ring[at].event
 }
 
 // since appends the entries with numbers above seq, oldest first.

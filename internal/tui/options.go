@@ -33,6 +33,10 @@ type Options struct {
 	// replay gives the recording's clock.
 	Now func() time.Time
 
+	// NetnsName is a network namespace's name by its inode number, "" where it has
+	// none; nil: none has. It is called often and must not block.
+	NetnsName func(inode uint32) string
+
 	// Line appends an event as one line of text, without a newline, for the
 	// log pane; nil: columns of the pane's own that fit its width.
 	Line func(dst []byte, e *events.Event) []byte

@@ -60,7 +60,7 @@ func (s *Store) Event(e *events.Event) error {
 	if s.begun == 0 {
 		s.begun = e.Time.UnixNano()
 	}
-	s.log.add(e, s.total)
+	logged := s.log.add(e, s.total)
 	switch e.Kind {
 	case events.KindLost:
 		s.lost = s.lost.Plus(e.Lost)
@@ -68,6 +68,7 @@ func (s *Store) Event(e *events.Event) error {
 	case events.KindClosed:
 		s.listing.close(e.Conn(), s.opt.MaxListed)
 		if c := s.byConn[e.Conn()]; c != nil && !c.ended && !reused(c, e) {
+			c.lendOwner(logged)
 			s.drop(c)
 		}
 		return nil
@@ -81,6 +82,7 @@ func (s *Store) Event(e *events.Event) error {
 	}
 	wasEnded := c.ended
 	c.apply(e)
+	c.lendOwner(logged)
 	c.slack = s.opt.HZ.Slack(c.plan)
 	s.records += c.story.add(s.newRecord(e, c.keep.Count), s.records < storyBudget)
 	s.reclass(c)

@@ -140,6 +140,7 @@ func TestFilter(t *testing.T) {
 		{"", 23}, {"silent", 3}, {"10.0.0.13", 1}, {":40013", 1}, {"[2001:db8:ffff", 1}, {"postgres", 21}, {"POSTGRES[813]", 1}, {"postgres/813", 0},
 		{"silent 10.0.0.12", 1}, {"!alive", 11}, {"!alive !postgres", 2}, {"uid:105", 23}, {"nothing", 0}, {"!", 23}, {"unreach", 2},
 		{"3f2a9c0d", 1}, {"0b9e5c1a-7d3f-4e2b-9a61-2f4c8d7e6a50", 1}, {"!0b9e5c1a-", 22},
+		{"etimedout", 1}, {"icmp", 1}, {"netns:4026531840", 23}, {"crio-3f2a9c", 1}, {"enabled", 1}, // as the row or the detail shows it
 	} {
 		s := newScene(t, testOptions, 80, 24)
 		s.everyState()
