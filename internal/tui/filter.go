@@ -19,6 +19,7 @@ type filter struct {
 	text  string
 	terms []term
 	full  uint64 // one bit a term
+	netns func(uint32) string // names of network namespaces; nil: there are none
 	buf   []byte
 }
 
@@ -68,9 +69,9 @@ func newFilter(text string) *filter {
 }
 
 // match tells whether the connection is to be shown. The Store is locked.
-func (f *filter) match(c *conn, netns func(uint32) string) bool {
+func (f *filter) match(c *conn) bool {
 	if c.match.filter != f || c.match.version != c.version {
-		f.buf = c.appendHaystack(f.buf[:0], netns)
+		f.buf = c.appendHaystack(f.buf[:0], f.netns)
 		c.match = matchCache{f, c.version, f.find(f.buf)}
 	}
 	for i := range f.terms {

@@ -38,13 +38,13 @@ func TestOwner(t *testing.T) {
 		}
 	}
 	c := conn{facts: facts{process: shop}}
-	find := func(text string) bool { return newFilter(text).match(&c, nil) }
+	find := func(text string) bool { return newFilter(text).match(&c) }
 	if !find("shop[7]") || find("thread") || find("shop/7") {
 		t.Error("what is shown is not what is found")
 	}
 	filter := newFilter("thread")
-	_ = filter.match(&c, nil)
-	if c.applyOwner(&events.Event{Process: shop, HeldBy: events.HeldByThread}); !filter.match(&c, nil) {
+	_ = filter.match(&c)
+	if c.applyOwner(&events.Event{Process: shop, HeldBy: events.HeldByThread}); !filter.match(&c) {
 		t.Error("that it is a thread's by now is not found")
 	}
 }

@@ -111,7 +111,7 @@ func (s *Store) collect(q Query, now nanos, sn *Snapshot) {
 		if late {
 			sn.NoNews++
 		}
-		if q.Ended && !c.ended || q.filter != nil && !q.filter.match(c, s.opt.NetnsName) {
+		if q.Ended && !c.ended || q.filter != nil && !q.filter.match(c) {
 			continue
 		}
 		s.sorter.add(c, late)

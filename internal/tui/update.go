@@ -249,7 +249,9 @@ func (m *model) setFilter(text string) {
 	if m.input.String() != text {
 		m.input.set(text)
 	}
-	m.query.filter = newFilter(text)
+	if m.query.filter = newFilter(text); m.query.filter != nil {
+		m.query.filter.netns = m.opt.NetnsName
+	}
 	m.table.top = 0
 	m.refresh()
 }
