@@ -11,7 +11,9 @@ import (
 
 // netnsNames are the names that ip netns has given to network namespaces, as
 // of a few seconds ago.
-type netnsNames struct{ byInode atomic.Pointer[map[uint32]string] }
+type netnsNames struct {
+	byInode atomic.Pointer[map[uint32]string]
+}
 
 // namesEvery is how often the names are read.
 const namesEvery = 5 * time.Second

@@ -286,7 +286,7 @@ func (s *stream) summary(took time.Duration) string {
 	if s.leftOut > 0 {
 		lost += "; " + string(events.AppendWords(nil, &events.Event{Kind: events.KindLost, LeftOut: s.leftOut}))
 	}
-	said := fmt.Sprintf("%d events in %s, %s", s.told, events.AppendSpan(nil, took), lost)
+	said := fmt.Sprintf("%s in %s, %s", events.AppendCount(nil, s.told, "event"), events.AppendSpan(nil, took), lost)
 	if s.clockSet.Abs() >= 10*time.Millisecond {
 		said += "; the wall clock was set " + clockWords(s.clockSet) + " under way"
 	}

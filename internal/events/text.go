@@ -210,12 +210,7 @@ func appendResetWords(dst []byte, e *Event) []byte {
 	dst = append(dst, "gave up after "...)
 	dst = AppendSpan(dst, e.IdleFor)
 	dst = append(dst, " of silence, "...)
-	dst = strconv.AppendInt(dst, int64(e.Unanswered), 10)
-	dst = append(dst, " probe"...)
-	if e.Unanswered != 1 {
-		dst = append(dst, 's')
-	}
-	dst = append(dst, " unanswered"...)
+	dst = append(AppendCount(dst, uint64(e.Unanswered), "probe"), " unanswered"...)
 	if e.Reason == ReasonUserTimeout {
 		dst = AppendSetting(append(dst, ": TCP_USER_TIMEOUT "...), e.Keepalive.UserTimeout)
 		dst = append(dst, " decides, not TCP_KEEPCNT "...)
@@ -263,25 +258,24 @@ func appendLostWords(dst []byte, e *Event) []byte {
 	dst = append(dst, " lost:"...)
 	sep := " "
 	for _, c := range [...]struct {
-		n    uint64
-		what string
+		n          uint64
+		noun, what string
 	}{
-		{l.Ring, " records, the ring buffer was full (try a larger --ring-size)"},
-		{l.Missed, " firings of the timer for which the kernel ran no program"},
-		{l.Follow, " records of connections for which the table was full (try a larger --follow-size)"},
-		{l.Memory, " records of connections for which the kernel had no memory at once"},
-		{l.Tuple, " connections that ICMP errors cannot be matched to"},
+		{l.Ring, "record", ", the ring buffer was full (try a larger --ring-size)"},
+		{l.Missed, "firing", " of the timer for which the kernel ran no program"},
+		{l.Follow, "record", " of connections for which the table was full (try a larger --follow-size)"},
+		{l.Memory, "record", " of connections for which the kernel had no memory at once"},
+		{l.Tuple, "connection", " that ICMP errors cannot be matched to"},
 	} {
 		if c.n == 0 {
 			continue
 		}
-		dst = append(append(dst, sep...), strconv.FormatUint(c.n, 10)...)
-		dst = append(dst, c.what...)
+		dst = append(AppendCount(append(dst, sep...), c.n, c.noun), c.what...)
 		sep = ", "
 	}
 	if n := l.Skipped.Total(); n > 0 {
-		dst = strconv.AppendUint(append(dst, sep...), n, 10)
-		dst = append(dst, " others on this host for which the kernel ran no program:"...)
+		dst = AppendCount(append(dst, sep...), n, "other")
+		dst = append(dst, " on this host for which the kernel ran no program:"...)
 		sep = " "
 		for kind, n := range skipped(&l.Skipped) {
 			if *n > 0 {
@@ -290,6 +284,15 @@ func appendLostWords(dst []byte, e *Event) []byte {
 				sep = ", "
 			}
 		}
+	}
+	return dst
+}
+
+// AppendCount appends a number with its noun: "1 probe", "3 probes".
+func AppendCount(dst []byte, n uint64, noun string) []byte {
+	dst = append(append(strconv.AppendUint(dst, n, 10), ' '), noun...)
+	if n != 1 {
+		dst = append(dst, 's')
 	}
 	return dst
 }

@@ -18,7 +18,7 @@ import (
 type filter struct {
 	text  string
 	terms []term
-	full  uint64 // one bit a term
+	full  uint64              // one bit a term
 	netns func(uint32) string // names of network namespaces; nil: there are none
 	buf   []byte
 }

@@ -193,16 +193,16 @@ func (m *model) lostLine() string {
 	var parts []string
 	lost := m.snap.Lost
 	if lost.Ring > 0 {
-		parts = append(parts, thousands(lost.Ring)+" records, the ring was full: use a larger --ring-size, or a filter")
+		parts = append(parts, count(lost.Ring, "record")+", the ring was full: use a larger --ring-size, or a filter")
 	}
 	if lost.Missed > 0 {
-		parts = append(parts, thousands(lost.Missed)+" firings that the kernel skipped (kprobe misses): try another --attach")
+		parts = append(parts, count(lost.Missed, "firing")+" that the kernel skipped (kprobe misses): try another --attach")
 	}
 	if lost.Memory > 0 {
-		parts = append(parts, thousands(lost.Memory)+" answers go unseen, the kernel had no memory at once")
+		parts = append(parts, count(lost.Memory, "answer")+" unseen, the kernel had no memory at once")
 	}
 	if lost.Follow > 0 {
-		parts = append(parts, thousands(lost.Follow)+" answers go unseen, too many probes out at once: --follow-size, or a filter")
+		parts = append(parts, count(lost.Follow, "answer")+" unseen, too many probes out at once: --follow-size, or a filter")
 	}
 	return m.theme.alarm.Render(m.theme.fit(" LOST "+strings.Join(parts, m.theme.glyph.sep), m.width))
 }

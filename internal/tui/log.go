@@ -149,7 +149,7 @@ func (p *logPane) title(m *model, below, width int) string {
 	if m.query.filter != nil {
 		state += ", filtered"
 	}
-	return m.theme.ruleTitle("log", state, width)
+	return m.theme.ruleTitle("log"+m.theme.glyph.sep+"UTC", state, width)
 }
 
 func (p *logPane) gap(t *theme, n uint64, width int) string {

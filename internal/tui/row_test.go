@@ -3,6 +3,7 @@
 package tui
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -58,5 +59,95 @@ func TestHealthyRow(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestSortedByWhatIsShown: s goes through the columns that are on the screen; a
+// terminal that became too narrow for the one in use says which that is.
+func TestSortedByWhatIsShown(t *testing.T) {
+	s := newScene(t, testOptions, 80, 24)
+	s.everyState()
+	s.View()
+	for _, key := range []string{"s", "S"} {
+		var seen []Column
+		for range numColumns {
+			s.press(key)
+			if !strings.ContainsAny(strings.Split(s.text(), "\n")[2], "▼") {
+				t.Errorf("%s: sorted by %s, which is not on the screen", key, columnSpecs[s.query.Sort].title)
+			}
+			if seen = append(seen, s.query.Sort); s.query.Sort == ColVerdict {
+				break
+			}
+		}
+		if len(seen) != len(s.table.placed) {
+			t.Errorf("%s goes through %v, on the screen are %v", key, seen, s.table.placed)
+		}
+	}
+	s.size(200, 24)
+	s.View()
+	s.press("S")
+	s.hasNot(t, "by last event")
+	s.size(80, 24)
+	s.has(t, "by last event")
+	s.press("s")
+	s.hasNot(t, "by last event")
+}
+
+// TestFreezeKeepsWhatIsShown: of more connections than a frozen view holds it
+// has those that the filter shows, and others as there is room.
+func TestFreezeKeepsWhatIsShown(t *testing.T) {
+	c := &churn{n: freezeMax + 5000, at: epoch}
+	store := NewStore(Options{Now: func() time.Time { return c.at }})
+	for range 2 * c.n {
+		if err := store.Event(c.next()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := newModel(store, store.opt)
+	m.width, m.height = 120, 40
+	m.setFilter("!silent")
+	shown := len(m.snap.order)
+	m.freeze()
+	if got := len(m.snap.order); got != min(shown, freezeMax) {
+		t.Errorf("%d rows frozen of %d shown", got, shown)
+	}
+	m.freeze()
+	m.setFilter("silent")
+	shown = len(m.snap.order)
+	m.freeze()
+	if got := len(m.snap.order); got != shown || shown == 0 {
+		t.Errorf("%d rows frozen of %d shown", got, shown)
+	}
+	m.setFilter("")
+	if got := len(m.snap.order); got != freezeMax {
+		t.Errorf("%d rows without the filter, want %d", got, freezeMax)
+	}
+	if want := "the frozen view leaves out 5,000 connections: it holds 20,000 at most"; m.caveats()[0] != want {
+		t.Errorf("caveats: %q", m.caveats())
+	}
+}
+
+// TestOneIsSingular: a count of one has a noun in the singular.
+func TestOneIsSingular(t *testing.T) {
+	opt := testOptions
+	opt.MaxEnded, opt.MaxListed, opt.MaxConns = 1, 1, 1
+	s := newScene(t, opt, 200, 40)
+	s.event(events.Event{Kind: events.KindLost, Lost: events.Lost{Ring: 1, Missed: 1, Follow: 1, Memory: 1}})
+	s.list(socket(7, time.Second, 0), socket(8, time.Second, 0))
+	s.event(ev(events.KindProbe, 1, unanswered(1)))
+	s.event(ev(events.KindProbe, 2, unanswered(1)))
+	s.event(ev(events.KindReset, 1, unanswered(1), gaveUp(events.ReasonCount, "ETIMEDOUT")))
+	s.event(ev(events.KindReset, 7, unanswered(1), gaveUp(events.ReasonCount, "ETIMEDOUT")))
+	s.tick(time.Second)
+	s.press("/", "n", "o", "t", "h", "i", "n", "g", "enter")
+	texts := []string{s.text()}
+	s.press("esc", "c")
+	texts = append(texts, s.text())
+	s.press("esc", "enter")
+	texts = append(texts, s.text())
+	for _, text := range texts {
+		if bad := regexp.MustCompile(`(^|[^0-9,.])1 ((more|ended) )?[a-z]+s\b`).FindString(text); bad != "" && !strings.HasSuffix(bad, "dies") {
+			t.Errorf("%q in:\n%s", bad, text)
+		}
 	}
 }

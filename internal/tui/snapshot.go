@@ -162,8 +162,9 @@ func (s *Store) tale(c *conn) (t tale, ok bool) {
 const freezeMax = 20_000
 
 // freeze returns a Store that holds copies of the connections, with their
-// stories, and gets no events. Of more than freezeMax connections it holds the
-// first of those in order.
+// stories, and gets no events. Of more than freezeMax connections it holds those
+// in order first, which are shown, and then as many of the others as there is
+// room for.
 func (s *Store) freeze(order []*conn) *Store {
 	f := NewStore(s.opt)
 	s.mu.Lock()
@@ -175,19 +176,23 @@ func (s *Store) freeze(order []*conn) *Store {
 	f.listing = listingState{unlisted: s.listing.unlisted, complete: s.listing.complete}
 	f.rate = s.rate
 	f.counts = s.counts
-	if len(s.conns) <= freezeMax {
-		order = s.conns
-	}
-	for _, c := range order[:min(len(order), freezeMax)] {
-		if c.index < 0 {
-			continue
+	held := make(map[*conn]struct{}, min(len(s.conns), freezeMax))
+	hold := func(c *conn) {
+		if _, has := held[c]; has || c.index < 0 || len(held) == freezeMax {
+			return
 		}
+		held[c] = struct{}{}
 		d := &conn{facts: c.facts, index: len(f.conns), shown: c.shown}
 		d.story = c.story
 		d.story.ring = append([]record(nil), c.story.ring...)
 		f.conns = append(f.conns, d)
 		if d.ended {
 			f.ended.push(d)
+		}
+	}
+	for _, list := range [...][]*conn{order, s.conns} {
+		for _, c := range list[:min(len(list), 2*freezeMax)] {
+			hold(c)
 		}
 	}
 	return f

@@ -3,6 +3,7 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -70,6 +71,11 @@ func (t *table) layout(th *theme, width int, rows []facts) {
 		t.wants[ColOwner] = max(t.wants[ColOwner], cells(th.owner(f)))
 	}
 	t.placed = place(width, t.wants)
+}
+
+// has tells whether the column is on the screen.
+func (t *table) has(col Column) bool {
+	return slices.ContainsFunc(t.placed, func(p placed) bool { return p.col == col })
 }
 
 // titles draws the line of the columns' names, with the order marked.

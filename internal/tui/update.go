@@ -90,9 +90,9 @@ func (m *model) pressed(k tea.KeyPressMsg) tea.Cmd {
 		m.query.Ended = !m.query.Ended
 		m.refresh()
 	case key.Matches(k, m.keys.Sort):
-		m.sortBy((m.query.Sort+1)%numColumns, false)
+		m.sortBy(m.columnBeside(1), false)
 	case key.Matches(k, m.keys.SortBack):
-		m.sortBy((m.query.Sort+numColumns-1)%numColumns, false)
+		m.sortBy(m.columnBeside(numColumns-1), false)
 	case key.Matches(k, m.keys.Turn):
 		m.sortBy(m.query.Sort, !m.query.Reverse)
 	case key.Matches(k, m.keys.Detail):
@@ -209,6 +209,19 @@ func (m *model) openDetail() {
 		m.table.pick(m.snap.order, m.table.top)
 	}
 	m.detail.open = m.table.sel != nil
+}
+
+// columnBeside is the next column on the screen, step by step from the one that
+// the table is sorted by.
+func (m *model) columnBeside(step Column) Column {
+	col := m.query.Sort
+	for range numColumns {
+		col = (col + step) % numColumns
+		if len(m.table.placed) == 0 || m.table.has(col) {
+			break
+		}
+	}
+	return col
 }
 
 func (m *model) sortBy(c Column, reverse bool) {

@@ -141,6 +141,9 @@ func (m *model) placeText() string {
 	if m.query.Ended {
 		parts = append(parts, "only ended")
 	}
+	if l := m.layout(); l.titles > 0 && !m.table.has(m.query.Sort) {
+		parts = append(parts, "by "+strings.ToLower(columnSpecs[m.query.Sort].title))
+	}
 	n := len(m.snap.order)
 	switch {
 	case m.table.sel != nil && n > 0:
