@@ -116,6 +116,34 @@ func orphan(s *inventory.Socket) bool {
 	return s.Inode == 0 && s.State != events.StateEstablished && s.State != events.StateCloseWait
 }
 
+// appendListed appends a connection of which no event came, as the live view has
+// it, as a line of katrace list -o json: what inventory.Socket.Event made of the
+// socket is undone.
+func appendListed(dst []byte, e *events.Event) []byte {
+	s := inventory.Socket{
+		Netns: e.Netns, Inode: e.Inode, Family: e.Family, State: e.State, Local: e.Local, Remote: e.Remote,
+		Process: e.Process, HeldBy: e.HeldBy, Module: e.Module, UID: e.UID, Cgroup: e.Cgroup, Container: e.Container, Pod: e.Pod,
+		On: true, Settings: e.Keepalive, Own: inventory.AllSettings &^ (e.Keepalive.Inherited | e.Keepalive.Unsure),
+		Unanswered: e.Unanswered, IdleFor: e.IdleFor, NextProbe: e.Next, DiesIn: e.DiesIn,
+		Has: inventory.HasOn,
+	}
+	for is, have := range map[events.Fact]inventory.Fact{
+		events.HasUID: inventory.HasUID, events.HasKeepalive: inventory.HasSettings, events.HasUnanswered: inventory.HasUnanswered,
+		events.HasIdleFor: inventory.HasIdleFor,
+	} {
+		if e.Has&is != 0 {
+			s.Has |= have
+		}
+	}
+	if e.Has&events.HasDiesIn != 0 {
+		s.WaitsFor = inventory.WaitsProbe
+		if s.Has |= inventory.HasDiesIn; e.Next < e.DiesIn {
+			s.Has |= inventory.HasNextProbe // else the next firing gives up
+		}
+	}
+	return appendSocketJSON(dst, &s, e.Time.UTC().Format("2006-01-02T15:04:05.000000000Z"))
+}
+
 func (l *listing) say(trouble string) { l.trouble.Store(&trouble) }
 
 // notice is for the view's header.

@@ -5,11 +5,15 @@ package main
 import (
 	"context"
 	"net"
+	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"golang.org/x/sys/unix"
 
+	"katrace/docs"
 	"katrace/internal/events"
 	"katrace/internal/inventory"
 	"katrace/internal/loader"
@@ -133,5 +137,54 @@ func TestListingIsForConnections(t *testing.T) {
 	defer lister.Close()
 	if err := l.once(context.Background(), lister); err == nil {
 		t.Error("a namespace that is not there: no error")
+	}
+}
+
+// TestAppendListed: what y copies of a listed row is the line that katrace list
+// writes of the socket, but for who else holds it and what only it can know.
+func TestAppendListed(t *testing.T) {
+	schema, err := docs.Schema(docs.ListSchema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := inventory.Socket{
+		Netns: 4026531840, Inode: 7, Family: events.IPv4, State: events.StateEstablished,
+		Local: netip.MustParseAddrPort("10.0.0.1:5432"), Remote: netip.MustParseAddrPort("10.0.0.9:40122"),
+		Process: events.Process{PID: 812, Comm: "postgres"}, UID: 105, Cgroup: "/a", Container: "3f2a", Pod: "0b9e",
+		On: true, Settings: events.Settings{Idle: time.Minute, Interval: 10 * time.Second, Count: 6, Inherited: events.SettingCount},
+		Own: events.SettingIdle | events.SettingInterval, WaitsFor: inventory.WaitsProbe, Unanswered: 1,
+		IdleFor: 61 * time.Second, NextProbe: 9 * time.Second, DiesIn: 59 * time.Second,
+		Has: inventory.HasUID | inventory.HasOn | inventory.HasSettings | inventory.HasUnanswered | inventory.HasIdleFor | inventory.HasNextProbe | inventory.HasDiesIn,
+	}
+	for name, change := range map[string]func(s *inventory.Socket){
+		"known":             func(*inventory.Socket) {},
+		"sources not known": func(s *inventory.Socket) { s.Settings.Inherited, s.Own = 0, events.SettingIdle },
+		"gives up next":     func(s *inventory.Socket) { s.Has &^= inventory.HasNextProbe; s.NextProbe = 0 },
+		"nothing known": func(s *inventory.Socket) {
+			s.Has, s.WaitsFor, s.Process, s.HeldBy, s.Module = inventory.HasOn, 0, events.Process{}, events.HeldByKernel, "sunrpc"
+		},
+		"data in flight": func(s *inventory.Socket) {
+			s.WaitsFor = inventory.WaitsRetransmission
+			s.Has &^= inventory.HasNextProbe | inventory.HasDiesIn | inventory.HasUnanswered
+		},
+	} {
+		s := socket
+		change(&s)
+		e := s.Event(time.Unix(1e9, 5))
+		got := string(appendListed(nil, &e))
+		if s.WaitsFor == inventory.WaitsRetransmission {
+			s.WaitsFor = 0 // an event does not tell it from a closed window
+		}
+		want := string(appendSocketJSON(nil, &s, "2001-09-09T01:46:40.000000005Z"))
+		if got != want {
+			t.Errorf("%s:\n got %s\nwant %s", name, got, want)
+		}
+		v, err := jsonschema.UnmarshalJSON(strings.NewReader(got))
+		if err == nil {
+			err = schema.Validate(v)
+		}
+		if err != nil {
+			t.Errorf("%s: %s: %v", name, got, err)
+		}
 	}
 }

@@ -82,7 +82,7 @@ func caught(f func() error) (err error) {
 // viewOfKernel are the view's options for events of the running kernel.
 func viewOfKernel(noColor bool) tui.Options {
 	hz, _ := jiffies.Read() // else not known
-	return tui.Options{NoColor: noColor, Kernel: kernelRelease(), HZ: hz}
+	return tui.Options{NoColor: noColor, Kernel: kernelRelease(), HZ: hz, ListedJSON: appendListed}
 }
 
 func kernelRelease() string {

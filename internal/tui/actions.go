@@ -55,7 +55,11 @@ func (m *model) copyJSON() tea.Cmd {
 	}
 	f := m.src.row(m.table.sel)
 	e := f.event()
-	json := m.opt.JSON(nil, &e)
-	m.say("sent " + count(len(json), "byte") + " of JSON to the terminal's clipboard (OSC 52)")
+	encode, what := m.opt.JSON, "the latest event"
+	if f.byListing() {
+		encode, what = m.opt.ListedJSON, "a line of the list"
+	}
+	json := encode(nil, &e)
+	m.say("sent " + what + " to the clipboard (OSC 52)")
 	return tea.SetClipboard(string(json))
 }

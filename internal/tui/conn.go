@@ -256,11 +256,17 @@ func (f *facts) overdue(now nanos) bool {
 	return !f.ended && f.next != 0 && now > f.next+int64(f.slack+onItsWay)
 }
 
+// byListing tells whether a listing alone says how the connection is: no event
+// came, or data was sent since the latest.
+func (f *facts) byListing() bool {
+	return !f.seen || f.listed > f.last && f.verdict == events.VerdictSuspended
+}
+
 // event makes the facts an Event again: the latest one, with what the earlier
-// ones told. Where a listing is later it has no kind: the connection as it is.
+// ones told. Where a listing says how the connection is it has no kind.
 func (f *facts) event() events.Event {
 	at, kind := f.last, f.kind
-	if !f.seen || f.listed > at {
+	if f.byListing() {
 		at, kind = f.listed, 0
 	}
 	e := events.Event{
@@ -271,10 +277,13 @@ func (f *facts) event() events.Event {
 		Keepalive: f.keep, Unanswered: f.unanswered, Seq: f.seq,
 		Verdict: f.verdict,
 	}
+	if kind != events.KindProbe { // a probe's alone
+		e.Has &^= events.HasSeq
+	}
 	if !f.uncounted() {
 		e.Has |= events.HasUnanswered
 	}
-	if f.heard != 0 {
+	if f.heard != 0 && f.heard <= at {
 		e.Has |= events.HasIdleFor
 		e.IdleFor = time.Duration(at - f.heard)
 	}

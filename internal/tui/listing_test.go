@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"katrace/docs"
 	"katrace/internal/events"
 )
 
@@ -283,19 +286,62 @@ func TestListingIsBounded(t *testing.T) {
 	}
 }
 
-// TestCopyOfAListed: no event stands for what was listed.
+// checkEvent checks that a text is a line of the stream.
+func checkEvent(t *testing.T, text string) {
+	t.Helper()
+	schema, err := docs.Schema(docs.EventsSchema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	if err == nil {
+		err = schema.Validate(v)
+	}
+	if err != nil {
+		t.Errorf("%s: %v", text, err)
+	}
+}
+
+// TestCopyOfAListed: what no event stands for is copied as a line of the list;
+// once an event came it is that, whatever a later listing adds.
 func TestCopyOfAListed(t *testing.T) {
-	s := newScene(t, testOptions, 80, 24)
+	opt := testOptions
+	opt.ListedJSON = func(dst []byte, e *events.Event) []byte {
+		return fmt.Appendf(dst, "listed %s %d %s %s %s", e.Time.Format(time.TimeOnly), e.Kind, e.IdleFor, e.Next, e.DiesIn)
+	}
+	s := newScene(t, opt, 80, 24)
 	s.list(socket(1, 15*time.Second, 0))
 	s.tick(2 * time.Second)
-	f := s.store.row(s.snap.order[0])
-	e := f.event()
-	json := string(events.AppendJSON(nil, &e))
-	for _, want := range []string{`"time":"2026-11-22T01:02:03.000000000Z","netns":`, `"idle_for_ms":15000,"next_ms":45000,"dies_in_ms":105000}`} {
-		if !strings.Contains(json, want) {
-			t.Errorf("no %s in %s", want, json)
+	s.press("down")
+	copied := func(want string) {
+		t.Helper()
+		got := fmt.Sprint(s.press("y")())
+		if !strings.Contains(got, want) {
+			t.Errorf("copied %s, want %s", got, want)
 		}
+		if strings.HasPrefix(want, "listed") {
+			s.has(t, "a line of the list")
+			return
+		}
+		checkEvent(t, got)
 	}
+	copied("listed 01:02:03 0 15s 45s 1m45s")
+	s.clock.after(43 * time.Second)
+	s.event(ev(events.KindProbe, 1, unanswered(1)))
+	s.list(socket(1, 60*time.Second, 1))
+	s.tick(time.Second)
+	copied(`"event":"probe"`)
+	s.list(socket(1, 61*time.Second, 1))
+	s.tick(time.Second)
+	copied(`"time":"2026-11-22T01:02:48.000000000Z","event":"probe"`)
+	s.event(ev(events.KindAnswer, 1, answered(time.Millisecond)))
+	s.clock.after(10 * time.Second)
+	s.list(socket(1, time.Second, 0)) // data came since
+	s.tick(time.Second)
+	copied(`"event":"answer"`)
+	s.list(socket(1, 2*time.Second, 0, suspended))
+	s.tick(time.Second)
+	copied("listed 01:03:01 0 2s 0s 0s")
 }
 
 func TestPeerProbes(t *testing.T) {

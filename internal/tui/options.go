@@ -42,6 +42,9 @@ type Options struct {
 	Line func(dst []byte, e *events.Event) []byte
 	// JSON appends an event as one line of JSON, for copying; nil: events.AppendJSON.
 	JSON func(dst []byte, e *events.Event) []byte
+	// ListedJSON is the same for a connection that a listing alone shows, which no
+	// event stands for: e has no Kind. nil: JSON.
+	ListedJSON func(dst []byte, e *events.Event) []byte
 	// Notice is asked on each tick for a sentence that is a caveat when it is not
 	// empty ("3 damaged lines skipped"). It must not block.
 	Notice func() string
@@ -73,6 +76,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.JSON == nil {
 		o.JSON = events.AppendJSON
+	}
+	if o.ListedJSON == nil {
+		o.ListedJSON = o.JSON
 	}
 	if o.MaxConns <= 0 {
 		o.MaxConns = defaultMaxConns

@@ -136,6 +136,9 @@ func unanswered(n int) func(*events.Event) {
 		e.Next = e.Keepalive.Interval
 		e.DiesIn = e.Keepalive.DiesIn(n, e.IdleFor, e.Next)
 		e.Has |= events.HasIdleFor | events.HasNext | events.HasDiesIn
+		if e.Kind == events.KindProbe {
+			e.Seq, e.Has = uint32(n), e.Has|events.HasSeq
+		}
 		if n > 1 && e.Kind == events.KindProbe {
 			e.Verdict = events.VerdictSilent
 		}
@@ -194,7 +197,8 @@ func (s *scene) everyState() {
 		e.Process.Comm = "ja\x1b[31mva\u202e"
 	}))
 	s.event(ev(events.KindProbe, 17, verdict(events.VerdictCongested), func(e *events.Event) {
-		e.SendError, e.Next, e.Has = events.Congested, events.RetryCongested, e.Has|events.HasNext|events.HasUnanswered
+		e.SendError, e.Next, e.Has = events.Congested, events.RetryCongested, e.Has|events.HasNext|events.HasUnanswered|events.HasSeq|events.HasIdleFor
+		e.IdleFor = time.Minute
 	}))
 	s.event(ev(events.KindProbe, 16, unanswered(3), verdict(events.VerdictUnreachable), func(e *events.Event) {
 		e.Local, e.Remote = netip.MustParseAddrPort("[2001:db8:1::5]:443"), netip.MustParseAddrPort("[2001:db8:ffff:12::a3f1]:52110")

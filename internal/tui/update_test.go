@@ -3,6 +3,7 @@
 package tui
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -173,6 +174,8 @@ func TestFilterFollowsTheVerdict(t *testing.T) {
 	}
 }
 
+// TestCopy: y copies the selected connection's latest event, as a line of the
+// stream that the schema knows.
 func TestCopy(t *testing.T) {
 	s := newScene(t, testOptions, 80, 24)
 	s.everyState()
@@ -180,15 +183,17 @@ func TestCopy(t *testing.T) {
 		t.Error("copied without a selection")
 	}
 	s.press("down", "down", "down", "down")
-	if cmd := s.press("y"); cmd == nil {
-		t.Error("y did nothing")
+	got := fmt.Sprint(s.press("y")())
+	for _, want := range []string{`"event":"probe"`, `"unanswered":5`, `"seq":5`, `"verdict":"silent"`, `"comm":"postgres"`, `"dies_in_ms":20000`, `"port":40012`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %s in %s", want, got)
+		}
 	}
-	f := s.src.row(s.table.sel)
-	e := f.event()
-	json := string(events.AppendJSON(nil, &e))
-	for _, want := range []string{`"event":"probe"`, `"unanswered":5`, `"verdict":"silent"`, `"comm":"postgres"`, `"dies_in_ms":20000`} {
-		if !strings.Contains(json, want) {
-			t.Errorf("no %s in %s", want, json)
+	s.has(t, "sent the latest event to the clipboard")
+	for s.press("g"); ; s.press("down") {
+		checkEvent(t, fmt.Sprint(s.press("y")()))
+		if s.table.selAt+1 == len(s.snap.order) {
+			break
 		}
 	}
 }
