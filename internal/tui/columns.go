@@ -27,8 +27,13 @@ var columnSpecs = [numColumns]columnSpec{
 // Which columns a narrow terminal keeps, and which grow first on a wide one.
 var (
 	byPriority = []Column{ColVerdict, ColRemote, ColDeath, ColUnanswered, ColOwner, ColNext, ColLast, ColRTT, ColLocal}
-	byHunger   = []Column{ColRemote, ColOwner, ColLocal, ColRTT, ColDeath, ColLast, ColUnanswered, ColNext}
+	// The same where rows have one remote address: there the local port tells them apart.
+	byPriorityTwins = []Column{ColVerdict, ColRemote, ColLocal, ColDeath, ColUnanswered, ColOwner, ColNext, ColLast, ColRTT}
+	byHunger        = []Column{ColRemote, ColOwner, ColLocal, ColRTT, ColDeath, ColLast, ColUnanswered, ColNext}
 )
+
+// portWidth is what a local port alone needs, with its colon.
+const portWidth = 6
 
 // remoteLeast is what the remote address keeps where the giving up needs room.
 const remoteLeast = 15
@@ -42,8 +47,9 @@ type placed struct {
 
 // place lays out the columns on width cells: taken in by priority, grown to
 // what they want, in the fixed order of the table. Where not even the verdict
-// fits as a word, its sign alone stands before the remote address.
-func place(width int, wants [numColumns]int) []placed {
+// fits as a word, its sign alone stands before the remote address. twins says that
+// rows are told apart by their local end alone: of it at least the port stays.
+func place(width int, wants [numColumns]int, twins bool) []placed {
 	const cursor = 1
 	gap := 1
 	if width >= 150 {
@@ -51,9 +57,16 @@ func place(width int, wants [numColumns]int) []placed {
 	}
 	var w [numColumns]int
 	left := width - cursor
-	for i, col := range byPriority {
+	priority := byPriority
+	if twins {
+		priority = byPriorityTwins
+	}
+	for i, col := range priority {
 		spec := columnSpecs[col]
 		need := spec.decent
+		if twins && col == ColLocal {
+			spec.least, need = portWidth, portWidth
+		}
 		if col == ColRemote { // an IPv4 address is never cut, if that can be helped
 			need = min(max(need, wants[col]), 21)
 		}
@@ -66,8 +79,8 @@ func place(width int, wants [numColumns]int) []placed {
 		if col == ColVerdict && width < 32 {
 			need = 1
 		}
-		if spare := w[ColRemote] - remoteLeast; need > left && col == ColDeath && spare > 0 {
-			// How long it has left matters more than the whole address.
+		if spare := w[ColRemote] - remoteLeast; need > left && (col == ColDeath || twins && col == ColLocal) && spare > 0 {
+			// How long it has left, and which it is, matter more than the whole address.
 			take := min(spare, need-left)
 			w[ColRemote] -= take
 			left += take

@@ -72,9 +72,9 @@ func cells(s string) int {
 }
 
 // onRow returns how a style looks on the selected row.
-func onRow(noColour bool, ground color.Color) func(lipgloss.Style) lipgloss.Style {
+func onRow(reversed bool, ground color.Color) func(lipgloss.Style) lipgloss.Style {
 	return func(s lipgloss.Style) lipgloss.Style {
-		if noColour {
+		if reversed {
 			return s.Reverse(true).Faint(false)
 		}
 		return s.Background(ground)

@@ -32,6 +32,7 @@ type model struct {
 
 	width, height int
 	dark, plain   bool
+	few           bool // 16 colours
 
 	query   Query
 	snap    Snapshot
@@ -66,7 +67,7 @@ func newModel(s *Store, opt Options) *model {
 
 // restyle makes the theme anew after something that it depends on was learnt.
 func (m *model) restyle() {
-	t := newTheme(m.dark, m.opt.ASCII, m.plain)
+	t := newTheme(look{dark: m.dark, ascii: m.opt.ASCII, plain: m.plain, few: m.few})
 	m.theme = t
 	m.help.ShortSeparator, m.help.Ellipsis = t.glyph.sep, t.glyph.ellipsis
 	m.help.Styles = t.help

@@ -11,7 +11,7 @@ import (
 // TestOwner: who holds a socket is shown and found as the text stream says it,
 // and is what the latest event that knows says.
 func TestOwner(t *testing.T) {
-	th := newTheme(true, false, false)
+	th := newTheme(look{dark: true})
 	shop, other := events.Process{PID: 7, Comm: "Shop"}, events.Process{PID: 8, Comm: "other"}
 	var f facts
 	for _, step := range []struct {

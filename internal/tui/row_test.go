@@ -3,6 +3,8 @@
 package tui
 
 import (
+	"fmt"
+	"net/netip"
 	"regexp"
 	"strings"
 	"testing"
@@ -150,4 +152,32 @@ func TestOneIsSingular(t *testing.T) {
 			t.Errorf("%q in:\n%s", bad, text)
 		}
 	}
+}
+
+// TestTwinsAreToldApart: connections to one remote address differ by their local
+// port, which every width that has room for a second column shows.
+func TestTwinsAreToldApart(t *testing.T) {
+	server := netip.MustParseAddrPort("10.98.0.2:6379")
+	server6 := netip.MustParseAddrPort("[2001:db8:ffff:12::a3f1]:6379")
+	for width := 40; width <= 200; width++ {
+		s := newScene(t, testOptions, width, 24)
+		for n := range 4 {
+			s.event(ev(events.KindProbe, n, unanswered(2), func(e *events.Event) {
+				e.Local, e.Remote, e.Process = netip.AddrPortFrom(netip.MustParseAddr("10.0.0.1"), uint16(40000+n)), server, events.Process{PID: 7, Comm: "shop"}
+				if n > 1 {
+					e.Local, e.Remote, e.Family = netip.AddrPortFrom(netip.MustParseAddr("2001:db8:1::5"), uint16(40000+n)), server6, events.IPv6
+				}
+			}))
+		}
+		s.tick(time.Second)
+		for n := range 4 {
+			if port := fmt.Sprintf(":%d", 40000+n); !strings.Contains(s.text(), port) {
+				t.Fatalf("%d cells: no %s in:\n%s", width, port, s.text())
+			}
+		}
+		s.has(t, ":6379")
+	}
+	s := newScene(t, testOptions, 80, 24)
+	s.everyState()
+	s.hasNot(t, "LOCAL") // where remote addresses differ they are enough
 }

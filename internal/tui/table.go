@@ -14,7 +14,8 @@ type table struct {
 	sel    *conn           // the selected connection; nil: none
 	selAt  int             // its index in the order, or where it was
 	wants  [numColumns]int // widest contents seen, per flexible column
-	width  int             // for which wants hold
+	twins  bool            // rows with the same remote end were seen
+	width  int             // for which wants and twins hold
 	placed []placed
 	buffer []facts
 }
@@ -62,15 +63,18 @@ func (t *table) scroll(n, height int) {
 // layout places the columns for what is in the rows.
 func (t *table) layout(th *theme, width int, rows []facts) {
 	if width != t.width {
-		t.wants, t.width = [numColumns]int{}, width
+		t.wants, t.twins, t.width = [numColumns]int{}, false, width
 	}
 	for i := range rows {
 		f := &rows[i]
 		t.wants[ColRemote] = max(t.wants[ColRemote], len(f.conn.Remote.String()))
 		t.wants[ColLocal] = max(t.wants[ColLocal], len(f.conn.Local.String()))
 		t.wants[ColOwner] = max(t.wants[ColOwner], cells(th.owner(f)))
+		for j := range i {
+			t.twins = t.twins || rows[j].conn.Remote == f.conn.Remote
+		}
 	}
-	t.placed = place(width, t.wants)
+	t.placed = place(width, t.wants, t.twins)
 }
 
 // has tells whether the column is on the screen.
@@ -139,7 +143,11 @@ func (t *table) row(th *theme, f *facts, width int, now nanos, selected bool) st
 			}
 			l.add(s, th.fitAddr(f.conn.Remote.String(), p.w))
 		case ColLocal:
-			l.add(dim, th.fitAddr(f.conn.Local.String(), p.w))
+			s := f.conn.Local.String()
+			if p.w < columnSpecs[ColLocal].least { // the port alone
+				s = s[strings.LastIndexByte(s, ':'):]
+			}
+			l.add(dim, th.fitAddr(s, p.w))
 		case ColOwner:
 			l.add(text, th.fitOwner(th.owner(f), p.w))
 		case ColUnanswered:

@@ -39,7 +39,7 @@ func TestExactly(t *testing.T) {
 }
 
 func TestFit(t *testing.T) {
-	th := newTheme(true, false, false)
+	th := newTheme(look{dark: true})
 	for _, tt := range []struct{ got, want string }{
 		{th.fit("postgres", 5), "post…"},
 		{th.fit("日本語", 4), "日… "},
@@ -81,7 +81,7 @@ func TestLocaleIsUTF8(t *testing.T) {
 }
 
 func TestSparkline(t *testing.T) {
-	th := newTheme(true, false, false)
+	th := newTheme(look{dark: true})
 	f := facts{rttExact: true}
 	for range 20 {
 		f.addRTT(100*time.Microsecond, true)

@@ -22,7 +22,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.restyle()
 		m.settle()
 	case tea.ColorProfileMsg:
-		m.plain = m.opt.NoColor || msg.Profile < colorprofile.ANSI
+		m.plain, m.few = m.opt.NoColor || msg.Profile < colorprofile.ANSI, msg.Profile == colorprofile.ANSI
 		m.restyle()
 		m.settle()
 	case tea.KeyPressMsg:
