@@ -18,6 +18,13 @@ type logPane struct {
 	last    uint64 // number of the newest entry
 	total   uint64 // events of the stream so far
 	bottom  uint64 // number of the last entry shown; 0: follow
+
+	// What the entries are drawn as, for this newest entry and filter.
+	lines   []logLine
+	linesOf struct {
+		last   uint64
+		filter *filter
+	}
 }
 
 // take adds the new entries of a snapshot.
@@ -46,16 +53,16 @@ func (p *logPane) scroll(m *model, n int) {
 		p.bottom = 0
 		return
 	}
-	p.bottom = p.entries[shown[max(0, at)]].seq
+	p.bottom = p.entries[shown[max(0, at)].entry].seq
 }
 
 // index is the place in shown of the last entry on the screen.
-func (p *logPane) index(shown []int) int {
+func (p *logPane) index(shown []logLine) int {
 	if p.bottom == 0 {
 		return len(shown) - 1
 	}
-	for i, e := range shown {
-		if p.entries[e].seq >= p.bottom {
+	for i, l := range shown {
+		if p.entries[l.entry].seq >= p.bottom {
 			return i
 		}
 	}
@@ -73,21 +80,25 @@ func (p *logPane) clamp(m *model, height int) {
 			p.bottom = 0
 			return
 		}
-		p.bottom = p.entries[shown[least]].seq
+		p.bottom = p.entries[shown[least].entry].seq
 	}
 }
 
-// matching lists the entries that the filter lets through, by their index.
-func (p *logPane) matching(m *model) []int {
+// matching is the lines of the entries that the filter lets through.
+func (p *logPane) matching(m *model) []logLine {
+	if p.linesOf.last == p.last && p.linesOf.filter == m.query.filter && len(p.lines) > 0 {
+		return p.lines
+	}
 	shown := make([]int, 0, len(p.entries))
 	for i := range p.entries {
-		e := &p.entries[i]
-		if m.query.filter != nil && !m.query.filter.matchLine(p.text(m, e)) {
+		if m.query.filter != nil && !m.query.filter.matchLine(p.text(m, &p.entries[i])) {
 			continue
 		}
 		shown = append(shown, i)
 	}
-	return shown
+	p.lines = fold(p.entries, shown)
+	p.linesOf.last, p.linesOf.filter = p.last, m.query.filter
+	return p.lines
 }
 
 // text is what a filter looks at: the haystack of the connection and the event
@@ -120,12 +131,9 @@ func (p *logPane) render(m *model, width, height int) []string {
 		lines = append(lines, p.gap(t, p.total-p.last, width))
 	}
 	for i := at; i >= 0 && len(lines) < height-1; i-- {
-		e := &p.entries[shown[i]]
-		lines = append(lines, p.line(m, e, width))
-		if shown[i] > 0 && len(lines) < height-1 {
-			if missing := e.seq - p.entries[shown[i]-1].seq - 1; missing > 0 {
-				lines = append(lines, p.gap(t, missing, width))
-			}
+		lines = append(lines, p.line(m, &shown[i], width))
+		if missing := shown[i].missing; missing > 0 && len(lines) < height-1 {
+			lines = append(lines, p.gap(t, missing, width))
 		}
 	}
 	out := append(make([]string, 0, height), p.title(m, len(shown)-1-at, width))
@@ -156,10 +164,10 @@ func (p *logPane) gap(t *theme, n uint64, width int) string {
 	return t.dim.Render(t.cut(" "+t.glyph.ellipsis+" "+count(n, "event")+" not shown", width))
 }
 
-// line draws one entry: by the Options' function, or in columns that fit.
-func (p *logPane) line(m *model, e *logEntry, width int) string {
+// line draws one line, in columns that fit.
+func (p *logPane) line(m *model, shown *logLine, width int) string {
 	t := m.theme
-	ev := &e.event
+	ev := &p.entries[shown.entry].event
 	style := t.text
 	switch ev.Kind {
 	case events.KindReset, events.KindPeerReset:
@@ -169,12 +177,15 @@ func (p *logPane) line(m *model, e *logEntry, width int) string {
 	case events.KindTimer, events.KindWindowProbe, events.KindClosed:
 		style = t.dim
 	}
-	var l line
-	if m.opt.Line != nil {
-		l.add(style, t.cut(sanitize(string(m.opt.Line(nil, ev)), t.ascii), width))
-		return l.String()
+	words, who := string(events.AppendWords(nil, ev)), string(events.AppendOwner(nil, ev))
+	remote := t.fitAddr(ev.Remote.String(), 21)
+	if shown.answers > 1 {
+		words = shown.words()
 	}
-	words := sanitize(string(events.AppendWords(nil, ev)), t.ascii)
+	if shown.peers > 1 {
+		remote, who = t.fit(count(shown.peers, "peer"), 21), ""
+	}
+	var l line
 	signInk, sign := t.eventSign(ev)
 	l.add(t.dim, " "+ev.Time.UTC().Format("15:04:05.000")+" ")
 	l.add(signInk, sign)
@@ -184,18 +195,36 @@ func (p *logPane) line(m *model, e *logEntry, width int) string {
 	}
 	if ev.Kind != events.KindLost {
 		if width >= 140 {
-			l.add(t.dim, t.fitRight(ev.Local.String(), 21)+" "+t.glyph.arrow+" ")
+			local := ev.Local.String() + " " + t.glyph.arrow
+			if shown.peers > 1 {
+				local = ""
+			}
+			l.add(t.dim, t.fitRight(local, 23)+" ")
 		}
-		l.add(t.text, t.fitAddr(ev.Remote.String(), 21)+" ")
+		l.add(t.text, remote+" ")
 		if width >= 100 {
-			l.add(t.text, t.fit(sanitize(string(events.AppendOwner(nil, ev)), t.ascii), 18)+" ")
+			l.add(t.text, t.fit(sanitize(who, t.ascii), 18)+" ")
 		}
 	}
 	if l.w >= width {
 		return ansi.Truncate(l.String(), width, t.glyph.ellipsis)
 	}
-	l.add(style, t.cut(words, width-l.w))
+	l.add(style, t.cut(sanitize(words, t.ascii), width-l.w))
 	return l.String()
+}
+
+// words say what many answers have in common: "14 probes answered, round trips
+// 110us to 260us".
+func (l *logLine) words() string {
+	s := count(l.answers, "probe") + " answered"
+	switch low, high := roundTrip(l.low, l.exact), roundTrip(l.high, l.exact); {
+	case l.rtts == 0:
+	case low == high:
+		s += ", round trips " + low
+	default:
+		s += ", round trips " + low + " to " + high
+	}
+	return s
 }
 
 // ruleTitle draws the line above a pane: its name and its state in a rule.

@@ -37,9 +37,6 @@ type Options struct {
 	// none; nil: none has. It is called often and must not block.
 	NetnsName func(inode uint32) string
 
-	// Line appends an event as one line of text, without a newline, for the
-	// log pane; nil: columns of the pane's own that fit its width.
-	Line func(dst []byte, e *events.Event) []byte
 	// JSON appends an event as one line of JSON, for copying; nil: events.AppendJSON.
 	JSON func(dst []byte, e *events.Event) []byte
 	// ListedJSON is the same for a connection that a listing alone shows, which no

@@ -40,7 +40,14 @@ var surfaces = []struct {
 		s.tick(time.Second)
 	}},
 	{"log", testOptions, func(s *scene) { s.everyState(); s.press("L") }},
-	{"log-back", testOptions, func(s *scene) { s.everyState(); s.press("L", "up", "up", "up") }},
+	{"log-back", testOptions, func(s *scene) {
+		s.everyState()
+		for range 20 {
+			s.event(ev(events.KindProbed, 20))
+		}
+		s.tick(time.Second)
+		s.press("L", "up", "up", "up")
+	}},
 	{"log-flood", testOptions, func(s *scene) {
 		s.everyState()
 		for range 10_012 {
