@@ -70,6 +70,11 @@ func TestSaidBesideTheKeys(t *testing.T) {
 		s.tick(time.Second / 5)
 	}
 	s.hasNot(t, "select a connection first")
+	for w := 40; w < 80; w++ {
+		s.size(w, 24)
+		s.press("x")
+		s.has(t, "? help", "select a connection first")
+	}
 	s.size(20, 24)
 	s.press("x")
 	s.has(t, "select a connectio")

@@ -114,9 +114,7 @@ func (m *model) footer() string {
 		text, _ := m.input.view(m.width - 2)
 		left = t.key.Render("/") + text + t.dim.Render(t.cut("  "+m.input.hint(), m.width-2-cells(text)))
 	default:
-		h := m.help
-		h.SetWidth(max(1, m.width-cells(place)-2))
-		left = " " + h.ShortHelpView(m.keys.shortHelp(m.screen, m.detail.open))
+		left = m.shortHelp(m.width - cells(place) - 1)
 	}
 	w := cells(left)
 	switch {
@@ -126,6 +124,19 @@ func (m *model) footer() string {
 		return style.Render(place)
 	}
 	return ansi.Truncate(left, m.width, "")
+}
+
+// shortHelp is as many keys as fit. bubbles/help may take a little more than its
+// width, for the sign that there are others.
+func (m *model) shortHelp(width int) string {
+	h, keys := m.help, m.keys.shortHelp(m.screen, m.detail.open)
+	for n := width - 1; n > 0; n-- {
+		h.SetWidth(n)
+		if s := " " + h.ShortHelpView(keys); cells(s) <= width {
+			return s
+		}
+	}
+	return ""
 }
 
 // placeText says what of the connections is shown.
