@@ -17,8 +17,7 @@ import (
 // SIGINT or SIGTERM comes: nil then. The terminal is restored in every case, a
 // panic of the view included; that one is an error.
 func Run(ctx context.Context, s *Store, opt Options) error {
-	opt.NoColor = opt.NoColor || os.Getenv("NO_COLOR") != ""
-	opt.ASCII = opt.ASCII || !localeIsUTF8(os.Getenv)
+	opt = opt.in(os.Getenv)
 	m := newModel(s, opt)
 	options := []tea.ProgramOption{tea.WithFilter(m.wheel.filter)}
 	if opt.NoColor {
@@ -41,6 +40,13 @@ func Run(ctx context.Context, s *Store, opt Options) error {
 		return nil
 	}
 	return fmt.Errorf("live view: %w", err)
+}
+
+// in takes over what the environment says of the terminal.
+func (o Options) in(getenv func(string) string) Options {
+	o.NoColor = o.NoColor || getenv("NO_COLOR") != ""
+	o.ASCII = o.ASCII || !localeIsUTF8(getenv)
+	return o
 }
 
 // localeIsUTF8 tells whether the terminal is said to take UTF-8, as setlocale(3)
