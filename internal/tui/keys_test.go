@@ -182,7 +182,7 @@ func TestColumnOrders(t *testing.T) {
 	s.clock.after(time.Second)
 	s.event(ev(events.KindProbe, 3, keepalive(events.Settings{Idle: time.Minute, Interval: 5 * time.Second, Count: 3}), unanswered(2)))
 	s.clock.after(time.Second)
-	s.event(ev(events.KindProbe, 4, unanswered(1)))
+	s.event(ev(events.KindProbe, 4, keepalive(events.Settings{Idle: time.Minute, Interval: 2 * time.Second, Count: 60}), unanswered(1)))
 	s.event(ev(events.KindTimer, 5, verdict(events.VerdictSuspended), func(e *events.Event) {
 		e.Reason, e.Process = events.ReasonDataInFlight, events.Process{PID: 9, Comm: "apache"}
 	}))
@@ -192,7 +192,7 @@ func TestColumnOrders(t *testing.T) {
 		want []string
 	}{
 		{ColDeath, []string{"3", "2", "4", "1", "5"}},
-		{ColNext, []string{"3", "2", "4", "1", "5"}},
+		{ColNext, []string{"4", "3", "2", "1", "5"}},
 		{ColUnanswered, []string{"2", "3", "4", "1", "5"}},
 		{ColOwner, []string{"5", "1", "2", "3", "4"}},
 		{ColRTT, []string{"1", "2", "3", "4", "5"}},

@@ -8,9 +8,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
+
+	"katrace/internal/events"
 )
 
 // sgr are the parameters of all the styles in the frame, each once.
@@ -102,5 +105,29 @@ func TestSixteenColours(t *testing.T) {
 	s.Update(tea.ColorProfileMsg{Profile: colorprofile.TrueColor})
 	if got := s.sgr(); !slices.Contains(got, "38;2;122;167;255") {
 		t.Errorf("with all colours again: %q", got)
+	}
+}
+
+// TestNoNewsFades: a row that the timer is overdue of does not look as sure of
+// its verdict as others.
+func TestNoNewsFades(t *testing.T) {
+	const green, dim = "\x1b[38;2;95;211;138m●", "\x1b[38;2;139;146;165m●"
+	s := newScene(t, testOptions, 80, 24)
+	s.event(ev(events.KindAnswer, 1, answered(time.Millisecond)))
+	row := func() string { return s.lines()[3] }
+	s.tick(time.Second)
+	if !strings.Contains(row(), green) {
+		t.Errorf("%q", row())
+	}
+	s.tick(time.Hour)
+	if !strings.Contains(row(), dim) || strings.Contains(row(), green) {
+		t.Errorf("an hour later: %q", row())
+	}
+	// What has ended waits for no timer, whatever is told of it late.
+	s.event(ev(events.KindReset, 1, unanswered(6), gaveUp(events.ReasonCount, "ETIMEDOUT")))
+	s.event(ev(events.KindTimer, 1, func(e *events.Event) { e.Reason, e.Next, e.Has = events.ReasonClosed, time.Second, e.Has|events.HasNext }))
+	s.tick(time.Hour)
+	if s.snap.NoNews != 0 || strings.Contains(s.text(), "no news") {
+		t.Errorf("no news of what has ended:\n%s", s.text())
 	}
 }
