@@ -29,6 +29,7 @@ var helpNotes = []string{
 	"ROUND TRIPS: the last 12, each against their median, a level for half as much again. \"~\": known to a jiffy only.",
 	"Sockets with keepalive show before their first event, and are listed again every few seconds (\"listed 3s\": no event so far). They are waiting, not alive: nobody saw the peer answer.",
 	"A filter is words that all have to match: parts of an address, port, process, pid, container, pod, cgroup, network namespace, verdict or event, in the table and in the log; \"!word\" must not match.",
+	"In the log, answers of healthy peers that follow each other are one line with their probes. A recovery, and a probe that is out, have their own.",
 	"Click a row to select it, again for its detail; click a title to sort by it, again to reverse.",
 }
 
