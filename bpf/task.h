@@ -65,14 +65,18 @@ static __always_inline __u32 pid_here(struct task_struct *leader)
  * is at the beginning of tcp_connect(), when nothing is in flight yet. */
 static __always_inline int done_by_bpf(struct sock *sk)
 {
+	struct sock *locked = sk;
+
 	/* The MPTCP socket's lock is the process's; a subflow is only locked for the
 	 * moment (mptcp_setsockopt_sol_socket_int: lock_sock_fast). */
 	if (is_subflow(sk)) {
 		struct mptcp_subflow_context *subflow = ICSK(sk, icsk_ulp_data);
 
-		return !subflow || !READ(READ(subflow, conn), sk_lock.owned);
+		if (!subflow)
+			return 1;
+		locked = READ(subflow, conn);
 	}
-	return !READ(sk, sk_lock.owned) || READ(sk, sk_backlog.len) ||
+	return !READ(locked, sk_lock.owned) || READ(sk, sk_backlog.len) ||
 	       (READ(sk, __sk_common.skc_state) == TCP_SYN_SENT && !TCP(sk, packets_out));
 }
 

@@ -59,8 +59,9 @@ func init() {
 
 // enabled are the local ports of the ends on which keepalive was switched on:
 // by a thread's setsockopt, and by a BPF program when the connection was about
-// to be made, was made, and came in.
-type enabled struct{ Thread, Connect, Active, Passive uint16 }
+// to be made, was made, and came in. Subflow and SubflowPassive are those of MPTCP, where
+// the kernel has it.
+type enabled struct{ Thread, Connect, Active, Passive, Subflow, SubflowPassive uint16 }
 
 // enable makes the connections: in the first cgroup a program switches keepalive
 // on when one is established, in the second before its SYN is sent.
@@ -73,7 +74,7 @@ func enable(cgroups []string) (e enabled, err error) {
 		return e, err
 	}
 	var plain *net.TCPConn
-	if e.Thread, _, plain, err = connection(); err != nil {
+	if e.Thread, _, plain, err = connection(false); err != nil {
 		return e, err
 	}
 	done := make(chan error)
@@ -87,23 +88,29 @@ func enable(cgroups []string) (e enabled, err error) {
 	if err := joinCgroup(cgroups[0]); err != nil {
 		return e, err
 	}
-	if e.Active, e.Passive, _, err = connection(); err != nil {
+	if e.Active, e.Passive, _, err = connection(false); err != nil {
+		return e, err
+	}
+	if e.Subflow, e.SubflowPassive, _, err = connection(true); err != nil {
 		return e, err
 	}
 	if err := joinCgroup(cgroups[1]); err != nil {
 		return e, err
 	}
-	e.Connect, _, _, err = connection()
+	e.Connect, _, _, err = connection(false)
 	return e, err
 }
 
 // connection makes one on loopback, keepalive off, and returns the ports of its ends.
-func connection() (active, passive uint16, c *net.TCPConn, err error) {
-	l, err := (&net.ListenConfig{KeepAlive: -1}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+func connection(mptcp bool) (active, passive uint16, c *net.TCPConn, err error) {
+	lc, d := net.ListenConfig{KeepAlive: -1}, net.Dialer{KeepAlive: -1}
+	lc.SetMultipathTCP(mptcp)
+	d.SetMultipathTCP(mptcp)
+	l, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, 0, nil, err
 	}
-	conn, err := (&net.Dialer{KeepAlive: -1}).Dial("tcp", l.Addr().String())
+	conn, err := d.Dial("tcp", l.Addr().String())
 	if err == nil {
 		_, err = l.Accept()
 	}
@@ -174,7 +181,7 @@ func attachEnabler(t *testing.T, cgroup string, one, other int32) {
 // connect(2), or in it, by the process that holds the socket.
 func (ports enabled) check(t *testing.T, r *run, pid int) {
 	want := map[uint16]events.Process{
-		ports.Thread: {PID: pid, Comm: enablerComm}, ports.Connect: {}, ports.Active: {}, ports.Passive: {},
+		ports.Thread: {PID: pid, Comm: enablerComm}, ports.Connect: {}, ports.Active: {}, ports.Passive: {}, ports.Subflow: {}, ports.SubflowPassive: {},
 	}
 	got := map[uint16]events.Process{}
 	waitFor(t, time.Minute, fmt.Sprintf("%d events", len(want)), func() bool {
