@@ -113,7 +113,7 @@ func (st *staging) trace(ctx context.Context) ([]lab.Outcome, error) {
 
 // knows is what the judge may expect of a backend here, asked for --all.
 func knows(b loader.Backend) (lab.Backend, error) {
-	facts, err := b.FactsHere()
+	facts, err := b.FactsHere("")
 	if err != nil {
 		return lab.Backend{}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	ossignal "os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -50,6 +51,9 @@ func TestClosedStdout(t *testing.T) {
 // TestSignals: each signal that asks for the end ends it with status 0, and what
 // came before is shown; SIGHUP that is ignored, as nohup(1) has it, ends nothing.
 func TestSignals(t *testing.T) {
+	// Under nohup this process ignores SIGHUP, and what it starts would as well.
+	ossignal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	defer ossignal.Reset(syscall.SIGHUP)
 	line := append(events.AppendJSON(nil, &events.Event{Time: time.Now(), Kind: events.KindProbe}), '\n')
 	start := func(ignoring string) (*exec.Cmd, *childtest.Child) {
 		t.Helper()

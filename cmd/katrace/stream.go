@@ -62,13 +62,15 @@ func openStream(o streamOptions, sink events.Sink) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	facts, err := tracer.Backend.FactsHere()
-	if err != nil {
-		facts = tracer.Backend.Facts()
-	}
-	if err := lacking(o.filter.Kinds, tracer.Backend, facts); err != nil {
-		tracer.Close()
-		return nil, &loader.UnsupportedError{Doing: "--event " + join(o.filter.Kinds), Err: err}
+	if len(o.filter.Kinds) > 0 { // it reads the kernel's BTF
+		facts, err := tracer.Backend.FactsHere(o.load.BTF)
+		if err != nil {
+			facts = tracer.Backend.Facts()
+		}
+		if err := lacking(o.filter.Kinds, tracer.Backend, facts); err != nil {
+			tracer.Close()
+			return nil, &loader.UnsupportedError{Doing: "--event " + join(o.filter.Kinds), Err: err}
+		}
 	}
 	return &stream{
 		tracer: tracer, tracker: events.NewTracker(hz.Tick()), owners: owner.New(owner.Options{Scanned: tracer.Wake}),

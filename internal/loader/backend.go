@@ -56,10 +56,10 @@ func (b Backend) Facts() Facts {
 }
 
 // FactsHere tells what the backend can know on the running kernel, given that
-// what its BTF shows can be hooked.
-func (b Backend) FactsHere() (Facts, error) {
+// what its BTF shows can be hooked. btfFile is Options.BTF.
+func (b Backend) FactsHere(btfFile string) (Facts, error) {
 	f := b.Facts()
-	types, err := kernelTypes("")
+	types, err := kernelTypes(btfFile)
 	if err != nil {
 		return Facts{}, err
 	}

@@ -217,7 +217,11 @@ func trace(t *testing.T, cases []lab.Case) results {
 // factsHere is what a backend can know on this kernel.
 func factsHere(t *testing.T, by loader.Backend) loader.Facts {
 	t.Helper()
-	facts, err := by.FactsHere()
+	btf := ""
+	if flags := moreFlags(); len(flags) == 2 && flags[0] == "--btf" {
+		btf = flags[1]
+	}
+	facts, err := by.FactsHere(btf)
 	if err != nil {
 		t.Fatal(err)
 	}
