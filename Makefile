@@ -39,7 +39,7 @@ test: check test-unit fuzz test-native test-vm
 .PHONY: test-unit
 test-unit:
 	$(GO) vet ./...
-	$(GO) test -short ./cmd/... ./internal/... ./test/vm/... ./test/cost/... ./docs/...
+	$(GO) test -short ./cmd/... ./internal/... ./test/vm/... ./test/cost/... ./scripts/... ./docs/...
 
 # Every fuzz target for so long: make fuzz FUZZTIME=5m
 FUZZTIME ?= 3s
@@ -79,6 +79,20 @@ generate:
 	BPF2GO_CC=clang-$(CLANG_VERSION) BPF2GO_STRIP=llvm-strip-$(CLANG_VERSION) \
 	BPF2GO_CFLAGS="-idirafter /usr/include/$$(gcc -print-multiarch)" \
 		$(GO) generate ./...
+
+# The README's pictures of the live view, from a recording that is committed.
+.PHONY: pictures
+pictures: bin/katrace
+	scripts/need tmux
+	$(GO) run ./scripts/pictures -katrace bin/katrace -recording docs/images/demo.json -dir docs/images
+
+# That recording: the demo by kprobes in a guest, without the case that sends
+# hundreds of probes (beyond-255), and some that look like others.
+.PHONY: recording
+RECORDED = alive,vanished,forgotten,unreachable,ipv6-unreachable,route-gone,user-timeout,inherited,ipv6-vanished,mapped-vanished,half-closed,peer-aborts,own-firewall,unacked-data,zero-window,recovers,congested,heard-by-data,close-wait,mptcp
+recording: bin/katrace
+	$(GO) run ./test/vm run -kernel newest -file bin/katrace -- \
+		/katrace demo --attach kprobe --slack 3s -o json --case $(RECORDED) >docs/images/demo.json
 
 # What is committed is what the sources make, tidy and formatted.
 .PHONY: check
