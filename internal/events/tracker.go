@@ -29,8 +29,10 @@ type story struct {
 	// bits, carried on beyond them; wrapped: it had wrapped before the first record.
 	unanswered uint32
 	wrapped    bool
-	// unheard counts the probes told since the peer was last heard.
+	// unheard counts the probes told since the peer was last heard; whole: none was
+	// sent before the first record.
 	unheard int
+	whole   bool
 	heard   bool // the peer was heard after the last probe told
 }
 
@@ -177,7 +179,7 @@ func (t *Tracker) start(r *loader.Record, s *story) *Event {
 }
 
 func (t *Tracker) answer(r *loader.Record, s *story, tell func(*Event) error) error {
-	s.unreachable, s.unheard, s.heard = false, 0, true
+	s.unreachable, s.unheard, s.whole, s.heard = false, 0, true, true
 	e := t.start(r, s)
 	e.Kind = KindAnswer
 	e.Verdict = VerdictAlive
@@ -215,13 +217,14 @@ func (t *Tracker) probe(r *loader.Record, s *story, e *Event) {
 	}
 	s.heard = false
 	s.unheard++
+	s.whole = s.whole || r.Probes == 1 && !s.wrapped
 	if r.Ret < 0 {
 		e.SendError = errnoName(-r.Ret)
 		s.unreachable = true
 	}
 	// The second probe without an answer, also where the first was sent before
 	// katrace began: then it shows in the time.
-	silent := s.unheard > 1 || (s.wrapped || s.unanswered > 1) && e.IdleFor >= e.Keepalive.Idle+e.Keepalive.Interval
+	silent := s.unheard > 1 || !s.whole && (s.wrapped || s.unanswered > 1) && e.IdleFor >= e.Keepalive.Idle+e.Keepalive.Interval
 	switch {
 	case s.unreachable:
 		e.Verdict = VerdictUnreachable

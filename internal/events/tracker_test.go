@@ -258,6 +258,12 @@ func TestTracker(t *testing.T) {
 			{rec(loader.RecordProbe, 3), probed(3, 0)},
 			{rec(loader.RecordProbe, 4), probed(4, VerdictSilent)},
 		}, 1},
+		{"the same, and the machine stood still before the next probe: it is the first since", []step{
+			{rec(loader.RecordProbe, 1), probed(1, 0)},
+			{rec(loader.RecordProbe, 2), probed(2, VerdictSilent)},
+			{rec(loader.RecordProbe, 3, flags(loader.FlagAnswered), idle(110)),
+				append(want(KindAnswer, verdict(VerdictAlive), idleFor(110*time.Second)), idleFor110(probed(3, 0))...)},
+		}, 1},
 		{"data was heard when all probes were out: the next firing gives up", []step{
 			{rec(loader.RecordProbe, 6, idle(110)), idleFor110(probed(6, VerdictSilent))},
 			{rec(loader.RecordAnswer, 6, flags(loader.FlagAnswered), reason(ReasonNotIdle), idle(10)),
