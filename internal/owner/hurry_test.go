@@ -58,19 +58,21 @@ func TestHurryIsBounded(t *testing.T) {
 	defer r.Close()
 	<-r.Ready()
 	begun := time.Now()
-	refused := 0
-	for i := uint64(1); time.Since(begun) < 2*time.Second; i++ {
+	for i := uint64(1); time.Since(begun) < 2*time.Second || r.Stats().Scans < 2 && time.Since(begun) < time.Minute; i++ {
 		r.Lookup(i)
-		if !r.Hurry(50 * time.Millisecond) {
-			refused++
-		}
+		r.Hurry(50 * time.Millisecond)
 		time.Sleep(100 * time.Microsecond)
 	}
 	most := uint64((time.Since(begun)+inHurry)/(restOnMiss*cost)) + 2
 	if n := r.Stats().Scans; n < 2 || n > most {
 		t.Errorf("%d scans, want 2 to %d", n, most)
 	}
-	if refused == 0 {
-		t.Error("never refused")
+	// With the credit used up it is told so.
+	r.missMu.Lock()
+	r.owed = r.now() + inHurry + time.Hour
+	r.missMu.Unlock()
+	r.Lookup(1 << 40)
+	if r.Hurry(50 * time.Millisecond) {
+		t.Error("a scan is promised in 50 ms that is not allowed for an hour")
 	}
 }
