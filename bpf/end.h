@@ -52,12 +52,14 @@ static __always_inline void handle_receive_reset(struct sock *sk)
 	struct record r = {};
 	struct follow *f;
 
-	__sync_fetch_and_add(&seen_resets, 1);
+	count_seen(seen_resets);
 	if (!ICSK(sk, icsk_probes_out) || !keepalive_on(sk) || !nothing_to_send(sk))
 		return;
 	read_tuple(sk, &r);
 	f = followed_of(&r);
-	if (f && (!f->outstanding || heard_since(sk, f->probed_at)))
+	/* Where nothing is known of its probes: one that is out was sent after the
+	 * idle time. The kernel's count alone may be of probes before data came. */
+	if (f ? !f->outstanding || heard_since(sk, f->probed_at) : heard_ago(sk) < idle_of(sk))
 		return;
 	if (!passes(&r))
 		return;
@@ -79,6 +81,7 @@ static __always_inline void handle_state(struct sock *sk, int state)
 	__u64 key = (__u64)sk, tuple, *known = NULL;
 	struct record r = {};
 	struct follow *f;
+	int same = 0;
 
 	if (state != TCP_CLOSE)
 		return;
@@ -92,17 +95,16 @@ static __always_inline void handle_state(struct sock *sk, int state)
 		r.local_port = __builtin_bswap16(READ((struct inet_sock *)sk, inet_sport));
 	tuple = hash_tuple(&r);
 	if (known) {
-		int same = *known == tuple;
-
+		same = *known == tuple;
 		bpf_map_delete_elem(&told, &key);
-		if (!f && !same)
-			return;
 	}
+	if (f && f->tuple != tuple) {
+		forget(f, key);
+		f = NULL;
+	}
+	if (!f && !same)
+		return;
 	if (f) {
-		if (f->tuple != tuple) {
-			forget(f, key);
-			return;
-		}
 		take_answer(sk, f, &r);
 		if (f->ended)
 			r.flags |= FLAG_GAVE_UP;

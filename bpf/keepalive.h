@@ -31,7 +31,7 @@ static __always_inline void handle_firing(struct sock *sk)
 	__u64 key = (__u64)sk;
 	struct follow *f;
 
-	__sync_fetch_and_add(&seen_firings, 1);
+	count_seen(seen_firings);
 	if (!firing)
 		return;
 	firing->sk = key;

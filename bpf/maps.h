@@ -24,8 +24,14 @@ __u64 lost_unseen = 0; /* probes that icsk_probes_out counts and no program saw 
 
 /* What the programs saw, for the loader to hold against counters that need no
  * program: the kernel may run none without saying so. */
-__u64 seen_firings = 0; /* of tcp_keepalive_timer */
-__u64 seen_resets = 0;	/* of tracepoint tcp_receive_reset */
+#define SEEN_SLOTS 512 /* by processor, modulo */
+__u64 seen_firings[SEEN_SLOTS] = {}; /* of tcp_keepalive_timer */
+__u64 seen_resets[SEEN_SLOTS] = {};  /* of tracepoint tcp_receive_reset */
+
+static __always_inline void count_seen(__u64 *seen)
+{
+	__sync_fetch_and_add(&seen[bpf_get_smp_processor_id() & (SEEN_SLOTS - 1)], 1);
+}
 
 /* What is remembered of a connection from its first probe to its end. */
 struct follow {

@@ -90,6 +90,13 @@ func everyKind() []namedEvent {
 		e.RTT, e.RTTExact, e.Verdict = 84*time.Microsecond, true, VerdictAlive
 		e.Next, e.DiesIn, e.Has = time.Minute, 2*time.Minute, e.Has|HasRTT|HasNext|HasDiesIn
 	})
+	add("not known how many", KindProbe, func(e *Event) {
+		e.Next, e.Verdict, e.Has = 10*time.Second, VerdictSilent, e.Has|HasSeq|HasNext
+	})
+	add("given up, not known how many", KindReset, func(e *Event) {
+		e.Keepalive.UserTimeout = 30 * time.Second
+		e.Reason, e.Errno, e.Verdict = ReasonUserTimeout, "ETIMEDOUT", VerdictTimedOut
+	})
 	add("count", KindReset, func(e *Event) {
 		e.Unanswered, e.Reason, e.Errno, e.Verdict, e.Has = 6, ReasonCount, "ETIMEDOUT", VerdictTimedOut, e.Has|HasUnanswered
 	})

@@ -178,6 +178,8 @@ func appendProbeWords(dst []byte, e *Event) []byte {
 	case e.SendError == Congested:
 		dst = append(dst, "refused by the local queue, not counted"...)
 		return appendNext(dst, e)
+	case e.Has&HasUnanswered == 0:
+		dst = dst[:len(dst)-1] // which one is not known
 	case e.Keepalive.UserTimeout != 0:
 		// The count does not decide then.
 		dst = strconv.AppendInt(dst, int64(e.Unanswered), 10)
@@ -210,7 +212,11 @@ func appendResetWords(dst []byte, e *Event) []byte {
 	dst = append(dst, "gave up after "...)
 	dst = AppendSpan(dst, e.IdleFor)
 	dst = append(dst, " of silence, "...)
-	dst = append(AppendCount(dst, uint64(e.Unanswered), "probe"), " unanswered"...)
+	if e.Has&HasUnanswered != 0 {
+		dst = append(AppendCount(dst, uint64(e.Unanswered), "probe"), " unanswered"...)
+	} else {
+		dst = append(dst, "an unknown number of probes unanswered"...)
+	}
 	if e.Reason == ReasonUserTimeout {
 		dst = AppendSetting(append(dst, ": TCP_USER_TIMEOUT "...), e.Keepalive.UserTimeout)
 		dst = append(dst, " decides, not TCP_KEEPCNT "...)

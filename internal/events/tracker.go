@@ -154,7 +154,9 @@ func (s *story) count(r *loader.Record, e *Event) {
 	switch {
 	case was == 0 && !s.wrapped: // the first record, or a count that begins
 		k := &e.Keepalive
-		s.wrapped = e.Has&HasIdleFor != 0 && k.Interval > 0 && e.IdleFor >= k.Idle+(limit-1)*k.Interval
+		// Without a user timeout the kernel gives up at 127 probes at most. A first
+		// probe after such a time may also be one whose timer was set long before.
+		s.wrapped = e.Has&HasIdleFor != 0 && k.UserTimeout > 0 && k.Interval > 0 && e.IdleFor >= k.Idle+(limit-1)*k.Interval
 	case s.heard && now <= 1: // an ACK has set the count to 0
 		s.wrapped = false
 	case now < was%limit && was%limit >= limit-16 && now < 16:
@@ -217,7 +219,7 @@ func (t *Tracker) probe(r *loader.Record, s *story, e *Event) {
 	}
 	s.heard = false
 	s.unheard++
-	s.whole = s.whole || r.Probes == 1 && !s.wrapped
+	s.whole = s.whole || r.Probes == 1 // or the 257th: then it is not known to be silent
 	if r.Ret < 0 {
 		e.SendError = errnoName(-r.Ret)
 		s.unreachable = true

@@ -276,6 +276,9 @@ func TestTracker(t *testing.T) {
 					e.DiesIn, e.Has = e.Keepalive.DiesIn(3, e.IdleFor, e.Next), e.Has|HasDiesIn
 				}, verdict(VerdictSilent))},
 		}, 1},
+		{"a first probe long after the settings in force would have sent it: the timer was set before", []step{
+			{rec(loader.RecordProbe, 1, idle(7200)), want(KindProbe, unanswered(1), seq, next(10*time.Second), dies(60*time.Second), idleFor(2*time.Hour))},
+		}, 1},
 		{"a connection that is not followed is not remembered", []step{
 			{func(r *loader.Record) { r.Kind, r.Flags = loader.RecordProbed, 0 }, want(KindProbed, func(e *Event) { e.Has &^= HasIdleFor })},
 		}, 0},

@@ -155,9 +155,7 @@ func open(b Backend, o *Options, types *btf.Spec) (_ *Tracer, err error) {
 		t.links = append(t.links, attached{h, l, prog})
 	}
 	t.loss = lossReader{vars: t.coll.Variables, links: t.links}
-	if err := t.openWitnesses(); err != nil {
-		t.loss.close()
-		t.Unwitnessed = err
+	if t.Unwitnessed = t.openWitnesses(); t.Unwitnessed != nil {
 		t.Lacks = append(t.Lacks, lacksWitness)
 	}
 	return t, nil
@@ -165,18 +163,16 @@ func open(b Backend, o *Options, types *btf.Spec) (_ *Tracer, err error) {
 
 const lacksWitness = "firings that the kernel runs no BPF program for"
 
-// openWitnesses counts what the programs should see. The links have to be there.
-func (t *Tracer) openWitnesses() (err error) {
+// openWitnesses counts what the programs should see, as far as that can be had.
+// The links have to be there.
+func (t *Tracer) openWitnesses() error {
 	addr, err := functionAddress("tcp_keepalive_timer")
-	if err != nil {
-		return err
+	if err == nil {
+		t.loss.firings, err = openWitness("timer/timer_expire_entry", fmt.Sprintf("function==%#x", addr), t.coll.Variables[katraceVarSeenFirings])
 	}
-	t.loss.firings, err = openWitness("timer/timer_expire_entry", fmt.Sprintf("function==%#x", addr), t.coll.Variables[katraceVarSeenFirings])
-	if err != nil {
-		return err
-	}
-	t.loss.resets, err = openWitness("tcp/tcp_receive_reset", "", t.coll.Variables[katraceVarSeenResets])
-	return err
+	var resets error
+	t.loss.resets, resets = openWitness("tcp/tcp_receive_reset", "", t.coll.Variables[katraceVarSeenResets])
+	return errors.Join(err, resets)
 }
 
 // present leaves out the hooks on functions that this kernel does not have, if

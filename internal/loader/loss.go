@@ -74,7 +74,7 @@ func (r *lossReader) stop() {
 func (r *lossReader) close() {
 	r.firings.close()
 	r.resets.close()
-	r.links = nil
+	r.firings, r.resets, r.links = nil, nil, nil
 }
 
 // Lost reads the counters: what was lost since Open.

@@ -83,7 +83,11 @@ func TestWitness(t *testing.T) {
 	if n, err := w.read(); n != 0 || err != nil {
 		t.Errorf("%d missed, %v; want none", n, err)
 	}
-	w.base += 5 // as if five had passed the witness
+	w.base[0] += 5 // as if five had passed the witness
+	if n, err := w.read(); n != 5 || err != nil {
+		t.Errorf("%d missed, %v; want 5", n, err)
+	}
+	w.base[1] -= 7 // a processor whose event is gone hides none
 	if n, err := w.read(); n != 5 || err != nil {
 		t.Errorf("%d missed, %v; want 5", n, err)
 	}

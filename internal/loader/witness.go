@@ -23,12 +23,22 @@ import (
 // debugfs or by kernel.ftrace_enabled is silent as well. What the programs
 // saw is held against the witness; the difference is what was missed.
 type witness struct {
-	fds  []int
-	seen *ebpf.Variable // how often a program saw the same
+	fds  []counter
+	seen *ebpf.Variable // how often a program saw the same, by processor
 	// base is what seen was when the counting began.
-	base   uint64
+	base   bySlot
 	missed uint64 // as far as is certain
 }
+
+// counter is a perf event of one processor.
+type counter struct{ cpu, fd int }
+
+// bySlot is a count by processor, as the programs keep it (bpf/maps.h): a
+// processor that comes later, or comes back (the kernel does not put its event
+// back), must not hide what was missed on another.
+type bySlot [katraceSeenSlots]uint64
+
+const katraceSeenSlots = 512 // SEEN_SLOTS
 
 // openWitness begins to count. filter is one of tracefs ("function==0xffff…"), ""
 // for none. It needs CAP_PERFMON (or CAP_SYS_ADMIN) and tracefs, for the
@@ -58,7 +68,7 @@ func openWitness(tracepoint, filter string, seen *ebpf.Variable) (_ *witness, er
 		if err != nil {
 			return nil, fmt.Errorf("count %s: perf_event_open: %w", tracepoint, err)
 		}
-		w.fds = append(w.fds, fd)
+		w.fds = append(w.fds, counter{cpu, fd})
 		if filter == "" {
 			continue
 		}
@@ -67,7 +77,10 @@ func openWitness(tracepoint, filter string, seen *ebpf.Variable) (_ *witness, er
 			return nil, fmt.Errorf("count %s: filter %q: %w", tracepoint, filter, errno)
 		}
 	}
-	return w, w.begin()
+	if err := w.begin(); err != nil {
+		return nil, err
+	}
+	return w, nil
 }
 
 // begin starts the counters. It looks for a moment at which nothing passes, so
@@ -78,8 +91,8 @@ func (w *witness) begin() error {
 	if err := w.seen.Get(&w.base); err != nil {
 		return err
 	}
-	for _, fd := range w.fds {
-		if err := unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_ENABLE, 0); err != nil {
+	for _, c := range w.fds {
+		if err := unix.IoctlSetInt(c.fd, unix.PERF_EVENT_IOC_ENABLE, 0); err != nil {
 			return fmt.Errorf("start counting: %w", err)
 		}
 	}
@@ -88,7 +101,7 @@ func (w *witness) begin() error {
 		if err != nil {
 			return err
 		}
-		var seen uint64
+		var seen bySlot
 		if err := w.seen.Get(&seen); err != nil {
 			return err
 		}
@@ -97,27 +110,35 @@ func (w *witness) begin() error {
 			return err
 		}
 		if before == after {
-			w.base = max(w.base, seen-before)
+			for i := range seen {
+				w.base[i] = max(w.base[i], seen[i]-before[i])
+			}
 			return nil
 		}
 	}
 	return nil
 }
 
-// count is the sum over all processors.
-func (w *witness) count() (sum uint64, err error) {
+// count reads the counters.
+func (w *witness) count() (counts bySlot, err error) {
 	var buf [8]byte
-	for _, fd := range w.fds {
-		if n, err := unix.Read(fd, buf[:]); err != nil || n != len(buf) {
-			return 0, fmt.Errorf("read a perf event's count: %d bytes, %w", n, err)
+	for _, c := range w.fds {
+		n, err := unix.Read(c.fd, buf[:])
+		if err != nil {
+			return counts, fmt.Errorf("read a perf event's count: %w", err)
 		}
-		sum += binary.NativeEndian.Uint64(buf[:])
+		if n != len(buf) { // 0: its processor is gone
+			continue
+		}
+		counts[c.cpu%len(counts)] += binary.NativeEndian.Uint64(buf[:])
 	}
-	return sum, nil
+	return counts, nil
 }
 
-// underway is longer than a program takes that has been passed by the witness.
-const underway = 2 * time.Millisecond
+// underway is how long a program is waited for that has been passed by the
+// witness: the first is longer than it takes, the second longer than a virtual
+// machine's processor, or a thread that does softirqs, usually stands still.
+var underway = [...]time.Duration{0, 2 * time.Millisecond, 20 * time.Millisecond}
 
 // read is how many firings no program saw, as far as is certain: the witness is
 // asked first, and those under way by then are waited for.
@@ -129,20 +150,22 @@ func (w *witness) read() (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, pause := range [...]time.Duration{0, underway} {
+	var missed uint64
+	for _, pause := range underway {
 		time.Sleep(pause)
-		var seen uint64
+		var seen bySlot
 		if err := w.seen.Get(&seen); err != nil {
 			return 0, err
 		}
-		missed := int64(counted - (seen - w.base))
-		if missed <= int64(w.missed) {
+		missed = 0
+		for i := range seen {
+			missed += uint64(max(0, int64(counted[i]-(seen[i]-w.base[i]))))
+		}
+		if missed <= w.missed {
 			return w.missed, nil
 		}
-		if pause != 0 {
-			w.missed = uint64(missed)
-		}
 	}
+	w.missed = missed
 	return w.missed, nil
 }
 
@@ -150,8 +173,8 @@ func (w *witness) close() {
 	if w == nil {
 		return
 	}
-	for _, fd := range w.fds {
-		_ = unix.Close(fd)
+	for _, c := range w.fds {
+		_ = unix.Close(c.fd)
 	}
 	w.fds = nil
 }
