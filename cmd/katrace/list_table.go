@@ -300,8 +300,5 @@ func cut(s []byte, width int) []byte {
 
 // count is "1 socket", "2 sockets".
 func count(n int, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return strconv.Itoa(n) + " " + what
+	return string(events.AppendCount(nil, uint64(n), what))
 }
