@@ -91,7 +91,7 @@ func TestMethodsAgree(t *testing.T) {
 	add("ipv6", "::1", func(p *pair) { p.keepalive(t, 60, 0, 0, 0) })
 	add("mapped", "::ffff:127.0.0.1", func(p *pair) { p.keepalive(t, 0, 0, 4, 0) })
 	add("close_wait", "127.0.0.1", func(p *pair) { p.closePeer() })
-	add("fin_wait2", "127.0.0.1", func(p *pair) { p.closeOurs() })
+	add("fin_wait2", "127.0.0.1", func(p *pair) { p.finWait2(t) })
 	add("fin_wait2 orphan", "127.0.0.1", func(p *pair) {
 		if err := unix.SetsockoptInt(p.ours, unix.IPPROTO_TCP, unix.TCP_LINGER2, 100); err != nil {
 			t.Fatal(err)

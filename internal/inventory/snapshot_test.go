@@ -185,7 +185,7 @@ func TestStates(t *testing.T) {
 		closeWait := connect(t, "127.0.0.1")
 		closeWait.closePeer()
 		gone := connect(t, "127.0.0.1")
-		gone.closeOurs()
+		gone.finWait2(t)
 		// Only where it is to last longer than TIME_WAIT is it a whole socket.
 		orphan := connect(t, "127.0.0.1")
 		if err := unix.SetsockoptInt(orphan.ours, unix.IPPROTO_TCP, unix.TCP_LINGER2, 100); err != nil {

@@ -86,6 +86,30 @@ func stage(t *testing.T, addr string, accept bool) *pair {
 func (p *pair) closeOurs() { p.ours = closeOnce(p.ours) }
 func (p *pair) closePeer() { p.peer = closeOnce(p.peer) }
 
+// finWait2 closes ours so that a mini-socket is left (tcp_time_wait). close alone
+// leaves one or a whole socket: whole where the peer's ACK of the FIN comes while
+// tcp_close still owns the socket (tcp_rcv_state_process).
+func (p *pair) finWait2(t *testing.T) {
+	t.Helper()
+	if err := unix.Shutdown(p.ours, unix.SHUT_WR); err != nil {
+		t.Fatal(err)
+	}
+	const finWait2 = 5 // TCP_FIN_WAIT2
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+		info, err := unix.GetsockoptTCPInfo(p.ours, unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.State == finWait2 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the peer's ACK of the FIN did not come: state %d", info.State)
+		}
+	}
+	p.closeOurs()
+}
+
 func closeOnce(fd int) int {
 	if fd >= 0 {
 		_ = unix.Close(fd)
