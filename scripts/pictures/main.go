@@ -5,7 +5,7 @@
 // written as SVG. The recording is replayed at once and its clock is its last
 // event's time, so the same recording gives the same pictures.
 //
-//	go run ./scripts/pictures -katrace bin/katrace -recording docs/images/demo.json -dir docs/images
+//	go run ./scripts/pictures -katrace bin/katrace -recording docs/images/incident.json -dir docs/images
 package main
 
 import (
@@ -29,8 +29,8 @@ const patience = 20 * time.Second
 
 func main() {
 	katrace := flag.String("katrace", "bin/katrace", "the program")
-	recording := flag.String("recording", "docs/images/demo.json", "what katrace -o json printed")
-	at := flag.Duration("at", 3400*time.Millisecond, "the moment shown, counted from the recording's first event")
+	recording := flag.String("recording", "docs/images/incident.json", "what katrace -o json printed")
+	at := flag.Duration("at", 87500*time.Millisecond, "the moment shown, counted from the recording's first event")
 	dir := flag.String("dir", "docs/images", "the folder for live-COLUMNSxROWS.svg")
 	flag.Parse()
 	if err := run(*katrace, *recording, *at, *dir); err != nil {
