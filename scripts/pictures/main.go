@@ -30,7 +30,7 @@ const patience = 20 * time.Second
 func main() {
 	katrace := flag.String("katrace", "bin/katrace", "the program")
 	recording := flag.String("recording", "docs/images/incident.json", "what katrace -o json printed")
-	at := flag.Duration("at", 87500*time.Millisecond, "the moment shown, counted from the recording's first event")
+	at := flag.Duration("at", 77*time.Second, "the moment shown, counted from the recording's first event")
 	dir := flag.String("dir", "docs/images", "the folder for live-COLUMNSxROWS.svg")
 	flag.Parse()
 	if err := run(*katrace, *recording, *at, *dir); err != nil {
