@@ -4,7 +4,7 @@
 #   make demo       build it and see it at work (root)
 #   make test       everything below that ends in a verdict (root)
 #
-# Each target installs what it lacks, where there is apt and root.
+# Each target installs the packages that it needs, if there is apt and it runs as root.
 
 export CGO_ENABLED = 0
 GO      ?= go
