@@ -20,14 +20,14 @@ import (
 type settings struct{ idle, intvl, cnt, userTimeout int }
 
 // An actor is a process under another name that holds sockets.
-type actorProcess struct {
+type actor struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	out *bufio.Reader
 }
 
 // startActor starts a process of that name in a host's network and a cgroup.
-func startActor(name, cgroup string, h *host) (*actorProcess, error) {
+func startActor(name, cgroup string, h *host) (*actor, error) {
 	dir := filepath.Join("/sys/fs/cgroup", cgroup)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -53,18 +53,18 @@ func startActor(name, cgroup string, h *host) (*actorProcess, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s in %s: %w", name, cgroup, err)
 	}
-	return &actorProcess{cmd, in, bufio.NewReader(out)}, nil
+	return &actor{cmd, in, bufio.NewReader(out)}, nil
 }
 
 // tell gives an order, and waits for the answer.
-func (a *actorProcess) tell(want, format string, values ...any) error {
+func (a *actor) tell(want, format string, values ...any) error {
 	if _, err := fmt.Fprintf(a.in, format+"\n", values...); err != nil {
 		return err
 	}
 	return a.await(want)
 }
 
-func (a *actorProcess) await(want string) error {
+func (a *actor) await(want string) error {
 	if got, err := a.out.ReadString('\n'); err != nil || strings.TrimSpace(got) != want {
 		return fmt.Errorf("%s said %q, not %q: %w", a.cmd.Args[0], got, want, err)
 	}
@@ -72,13 +72,13 @@ func (a *actorProcess) await(want string) error {
 }
 
 // end lets the process exit, and with it its connections.
-func (a *actorProcess) end() {
+func (a *actor) end() {
 	_ = a.in.Close()
 	_ = a.cmd.Wait()
 }
 
-// actor is that process: it takes orders from stdin until that is closed.
-func actor(name string) error {
+// act is that process: it takes orders from stdin until that is closed.
+func act(name string) error {
 	if err := unix.Setns(3, unix.CLONE_NEWNET); err != nil {
 		return fmt.Errorf("enter the network namespace: %w", err)
 	}

@@ -30,11 +30,11 @@ func init() { runtime.LockOSThread() }
 func main() {
 	katrace := flag.String("katrace", "/katrace", "the program that records")
 	attach := flag.String("attach", "kprobe", "its backend")
-	act := flag.String("act", "", "be the process of this `name` (the stage starts these)")
+	name := flag.String("act", "", "be the process of this `name` (the stage starts these)")
 	flag.Parse()
 	err := error(nil)
-	if *act != "" {
-		err = actor(*act)
+	if *name != "" {
+		err = act(*name)
 	} else {
 		err = stage(*katrace, *attach)
 	}

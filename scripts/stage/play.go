@@ -48,7 +48,7 @@ type connection struct {
 	another               bool // not of the process before it, but of a new one
 
 	socket int // the peer's end
-	actor  *actorProcess
+	actor  *actor
 }
 
 // cast is everybody, in the order in which they connect. The settings are what
@@ -79,19 +79,18 @@ func cast() []*connection {
 	}
 }
 
-// An act happens so long after the last connection is made.
-type act struct {
+// A scene happens so long after the last connection is made.
+type scene struct {
 	at time.Duration
 	do func() error
 }
 
 // A play is the cast on its hosts.
 type play struct {
-	wire    *wire
-	hosts   map[string]*host
-	cast    []*connection
-	actors  []*actorProcess
-	cgroups map[string]bool
+	wire   *wire
+	hosts  map[string]*host
+	cast   []*connection
+	actors []*actor
 }
 
 func (p *play) run() error {
@@ -109,7 +108,7 @@ func (p *play) run() error {
 		time.Sleep(700 * time.Millisecond)
 	}
 	begin := time.Now()
-	for _, a := range p.acts() {
+	for _, a := range p.story() {
 		time.Sleep(time.Until(begin.Add(a.at)))
 		if err := a.do(); err != nil {
 			return fmt.Errorf("after %v: %w", a.at, err)
@@ -118,12 +117,12 @@ func (p *play) run() error {
 	return nil
 }
 
-// acts is the story.
-func (p *play) acts() []act {
+// story is what happens to whom, in order of time.
+func (p *play) story() []scene {
 	lose := func(peer string) func() error {
 		return func() error { p.wire.set(peer, gone); return nil }
 	}
-	return []act{
+	return []scene{
 		{time.Second, lose("10.0.0.12")},   // an application's host, with four connections
 		{time.Second, lose("10.0.0.13")},   // one that a user timeout watches, too
 		{time.Second, lose("203.0.113.7")}, // a client that left its network
