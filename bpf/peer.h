@@ -39,11 +39,12 @@ static __always_inline void handle_old_segment(struct sock *sk, struct sk_buff *
 /* skb:kfree_skb, where it has the socket (6.11 and later): a probe is dropped as
  * old, whether it is empty (tcp_sequence) or not (tcp_data_queue). All that the
  * system drops comes by here. */
-static __always_inline void handle_drop(struct sk_buff *skb, __u32 reason, struct sock *sk)
+static __noinline int handle_old_drop(struct sk_buff *skb, __u32 reason, struct sock *sk)
 {
 	if (sk && (reason == bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_TCP_OLD_SEQUENCE) ||
 		   reason == bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_TCP_OLD_DATA)))
 		handle_old_segment(sk, skb);
+	return 0;
 }
 
 /* tcp_probe: a segment received in tcp_rcv_established, not yet looked at. The
@@ -83,8 +84,7 @@ static __always_inline void handle_segment(struct sock *sk, struct sk_buff *skb)
 	}
 	r.idle_for = 0;
 	r.probes = 0;
-	f->outstanding = 0;
-	disarm(f);
+	settle(f);
 	submit(&r);
 }
 
