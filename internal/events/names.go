@@ -17,6 +17,7 @@ const (
 	KindReset                       // the keepalive timer gave the connection up
 	KindPeerReset                   // the peer answered a probe with RST
 	KindICMP                        // an ICMP error about a connection with probes outstanding
+	KindDropped                     // a segment was dropped on this host while a probe was out
 	KindProbed                      // the peer sent a keepalive probe, and we answer
 	KindEnabled                     // SO_KEEPALIVE was switched on
 	KindWindowProbe                 // a zero-window probe
@@ -25,7 +26,7 @@ const (
 	KindLost                        // records were lost
 )
 
-var kindNames = names[Kind]{"kind", []string{"", "probe", "answer", "reset", "peer_reset", "icmp", "probed", "enabled",
+var kindNames = names[Kind]{"kind", []string{"", "probe", "answer", "reset", "peer_reset", "icmp", "dropped", "probed", "enabled",
 	"window_probe", "timer", "closed", "lost"}}
 
 // String is the name in the stream: "probe".
@@ -84,6 +85,23 @@ func (r RST) String() string { return rstNames.name(r) }
 
 // ParseRST is the inverse of RST.String.
 func ParseRST(s string) (RST, error) { return rstNames.parse(s) }
+
+// Direction is which way a segment went.
+type Direction uint8
+
+// The directions, as this end of the connection sees them.
+const (
+	DirectionIn  Direction = iota + 1 // from the peer
+	DirectionOut                      // to the peer
+)
+
+var directionNames = names[Direction]{"direction", []string{"", "in", "out"}}
+
+// String is the name in the stream: "in".
+func (d Direction) String() string { return directionNames.name(d) }
+
+// ParseDirection is the inverse of Direction.String.
+func ParseDirection(s string) (Direction, error) { return directionNames.parse(s) }
 
 // HeldBy says who holds the socket where that is not a descriptor of a process.
 type HeldBy uint8

@@ -13,6 +13,7 @@ func TestNames(t *testing.T) {
 	roundTrip(t, kindNames, KindLost, ParseKind)
 	roundTrip(t, verdictNames, VerdictReset, ParseVerdict)
 	roundTrip(t, rstNames, RSTThisHost, ParseRST)
+	roundTrip(t, directionNames, DirectionOut, ParseDirection)
 	roundTrip(t, heldByNames, HeldByKernel, ParseHeldBy)
 	roundTrip(t, reasonNames, ReasonNotIdle, ParseReason)
 	roundTrip(t, familyNames, IPv6Mapped, ParseFamily)

@@ -62,6 +62,12 @@ type line struct {
 		Text string      `json:"text"`
 		From *netip.Addr `json:"from"`
 	} `json:"icmp"`
+	Drop *struct {
+		Direction string `json:"direction"`
+		Reason    string `json:"reason"`
+		Text      string `json:"text"`
+		Where     string `json:"where"`
+	} `json:"drop"`
 	Verdict string `json:"verdict"`
 
 	Lost *struct {
@@ -123,6 +129,7 @@ func ParseJSON(data []byte) (Event, error) {
 		{l.Reason, func() (err error) { e.Reason, err = ParseReason(l.Reason); return }},
 		{l.RST, func() (err error) { e.RST, err = ParseRST(l.RST); return }},
 		{l.HeldBy, func() (err error) { e.HeldBy, err = ParseHeldBy(l.HeldBy); return }},
+		{l.direction(), func() (err error) { e.Drop.Direction, err = ParseDirection(l.direction()); return }},
 		{l.Verdict, func() (err error) { e.Verdict, err = ParseVerdict(l.Verdict); return }},
 	} {
 		if w.word == "" {
@@ -173,6 +180,14 @@ func (l *line) check() error {
 	return nil
 }
 
+// direction is that of the dropped segment.
+func (l *line) direction() string {
+	if l.Drop == nil || l.Event != KindDropped.String() {
+		return ""
+	}
+	return l.Drop.Direction
+}
+
 // fill sets the facts that are there.
 func (l *line) fill(e *Event) {
 	if l.Local != nil {
@@ -215,6 +230,9 @@ func (l *line) fill(e *Event) {
 	}
 	if l.RTT != nil {
 		e.RTT, e.RTTExact, e.Has = time.Duration(*l.RTT)*time.Microsecond, l.RTTExact, e.Has|HasRTT
+	}
+	if e.Drop.Direction != 0 {
+		e.Drop.Reason, e.Drop.Text, e.Drop.Where = l.Drop.Reason, l.Drop.Text, l.Drop.Where
 	}
 	if l.ICMP != nil && e.Kind == KindICMP {
 		e.ICMP = ICMP{Type: l.ICMP.Type, Code: l.ICMP.Code, Text: l.ICMP.Text}
