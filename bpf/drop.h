@@ -109,7 +109,7 @@ static __noinline int tell_drop(const struct dropped *d, enum record_direction d
 	r.local_port = __builtin_bswap16(in ? d->tcp.dest : d->tcp.source);
 	r.remote_port = __builtin_bswap16(in ? d->tcp.source : d->tcp.dest);
 	f = followed_by_tuple(&r);
-	if (!f || !f->outstanding || f->ended)
+	if (!f || !(f->outstanding || f->tried) || f->ended)
 		return 0;
 	sk = (struct sock *)r.sk;
 	if (heard_since(sk, f->probed_at) || !is_news(sk, d, direction) || !first(f, d, direction))

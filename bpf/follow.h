@@ -49,26 +49,46 @@ static __always_inline void disarm(struct follow *f)
 	}
 }
 
-/* ask notes that a probe was sent, settle that the peer was heard. */
-static __always_inline void ask(struct follow *f)
+static __always_inline void wait(struct follow *f)
 {
-	if (f->outstanding < 255)
-		f->outstanding++;
 	if (!f->waiting) {
 		f->waiting = 1;
 		__sync_fetch_and_add(&waiting, 1);
 	}
 }
 
+/* ask notes that a probe was sent, settle that the peer was heard. */
+static __always_inline void ask(struct follow *f)
+{
+	if (f->outstanding < 255)
+		f->outstanding++;
+	f->tried = 0;
+	wait(f);
+}
+
 static __always_inline void settle(struct follow *f)
 {
 	f->outstanding = 0;
+	f->tried = 0;
 	f->drops = 0;
 	if (f->waiting) {
 		f->waiting = 0;
 		__sync_fetch_and_add(&waiting, -1);
 	}
 	disarm(f);
+}
+
+/* try_again notes that the local queue refused a probe: the next one is looked
+ * for among what is dropped. */
+static __always_inline void try_again(struct sock *sk, struct follow *f)
+{
+	if (f->outstanding)
+		return;
+	if (f->tried && heard_since(sk, f->probed_at))
+		f->drops = 0;
+	f->tried = 1;
+	f->probed_at = jiffies32();
+	wait(f);
 }
 
 /* forget drops an entry. */

@@ -98,6 +98,8 @@ static __always_inline void handle_probe(struct sock *sk, __u8 probes, int ret, 
 		ask(f);
 		if (f->left)
 			arm(f);
+	} else if (f) {
+		try_again(sk, f);
 	}
 }
 

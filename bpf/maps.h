@@ -37,7 +37,7 @@ static __always_inline void count_seen(__u64 *seen)
 struct follow {
 	__u64 tuple;	 /* whose it is; its key in by_tuple */
 	__u64 probed_ns; /* boot clock, the last probe */
-	__u32 probed_at; /* jiffies, the last probe */
+	__u32 probed_at; /* jiffies, the last probe, or try */
 	/* The socket when it was sent: */
 	__u32 segs_in;	    /* segments received */
 	__u32 data_segs_in; /* of these, with data */
@@ -50,6 +50,8 @@ struct follow {
 	__u8 probes;	 /* icsk_probes_out when it was last told */
 	__u8 told;	 /* .probes holds */
 	__u8 waiting;	 /* counted in waiting */
+	__u8 tried;	 /* the local queue refused a probe, and none is out */
+	__u8 pad[7];
 	__u64 drops;	 /* kinds of drops told since the peer was heard: first() */
 };
 
@@ -83,8 +85,8 @@ struct {
  * while this is not 0. */
 __s64 armed = 0;
 
-/* Connections with a probe out, as far as is known: an answer may be known only
- * when the timer fires next. What the system drops is looked at only while this
+/* Connections with a probe out, or one that the local queue refused, as far as is
+ * known: an answer may be known only when the timer fires next. What the system drops is looked at only while this
  * is not 0. */
 __s64 waiting = 0;
 

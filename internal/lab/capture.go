@@ -100,6 +100,14 @@ func (c *capture) seen() Capture {
 	return snapshot
 }
 
+// deafen makes what comes count as not heard from now on: this host is going to
+// drop it behind the capture.
+func (c *capture) deafen() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wire.deaf = true
+}
+
 // drain reads packets until there are none.
 func (c *capture) drain(fd int) {
 	var buf [512]byte // headers are enough: lengths come from them

@@ -65,6 +65,8 @@ type katraceFollow struct {
 	Probes      uint8
 	Told        uint8
 	Waiting     uint8
+	Tried       uint8
+	Pad         [7]uint8
 	Drops       uint64
 }
 

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package lab
+
+import (
+	"context"
+	"errors"
+
+	"katrace/internal/events"
+)
+
+// droppedCases are those in which this host itself drops the connection's
+// segments, one way or the other.
+func droppedCases() []Case {
+	byFirewall := func(d events.Direction) []Dropped {
+		return []Dropped{{Direction: d, Reasons: []string{"NETFILTER_DROP"}, Here: true}}
+	}
+	// lostHere is what becomes of a peer whose answers this host drops, after one
+	// that it did not.
+	lostHere := gaveUp.but(func(e *Expect) {
+		e.After = 0
+		e.Counted, e.Wire, e.Answers = atLeast(4), atLeast(4), atLeast(1)
+	})
+	refused := gaveUp.but(func(e *Expect) {
+		e.Verdict, e.Said, e.SendError = events.VerdictUnreachable, nil, []string{"EPERM"}
+		e.Wire, e.ResetsOut = exactly(0), exactly(0)
+	})
+	return []Case{{
+		Name:    "answers-dropped",
+		About:   "The peer answers every probe, and this host's own firewall drops the answers: to the kernel, and to the application, the peer is silent.",
+		Staged:  "this host's firewall drops what comes from the peer",
+		Expect:  lostHere.but(func(e *Expect) { e.Dropped = byFirewall(events.DirectionIn) }),
+		network: pair,
+		needs:   needDrop,
+		run:     afterAnAnswer((*stage).dropAnswers),
+	}, {
+		Name:    "ipv6-answers-dropped",
+		About:   "The same as answers-dropped, over IPv6.",
+		Staged:  "IPv6, this host's firewall drops what comes from the peer",
+		Family:  events.IPv6,
+		Expect:  lostHere.but(func(e *Expect) { e.Dropped = byFirewall(events.DirectionIn) }),
+		network: routed6,
+		needs:   needDrop,
+		run:     afterAnAnswer((*stage).dropAnswers),
+	}, {
+		Name:    "probes-dropped",
+		About:   "This host's own firewall drops the probes: each is counted, none leaves, and the application reads ETIMEDOUT.",
+		Staged:  "this host's firewall drops what goes to the peer",
+		Expect:  refused.but(func(e *Expect) { e.Dropped = byFirewall(events.DirectionOut) }),
+		network: pair,
+		needs:   needDrop,
+		prepare: (*stage).dropProbes,
+	}, {
+		Name:   "answers-filtered",
+		About:  "The socket has a filter that lets nothing in: the peer answers, and its answers end there.",
+		Staged: "the traced socket gets a filter that drops everything",
+		Expect: lostHere.but(func(e *Expect) {
+			e.Dropped = []Dropped{{Direction: events.DirectionIn, Reasons: []string{"SOCKET_FILTER"}, Here: true}}
+		}),
+		network: pair,
+		run:     afterAnAnswer((*stage).filterAnswers),
+	}}
+}
+
+// afterAnAnswer waits for an answer, then has this host drop what comes, and waits
+// for the end. The next probe is most of a second away.
+func afterAnAnswer(drop func(*stage) error) func(context.Context, *stage) error {
+	return func(ctx context.Context, s *stage) error {
+		if err := s.untilAnswers(ctx, 1); err != nil {
+			return err
+		}
+		s.capture.deafen()
+		return errors.Join(drop(s), untilError(ctx, s))
+	}
+}
+
+// dropAnswers makes the traced side's firewall drop what the peer sends.
+func (s *stage) dropAnswers() error {
+	return s.net.near.do(func() error { return dropIn(s.remote.Port()) })
+}
+
+// dropProbes makes it drop what the peer is sent.
+func (s *stage) dropProbes() error {
+	return s.net.near.do(func() error { return dropOut(s.remote.Port()) })
+}
+
+// filterAnswers makes the traced socket drop what comes.
+func (s *stage) filterAnswers() error { return s.app.dropAll() }
