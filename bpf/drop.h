@@ -10,14 +10,13 @@
  * reason; from 6.11 on the socket that was to receive it. */
 const volatile __u8 drop_params = 2;
 
-/* A segment that is dropped. Addresses as struct record has them. */
+/* A segment that is dropped, as its headers have it. */
 struct dropped {
-	__u64 location; /* the code that drops it */
-	__u32 reason;	/* enum skb_drop_reason; 0: the kernel gives none */
-	__u32 netns;
-	__u8 source[16], dest[16];
+	__u8 source[16], dest[16]; /* as struct record has addresses */
 	struct tcp_header tcp;
-	__u8 pad[2];
+	__u8 version; /* of IP */
+	__u8 pad;
+	__u32 netns;
 };
 
 /* netns_of is the namespace that the segment is in. A segment on its way out has
@@ -37,9 +36,9 @@ static __always_inline __u32 netns_of(struct sk_buff *skb, struct sock *rx_sk)
 	return READ(READ(dev, nd_net.net), ns.inum);
 }
 
-/* read_segment reads the headers; 0 if it is no TCP segment. The transport
- * header need not be set yet. IPv6 extension headers are not looked through. */
-static __always_inline int read_segment(struct sk_buff *skb, struct dropped *d)
+/* read_segment reads the headers; 0 if it is no TCP segment. The transport header
+ * need not be set yet. IPv6 extension headers are not looked through. */
+static __noinline int read_segment(struct sk_buff *skb, struct sock *rx_sk, struct dropped *d)
 {
 	__u8 *ip = READ(skb, head) + READ(skb, network_header), *tcp;
 	union {
@@ -64,7 +63,9 @@ static __always_inline int read_segment(struct sk_buff *skb, struct dropped *d)
 	} else {
 		return 0;
 	}
-	return !bpf_probe_read_kernel(&d->tcp, sizeof(d->tcp), tcp) ? h.v4.version_ihl >> 4 : 0;
+	d->version = h.v4.version_ihl >> 4;
+	d->netns = netns_of(skb, rx_sk);
+	return !bpf_probe_read_kernel(&d->tcp, sizeof(d->tcp), tcp);
 }
 
 /* is_news: could the peer, or this end, have made use of the segment? What TCP
@@ -79,30 +80,35 @@ static __always_inline int is_news(struct sock *sk, const struct dropped *d, enu
 	return !(d->tcp.flags & TCP_FLAG_RST_BYTE) && (__s32)(seq - (TCP(sk, snd_una) - 1)) >= 0;
 }
 
-/* first notes a drop of this kind, and says whether it is the first one since the
- * peer was heard. The kind is the reason, or where there is none the place. (One
- * in 64 times another kind is taken for it.) */
-static __always_inline int first(struct follow *f, const struct dropped *d, enum record_direction direction)
+/* kind_of is what is told of once: the reason, or where there is none the place. */
+static __always_inline __u64 kind_of(__u64 location, __u32 reason)
 {
-	__u64 kind = d->location, bit;
+	return reason && reason != bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_NOT_SPECIFIED) ? reason : location;
+}
 
-	if (d->reason && d->reason != bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_NOT_SPECIFIED))
-		kind = d->reason;
-	bit = 1ULL << ((kind * 2 + direction) * 0x9e3779b97f4a7c15ULL >> 58);
+/* first notes a drop of this kind, and says whether it is the first one since the
+ * peer was heard. (One in 64 times another kind is taken for it.) */
+static __always_inline int first(struct follow *f, __u64 kind, enum record_direction direction)
+{
+	__u64 bit = 1ULL << ((kind * 2 + direction) * 0x9e3779b97f4a7c15ULL >> 58);
+
 	if (f->drops & bit)
 		return 0;
 	f->drops |= bit;
 	return 1;
 }
 
-/* tell_drop tells of the segment if it is one of a connection whose probe is
- * out, on its way to the peer or back. */
-static __noinline int tell_drop(const struct dropped *d, enum record_direction direction)
+/* Which socket is it about? The one whose probe is out and that sent the segment, or
+ * was to receive it; NULL where there is none, or where nothing is to be told. (The
+ * functions are apart, and their results used, for the stack's sake: before 6.12
+ * the verifier counts all that call each other, and refuses a result that is an
+ * address because nobody looks at it.) */
+static __noinline __u64 socket_of(const struct dropped *d, enum record_direction direction, __u64 kind)
 {
 	struct record r = { .netns = d->netns };
+	int in = direction == DIRECTION_IN;
 	struct follow *f;
 	struct sock *sk;
-	int in = direction == DIRECTION_IN;
 
 	__builtin_memcpy(r.local, in ? d->dest : d->source, 16);
 	__builtin_memcpy(r.remote, in ? d->source : d->dest, 16);
@@ -112,54 +118,77 @@ static __noinline int tell_drop(const struct dropped *d, enum record_direction d
 	if (!f || !(f->outstanding || f->tried) || f->ended)
 		return 0;
 	sk = (struct sock *)r.sk;
-	if (heard_since(sk, f->probed_at) || !is_news(sk, d, direction) || !first(f, d, direction))
+	if (heard_since(sk, f->probed_at) || !is_news(sk, d, direction) || !first(f, kind, direction))
 		return 0;
-	read_rest(sk, &r);
-	r.kind = RECORD_DROPPED;
-	r.reason = direction;
-	r.flags |= FLAG_FOLLOWED;
-	r.location = d->location;
-	r.drop_reason = d->reason;
-	submit_long(&r);
-	return 0;
+	return (__u64)sk;
 }
 
-/* skb:kfree_skb, while some probe is out. */
+static __noinline int submit_drop(__u64 sk, enum record_direction direction, __u64 location, __u32 reason)
+{
+	struct record r = {
+		.kind = RECORD_DROPPED,
+		.reason = direction,
+		.flags = FLAG_FOLLOWED,
+		.location = location,
+		.drop_reason = reason,
+	};
+
+	read_tuple((struct sock *)sk, &r);
+	read_rest((struct sock *)sk, &r);
+	submit_long(&r);
+	return 1;
+}
+
+/* tell_drop tells of the segment to its sender and to its receiver, whoever has a
+ * probe out. It returns how many records that made. */
+static __always_inline int tell_drop(const struct dropped *d, __u64 location, __u32 reason)
+{
+	__u64 kind = kind_of(location, reason), sk;
+	int told = 0;
+
+	sk = socket_of(d, DIRECTION_OUT, kind);
+	if (sk)
+		told += submit_drop(sk, DIRECTION_OUT, location, reason);
+	sk = socket_of(d, DIRECTION_IN, kind);
+	if (sk)
+		told += submit_drop(sk, DIRECTION_IN, location, reason);
+	return told;
+}
+
 static __noinline int handle_dropped(struct sk_buff *skb, __u64 location, __u32 reason, struct sock *rx_sk)
 {
-	struct dropped d = { .location = location, .reason = reason };
-	int version = read_segment(skb, &d);
+	struct dropped d = {};
+	int told;
 
-	if (!version)
+	if (!read_segment(skb, rx_sk, &d))
 		return 0;
-	d.netns = netns_of(skb, rx_sk);
-	tell_drop(&d, DIRECTION_OUT);
-	tell_drop(&d, DIRECTION_IN);
-	if (version == 4) { /* an AF_INET6 socket's that talks IPv4, perhaps */
+	told = tell_drop(&d, location, reason);
+	if (d.version == 4) { /* an AF_INET6 socket's that talks IPv4, perhaps */
 		map_addr(d.source);
 		map_addr(d.dest);
-		tell_drop(&d, DIRECTION_OUT);
-		tell_drop(&d, DIRECTION_IN);
+		told += tell_drop(&d, location, reason);
 	}
-	return 0;
+	return told;
 }
 
+/* All that the system drops comes by here. */
 SEC("raw_tp/kfree_skb")
 int tp_kfree_skb(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx->args[0];
 	struct sock *rx_sk = NULL;
 	__u32 reason = 0;
+	int told = 0;
 
 	if (drop_params >= 3)
 		reason = ctx->args[2];
 	if (drop_params >= 4) {
 		rx_sk = (struct sock *)ctx->args[3];
-		handle_old_drop(skb, reason, rx_sk);
+		told = handle_old_drop(skb, reason, rx_sk);
 	}
 	if (waiting > 0)
-		handle_dropped(skb, ctx->args[1], reason, rx_sk);
-	return 0;
+		told += handle_dropped(skb, ctx->args[1], reason, rx_sk);
+	return told;
 }
 
 #endif

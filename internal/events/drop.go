@@ -130,15 +130,14 @@ func (d *Drop) cause() *cause {
 
 // Advice says what the drop means and what to look at, in sentences.
 func (d *Drop) Advice() string {
-	what := "The segments that come from the peer reach this host, and are dropped here"
-	if d.Direction == DirectionOut {
-		what = "This side's segments are dropped on this host, on their way to the peer"
-	}
 	by := d.Text
 	if by == "" {
 		by = "the kernel"
 	}
-	advice := what + " by " + by + d.detail() + "."
+	advice := "The peer is not silent: what it sends reaches this host, and is dropped here by " + by + d.detail() + "."
+	if d.Direction == DirectionOut {
+		advice = "What this side sends does not reach the peer: it is dropped on this host by " + by + d.detail() + "."
+	}
 	if c := d.cause(); c != nil {
 		advice += " " + c.look + "."
 	}

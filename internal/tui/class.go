@@ -95,6 +95,8 @@ func (t *theme) eventSign(e *events.Event) (ink, string) {
 	switch {
 	case e.Kind == events.KindLost:
 		return t.alarm, "!"
+	case e.Kind == events.KindDropped:
+		return t.class[classUnreachable], t.glyph.class[classUnreachable]
 	case !f.ended && e.Verdict == 0:
 		return t.dim, "-"
 	}

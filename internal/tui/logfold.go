@@ -83,7 +83,7 @@ func pairs(entries []logEntry, matching []int) (healthy, hidden map[int]bool) {
 			} else {
 				out[conn] = i
 			}
-		case events.KindICMP:
+		case events.KindICMP, events.KindDropped:
 			failing[conn] = true
 		}
 	}
