@@ -108,6 +108,18 @@ func (c *capture) deafen() {
 	c.wire.deaf = true
 }
 
+// rollBack takes the sender's next sequence number to be so much lower, once the
+// capture is where the sender is; until then it says false.
+func (c *capture) rollBack(next, by uint32) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.wire.next != next {
+		return false
+	}
+	c.wire.next -= by
+	return true
+}
+
 // drain reads packets until there are none.
 func (c *capture) drain(fd int) {
 	var buf [512]byte // headers are enough: lengths come from them

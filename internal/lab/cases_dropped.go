@@ -59,6 +59,50 @@ func droppedCases() []Case {
 		}),
 		network: pair,
 		run:     afterAnAnswer((*stage).filterAnswers),
+	}, {
+		Name:   "tc-ingress",
+		About:  "A tc filter on the interface drops the answers on their way in.",
+		Staged: "tc drops what comes in by the interface",
+		Expect: lostHere.but(func(e *Expect) {
+			e.Dropped = []Dropped{{Direction: events.DirectionIn, Reasons: []string{"TC_INGRESS"}, Here: true}}
+		}),
+		network: pair,
+		needs:   needTC,
+		run:     afterAnAnswer((*stage).tcIngress),
+	}, {
+		Name:   "tc-egress",
+		About:  "A tc filter on the interface drops the probes on their way out, and says so to TCP: the kernel tries again every half second, as if the queue were full.",
+		Staged: "tc drops 3 tries on their way out by the interface",
+		Expect: Expect{
+			Counted: atLeast(5), Wire: atLeast(2), Answers: atLeast(2),
+			Verdict: events.VerdictAlive, Said: []events.Verdict{events.VerdictCongested, events.VerdictAlive},
+			SendError: []string{events.Congested}, State: events.StateEstablished,
+			Dropped: []Dropped{{Direction: events.DirectionOut, Reasons: []string{"TC_EGRESS"}, Here: true, Refused: true}},
+		},
+		network: pair,
+		needs:   needTC,
+		prepare: (*stage).tcEgress,
+		run: func(ctx context.Context, s *stage) error {
+			return errors.Join(s.untilCounted(ctx, 3), s.tcOff(), s.untilAnswers(ctx, 2), s.closeBoth())
+		},
+	}, {
+		Name:   "rp-filter",
+		About:  "This host's route to the peer leads by another interface than the one on which its answers come: the reverse path filter drops them.",
+		Staged: "the route back leads elsewhere, with rp_filter on",
+		Expect: lostHere.but(func(e *Expect) {
+			e.Dropped = []Dropped{{Direction: events.DirectionIn, Reasons: []string{"IP_RPFILTER"}, Here: true}}
+		}),
+		network: pair,
+		run:     afterAnAnswer((*stage).turnBack),
+	}, {
+		Name:   "rolled-back",
+		About:  "This end is restored as it was 1,000 bytes ago, as from a snapshot of a virtual machine: the peer's answers acknowledge what was not sent yet, and are dropped.",
+		Staged: "the traced socket's sequence numbers are set back",
+		Expect: gaveUp.but(func(e *Expect) {
+			e.Dropped = []Dropped{{Direction: events.DirectionIn, Reasons: []string{"TCP_ACK_UNSENT_DATA"}}}
+		}),
+		network: pair,
+		prepare: (*stage).rollBack,
 	}}
 }
 

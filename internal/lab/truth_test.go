@@ -27,6 +27,7 @@ var scripts = map[string]string{
 	"beyond-255": strings.Repeat("s", 450), "peer-aborts": "r", "own-firewall": "af", "stray-data": "da",
 	"heard-by-data": "ssdss", "windows-probe": "a",
 	"answers-dropped": "asss", "ipv6-answers-dropped": "asss", "answers-filtered": "asss", "probes-dropped": "fff",
+	"tc-ingress": "asss", "tc-egress": "cccaa", "rp-filter": "asss", "rolled-back": "sss",
 }
 
 // routerSays is what a router says to each probe.
