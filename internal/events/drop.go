@@ -96,7 +96,7 @@ func (t *Tracker) drop(r *loader.Record, e *Event) bool {
 	}
 	d := Drop{Direction: Direction(r.Reason), Reason: t.drops.DropReason(r), Where: t.drops.DropPlace(r)}
 	c := d.cause()
-	if slices.Contains(harmless, d.Reason) || d.Reason == "" && c == nil {
+	if d.isHarmless() || d.Reason == "" && c == nil {
 		return false
 	}
 	if c != nil {
@@ -107,6 +107,13 @@ func (t *Tracker) drop(r *loader.Record, e *Event) bool {
 	}
 	e.Drop = d
 	return true
+}
+
+// isHarmless: nothing is lost that either end waits for. Where the peer's end is on
+// this host, too, its TCP drops each probe after it has answered: as
+// TCP_OLD_SEQUENCE, and before 6.2 as TCP_INVALID_SEQUENCE.
+func (d *Drop) isHarmless() bool {
+	return slices.Contains(harmless, d.Reason) || d.Direction == DirectionOut && strings.HasPrefix(d.Reason, "TCP_")
 }
 
 // cause finds the drop in the table, nil if it is not there.

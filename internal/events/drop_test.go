@@ -45,6 +45,7 @@ func TestDrops(t *testing.T) {
 		{in, "", "", "-"},
 		{in, "PACKET_SOCK_ERROR", "tpacket_rcv", "-"},
 		{in, "TCP_OLD_SEQUENCE", "tcp_validate_incoming", "-"},
+		{out, "TCP_INVALID_SEQUENCE", "tcp_validate_incoming", "-"}, // 6.1: the peer's end, on this host, has answered the probe
 		{out, "NO_SOCKET", "tcp_v4_rcv", "-"},
 	} {
 		tracker := NewTracker(jiffy)
