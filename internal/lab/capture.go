@@ -105,7 +105,7 @@ func (c *capture) seen() Capture {
 func (c *capture) deafen() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.wire.deaf = true
+	c.wire.deaf = time.Now()
 }
 
 // rollBack takes the sender's next sequence number to be so much lower, once the

@@ -15,12 +15,6 @@ func droppedCases() []Case {
 	byFirewall := func(d events.Direction) []Dropped {
 		return []Dropped{{Direction: d, Reasons: []string{"NETFILTER_DROP"}, Here: true}}
 	}
-	// lostHere is what becomes of a peer whose answers this host drops, after one
-	// that it did not.
-	lostHere := gaveUp.but(func(e *Expect) {
-		e.After = 0
-		e.Counted, e.Wire, e.Answers = atLeast(4), atLeast(4), atLeast(1)
-	})
 	refused := gaveUp.but(func(e *Expect) {
 		e.Verdict, e.Said, e.SendError = events.VerdictUnreachable, nil, []string{"EPERM"}
 		e.Wire, e.ResetsOut = exactly(0), exactly(0)
@@ -29,19 +23,19 @@ func droppedCases() []Case {
 		Name:    "answers-dropped",
 		About:   "The peer answers every probe, and this host's own firewall drops the answers: to the kernel, and to the application, the peer is silent.",
 		Staged:  "this host's firewall drops what comes from the peer",
-		Expect:  lostHere.but(func(e *Expect) { e.Dropped = byFirewall(events.DirectionIn) }),
+		Expect:  gaveUp.but(func(e *Expect) { e.Dropped = byFirewall(events.DirectionIn) }),
 		network: pair,
 		needs:   needDrop,
-		run:     afterAnAnswer((*stage).dropAnswers),
+		prepare: (*stage).dropAnswers,
 	}, {
 		Name:    "ipv6-answers-dropped",
 		About:   "The same as answers-dropped, over IPv6.",
 		Staged:  "IPv6, this host's firewall drops what comes from the peer",
 		Family:  events.IPv6,
-		Expect:  lostHere.but(func(e *Expect) { e.Dropped = byFirewall(events.DirectionIn) }),
+		Expect:  gaveUp.but(func(e *Expect) { e.Dropped = byFirewall(events.DirectionIn) }),
 		network: routed6,
 		needs:   needDrop,
-		run:     afterAnAnswer((*stage).dropAnswers),
+		prepare: (*stage).dropAnswers,
 	}, {
 		Name:    "probes-dropped",
 		About:   "This host's own firewall drops the probes: each is counted, none leaves, and the application reads ETIMEDOUT.",
@@ -54,21 +48,21 @@ func droppedCases() []Case {
 		Name:   "answers-filtered",
 		About:  "The socket has a filter that lets nothing in: the peer answers, and its answers end there.",
 		Staged: "the traced socket gets a filter that drops everything",
-		Expect: lostHere.but(func(e *Expect) {
+		Expect: gaveUp.but(func(e *Expect) {
 			e.Dropped = []Dropped{{Direction: events.DirectionIn, Reasons: []string{"SOCKET_FILTER"}, Here: true}}
 		}),
 		network: pair,
-		run:     afterAnAnswer((*stage).filterAnswers),
+		prepare: (*stage).filterAnswers,
 	}, {
 		Name:   "tc-ingress",
 		About:  "A tc filter on the interface drops the answers on their way in.",
 		Staged: "tc drops what comes in by the interface",
-		Expect: lostHere.but(func(e *Expect) {
+		Expect: gaveUp.but(func(e *Expect) {
 			e.Dropped = []Dropped{{Direction: events.DirectionIn, Reasons: []string{"TC_INGRESS"}, Here: true}}
 		}),
 		network: pair,
 		needs:   needTC,
-		run:     afterAnAnswer((*stage).tcIngress),
+		prepare: (*stage).tcIngress,
 	}, {
 		Name:   "tc-egress",
 		About:  "A tc filter on the interface drops the probes on their way out, and says so to TCP: the kernel tries again every half second, as if the queue were full.",
@@ -89,11 +83,11 @@ func droppedCases() []Case {
 		Name:   "rp-filter",
 		About:  "This host's route to the peer leads by another interface than the one on which its answers come: the reverse path filter drops them.",
 		Staged: "the route back leads elsewhere, with rp_filter on",
-		Expect: lostHere.but(func(e *Expect) {
+		Expect: gaveUp.but(func(e *Expect) {
 			e.Dropped = []Dropped{{Direction: events.DirectionIn, Reasons: []string{"IP_RPFILTER"}, Here: true}}
 		}),
 		network: pair,
-		run:     afterAnAnswer((*stage).turnBack),
+		prepare: (*stage).turnBack,
 	}, {
 		Name:   "rolled-back",
 		About:  "This end is restored as it was 1,000 bytes ago, as from a snapshot of a virtual machine: the peer's answers acknowledge what was not sent yet, and are dropped.",
@@ -106,20 +100,9 @@ func droppedCases() []Case {
 	}}
 }
 
-// afterAnAnswer waits for an answer, then has this host drop what comes, and waits
-// for the end. The next probe is most of a second away.
-func afterAnAnswer(drop func(*stage) error) func(context.Context, *stage) error {
-	return func(ctx context.Context, s *stage) error {
-		if err := s.untilAnswers(ctx, 1); err != nil {
-			return err
-		}
-		s.capture.deafen()
-		return errors.Join(drop(s), untilError(ctx, s))
-	}
-}
-
 // dropAnswers makes the traced side's firewall drop what the peer sends.
 func (s *stage) dropAnswers() error {
+	s.capture.deafen()
 	return s.net.near.do(func() error { return dropIn(s.remote.Port()) })
 }
 
@@ -129,4 +112,7 @@ func (s *stage) dropProbes() error {
 }
 
 // filterAnswers makes the traced socket drop what comes.
-func (s *stage) filterAnswers() error { return s.app.dropAll() }
+func (s *stage) filterAnswers() error {
+	s.capture.deafen()
+	return s.app.dropAll()
+}

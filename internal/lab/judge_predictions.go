@@ -91,11 +91,6 @@ func (r *review) diesIn(e *events.Event, n int) {
 	if r.c.Expect.End != ByKeepalive || died.IsZero() || e.Time.Add(apart).Before(r.o.Captured.Heard) {
 		return
 	}
-	if e.Kind == events.KindProbe {
-		if at := r.left[n-1]; at >= 0 && r.o.Captured.Probes[at].Answered() {
-			return
-		}
-	}
 	if !r.near(e.Time.Add(e.DiesIn), died) {
 		r.no("%s %d says that the kernel gives up in %v, it did after %v", e.Kind, n, round(e.DiesIn), round(died.Sub(e.Time)))
 	}

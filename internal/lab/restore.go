@@ -14,6 +14,7 @@ import (
 // turnBack makes the traced side's route to the peer lead by another interface,
 // as its reverse path filter sees it. The socket itself is bound to the wire.
 func (s *stage) turnBack() error {
+	s.capture.deafen()
 	err := s.app.control(func(fd int) error {
 		return unix.SetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE, s.net.ifname)
 	})

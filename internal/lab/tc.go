@@ -40,8 +40,12 @@ func clsact(link netlink.Link) *netlink.Clsact {
 
 // tcIngress drops what comes to the traced side, tcEgress what leaves it, tcOff
 // neither.
-func (s *stage) tcIngress() error { return s.tcDrop(netlink.HANDLE_MIN_INGRESS) }
-func (s *stage) tcEgress() error  { return s.tcDrop(netlink.HANDLE_MIN_EGRESS) }
+func (s *stage) tcIngress() error {
+	s.capture.deafen()
+	return s.tcDrop(netlink.HANDLE_MIN_INGRESS)
+}
+
+func (s *stage) tcEgress() error { return s.tcDrop(netlink.HANDLE_MIN_EGRESS) }
 
 func (s *stage) tcDrop(place uint32) error {
 	return s.net.near.do(func() error { return tcDrop(s.net.ifname, place) })

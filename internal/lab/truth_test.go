@@ -26,8 +26,8 @@ var scripts = map[string]string{
 	"time-wait": "a", "link-down": "eee", "peer-netns-gone": "eee", "no-carrier": "xxx", "repair": "aaa", "mptcp": "sss",
 	"beyond-255": strings.Repeat("s", 450), "peer-aborts": "r", "own-firewall": "af", "stray-data": "da",
 	"heard-by-data": "ssdss", "windows-probe": "a",
-	"answers-dropped": "asss", "ipv6-answers-dropped": "asss", "answers-filtered": "asss", "probes-dropped": "fff",
-	"tc-ingress": "asss", "tc-egress": "cccaa", "rp-filter": "asss", "rolled-back": "sss",
+	"answers-dropped": "sss", "ipv6-answers-dropped": "sss", "answers-filtered": "sss", "probes-dropped": "fff",
+	"tc-ingress": "sss", "tc-egress": "cccaa", "rp-filter": "sss", "rolled-back": "sss",
 }
 
 // routerSays is what a router says to each probe.
