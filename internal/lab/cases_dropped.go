@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 
+	"golang.org/x/sys/unix"
+
 	"katrace/internal/events"
 )
 
@@ -97,7 +99,45 @@ func droppedCases() []Case {
 		}),
 		network: pair,
 		prepare: (*stage).rollBack,
+	}, {
+		Name:   "full-capture",
+		About:  "The peer answers, and a capture on this host has no room for more: the kernel drops its copies of probes and answers, and nothing is lost.",
+		Staged: "a full packet socket on the own interface",
+		Expect: Expect{
+			Counted: atLeast(3), Wire: atLeast(3), Answers: atLeast(3),
+			Verdict: events.VerdictAlive, State: events.StateEstablished,
+		},
+		network: pair,
+		prepare: (*stage).fillCapture,
+		run: func(ctx context.Context, s *stage) error {
+			return errors.Join(s.untilAnswers(ctx, 3), s.closeBoth())
+		},
 	}}
+}
+
+// fillCapture adds a packet socket that nobody reads, and fills it.
+func (s *stage) fillCapture() error {
+	err := s.net.near.do(func() (err error) {
+		if s.full, err = openCapture(s.net.ifname); err != nil {
+			return err
+		}
+		return s.full.sock.set(unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 1) // the least there is
+	})
+	if err != nil {
+		return err
+	}
+	for range 10 {
+		if err := s.touch(); err != nil {
+			return err
+		}
+	}
+	return s.full.sock.control(func(fd int) error {
+		stats, err := unix.GetsockoptTpacketStats(fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
+		if err == nil && stats.Drops == 0 {
+			err = errors.New("the packet socket is not full")
+		}
+		return err
+	})
 }
 
 // dropAnswers makes the traced side's firewall drop what the peer sends.
