@@ -31,7 +31,6 @@ type stage struct {
 
 	begun     time.Time // when keepalive was switched on
 	keepalive uint64    // the counter then
-	full      *capture  // nobody reads it; nil: there is none
 	silenced  bool      // the peer drops what comes, on this host
 }
 
@@ -256,9 +255,6 @@ func (s *stage) close() error {
 	errs = append(errs, s.hangUp())
 	if s.capture != nil {
 		errs = append(errs, s.capture.close())
-	}
-	if s.full != nil {
-		errs = append(errs, s.full.sock.close())
 	}
 	if s.counters != nil {
 		errs = append(errs, s.counters.close())

@@ -27,7 +27,7 @@ var scripts = map[string]string{
 	"beyond-255": strings.Repeat("s", 450), "peer-aborts": "r", "own-firewall": "af", "stray-data": "da",
 	"heard-by-data": "ssdss", "windows-probe": "a",
 	"answers-dropped": "sss", "ipv6-answers-dropped": "sss", "answers-filtered": "sss", "probes-dropped": "fff",
-	"tc-ingress": "sss", "tc-egress": "cccaa", "rp-filter": "sss", "rolled-back": "sss", "full-capture": "aaa",
+	"tc-ingress": "sss", "tc-egress": "cccaa", "rp-filter": "sss", "rolled-back": "sss", "full-capture": "sss",
 }
 
 // routerSays is what a router says to each probe.
