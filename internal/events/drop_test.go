@@ -36,9 +36,9 @@ func TestDrops(t *testing.T) {
 		{out, "", "__dev_queue_xmit", "tc on the way out"},
 		{in, "", "tcp_v4_rcv", "TCP (a socket filter"},
 		{out, "", "tcp_v4_rcv", "-"}, // the peer's end, on this host: it may have been taken
-		{in, "TCP_ACK_UNSENT_DATA", "tcp_ack", "TCP: it acknowledges what this host has not sent"},
-		{in, "TCP_INVALID_SEQUENCE", "tcp_validate_incoming", "TCP: its sequence number"},
-		{in, "TCP_MD5NOTFOUND", "tcp_inbound_hash", "TCP MD5 signatures"},
+		{in, "TCP_ACK_UNSENT_DATA", "tcp_ack", "TCP (it acknowledges what this host has not sent"},
+		{in, "TCP_INVALID_SEQUENCE", "tcp_validate_incoming", "TCP (its sequence number"},
+		{in, "TCP_MD5NOTFOUND", "tcp_inbound_hash", "TCP MD5"},
 		{in, "A_NEW_ONE", "a_new_function", ""},
 		{in, "", "packet_rcv", "-"},
 		{out, "", "net_tx_action", "-"}, // a driver has sent it
