@@ -3,6 +3,7 @@
 package loader
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,5 +58,35 @@ func TestDropNames(t *testing.T) {
 		if got := tracer.DropPlace(&r); got != "nf_hook_slow" {
 			t.Errorf("place %q", got)
 		}
+	}
+}
+
+// TestDropParameters: what tracepoint kfree_skb shows decides what is not known,
+// whatever a function of that name has.
+func TestDropParameters(t *testing.T) {
+	skb := btf.FuncParam{Name: "skb", Type: &btf.Pointer{Target: &btf.Struct{Name: "sk_buff", Size: 8}}}
+	function := &btf.Func{Name: "kfree_skb", Type: &btf.FuncProto{Return: (*btf.Void)(nil), Params: []btf.FuncParam{skb}}, Linkage: btf.GlobalFunc}
+	for n, lacks := range map[int]map[Backend][]string{
+		2: {Kprobe: {givesProbedByte, givesDropReasons}, Tracepoint: {givesProbed, givesDropReasons}},
+		3: {Kprobe: {givesProbedByte}, Tracepoint: {givesProbed}},
+		4: {},
+	} {
+		params := []btf.FuncParam{skb} // the tracer's own
+		for range n {
+			params = append(params, skb)
+		}
+		types := kernelWith(t, function, &btf.Typedef{Name: "btf_trace_kfree_skb",
+			Type: &btf.Pointer{Target: &btf.FuncProto{Return: (*btf.Void)(nil), Params: params}}})
+		if got := dropParameters(types); got != n || dropsHaveSocket(types) != (n == 4) {
+			t.Errorf("%d parameters: %d, with the socket %v", n, got, dropsHaveSocket(types))
+		}
+		for _, b := range []Backend{Kprobe, Tracepoint} {
+			if got, want := b.lacksHere(types), append(b.Lacks(), lacks[b]...); !slices.Equal(got, want) {
+				t.Errorf("%d parameters, %s lacks %q, want %q", n, b, got, want)
+			}
+		}
+	}
+	if got := dropParameters(kernelWith(t, function)); got != dropBare {
+		t.Errorf("without the tracepoint in BTF: %d, want the fewest", got)
 	}
 }
