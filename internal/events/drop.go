@@ -37,7 +37,7 @@ var causes = []cause{
 		"tc on the way out of an interface", "Look at the filters: tc filter show dev IFNAME egress"},
 	{"TC_INGRESS", []string{"__netif_receive_skb_core", "sch_handle_ingress"}, nil,
 		"tc on the way in by an interface", "Look at the filters: tc filter show dev IFNAME ingress"},
-	{"QDISC_*", nil, []string{"kfree_skb_list"},
+	{"QDISC_*", nil, []string{"kfree_skb_list", "kfree_skb_list_reason"},
 		"an interface's queue (full, or without a carrier)", "Look at its counters: tc -s qdisc, ip -s link"},
 	{"FQ_*", nil, nil, "an interface's queue (fq)", "Look at its counters: tc -s qdisc"},
 	{"XDP", []string{"do_xdp_generic", "netif_receive_generic_xdp"}, nil,
