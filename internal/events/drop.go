@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"katrace/internal/conn"
 	"katrace/internal/loader"
 )
 
@@ -170,7 +171,7 @@ func appendDropWords(dst []byte, d *Drop) []byte {
 	}
 	dst = append(dst, " was dropped on this host"...)
 	if d.Text != "" {
-		dst = AppendSafe(append(dst, " by "...), d.Text)
+		dst = conn.AppendSafe(append(dst, " by "...), d.Text)
 	}
-	return AppendSafe(dst, d.detail())
+	return conn.AppendSafe(dst, d.detail())
 }

@@ -56,8 +56,8 @@ func TestHeardByData(t *testing.T) {
 			t.Errorf("%d unanswered, %d since it was heard, verdict %q", s.Unanswered, s.SinceHeard, e.Verdict)
 		}
 		// One probe is left, and then the giving up.
-		if s.DiesIn != s.NextProbe+2*time.Second || s.NextProbe > 3*time.Second {
-			t.Errorf("next probe in %s, dies in %s", s.NextProbe, s.DiesIn)
+		if s.DiesIn != s.Next+2*time.Second || s.Next > 3*time.Second {
+			t.Errorf("next probe in %s, dies in %s", s.Next, s.DiesIn)
 		}
 	})
 	fds := []unix.PollFd{{Fd: int32(p.ours), Events: unix.POLLRDHUP}}

@@ -21,16 +21,17 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
 // Case is one situation that a connection gets into.
 type Case struct {
-	Name    string          // unique: "vanished"
-	About   string          // what there is to see, a sentence
-	Staged  string          // what is done to the connection, in a few words
-	Setting events.Settings // of the traced socket; Inherited ones come from the namespace
-	Family  events.Family
+	Name    string        // unique: "vanished"
+	About   string        // what there is to see, a sentence
+	Staged  string        // what is done to the connection, in a few words
+	Setting conn.Settings // of the traced socket; Inherited ones come from the namespace
+	Family  conn.Family
 	Expect  Expect
 
 	network       func() (*network, error)
@@ -78,7 +79,7 @@ type Expect struct {
 	SendError []string         // a probe that does not leave has one of these
 	Swallowed bool             // probes do not leave, and the kernel takes them for sent
 	Timer     events.Reason    // firings that send nothing, of which there are some
-	State     events.State     // while probes are sent
+	State     conn.TCPState    // while probes are sent
 	Dropped   []Dropped        // segments that this host drops while a probe is out
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -33,7 +34,7 @@ func droppedCases() []Case {
 		Name:    "ipv6-answers-dropped",
 		About:   "The same as answers-dropped, over IPv6.",
 		Staged:  "IPv6, this host's firewall drops what comes from the peer",
-		Family:  events.IPv6,
+		Family:  conn.IPv6,
 		Expect:  gaveUp.but(func(e *Expect) { e.Dropped = byFirewall(events.DirectionIn) }),
 		network: routed6,
 		needs:   needDrop,
@@ -72,7 +73,7 @@ func droppedCases() []Case {
 		Expect: Expect{
 			Counted: atLeast(5), Wire: atLeast(2), Answers: atLeast(2),
 			Verdict: events.VerdictAlive, Said: []events.Verdict{events.VerdictCongested, events.VerdictAlive},
-			SendError: []string{events.Congested}, State: events.StateEstablished,
+			SendError: []string{events.Congested}, State: conn.TCPEstablished,
 			Dropped: []Dropped{{Direction: events.DirectionOut, Reasons: []string{"TC_EGRESS"}, Here: true, Refused: true}},
 		},
 		network: pair,
