@@ -10,8 +10,6 @@
 
 /* --rtt: exact round trips, from every segment that is received. */
 const volatile __u8 exact_rtt = 0;
-/* ICMP errors are hooked: connections have to be found by their tuple. */
-const volatile __u8 find_by_tuple = 0;
 /* Closes are wanted of connections that were told about and not probed. */
 const volatile __u8 closes = 0;
 
@@ -51,12 +49,53 @@ static __always_inline void disarm(struct follow *f)
 	}
 }
 
+static __always_inline void wait(struct follow *f)
+{
+	if (!f->waiting) {
+		f->waiting = 1;
+		__sync_fetch_and_add(&waiting, 1);
+	}
+}
+
+/* ask notes that a probe was sent, settle that the peer was heard. */
+static __always_inline void ask(struct follow *f)
+{
+	if (f->outstanding < 255)
+		f->outstanding++;
+	f->tried = 0;
+	wait(f);
+}
+
+static __always_inline void settle(struct follow *f)
+{
+	f->outstanding = 0;
+	f->tried = 0;
+	f->drops = 0;
+	if (f->waiting) {
+		f->waiting = 0;
+		__sync_fetch_and_add(&waiting, -1);
+	}
+	disarm(f);
+}
+
+/* try_again notes that the local queue refused a probe: the next one is looked
+ * for among what is dropped. */
+static __always_inline void try_again(struct sock *sk, struct follow *f)
+{
+	if (f->outstanding)
+		return;
+	if (f->tried && heard_since(sk, f->probed_at))
+		f->drops = 0;
+	f->tried = 1;
+	f->probed_at = jiffies32();
+	wait(f);
+}
+
 /* forget drops an entry. */
 static __always_inline void forget(struct follow *f, __u64 key)
 {
-	disarm(f);
-	if (find_by_tuple)
-		bpf_map_delete_elem(&by_tuple, &f->tuple);
+	settle(f);
+	bpf_map_delete_elem(&by_tuple, &f->tuple);
 	bpf_map_delete_elem(&followed, &key);
 }
 
@@ -66,6 +105,37 @@ static __always_inline struct follow *followed_of(const struct record *r)
 	struct follow *f = bpf_map_lookup_elem(&followed, &r->sk);
 
 	return f && f->tuple == hash_tuple(r) ? f : NULL;
+}
+
+/* As an AF_INET6 socket shows an IPv4 address: ::ffff:a.b.c.d. */
+static __always_inline void map_addr(__u8 *addr)
+{
+	__builtin_memcpy(addr + 12, addr, 4);
+	__builtin_memset(addr, 0, 10);
+	addr[10] = addr[11] = 0xff;
+}
+
+/* followed_by_tuple finds the entry of the connection whose tuple r holds; NULL
+ * if it has none. Then r has the tuple as read_tuple() has it, and the socket. */
+static __always_inline struct follow *followed_by_tuple(struct record *r)
+{
+	const __u64 *a = (const __u64 *)r->local;
+	__u64 asked[4], ports = ports_of(r), tuple = hash_tuple(r), *key;
+	struct follow *f;
+
+	key = bpf_map_lookup_elem(&by_tuple, &tuple);
+	if (!key)
+		return NULL;
+	f = bpf_map_lookup_elem(&followed, key);
+	if (!f || f->tuple != tuple)
+		return NULL;
+	for (int i = 0; i < 4; i++)
+		asked[i] = a[i];
+	read_tuple((struct sock *)*key, r);
+	/* The hash may have led to another socket. */
+	if (a[0] != asked[0] || a[1] != asked[1] || a[2] != asked[2] || a[3] != asked[3] || ports_of(r) != ports)
+		return NULL;
+	return f;
 }
 
 /* put adds to a table of connections, and counts where that fails. A full table
@@ -93,7 +163,7 @@ static __always_inline struct follow *follow(struct record *r)
 	if (!f) {
 		put(&followed, &r->sk, &fresh);
 		f = bpf_map_lookup_elem(&followed, &r->sk);
-		if (f && find_by_tuple && bpf_map_update_elem(&by_tuple, &fresh.tuple, &r->sk, BPF_ANY))
+		if (f && bpf_map_update_elem(&by_tuple, &fresh.tuple, &r->sk, BPF_ANY))
 			__sync_fetch_and_add(&lost_tuple, 1);
 	}
 	if (f)
@@ -132,8 +202,7 @@ static __always_inline void take_answer(struct sock *sk, struct follow *f, struc
 		r->flags |= FLAG_RTT;
 		r->rtt = jiffies32() - heard_ago(sk) - f->probed_at;
 	}
-	f->outstanding = 0;
-	disarm(f);
+	settle(f);
 }
 
 /* The kernel's count of probes goes up one by one, and falls to 0 only. Where it

@@ -10,12 +10,9 @@
 /* r holds the tuple that the error quotes; th is the quoted segment. */
 static __always_inline void handle_icmp(struct sk_buff *skb, struct record *r, void *th)
 {
-	const __u64 *a = (const __u64 *)r->local;
-	__u64 quoted[4], ports;
 	struct tcp_header tcp = {};
 	struct follow *f;
 	struct sock *sk;
-	__u64 tuple, *key;
 
 	/* An error has to quote 8 bytes of the segment: ports and seq. */
 	if (bpf_probe_read_kernel(&tcp, 8, th))
@@ -23,34 +20,15 @@ static __always_inline void handle_icmp(struct sk_buff *skb, struct record *r, v
 	r->local_port = __builtin_bswap16(tcp.source);
 	r->remote_port = __builtin_bswap16(tcp.dest);
 	r->netns = READ(READ(READ(skb, dev), nd_net.net), ns.inum);
-	tuple = hash_tuple(r);
-	key = bpf_map_lookup_elem(&by_tuple, &tuple);
-	if (!key)
-		return;
-	sk = (struct sock *)*key;
-	f = bpf_map_lookup_elem(&followed, key);
+	f = followed_by_tuple(r);
+	sk = (struct sock *)r->sk;
 	if (!f || !f->outstanding || heard_since(sk, f->probed_at) ||
 	    __builtin_bswap32(tcp.seq) != TCP(sk, snd_una) - 1)
-		return;
-	/* The hash may have led to another socket. */
-	for (int i = 0; i < 4; i++)
-		quoted[i] = a[i];
-	ports = ports_of(r);
-	read_tuple(sk, r);
-	if (a[0] != quoted[0] || a[1] != quoted[1] || a[2] != quoted[2] || a[3] != quoted[3] || ports_of(r) != ports)
 		return;
 	read_rest(sk, r);
 	r->kind = RECORD_ICMP;
 	r->flags |= FLAG_FOLLOWED;
 	submit_long(r);
-}
-
-/* As an AF_INET6 socket shows an IPv4 address: ::ffff:a.b.c.d. */
-static __always_inline void map_addr(__u8 *addr)
-{
-	__builtin_memcpy(addr + 12, addr, 4);
-	__builtin_memset(addr, 0, 10);
-	addr[10] = addr[11] = 0xff;
 }
 
 static __always_inline void handle_icmp4(struct sk_buff *skb)

@@ -8,6 +8,7 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "drop.h"
 #include "fentry.h"
 #include "kprobe.h"
 #include "peer.h"
@@ -31,14 +32,6 @@ SEC("raw_tp/inet_sock_set_state")
 int tp_set_state(struct bpf_raw_tracepoint_args *ctx)
 {
 	handle_state((struct sock *)ctx->args[0], ctx->args[2]);
-	return 0;
-}
-
-/* Only where it has the socket. */
-SEC("raw_tp/kfree_skb")
-int tp_kfree_skb(struct bpf_raw_tracepoint_args *ctx)
-{
-	handle_drop((struct sk_buff *)ctx->args[0], ctx->args[2], (struct sock *)ctx->args[3]);
 	return 0;
 }
 

@@ -95,10 +95,11 @@ static __always_inline void handle_probe(struct sock *sk, __u8 probes, int ret, 
 		f->write_seq = TCP(sk, write_seq);
 		f->left = !ret;
 		f->refused = ret == -EPERM;
-		if (f->outstanding < 255)
-			f->outstanding++;
+		ask(f);
 		if (f->left)
 			arm(f);
+	} else if (f) {
+		try_again(sk, f);
 	}
 }
 

@@ -18,6 +18,7 @@ enum {
 
 #define AF_INET 2
 #define AF_INET6 10
+#define IPPROTO_TCP 6
 
 /* asm-generic/errno.h: what tcp_write_err and tcp_reset leave in sk_err. */
 #define EPERM 1
@@ -44,6 +45,7 @@ enum sk_rst_reason {
 enum skb_drop_reason {
 	SKB_DROP_REASON_TCP_OLD_DATA = 1,
 	SKB_DROP_REASON_TCP_OLD_SEQUENCE = 2,
+	SKB_DROP_REASON_NOT_SPECIFIED = 3,
 };
 
 struct ns_common {
@@ -186,8 +188,14 @@ struct net_device {
 	possible_net_t nd_net;
 };
 
+struct dst_entry {
+	struct net_device *dev;
+};
+
 struct sk_buff {
 	unsigned int len; /* from data on */
+	struct sock *sk;
+	unsigned long _skb_refdst; /* struct dst_entry *, with bits in the lowest places */
 	struct net_device *dev;
 	char cb[48]; /* struct tcp_skb_cb: seq, end_seq first */
 	unsigned char *head, *data;
@@ -199,12 +207,16 @@ struct sk_buff {
 /* Headers on the wire (RFC 791, 8200, 9293), as far as they are read. */
 struct ipv4_header {
 	__u8 version_ihl;
-	__u8 skipped[11];
+	__u8 skipped[5];
+	__be16 fragment; /* flags, and the offset */
+	__u8 ttl, protocol;
+	__be16 checksum;
 	__u8 saddr[4], daddr[4];
 };
 
 struct ipv6_header {
-	__u8 skipped[8];
+	__u8 skipped[6];
+	__u8 next_header, hop_limit;
 	__u8 saddr[16], daddr[16];
 };
 

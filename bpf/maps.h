@@ -19,7 +19,7 @@ struct {
 __u64 lost_ring = 0;   /* the ring was full */
 __u64 lost_follow = 0; /* records of connections for which a table was full */
 __u64 lost_memory = 0; /* the same, and the kernel had no memory for a table at once */
-__u64 lost_tuple = 0;  /* followed connections that an ICMP error cannot be matched to */
+__u64 lost_tuple = 0;  /* followed connections that an ICMP error or a drop cannot be matched to */
 __u64 lost_unseen = 0; /* probes that icsk_probes_out counts and no program saw */
 
 /* What the programs saw, for the loader to hold against counters that need no
@@ -37,7 +37,7 @@ static __always_inline void count_seen(__u64 *seen)
 struct follow {
 	__u64 tuple;	 /* whose it is; its key in by_tuple */
 	__u64 probed_ns; /* boot clock, the last probe */
-	__u32 probed_at; /* jiffies, the last probe */
+	__u32 probed_at; /* jiffies, the last probe, or try */
 	/* The socket when it was sent: */
 	__u32 segs_in;	    /* segments received */
 	__u32 data_segs_in; /* of these, with data */
@@ -49,7 +49,10 @@ struct follow {
 	__u8 armed;	 /* counted in armed */
 	__u8 probes;	 /* icsk_probes_out when it was last told */
 	__u8 told;	 /* .probes holds */
-	__u8 pad;
+	__u8 waiting;	 /* counted in waiting */
+	__u8 tried;	 /* the local queue refused a probe, and none is out */
+	__u8 pad[7];
+	__u64 drops;	 /* kinds of drops told since the peer was heard: first() */
 };
 
 struct {
@@ -69,8 +72,8 @@ struct {
 	__type(value, __u64);
 } told SEC(".maps");
 
-/* Followed connections by a hash of their tuple, for ICMP errors, which come
- * without a socket. */
+/* Followed connections by a hash of their tuple, for ICMP errors and segments
+ * that are dropped: both come without a socket. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1 << 16);
@@ -81,6 +84,11 @@ struct {
 /* Connections whose next segment is an answer; --rtt looks at packets only
  * while this is not 0. */
 __s64 armed = 0;
+
+/* Connections with a probe out, or one that the local queue refused, as far as is
+ * known: an answer may be known only when the timer fires next. What the system drops is looked at only while this
+ * is not 0. */
+__s64 waiting = 0;
 
 /* The firing that this CPU is in. Softirqs do not nest on a CPU, so one is enough. */
 struct firing {

@@ -12,7 +12,7 @@
  * zero-window probe looks the same, but then our window is closed. A byte that
  * was sent again because our ACK was lost looks the same, but its sender pushes
  * it (PSH), and it comes soon after the data. */
-static __always_inline void handle_old_segment(struct sock *sk, struct sk_buff *skb)
+static __always_inline int handle_old_segment(struct sock *sk, struct sk_buff *skb)
 {
 	struct record r = {};
 	struct tcp_header tcp = {};
@@ -22,28 +22,30 @@ static __always_inline void handle_old_segment(struct sock *sk, struct sk_buff *
 
 	if (bpf_probe_read_kernel(seq, sizeof(seq), cb) || rcv_nxt - seq[0] != 1 || seq[1] - seq[0] > 1 ||
 	    (__s32)(TCP(sk, rcv_wup) + TCP(sk, rcv_wnd) - rcv_nxt) <= 0)
-		return;
+		return 0;
 	if (seq[1] != seq[0] &&
 	    (bpf_probe_read_kernel(&tcp, sizeof(tcp), BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, transport_header)) ||
 	     tcp.flags != TCP_FLAG_ACK_BYTE || jiffies32() - ICSK(sk, icsk_ack.lrcvtime) < hz))
-		return;
+		return 0;
 	read_tuple(sk, &r);
 	if (!passes(&r))
-		return;
+		return 0;
 	remember(&r);
 	read_rest(sk, &r);
 	r.kind = RECORD_PROBED;
 	submit(&r);
+	return 1;
 }
 
 /* skb:kfree_skb, where it has the socket (6.11 and later): a probe is dropped as
  * old, whether it is empty (tcp_sequence) or not (tcp_data_queue). All that the
  * system drops comes by here. */
-static __always_inline void handle_drop(struct sk_buff *skb, __u32 reason, struct sock *sk)
+static __noinline int handle_old_drop(struct sk_buff *skb, __u32 reason, struct sock *sk)
 {
 	if (sk && (reason == bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_TCP_OLD_SEQUENCE) ||
 		   reason == bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_TCP_OLD_DATA)))
-		handle_old_segment(sk, skb);
+		return handle_old_segment(sk, skb);
+	return 0;
 }
 
 /* tcp_probe: a segment received in tcp_rcv_established, not yet looked at. The
@@ -83,8 +85,7 @@ static __always_inline void handle_segment(struct sock *sk, struct sk_buff *skb)
 	}
 	r.idle_for = 0;
 	r.probes = 0;
-	f->outstanding = 0;
-	disarm(f);
+	settle(f);
 	submit(&r);
 }
 

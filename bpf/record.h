@@ -15,6 +15,7 @@ enum record_kind {
 	RECORD_ICMP,
 	RECORD_PROBED,
 	RECORD_ENABLED,
+	RECORD_DROPPED,
 };
 
 enum record_flag {
@@ -56,6 +57,13 @@ enum record_rst {
 	RST_THIS_HOST,
 };
 
+/* Which way the segment of RECORD_DROPPED went; the values of events.Direction. */
+enum record_direction {
+	DIRECTION_NONE,
+	DIRECTION_IN,
+	DIRECTION_OUT,
+};
+
 struct record {
 	__u64 time;	    /* ns, CLOCK_BOOTTIME */
 	__u64 sk;	    /* the socket's address: tells connections apart, never shown */
@@ -81,16 +89,18 @@ struct record {
 	__u8 probes;	    /* unanswered, the one just sent included */
 	__u8 cnt;	    /* the value in force */
 	__u8 inherited;	    /* enum record_inherited */
-	__u8 reason;	    /* enum record_reason; PEER_RESET: enum record_rst */
+	__u8 reason;	    /* enum record_reason; PEER_RESET: enum record_rst; DROPPED: enum record_direction */
 
-	/* What follows only RECORD_ICMP, RECORD_ENABLED and those with FLAG_KERNEL
-	 * have; the others end here. */
+	/* What follows only RECORD_ICMP, RECORD_ENABLED, RECORD_DROPPED and those with
+	 * FLAG_KERNEL have; the others end here. */
 	__u8 from[16];	    /* ICMP: who said it, in the form of local and remote */
 	__u8 comm[16];	    /* ENABLED: the process that did it */
+	__u64 location;	    /* DROPPED: the code that dropped the segment */
+	__u32 drop_reason;  /* DROPPED: enum skb_drop_reason of this kernel; 0: it gives none */
 	__u32 pid;	    /* ENABLED: as katrace's own /proc shows it; 0: not known */
 	__u8 icmp_type;
 	__u8 icmp_code;
-	__u8 pad[2];
+	__u8 pad[6];
 };
 
 /* A record about a socket that the kernel opened. */

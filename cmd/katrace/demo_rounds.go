@@ -119,7 +119,7 @@ func knows(b loader.Backend) (lab.Backend, error) {
 		return lab.Backend{}, err
 	}
 	return lab.Backend{
-		SendErrors: facts.SendErrors, ICMP: facts.ICMP, RST: facts.RST, Probed: facts.Probed, ProbedByte: facts.ProbedByte,
+		SendErrors: facts.SendErrors, ICMP: facts.ICMP, RST: facts.RST, Probed: facts.Probed, ProbedByte: facts.ProbedByte, DropReasons: facts.DropReasons,
 		WindowProbes: facts.WindowProbes, TimerReasons: true,
 	}, nil
 }

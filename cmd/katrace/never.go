@@ -75,6 +75,8 @@ func lacking(kinds []events.Kind, b loader.Backend, facts loader.Facts) error {
 			return facts.Probed
 		case events.KindEnabled:
 			return facts.Enabled
+		case events.KindDropped:
+			return facts.Dropped
 		}
 		return true
 	}

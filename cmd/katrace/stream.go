@@ -73,8 +73,10 @@ func openStream(o streamOptions, sink events.Sink) (*stream, error) {
 			return nil, &loader.UnsupportedError{Doing: "--event " + join(o.filter.Kinds), Err: err}
 		}
 	}
+	tracker := events.NewTracker(hz.Tick())
+	tracker.NameDrops(tracer)
 	return &stream{
-		tracer: tracer, tracker: events.NewTracker(hz.Tick()), owners: owner.New(owner.Options{Scanned: tracer.Wake}),
+		tracer: tracer, tracker: tracker, owners: owner.New(owner.Options{Scanned: tracer.Wake}),
 		filter: o.filter, sink: sink, limit: o.count, all: o.load.All,
 	}, nil
 }

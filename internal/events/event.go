@@ -41,6 +41,7 @@ type Event struct {
 	Errno    string        // on KindReset and KindPeerReset: what the application will read
 	RST      RST           // on KindPeerReset: who sent it; 0: not known
 	ICMP     ICMP          // on KindICMP
+	Drop     Drop          // on KindDropped
 	Verdict  Verdict
 
 	Lost    Lost   // on KindLost: since the last such event
@@ -59,6 +60,14 @@ type ICMP struct {
 	Type, Code uint8
 	Text       string     // the type and code in words
 	From       netip.Addr // the router or host that said it
+}
+
+// Drop is why and where this host dropped a segment.
+type Drop struct {
+	Direction Direction
+	Reason    string // the kernel's word (enum skb_drop_reason), "NETFILTER_DROP"; "": it has none (before 5.17)
+	Text      string // in our words; "" where there are none for it
+	Where     string // the kernel function; "": not known
 }
 
 // Lost counts what did not arrive.

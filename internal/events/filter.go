@@ -41,7 +41,7 @@ func (f *Filter) MatchBesidesOwner(e *Event) bool {
 // The kinds of events that Dead and Silent leave.
 var (
 	EndKinds    = []Kind{KindReset, KindPeerReset}
-	SilentKinds = []Kind{KindProbe, KindICMP}
+	SilentKinds = []Kind{KindProbe, KindICMP, KindDropped}
 )
 
 func isEnd(e *Event) bool { return slices.Contains(EndKinds, e.Kind) }

@@ -129,6 +129,17 @@ func everyKind() []namedEvent {
 		e.ICMP = ICMP{3, 1, "host unreachable", netip.MustParseAddr("10.0.0.254")}
 		e.Unanswered, e.Verdict, e.Has = 1, VerdictUnreachable, e.Has|conn.HasUnanswered
 	})
+	for _, d := range []Drop{
+		{DirectionIn, "NETFILTER_DROP", "nftables", "nft_do_chain"},
+		{DirectionOut, "TC_EGRESS", "tc on the way out of an interface", "sch_handle_egress"},
+		{DirectionIn, "", "the firewall (nftables, iptables)", "nf_hook_slow"},
+		{DirectionOut, "A_NEW_ONE", "", "a_new_function"},
+		{DirectionIn, "IP_RPFILTER", "the reverse path filter (rp_filter)", ""},
+	} {
+		add("dropped "+d.Direction.String()+" "+d.Reason, KindDropped, func(e *Event) {
+			e.Drop, e.Unanswered, e.Has = d, 1, e.Has|conn.HasUnanswered
+		})
+	}
 	add("by the peer", KindProbed, func(e *Event) { e.Has &^= conn.HasIdleFor; e.IdleFor = 0; e.UID = 0 })
 	add("setsockopt", KindEnabled, func(e *Event) {
 		e.Family, e.Local, e.Remote = conn.IPv6, netip.MustParseAddrPort("[2001:db8::1]:443"), netip.MustParseAddrPort("[2001:db8::2]:50123")
@@ -151,7 +162,7 @@ func everyKind() []namedEvent {
 	all = append(all, namedEvent{"no memory", Event{Time: someTime, Kind: KindLost, Lost: Lost{Memory: 5, Tuple: 6}}})
 	all = append(all, namedEvent{"left out", Event{Time: someTime, Kind: KindLost, LeftOut: 12}})
 	all = append(all, namedEvent{"left out and lost", Event{Time: someTime, Kind: KindLost, Lost: Lost{Ring: 2}, LeftOut: 1}})
-	all = append(all, namedEvent{"skipped", Event{Time: someTime, Kind: KindLost, Lost: Lost{Skipped: Skipped{PeerReset: 1, Closed: 28, ICMP: 2, Probed: 3, Enabled: 4, Answer: 5}}}})
+	all = append(all, namedEvent{"skipped", Event{Time: someTime, Kind: KindLost, Lost: Lost{Skipped: Skipped{PeerReset: 1, Closed: 28, ICMP: 2, Probed: 3, Enabled: 4, Answer: 5, Dropped: 6}}}})
 	return all
 }
 

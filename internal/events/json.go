@@ -55,6 +55,9 @@ func AppendJSON(dst []byte, e *Event) []byte {
 	if e.Kind == KindICMP {
 		dst = appendICMP(dst, &e.ICMP)
 	}
+	if e.Kind == KindDropped && e.Drop.Direction != 0 {
+		dst = appendDrop(dst, &e.Drop)
+	}
 	dst = conn.AppendWord(dst, "verdict", e.Verdict.String())
 	return append(dst, '}')
 }
@@ -95,7 +98,7 @@ func appendLost(dst []byte, e *Event) []byte {
 func skipped(s *Skipped) iter.Seq2[Kind, *uint64] {
 	return func(yield func(Kind, *uint64) bool) {
 		_ = yield(KindPeerReset, &s.PeerReset) && yield(KindClosed, &s.Closed) && yield(KindICMP, &s.ICMP) &&
-			yield(KindProbed, &s.Probed) && yield(KindEnabled, &s.Enabled) && yield(KindAnswer, &s.Answer)
+			yield(KindProbed, &s.Probed) && yield(KindEnabled, &s.Enabled) && yield(KindAnswer, &s.Answer) && yield(KindDropped, &s.Dropped)
 	}
 }
 
@@ -111,4 +114,12 @@ func appendICMP(dst []byte, i *ICMP) []byte {
 		dst = append(dst, '"')
 	}
 	return append(dst, '}')
+}
+
+func appendDrop(dst []byte, d *Drop) []byte {
+	dst = append(dst, `,"drop":{"direction":"`...)
+	dst = append(append(dst, d.Direction.String()...), '"')
+	dst = conn.AppendText(dst, "reason", d.Reason)
+	dst = conn.AppendText(dst, "text", d.Text)
+	return append(conn.AppendText(dst, "where", d.Where), '}')
 }

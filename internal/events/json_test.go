@@ -211,6 +211,9 @@ func randomEvent(rnd *rand.Rand) Event {
 		}
 	}
 	e.RTTExact = e.Has&HasRTT != 0 && some()
+	if e.Kind == KindDropped {
+		e.Drop = Drop{Direction(1 + rnd.IntN(2)), word(len(hostile.Names), name), word(len(hostile.Names), name), word(len(hostile.Names), name)}
+	}
 	if e.Kind == KindICMP {
 		e.ICMP = ICMP{byte(rnd.IntN(256)), byte(rnd.IntN(256)), word(len(hostile.Names), name), netip.Addr{}}
 		if some() {

@@ -14,6 +14,7 @@ const (
 	KindReset                       // the keepalive timer gave the connection up
 	KindPeerReset                   // the peer answered a probe with RST
 	KindICMP                        // an ICMP error about a connection with probes outstanding
+	KindDropped                     // a segment was dropped on this host while a probe was out
 	KindProbed                      // the peer sent a keepalive probe, and we answer
 	KindEnabled                     // SO_KEEPALIVE was switched on
 	KindWindowProbe                 // a zero-window probe
@@ -22,7 +23,7 @@ const (
 	KindLost                        // records were lost
 )
 
-var kindNames = enum.Names[Kind]{What: "kind", Words: []string{"", "probe", "answer", "reset", "peer_reset", "icmp", "probed", "enabled",
+var kindNames = enum.Names[Kind]{What: "kind", Words: []string{"", "probe", "answer", "reset", "peer_reset", "icmp", "dropped", "probed", "enabled",
 	"window_probe", "timer", "closed", "lost"}}
 
 // String is the name in the stream: "probe".
@@ -81,6 +82,23 @@ func (r RST) String() string { return rstNames.Name(r) }
 
 // ParseRST is the inverse of RST.String.
 func ParseRST(s string) (RST, error) { return rstNames.Parse(s) }
+
+// Direction is which way a segment went.
+type Direction uint8
+
+// The directions, as this end of the connection sees them.
+const (
+	DirectionIn  Direction = iota + 1 // from the peer
+	DirectionOut                      // to the peer
+)
+
+var directionNames = enum.Names[Direction]{What: "direction", Words: []string{"", "in", "out"}}
+
+// String is the name in the stream: "in".
+func (d Direction) String() string { return directionNames.Name(d) }
+
+// ParseDirection is the inverse of Direction.String.
+func ParseDirection(s string) (Direction, error) { return directionNames.Parse(s) }
 
 // Reason says why the connection was reset, or why a firing sent nothing.
 type Reason uint8

@@ -13,6 +13,7 @@ import (
 func TestNames(t *testing.T) {
 	enumtest.RoundTrip(t, kindNames, KindLost, ParseKind)
 	enumtest.RoundTrip(t, verdictNames, VerdictReset, ParseVerdict)
+	enumtest.RoundTrip(t, directionNames, DirectionOut, ParseDirection)
 	enumtest.RoundTrip(t, rstNames, RSTThisHost, ParseRST)
 	enumtest.RoundTrip(t, reasonNames, ReasonNotIdle, ParseReason)
 }

@@ -38,6 +38,12 @@ type line struct {
 		Text string      `json:"text"`
 		From *netip.Addr `json:"from"`
 	} `json:"icmp"`
+	Drop *struct {
+		Direction string `json:"direction"`
+		Reason    string `json:"reason"`
+		Text      string `json:"text"`
+		Where     string `json:"where"`
+	} `json:"drop"`
 	Verdict string `json:"verdict"`
 
 	Lost *struct {
@@ -65,7 +71,8 @@ func ParseJSON(data []byte) (Event, error) {
 	e := Event{Time: l.Time.UTC(), SendError: l.SendError, Errno: l.Errno}
 	if err := cmp.Or(
 		conn.ParseWord(l.Event, &e.Kind, ParseKind), conn.ParseWord(l.Reason, &e.Reason, ParseReason),
-		conn.ParseWord(l.RST, &e.RST, ParseRST), conn.ParseWord(l.Verdict, &e.Verdict, ParseVerdict),
+		conn.ParseWord(l.RST, &e.RST, ParseRST), conn.ParseWord(l.direction(), &e.Drop.Direction, ParseDirection),
+		conn.ParseWord(l.Verdict, &e.Verdict, ParseVerdict),
 		l.Read(&e.State, &e.Timer)); err != nil {
 		return Event{}, err
 	}
@@ -103,6 +110,14 @@ func (l *line) check() error {
 	return nil
 }
 
+// direction is that of the dropped segment.
+func (l *line) direction() string {
+	if l.Drop == nil || l.Event != KindDropped.String() {
+		return ""
+	}
+	return l.Drop.Direction
+}
+
 // fill sets the facts that are there, beside those of the connection.
 func (l *line) fill(e *Event) {
 	if l.Seq != nil {
@@ -110,6 +125,9 @@ func (l *line) fill(e *Event) {
 	}
 	if l.RTT != nil {
 		e.RTT, e.RTTExact, e.Has = time.Duration(*l.RTT)*time.Microsecond, l.RTTExact, e.Has|HasRTT
+	}
+	if e.Drop.Direction != 0 {
+		e.Drop.Reason, e.Drop.Text, e.Drop.Where = l.Drop.Reason, l.Drop.Text, l.Drop.Where
 	}
 	if l.ICMP != nil && e.Kind == KindICMP {
 		e.ICMP = ICMP{Type: l.ICMP.Type, Code: l.ICMP.Code, Text: l.ICMP.Text}

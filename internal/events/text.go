@@ -84,6 +84,8 @@ func AppendWords(dst []byte, e *Event) []byte {
 			dst = e.ICMP.From.AppendTo(append(dst, " from "...))
 		}
 		return dst
+	case KindDropped:
+		return appendDropWords(dst, &e.Drop)
 	case KindProbed:
 		return append(dst, "peer sent a keepalive probe, this side answers"...)
 	case KindEnabled:
@@ -226,7 +228,7 @@ func appendLostWords(dst []byte, e *Event) []byte {
 		{l.Missed, "firing", " of the timer for which the kernel ran no program"},
 		{l.Follow, "record", " of connections for which the table was full (try a larger --follow-size)"},
 		{l.Memory, "record", " of connections for which the kernel had no memory at once"},
-		{l.Tuple, "connection", " that ICMP errors cannot be matched to"},
+		{l.Tuple, "connection", " that ICMP errors and drops cannot be matched to"},
 	} {
 		if c.n == 0 {
 			continue

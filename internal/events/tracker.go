@@ -18,6 +18,8 @@ type Tracker struct {
 	event Event             // the one being told, used again
 	// passing is the story of a connection that is not followed, used again.
 	passing story
+	// drops names what records of dropped segments hold in numbers; nil: nothing.
+	drops dropNames
 }
 
 // story is what is remembered of a connection between its records.
@@ -41,6 +43,10 @@ type story struct {
 func NewTracker(jiffy time.Duration) *Tracker {
 	return &Tracker{clock: newClock(jiffy, readClock), conns: map[uint64]*story{}}
 }
+
+// NameDrops tells the tracker who names reasons and places of dropped segments.
+// Without it none is told of.
+func (t *Tracker) NameDrops(by dropNames) { t.drops = by }
 
 // SetClock reads the wall clock again, and says by how much it was set since
 // then: 0 where it was not. It is called every second or so: times follow the
@@ -97,6 +103,12 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 	case loader.RecordICMP:
 		e.Kind = KindICMP
 		t.icmp(r, s, e)
+	case loader.RecordDropped:
+		e.Kind = KindDropped
+		if !t.drop(r, e) {
+			return nil
+		}
+		s.count(r, e)
 	case loader.RecordProbed:
 		e.Kind = KindProbed
 		e.Has &^= conn.HasIdleFor // a probe is old data and does not count as heard

@@ -57,10 +57,12 @@ type inventoryInventorySocket struct {
 		Reason      uint8
 		From        [16]uint8
 		Comm        [16]uint8
+		Location    uint64
+		DropReason  uint32
 		Pid         uint32
 		IcmpType    uint8
 		IcmpCode    uint8
-		Pad         [2]uint8
+		Pad         [6]uint8
 	}
 	Timer uint32
 	Flags uint32

@@ -100,6 +100,26 @@ func (c *capture) seen() Capture {
 	return snapshot
 }
 
+// deafen makes what comes count as not heard from now on: this host is going to
+// drop it behind the capture.
+func (c *capture) deafen() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wire.deaf = time.Now()
+}
+
+// rollBack takes the sender's next sequence number to be so much lower, once the
+// capture is where the sender is; until then it says false.
+func (c *capture) rollBack(next, by uint32) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.wire.next != next {
+		return false
+	}
+	c.wire.next -= by
+	return true
+}
+
 // drain reads packets until there are none.
 func (c *capture) drain(fd int) {
 	var buf [512]byte // headers are enough: lengths come from them

@@ -80,6 +80,18 @@ type Expect struct {
 	Swallowed bool             // probes do not leave, and the kernel takes them for sent
 	Timer     events.Reason    // firings that send nothing, of which there are some
 	State     conn.TCPState    // while probes are sent
+	Dropped   []Dropped        // segments that this host drops while a probe is out
+}
+
+// Dropped is a kind of segment that this host drops, and why.
+type Dropped struct {
+	Direction events.Direction
+	Reasons   []string // one of these
+	// Here says that a kernel without reasons shows it, too, by the place.
+	Here bool
+	// Refused: the probe comes back to its sender. A backend that does not see
+	// that does not know that one is out.
+	Refused bool
 }
 
 // Range is a number between two bounds, both included.

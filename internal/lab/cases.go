@@ -45,7 +45,7 @@ var loopback4, loopback6 = netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loo
 func Cases() []Case {
 	var all []Case
 	for _, group := range [][]Case{stateCases(), settingCases(), resetCases(), suspendedCases(), recoveryCases(), heardCases(),
-		probedCases(), endingCases(), tcpStateCases(), linkCases(), socketCases()} {
+		probedCases(), endingCases(), tcpStateCases(), linkCases(), droppedCases(), socketCases()} {
 		all = append(all, group...)
 	}
 	for i := range all {

@@ -6,6 +6,12 @@ import (
 	"katrace/internal/events"
 )
 
+// queueDrops is what a queue drops on its way out. Where it says so to the sender
+// a probe is refused.
+func queueDrops(refused bool) []Dropped {
+	return []Dropped{{Direction: events.DirectionOut, Reasons: []string{"QDISC_DROP", "QDISC_OVERLIMIT"}, Here: true, Refused: refused}}
+}
+
 // linkCases are those in which this host's own side fails.
 func linkCases() []Case {
 	noWay := gaveUp.but(func(e *Expect) {
@@ -34,6 +40,7 @@ func linkCases() []Case {
 		Staged: "the own interface loses its carrier",
 		Expect: gaveUp.but(func(e *Expect) {
 			e.Swallowed, e.Wire, e.ResetsOut = true, exactly(0), exactly(0)
+			e.Dropped = queueDrops(false)
 		}),
 		network: pair,
 		prepare: (*stage).pullPlug,

@@ -42,7 +42,7 @@ func recoveryCases() []Case {
 		Expect: Expect{
 			Counted: atLeast(5), Wire: atLeast(2), Answers: atLeast(2),
 			Verdict: events.VerdictAlive, Said: []events.Verdict{events.VerdictCongested, events.VerdictAlive},
-			SendError: []string{events.Congested}, State: conn.TCPEstablished,
+			SendError: []string{events.Congested}, Dropped: queueDrops(true), State: conn.TCPEstablished,
 		},
 		prepare: (*stage).blockQueue,
 		run: func(ctx context.Context, s *stage) error {

@@ -25,28 +25,57 @@ const (
 	dataValue                                           = 1          // NFTA_DATA_VALUE
 	exprName, exprData                                  = 1, 2       // NFTA_EXPR_*
 	rejectType, rejectReset                             = 1, 1       // NFTA_REJECT_TYPE, NFT_REJECT_TCP_RST
+	immediateDreg, immediateData                        = 1, 2       // NFTA_IMMEDIATE_*
+	dataVerdict                                         = 2          // NFTA_DATA_VERDICT
+	verdictCode, verdictDrop                            = 1, 0       // NFTA_VERDICT_CODE, NF_DROP
+	sourcePort, destinationPort                         = 0, 2       // in the header (RFC 9293)
 )
 
 // rejectOut makes the thread's network namespace refuse segments that it sends
 // to that port, and answer its own socket with RST in the receiver's name: what
 // nft add rule inet lab output tcp dport PORT reject with tcp reset does.
 func rejectOut(port uint16) error {
-	table, chain := nl.ZeroTerminated("lab"), nl.ZeroTerminated("output")
+	return firewall("output", unix.NF_INET_LOCAL_OUT, destinationPort, port,
+		expression("reject", nl.NewRtAttr(rejectType, nl.BEUint32Attr(rejectReset))))
+}
+
+// dropOut makes it drop them without a word: nft add rule inet lab output tcp
+// dport PORT drop.
+func dropOut(port uint16) error {
+	return firewall("output", unix.NF_INET_LOCAL_OUT, destinationPort, port, drop())
+}
+
+// dropIn makes it drop segments that come from that port: nft add rule inet lab
+// input tcp sport PORT drop.
+func dropIn(port uint16) error {
+	return firewall("input", unix.NF_INET_LOCAL_IN, sourcePort, port, drop())
+}
+
+func drop() *nl.RtAttr {
+	return expression("immediate",
+		nl.NewRtAttr(immediateDreg, nl.BEUint32Attr(unix.NFT_REG_VERDICT)),
+		nest(immediateData, nest(dataVerdict, nl.NewRtAttr(verdictCode, nl.BEUint32Attr(verdictDrop)))))
+}
+
+// firewall adds a chain with one rule: what is to be done with segments whose
+// port is that one, at that place of the transport header.
+func firewall(name string, hookNum uint32, portAt uint32, port uint16, do *nl.RtAttr) error {
+	table, chain := nl.ZeroTerminated("lab"), nl.ZeroTerminated(name)
 	hook := nest(unix.NFTA_CHAIN_HOOK,
-		nl.NewRtAttr(unix.NFTA_HOOK_HOOKNUM, nl.BEUint32Attr(unix.NF_INET_LOCAL_OUT)),
+		nl.NewRtAttr(unix.NFTA_HOOK_HOOKNUM, nl.BEUint32Attr(hookNum)),
 		nl.NewRtAttr(unix.NFTA_HOOK_PRIORITY, nl.BEUint32Attr(0)),
 	)
 	rule := nest(unix.NFTA_RULE_EXPRESSIONS,
-		expression("payload", // the destination port, into a register
+		expression("payload", // the port, into a register
 			nl.NewRtAttr(payloadDreg, nl.BEUint32Attr(unix.NFT_REG_1)),
 			nl.NewRtAttr(payloadBase, nl.BEUint32Attr(transportHeader)),
-			nl.NewRtAttr(payloadOffset, nl.BEUint32Attr(2)),
+			nl.NewRtAttr(payloadOffset, nl.BEUint32Attr(portAt)),
 			nl.NewRtAttr(payloadLen, nl.BEUint32Attr(2))),
 		expression("cmp",
 			nl.NewRtAttr(cmpSreg, nl.BEUint32Attr(unix.NFT_REG_1)),
 			nl.NewRtAttr(cmpOp, nl.BEUint32Attr(cmpEqual)),
 			nest(cmpData, nl.NewRtAttr(dataValue, nl.BEUint16Attr(port)))),
-		expression("reject", nl.NewRtAttr(rejectType, nl.BEUint32Attr(rejectReset))),
+		do,
 	)
 	err := sendBatch(
 		nfMessage(nfBatchBegin, 0, unix.AF_UNSPEC, nfTables),
@@ -59,7 +88,7 @@ func rejectOut(port uint16) error {
 		nfMessage(nfBatchEnd, 0, unix.AF_UNSPEC, nfTables),
 	)
 	if err != nil {
-		return fmt.Errorf("reject segments to port %d by nf_tables: %w%s", port, err, hint(err))
+		return fmt.Errorf("add a rule about port %d by nf_tables (%s): %w%s", port, name, err, hint(err))
 	}
 	return nil
 }
@@ -120,17 +149,20 @@ func sendBatch(messages ...[]byte) error {
 	return nil
 }
 
-// needReject says what this kernel's nf_tables lacks.
-func needReject() error {
+// needReject and needDrop say what this kernel's nf_tables lacks.
+func needReject() error { return needFirewall("with reject ", rejectOut) }
+func needDrop() error   { return needFirewall("", dropOut) }
+
+func needFirewall(what string, rule func(port uint16) error) error {
 	ns, err := newNamespace()
 	if err != nil {
 		return err
 	}
 	defer ns.close()
-	err = ns.do(func() error { return rejectOut(1) })
+	err = ns.do(func() error { return rule(1) })
 	for _, missing := range []unix.Errno{unix.EPROTONOSUPPORT, unix.EOPNOTSUPP, unix.ENOENT} {
 		if errors.Is(err, missing) {
-			return fmt.Errorf("no nf_tables with reject (%w): %w", err, ErrLacking)
+			return fmt.Errorf("no nf_tables %s(%w): %w", what, err, ErrLacking)
 		}
 	}
 	return err

@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"net/netip"
@@ -21,6 +22,7 @@ type Backend struct {
 	RST           bool // whose a RST is
 	Probed        bool // empty probes that the peer sends
 	ProbedByte    bool // its probes of one byte
+	DropReasons   bool // why this host drops a segment, by the kernel's word
 	WindowProbes  bool // window_probe events: the backend can, and --all asks for them
 	TimerReasons  bool // timer events: --all
 	PromptAnswers bool // an answer is told when it comes, not when the timer fires next
@@ -120,6 +122,7 @@ func Judge(o Outcome, evs []events.Event, lost events.Lost, can Backend) Row {
 	r.icmp()
 	r.uneventful()
 	r.probed()
+	r.dropped()
 	r.verdicts()
 	if n := len(r.why) - mostWhy; n > 0 {
 		r.why = append(r.why[:mostWhy:mostWhy], fmt.Sprintf("and so on, %d more", n))
@@ -178,6 +181,9 @@ func (r *review) said() string {
 	}
 	if n := len(r.kinds[events.KindICMP]); n > 0 {
 		said += fmt.Sprintf(", %d icmp", n)
+	}
+	for _, e := range r.kinds[events.KindDropped] {
+		said += fmt.Sprintf(", dropped %s %s", e.Drop.Direction, cmp.Or(e.Drop.Reason, e.Drop.Where))
 	}
 	if r.missing > 0 {
 		said += fmt.Sprintf(", %d reported as missed", r.missing)

@@ -17,14 +17,14 @@ import (
 )
 
 // full is a backend that knows everything, asked for --all.
-var full = Backend{SendErrors: true, ICMP: true, RST: true, Probed: true, ProbedByte: true, WindowProbes: true, TimerReasons: true, PromptAnswers: true}
+var full = Backend{SendErrors: true, ICMP: true, RST: true, Probed: true, ProbedByte: true, DropReasons: true, WindowProbes: true, TimerReasons: true, PromptAnswers: true}
 
 // backends are those that an agreeing stream is made for.
 var backends = map[string]Backend{
 	"full":         full,
 	"without all":  {SendErrors: true, ICMP: true, RST: true, Probed: true, ProbedByte: true, PromptAnswers: true},
 	"late answers": {SendErrors: true, ICMP: true, RST: true, Probed: true, ProbedByte: true, TimerReasons: true},
-	"tracepoint":   {Probed: true, ProbedByte: true, TimerReasons: true},
+	"tracepoint":   {Probed: true, ProbedByte: true, DropReasons: true, TimerReasons: true},
 	"exact":        {TimerReasons: true, PromptAnswers: true},
 	"the least":    {},
 }
@@ -107,7 +107,7 @@ func saw(change func(*Outcome)) func(*Outcome, *[]events.Event) {
 
 // TestJudgeDisagrees: the judge sees each single lie, and says which.
 func TestJudgeDisagrees(t *testing.T) {
-	for _, l := range slices.Concat(liesAboutIdentity, liesAboutProbes, liesAboutHeard, liesAboutRST, liesAboutEnds, failedStagings) {
+	for _, l := range slices.Concat(liesAboutIdentity, liesAboutProbes, liesAboutHeard, liesAboutRST, liesAboutDrops, liesAboutEnds, failedStagings) {
 		t.Run(l.name+": "+l.want, func(t *testing.T) {
 			o, evs := truth(t, l.name, l.can)
 			if row := Judge(o, evs, events.Lost{}, l.can); !row.Agrees {

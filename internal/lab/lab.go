@@ -41,6 +41,7 @@ type Outcome struct {
 	Subflow        bool          // of MPTCP: the application is not told of its end
 	ErrnoAfter     time.Duration // when it read that, since Begun
 	KeepaliveCount uint64        // growth of TcpExtTCPKeepAlive in the namespace since Begun
+	Silenced       bool          // the peer dropped what came, on the traced socket's own host
 	Router         netip.Addr    // between the two hosts; invalid: there is none
 	Captured       Capture
 	Failed         error // why it was not played to its end; nil: it was

@@ -31,6 +31,7 @@ type stage struct {
 
 	begun     time.Time // when keepalive was switched on
 	keepalive uint64    // the counter then
+	silenced  bool      // the peer drops what comes, on this host
 }
 
 // newStage sets everything up but keepalive.
@@ -202,6 +203,7 @@ func (s *stage) play(ctx context.Context) (Outcome, error) {
 		Errno:          errno,
 		KeepaliveCount: count - s.keepalive,
 		Router:         s.net.gateway,
+		Silenced:       s.silenced,
 		Subflow:        s.proto == unix.IPPROTO_MPTCP,
 	}
 	if errno != 0 {

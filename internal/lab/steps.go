@@ -38,7 +38,13 @@ func (s *stage) touch() error {
 // silence makes the peer drop whatever comes: it vanishes from the network
 // without knowing of it.
 func (s *stage) silence() error {
-	return s.peer.control(func(fd int) error {
+	s.silenced = s.net.near == s.net.far
+	return s.peer.dropAll()
+}
+
+// dropAll has the socket drop whatever comes.
+func (s *socket) dropAll() error {
+	return s.control(func(fd int) error {
 		drop := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K, K: 0}}
 		return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
 			&unix.SockFprog{Len: uint16(len(drop)), Filter: &drop[0]})

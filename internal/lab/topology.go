@@ -20,10 +20,15 @@ type network struct {
 	router    *namespace // between them, or nil
 	farAddr   netip.Addr // the peer's address
 	ifname    string     // the traced side's interface
+	tap       *socket    // a packet socket on that interface, or nil
 	gateway   netip.Addr // the router's address on the traced side, if there is one
 }
 
 func (n *network) close() (err error) {
+	if n.tap != nil {
+		err = n.tap.close()
+		n.tap = nil
+	}
 	all := []*namespace{n.near, n.router}
 	if n.far != n.near {
 		all = append(all, n.far)

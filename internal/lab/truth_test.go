@@ -27,6 +27,8 @@ var scripts = map[string]string{
 	"time-wait": "a", "link-down": "eee", "peer-netns-gone": "eee", "no-carrier": "xxx", "repair": "aaa", "mptcp": "sss",
 	"beyond-255": strings.Repeat("s", 450), "peer-aborts": "r", "own-firewall": "af", "stray-data": "da",
 	"heard-by-data": "ssdss", "windows-probe": "a",
+	"answers-dropped": "sss", "ipv6-answers-dropped": "sss", "answers-filtered": "sss", "probes-dropped": "fff",
+	"tc-ingress": "sss", "tc-egress": "cccaa", "rp-filter": "sss", "rolled-back": "sss", "full-capture": "sss",
 }
 
 // routerSays is what a router says to each probe.
@@ -92,6 +94,17 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 			late = nil
 		}
 		o.KeepaliveCount++
+		if i == strings.IndexAny(script, "scfx")+1 { // a silence has begun
+			for _, d := range c.Expect.Dropped {
+				if (can.DropReasons || d.Here) && (can.SendErrors || !d.Refused) {
+					e := tell(now, events.KindDropped)
+					e.Drop = events.Drop{Direction: d.Direction, Text: "something", Where: "somewhere"}
+					if can.DropReasons {
+						e.Drop.Reason = d.Reasons[0]
+					}
+				}
+			}
+		}
 		if what == 'c' && !can.SendErrors {
 			continue
 		}
@@ -190,7 +203,7 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 		e := tell(o.Begun.Add(died), events.KindReset)
 		e.Errno, e.Reason, e.Verdict = unix.ErrnoName(o.Errno), c.Expect.Reason, events.VerdictTimedOut
 		e.Unanswered, e.Has = unanswered, e.Has|conn.HasUnanswered
-		if (c.Expect.ICMP && can.ICMP) || (script[0] == 'e' && can.SendErrors) {
+		if (c.Expect.ICMP && can.ICMP) || (strings.ContainsRune("ef", rune(script[0])) && can.SendErrors) {
 			e.Verdict = events.VerdictUnreachable
 		}
 	case ByPeer, ByHost:

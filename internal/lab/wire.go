@@ -79,6 +79,7 @@ type wire struct {
 	peerNext   uint32 // the same as next, of what the peer sent
 	peerBegun  bool
 	peerWindow uint16
+	deaf       time.Time // from then on this host drops what comes: it is not heard; zero: it does not
 }
 
 // isProbe says that a segment is a keepalive probe of a sender that has sent
@@ -138,7 +139,7 @@ func (w *wire) received(at time.Time, p packet) {
 		}
 		return
 	}
-	if p.src != w.remote || p.dst != w.local {
+	if p.src != w.remote || p.dst != w.local || !w.deaf.IsZero() && at.After(w.deaf) {
 		return
 	}
 	length := p.length()

@@ -5,6 +5,8 @@ package loader
 import (
 	"fmt"
 	"strings"
+
+	"github.com/cilium/ebpf/btf"
 )
 
 // Backend is a way of attaching to the kernel.
@@ -45,14 +47,17 @@ type Facts struct {
 	ProbedByte   bool // probes of one byte that the peer sends us
 	Enabled      bool // who switches SO_KEEPALIVE on
 	RST          bool // whether a RST came from a peer that knew the connection
+	Dropped      bool // segments dropped on this host, and where
+	DropReasons  bool // and why, by the kernel's word
 }
 
 // Facts tells what the backend can know, given hooks that are all there.
 func (b Backend) Facts() Facts {
 	if b == Tracepoint {
-		return Facts{Probed: true, ProbedByte: true}
+		return Facts{Probed: true, ProbedByte: true, Dropped: true, DropReasons: true}
 	}
-	return Facts{SendErrors: true, ICMP: true, WindowProbes: true, Probed: true, ProbedByte: true, Enabled: true, RST: true}
+	return Facts{SendErrors: true, ICMP: true, WindowProbes: true, Probed: true, ProbedByte: true, Enabled: true, RST: true,
+		Dropped: true, DropReasons: true}
 }
 
 // FactsHere tells what the backend can know on the running kernel, given that
@@ -63,10 +68,27 @@ func (b Backend) FactsHere(btfFile string) (Facts, error) {
 	if err != nil {
 		return Facts{}, err
 	}
-	f.ProbedByte = parameters(types, "kfree_skb") >= dropWithSocket
+	f.ProbedByte = dropsHaveSocket(types)
+	f.DropReasons = dropParameters(types) >= dropWithReason
 	f.Probed = f.ProbedByte || b != Tracepoint
 	f.RST = f.RST && parameters(types, "tcp_reset") >= resetWithSegment
 	return f, nil
+}
+
+// lacksHere is Lacks, and what tracepoint kfree_skb does not show on this kernel.
+func (b Backend) lacksHere(types *btf.Spec) []string {
+	lacks := b.Lacks()
+	if !dropsHaveSocket(types) {
+		if b == Tracepoint {
+			lacks = append(lacks, givesProbed)
+		} else {
+			lacks = append(lacks, givesProbedByte)
+		}
+	}
+	if dropParameters(types) < dropWithReason {
+		lacks = append(lacks, givesDropReasons)
+	}
+	return lacks
 }
 
 // Lacks says in words what this backend cannot know and another could.

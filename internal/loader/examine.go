@@ -131,17 +131,17 @@ func (t *Tracer) missed() (uint64, error) {
 // tryBackend tries b's hooks, each by itself. tried holds what came of those
 // that other backends have as well.
 func tryBackend(b Backend, o *Options, types *btf.Spec, tried map[string]error) *trial {
-	t := &trial{report: BackendReport{Backend: b, Usable: true, Lacks: b.Lacks()}}
+	t := &trial{report: BackendReport{Backend: b, Usable: true, Lacks: b.lacksHere(types)}}
 	for _, h := range hooksOf(b, o) {
+		if h.spare != nil && h.spare(types) {
+			continue
+		}
 		err, known := tried[h.prog]
 		if !known {
 			err = tryHook(b, o, h, types)
 			tried[h.prog] = err
 		}
 		if err != nil && h.instead != nil {
-			if h.insteadLacks != "" {
-				t.report.Lacks = append(t.report.Lacks, h.insteadLacks)
-			}
 			h = *h.instead
 			err = tryHook(b, o, h, types)
 		}

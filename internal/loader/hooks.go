@@ -25,10 +25,11 @@ type hook struct {
 	// params is how many parameters the function or tracepoint has to have for the
 	// program to find what it reads; 0: whatever it has.
 	params int
-	// instead is attached where this hook cannot be, and insteadLacks says what is
-	// not known then.
-	instead      *hook
-	insteadLacks string
+	// instead is attached where this hook cannot be.
+	instead *hook
+	// spare says whether other hooks give on this kernel all that this one does;
+	// nil: they never do.
+	spare func(*btf.Spec) bool
 }
 
 type attachment string
@@ -88,11 +89,15 @@ const (
 	givesRTT     = "exact round trips"
 	givesRST     = "who sent a RST"
 
-	givesProbedByte = "probes of one byte that the peer sends (as Windows does)"
+	givesProbedByte  = "probes of one byte that the peer sends (as Windows does)"
+	givesDropped     = "segments dropped on this host"
+	givesDropReasons = "why a segment was dropped on this host (where is known)"
 )
 
 // How many parameters there have to be.
 const (
+	dropBare         = 2 // tracepoint kfree_skb(skb, location)
+	dropWithReason   = 3 // tracepoint kfree_skb(skb, location, reason), from 5.17 on
 	dropWithSocket   = 4 // kfree_skb(skb, location, reason, rx_sk), from 6.11 on
 	resetWithSegment = 2 // tcp_reset(sk, skb), from 5.12 on
 )
@@ -109,9 +114,7 @@ var hooks = map[Backend][]hook{
 		{prog: katraceProgKprobeKeepaliveTimer, at: "tcp_keepalive_timer", how: byKprobe},
 		{prog: katraceProgKprobeV4Err, at: "tcp_v4_err", how: byKprobe, gives: givesICMP4},
 		{prog: katraceProgKprobeV6Err, at: "tcp_v6_err", how: byKprobe, gives: givesICMP6},
-		{prog: katraceProgTpKfreeSkb, at: "kfree_skb", how: byRawTracepoint, gives: givesProbed, params: dropWithSocket, instead: &hook{
-			prog: katraceProgKprobeSendDupack, at: "tcp_send_dupack", how: byKprobe, gives: givesProbed,
-		}, insteadLacks: givesProbedByte},
+		{prog: katraceProgKprobeSendDupack, at: "tcp_send_dupack", how: byKprobe, gives: givesProbed, spare: dropsHaveSocket},
 		{prog: katraceProgKprobeReset, at: "tcp_reset", how: byKprobe, gives: givesRST, params: resetWithSegment},
 		// In process context, where the timer may interrupt a kprobe's handler,
 		// whose own kprobes the kernel then skips: by fentry if it can be.
@@ -126,15 +129,12 @@ var hooks = map[Backend][]hook{
 		{prog: katraceProgFentryKeepaliveTimer, at: "tcp_keepalive_timer", how: byFentry},
 		{prog: katraceProgFentryV4Err, at: "tcp_v4_err", how: byFentry, gives: givesICMP4},
 		{prog: katraceProgFentryV6Err, at: "tcp_v6_err", how: byFentry, gives: givesICMP6},
-		{prog: katraceProgTpKfreeSkb, at: "kfree_skb", how: byRawTracepoint, gives: givesProbed, params: dropWithSocket, instead: &hook{
-			prog: katraceProgFentrySendDupack, at: "tcp_send_dupack", how: byFentry, gives: givesProbed,
-		}, insteadLacks: givesProbedByte},
+		{prog: katraceProgFentrySendDupack, at: "tcp_send_dupack", how: byFentry, gives: givesProbed, spare: dropsHaveSocket},
 		{prog: katraceProgFentryReset, at: "tcp_reset", how: byFentry, gives: givesRST, params: resetWithSegment},
 		{prog: katraceProgFentrySetKeepalive, at: "tcp_set_keepalive", how: byFentry, gives: givesEnabled},
 	}),
 	Tracepoint: slices.Concat(common, []hook{
 		{prog: katraceProgTpSendReset, at: "tcp_send_reset", how: byRawTracepoint},
-		{prog: katraceProgTpKfreeSkb, at: "kfree_skb", how: byRawTracepoint, gives: givesProbed, params: dropWithSocket},
 		{prog: katraceProgTpTimerExpireExit, at: "timer_expire_exit", how: byRawTracepoint},
 		{prog: katraceProgTpTimerExpireEntry, at: "timer_expire_entry", how: byRawTracepoint},
 	}),
@@ -147,7 +147,12 @@ var common = []hook{
 	{prog: katraceProgTpReceiveReset, at: "tcp_receive_reset", how: byRawTracepoint},
 	{prog: katraceProgTpSetState, at: "inet_sock_set_state", how: byRawTracepoint},
 	{prog: katraceProgTpProbe, at: "tcp_probe", how: byRawTracepoint, gives: givesRTT, onlyIf: withRTT},
+	{prog: katraceProgTpKfreeSkb, at: "kfree_skb", how: byRawTracepoint, gives: givesDropped},
 }
+
+// dropsHaveSocket says that tracepoint kfree_skb shows the peer's probes, too: it
+// has the socket that was to receive the segment.
+func dropsHaveSocket(types *btf.Spec) bool { return dropParameters(types) >= dropWithSocket }
 
 // hooksOf are the backend's hooks that these options ask for.
 func hooksOf(b Backend, o *Options) []hook {

@@ -99,7 +99,7 @@ func TestHooksOptional(t *testing.T) {
 		}
 	}
 	for _, b := range Backends() {
-		if len(hooks[b]) == 0 || (len(b.Lacks()) == 0) != (b.Facts() == Facts{true, true, true, true, true, true, true}) {
+		if len(hooks[b]) == 0 || (len(b.Lacks()) == 0) != (b.Facts() == Facts{true, true, true, true, true, true, true, true, true}) {
 			t.Errorf("%s: %d hooks, facts %+v, lacks %q", b, len(hooks[b]), b.Facts(), b.Lacks())
 		}
 	}

@@ -64,7 +64,10 @@ type katraceFollow struct {
 	Armed       uint8
 	Probes      uint8
 	Told        uint8
-	Pad         uint8
+	Waiting     uint8
+	Tried       uint8
+	Pad         [7]uint8
+	Drops       uint64
 }
 
 type katraceKernelRecord struct {
@@ -102,10 +105,12 @@ type katraceRecord struct {
 	Reason      uint8
 	From        [16]uint8
 	Comm        [16]uint8
+	Location    uint64
+	DropReason  uint32
 	Pid         uint32
 	IcmpType    uint8
 	IcmpCode    uint8
-	Pad         [2]uint8
+	Pad         [6]uint8
 }
 
 type katraceRecordFlag uint32
@@ -134,6 +139,7 @@ const (
 	katraceRecordKindRECORD_ICMP         katraceRecordKind = 8
 	katraceRecordKindRECORD_PROBED       katraceRecordKind = 9
 	katraceRecordKindRECORD_ENABLED      katraceRecordKind = 10
+	katraceRecordKindRECORD_DROPPED      katraceRecordKind = 11
 )
 
 // Names of all BPF objects in the ELF.
@@ -175,9 +181,9 @@ const (
 	katraceVarArmed                    = "armed"
 	katraceVarCloses                   = "closes"
 	katraceVarDirectReads              = "direct_reads"
+	katraceVarDropParams               = "drop_params"
 	katraceVarExactRtt                 = "exact_rtt"
 	katraceVarFilter                   = "filter"
-	katraceVarFindByTuple              = "find_by_tuple"
 	katraceVarHz                       = "hz"
 	katraceVarKeepaliveTimerAddr       = "keepalive_timer_addr"
 	katraceVarLostFollow               = "lost_follow"
@@ -192,6 +198,7 @@ const (
 	katraceVarUnusedFlag               = "unused_flag"
 	katraceVarUnusedKind               = "unused_kind"
 	katraceVarUnusedRecord             = "unused_record"
+	katraceVarWaiting                  = "waiting"
 )
 
 // loadKatrace returns the embedded CollectionSpec for katrace.
@@ -283,9 +290,9 @@ type katraceVariableSpecs struct {
 	Armed              *ebpf.VariableSpec `ebpf:"armed"`
 	Closes             *ebpf.VariableSpec `ebpf:"closes"`
 	DirectReads        *ebpf.VariableSpec `ebpf:"direct_reads"`
+	DropParams         *ebpf.VariableSpec `ebpf:"drop_params"`
 	ExactRtt           *ebpf.VariableSpec `ebpf:"exact_rtt"`
 	Filter             *ebpf.VariableSpec `ebpf:"filter"`
-	FindByTuple        *ebpf.VariableSpec `ebpf:"find_by_tuple"`
 	Hz                 *ebpf.VariableSpec `ebpf:"hz"`
 	KeepaliveTimerAddr *ebpf.VariableSpec `ebpf:"keepalive_timer_addr"`
 	LostFollow         *ebpf.VariableSpec `ebpf:"lost_follow"`
@@ -300,6 +307,7 @@ type katraceVariableSpecs struct {
 	UnusedFlag         *ebpf.VariableSpec `ebpf:"unused_flag"`
 	UnusedKind         *ebpf.VariableSpec `ebpf:"unused_kind"`
 	UnusedRecord       *ebpf.VariableSpec `ebpf:"unused_record"`
+	Waiting            *ebpf.VariableSpec `ebpf:"waiting"`
 }
 
 // katraceObjects contains all objects after they have been loaded into the kernel.
@@ -347,9 +355,9 @@ type katraceVariables struct {
 	Armed              *ebpf.Variable `ebpf:"armed"`
 	Closes             *ebpf.Variable `ebpf:"closes"`
 	DirectReads        *ebpf.Variable `ebpf:"direct_reads"`
+	DropParams         *ebpf.Variable `ebpf:"drop_params"`
 	ExactRtt           *ebpf.Variable `ebpf:"exact_rtt"`
 	Filter             *ebpf.Variable `ebpf:"filter"`
-	FindByTuple        *ebpf.Variable `ebpf:"find_by_tuple"`
 	Hz                 *ebpf.Variable `ebpf:"hz"`
 	KeepaliveTimerAddr *ebpf.Variable `ebpf:"keepalive_timer_addr"`
 	LostFollow         *ebpf.Variable `ebpf:"lost_follow"`
@@ -364,6 +372,7 @@ type katraceVariables struct {
 	UnusedFlag         *ebpf.Variable `ebpf:"unused_flag"`
 	UnusedKind         *ebpf.Variable `ebpf:"unused_kind"`
 	UnusedRecord       *ebpf.Variable `ebpf:"unused_record"`
+	Waiting            *ebpf.Variable `ebpf:"waiting"`
 }
 
 // katracePrograms contains all programs after they have been loaded into the kernel.

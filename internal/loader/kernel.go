@@ -61,6 +61,11 @@ func parameters(types *btf.Spec, name string) int {
 			return len(proto.Params)
 		}
 	}
+	return tracepointParameters(types, name)
+}
+
+// tracepointParameters is parameters of a tracepoint.
+func tracepointParameters(types *btf.Spec, name string) int {
 	var def *btf.Typedef
 	if types.TypeByName("btf_trace_"+name, &def) == nil {
 		if ptr, ok := btf.UnderlyingType(def).(*btf.Pointer); ok {
@@ -70,6 +75,16 @@ func parameters(types *btf.Spec, name string) int {
 		}
 	}
 	return 0
+}
+
+// dropParameters is how many parameters tracepoint kfree_skb has. (There may be a
+// function of that name, too.)
+func dropParameters(types *btf.Spec) int {
+	n := tracepointParameters(types, "kfree_skb")
+	if n == 0 {
+		return dropBare
+	}
+	return n
 }
 
 // hasSafeAllocation says whether hash maps may allocate in tracing programs

@@ -67,6 +67,7 @@ type Tracer struct {
 	// drained is when Read last found the ring empty.
 	drained time.Time
 	loss    lossReader
+	code    code
 }
 
 type attached struct {
@@ -129,7 +130,7 @@ func open(b Backend, o *Options, types *btf.Spec) (_ *Tracer, err error) {
 			t.Close()
 		}
 	}()
-	t.Lacks = b.Lacks()
+	t.Lacks = b.lacksHere(types)
 	if err := readSwitches().canFire(hooksOf(b, o)); err != nil {
 		return nil, err
 	}
@@ -156,6 +157,7 @@ func open(b Backend, o *Options, types *btf.Spec) (_ *Tracer, err error) {
 		t.links = append(t.links, attached{h, l, prog})
 	}
 	t.loss = lossReader{vars: t.coll.Variables, links: t.links}
+	t.code = openCode(types)
 	if t.Unwitnessed = t.openWitnesses(); t.Unwitnessed != nil {
 		t.Lacks = append(t.Lacks, lacksWitness)
 	}
@@ -182,6 +184,9 @@ func (t *Tracer) openWitnesses() error {
 func (t *Tracer) present(hs []hook, o *Options, types *btf.Spec) ([]hook, error) {
 	var there []hook
 	for _, h := range hs {
+		if h.spare != nil && h.spare(types) {
+			continue
+		}
 		if h.instead != nil {
 			usable := h.isThere(types)
 			if usable {
@@ -192,9 +197,6 @@ func (t *Tracer) present(hs []hook, o *Options, types *btf.Spec) ([]hook, error)
 				usable = err == nil
 			}
 			if !usable {
-				if h.insteadLacks != "" {
-					t.Lacks = append(t.Lacks, h.insteadLacks)
-				}
 				h = *h.instead
 			}
 		}
@@ -296,7 +298,7 @@ func setVariables(spec *ebpf.CollectionSpec, b Backend, o *Options, types *btf.S
 		katraceVarAll:          b2u(o.All),
 		katraceVarCloses:       b2u(o.closes()),
 		katraceVarExactRtt:     b2u(o.ExactRTT),
-		katraceVarFindByTuple:  b2u(b.Facts().ICMP),
+		katraceVarDropParams:   uint8(dropParameters(types)),
 		katraceVarFilter:       kernelFilter(&o.Filter),
 		katraceVarHz:           uint32(hz),
 		katraceVarPidNamespace: pidNamespace(),
@@ -346,6 +348,7 @@ func (t *Tracer) detach() {
 func (t *Tracer) Close() {
 	t.detach()
 	t.loss.close()
+	t.code.close()
 	if t.ring != nil {
 		_ = t.ring.Close()
 	}

@@ -14,7 +14,7 @@ type Lost struct {
 	Missed  uint64 // firings of the keepalive timer that no program told of
 	Follow  uint64 // records of connections for which a table was full (Options.Follow): their answers, or their end, go unseen
 	Memory  uint64 // the same, and the kernel had no memory for the table at once
-	Tuple   uint64 // connections that ICMP errors cannot be matched to, for either reason
+	Tuple   uint64 // connections that ICMP errors and drops cannot be matched to, for either reason
 	Skipped Skipped
 }
 
@@ -27,6 +27,7 @@ type Skipped struct {
 	Probed    uint64 // the peer's probes
 	Enabled   uint64 // SO_KEEPALIVE switched on
 	Answer    uint64 // with ExactRTT: segments received while a probe was out
+	Dropped   uint64 // packets dropped, for whatever reason; from 6.11 on the peer's probes are among them
 }
 
 // Total is the number of all that is lost.
@@ -36,21 +37,21 @@ func (l Lost) Total() uint64 {
 
 // Total is the number of all that is skipped.
 func (s Skipped) Total() uint64 {
-	return s.PeerReset + s.Closed + s.ICMP + s.Probed + s.Enabled + s.Answer
+	return s.PeerReset + s.Closed + s.ICMP + s.Probed + s.Enabled + s.Answer + s.Dropped
 }
 
 // Since is what was lost after an earlier reading.
 func (l Lost) Since(was Lost) Lost {
 	s, w := l.Skipped, was.Skipped
 	return Lost{l.Ring - was.Ring, l.Missed - was.Missed, l.Follow - was.Follow, l.Memory - was.Memory, l.Tuple - was.Tuple,
-		Skipped{s.PeerReset - w.PeerReset, s.Closed - w.Closed, s.ICMP - w.ICMP, s.Probed - w.Probed, s.Enabled - w.Enabled, s.Answer - w.Answer}}
+		Skipped{s.PeerReset - w.PeerReset, s.Closed - w.Closed, s.ICMP - w.ICMP, s.Probed - w.Probed, s.Enabled - w.Enabled, s.Answer - w.Answer, s.Dropped - w.Dropped}}
 }
 
 // Plus is the sum of both.
 func (l Lost) Plus(m Lost) Lost {
 	s, w := l.Skipped, m.Skipped
 	return Lost{l.Ring + m.Ring, l.Missed + m.Missed, l.Follow + m.Follow, l.Memory + m.Memory, l.Tuple + m.Tuple,
-		Skipped{s.PeerReset + w.PeerReset, s.Closed + w.Closed, s.ICMP + w.ICMP, s.Probed + w.Probed, s.Enabled + w.Enabled, s.Answer + w.Answer}}
+		Skipped{s.PeerReset + w.PeerReset, s.Closed + w.Closed, s.ICMP + w.ICMP, s.Probed + w.Probed, s.Enabled + w.Enabled, s.Answer + w.Answer, s.Dropped + w.Dropped}}
 }
 
 type lossReader struct {
@@ -122,8 +123,10 @@ func (l *Lost) of(h hook) *uint64 {
 		return &l.Skipped.Closed
 	case "tcp_v4_err", "tcp_v6_err":
 		return &l.Skipped.ICMP
-	case "tcp_send_dupack", "kfree_skb":
+	case "tcp_send_dupack":
 		return &l.Skipped.Probed
+	case "kfree_skb":
+		return &l.Skipped.Dropped
 	case "tcp_set_keepalive":
 		return &l.Skipped.Enabled
 	case "tcp_probe":

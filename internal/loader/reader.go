@@ -35,6 +35,7 @@ const (
 	RecordICMP        = uint8(katraceRecordKindRECORD_ICMP)
 	RecordProbed      = uint8(katraceRecordKindRECORD_PROBED)
 	RecordEnabled     = uint8(katraceRecordKindRECORD_ENABLED)
+	RecordDropped     = uint8(katraceRecordKindRECORD_DROPPED)
 )
 
 // The flags of Record.Flags.

@@ -27,8 +27,12 @@ func advise(f *facts, now nanos, lacks []string) []string {
 		if f.uncounted() {
 			probes = "More probes than the kernel's counter of 8 bits holds are"
 		}
-		a = append(a, fmt.Sprintf("%s unanswered in a row.%s The peer is down, or the path drops packets in one of the directions: from here both look the same.", upper(probes), givesUp(f, now)),
-			"Can the host be reached otherwise (ping, another port)? Then look for a firewall or NAT that forgot this flow.")
+		a = append(a, fmt.Sprintf("%s unanswered in a row.%s", upper(probes), givesUp(f, now)))
+		if f.drop != nil {
+			break // which says more
+		}
+		a[len(a)-1] += " The peer is down, or the path drops packets in one of the directions: from here both look the same."
+		a = append(a, "Can the host be reached otherwise (ping, another port)? Then look for a firewall or NAT that forgot this flow.")
 	case classUnreachable:
 		a = append(a, "Probes go unanswered, and an error about it was seen."+givesUp(f, now))
 	case classCongested:
@@ -44,6 +48,9 @@ func advise(f *facts, now nanos, lacks []string) []string {
 		if f.ours {
 			a = append(a, "Keepalive is on. No probe is out, and none was seen answered so far: whether the peer is alive is not known."+found(f))
 		}
+	}
+	if f.drop != nil {
+		a = append(a, f.drop.Advice())
 	}
 	a = advisePeer(a, f, now)
 	a = adviseErrors(a, f)
@@ -99,6 +106,9 @@ func adviseTimedOut(a []string, f *facts) []string {
 		a = append(a, fmt.Sprintf("The kernel gave the connection up: %s in a row unanswered.%s", count(f.Unanswered, "probe"), reader(f)))
 	default:
 		a = append(a, "The kernel gave the connection up."+reader(f))
+	}
+	if f.drop != nil {
+		return a
 	}
 	return append(a, "The peer is down, or the path drops packets: from here both look the same. If the host is up, look for a firewall or NAT between that forgot this flow.")
 }

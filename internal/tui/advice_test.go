@@ -60,6 +60,22 @@ func TestAdvice(t *testing.T) {
 		{"icmp", []events.Event{ev(events.KindICMP, 1, verdict(events.VerdictUnreachable), func(e *events.Event) {
 			e.ICMP = events.ICMP{Type: 3, Code: 1, Text: "host unreachable", From: e.Remote.Addr()}
 		})}, []string{"ICMP from 10.0.0.1 (the peer itself): host unreachable (type 3, code 1)", "reads ETIMEDOUT all the same"}, nil},
+		{"answers dropped here", []events.Event{
+			ev(events.KindDropped, 1, unanswered(1), func(e *events.Event) {
+				e.Drop = events.Drop{Direction: events.DirectionIn, Reason: "NETFILTER_DROP", Text: "nftables", Where: "nft_do_chain"}
+			}), ev(events.KindProbe, 1, unanswered(2), verdict(events.VerdictSilent))},
+			[]string{"The peer is not silent", "dropped here by nftables: NETFILTER_DROP in nft_do_chain. Look at its rules"},
+			[]string{"The peer is down", "firewall or NAT"}},
+		{"answers dropped here, given up", []events.Event{
+			ev(events.KindDropped, 1, unanswered(1), func(e *events.Event) {
+				e.Drop = events.Drop{Direction: events.DirectionIn, Reason: "TCP_ACK_UNSENT_DATA", Where: "tcp_ack"}
+			}), ev(events.KindReset, 1, unanswered(6), gaveUp(events.ReasonCount, "ETIMEDOUT"))},
+			[]string{"restored from a snapshot?"}, []string{"The peer is down"}},
+		{"probes dropped here, then answered", []events.Event{
+			ev(events.KindDropped, 1, unanswered(1), func(e *events.Event) {
+				e.Drop = events.Drop{Direction: events.DirectionOut, Reason: "TC_EGRESS", Text: "tc", Where: "sch_handle_egress"}
+			}), ev(events.KindAnswer, 1, answered(1))},
+			[]string{"The peer answers."}, []string{"dropped"}},
 		{"own route", []events.Event{ev(events.KindProbe, 1, unanswered(2), verdict(events.VerdictUnreachable), func(e *events.Event) { e.SendError = "EHOSTUNREACH" })},
 			[]string{"did not leave this host: EHOSTUNREACH", "ip route get 10.0.0.1"}, nil},
 		{"congested", []events.Event{ev(events.KindProbe, 1, verdict(events.VerdictCongested), func(e *events.Event) { e.SendError = events.Congested })},

@@ -111,6 +111,8 @@ func (t *theme) eventSign(e *events.Event) (ink, string) {
 	switch {
 	case e.Kind == events.KindLost:
 		return t.alarm, "!"
+	case e.Kind == events.KindDropped:
+		cl = classUnreachable
 	case slices.Contains(events.EndKinds, e.Kind):
 		cl = endClass(e.Verdict, e.Kind)
 	case !told:

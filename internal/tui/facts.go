@@ -51,6 +51,7 @@ type facts struct {
 	rst             events.RST
 	icmp            events.ICMP
 	icmpAt          nanos
+	drop            *events.Drop // the latest segment that this host dropped since the peer answered; never changed
 
 	rtts     [sparkLen]uint32 // microseconds, oldest first
 	numRTT   uint8
@@ -90,11 +91,15 @@ func (f *facts) apply(e *events.Event) {
 	case events.KindAnswer:
 		f.answers++
 		f.sendError = ""
+		f.drop = nil
 		if e.Has&events.HasRTT != 0 {
 			f.addRTT(e.RTT, e.RTTExact)
 		}
 	case events.KindICMP:
 		f.icmp, f.icmpAt = e.ICMP, at
+	case events.KindDropped:
+		d := cloneDrop(e.Drop)
+		f.drop = &d
 	case events.KindProbed:
 		f.peer.add(at)
 	case events.KindReset, events.KindPeerReset:
@@ -183,6 +188,12 @@ func keep(dst *string, s string) {
 	}
 }
 
+// cloneDrop copies a drop whose strings may be parts of a buffer.
+func cloneDrop(d events.Drop) events.Drop {
+	d.Reason, d.Text, d.Where = strings.Clone(d.Reason), strings.Clone(d.Text), strings.Clone(d.Where)
+	return d
+}
+
 // uncounted says that probes are unanswered, but not how many: more than the
 // kernel's counter holds, by a listing.
 func (f *facts) uncounted() bool { return f.Unanswered == 0 && f.verdict == events.VerdictSilent }
@@ -248,6 +259,10 @@ func (f *facts) event() events.Event {
 		}
 	case events.KindICMP:
 		e.ICMP = f.icmp
+	case events.KindDropped:
+		if f.drop != nil {
+			e.Drop = *f.drop
+		}
 	case events.KindReset, events.KindPeerReset:
 		e.Errno = f.errno
 		e.RST = f.rst

@@ -168,6 +168,8 @@ func (p *logPane) line(m *model, shown *logLine, width int) string {
 	switch ev.Kind {
 	case events.KindReset, events.KindPeerReset:
 		style = t.class[classTimedOut]
+	case events.KindDropped:
+		style = t.class[classUnreachable]
 	case events.KindLost:
 		style = t.alarm
 	case events.KindTimer, events.KindWindowProbe, events.KindClosed:

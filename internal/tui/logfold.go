@@ -84,7 +84,7 @@ func pairs(entries []logEntry, matching []int) (healthy, hidden map[int]bool) {
 			} else {
 				out[id] = i
 			}
-		case events.KindICMP:
+		case events.KindICMP, events.KindDropped:
 			failing[id] = true
 		}
 	}

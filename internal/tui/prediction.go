@@ -28,7 +28,7 @@ func (t *theme) storyInk(k events.Kind, unanswered uint32) ink {
 	switch k {
 	case events.KindReset, events.KindPeerReset:
 		return t.class[classTimedOut]
-	case events.KindICMP:
+	case events.KindICMP, events.KindDropped:
 		return t.class[classUnreachable]
 	case events.KindAnswer:
 		return t.class[classAlive]

@@ -28,7 +28,7 @@ type record struct {
 	span       time.Duration // of an answer the round trip, else since the last segment from the peer
 	dies       uint32        // until the kernel gives up, in diesUnit; at most 497 days
 	unanswered uint32
-	note       uint16 // in Store.notes: errno, send error, or ICMP error
+	note       uint16 // in Store.notes: errno, send error, ICMP error, or drop
 	kind       events.Kind
 	verdict    events.Verdict
 	reason     events.Reason
@@ -70,6 +70,8 @@ func (r *record) event(f *facts, n note) events.Event {
 		e.SendError = n.text
 	case events.KindICMP:
 		e.ICMP.Text, e.ICMP.From = n.text, n.from
+	case events.KindDropped:
+		e.Drop = n.drop
 	default:
 		e.Errno = n.text
 	}
@@ -107,10 +109,12 @@ func (s *story) appendTo(dst []record) []record {
 	return append(append(dst, s.ring[s.head:]...), s.ring[:s.head]...)
 }
 
-// note is a string of a record, with the router where it is an ICMP error.
+// note is a string of a record, with the router where it is an ICMP error; or why
+// and where a segment was dropped.
 type note struct {
 	text string
 	from netip.Addr
+	drop events.Drop
 }
 
 // notes interns the few distinct notes that a trace has, so that a record
@@ -143,6 +147,7 @@ func (n *notes) intern(v note) uint16 {
 	var text string
 	keep(&text, v.text)
 	v.text = text
+	v.drop = cloneDrop(v.drop)
 	n.all = append(n.all, v)
 	n.index[v] = uint16(len(n.all) - 1)
 	return n.index[v]
@@ -187,6 +192,8 @@ func (s *Store) newRecord(e *events.Event, count int) record {
 		r.note = s.notes.intern(note{text: e.Errno})
 	case events.KindICMP:
 		r.note = s.notes.intern(note{text: e.ICMP.Text, from: e.ICMP.From})
+	case events.KindDropped:
+		r.note = s.notes.intern(note{drop: e.Drop})
 	}
 	return r
 }

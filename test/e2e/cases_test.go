@@ -237,7 +237,7 @@ func (r *result) judge(t *testing.T, o lab.Outcome, evs []events.Event, lost eve
 	}
 	r.events[i] = evs
 	row := lab.Judge(o, evs, lost, lab.Backend{
-		SendErrors: facts.SendErrors, ICMP: facts.ICMP, RST: facts.RST, Probed: facts.Probed, ProbedByte: facts.ProbedByte,
+		SendErrors: facts.SendErrors, ICMP: facts.ICMP, RST: facts.RST, Probed: facts.Probed, ProbedByte: facts.ProbedByte, DropReasons: facts.DropReasons,
 		WindowProbes: facts.WindowProbes, TimerReasons: true, PromptAnswers: by.exact, Slack: *slack,
 	})
 	r.lines = append(r.lines, fmt.Sprintf("--rtt %t: said %q, read %s, probes: kernel %d, wire %d, events %d",

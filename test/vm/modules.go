@@ -36,6 +36,9 @@ var wanted = []wantedModule{
 	{"crc32c_generic", false}, // libcrc32c asks for it by a soft dependency
 	{"nf_tables", false},
 	{"nft_reject_inet", false},
+	{"sch_ingress", false}, // tc: clsact, matchall, drop
+	{"cls_matchall", false},
+	{"act_gact", false},
 }
 
 type wantedModule struct {
