@@ -166,11 +166,9 @@ static __always_inline void handle_reset(struct sock *sk)
 	r.kind = RECORD_RESET;
 	if (!is_subflow(sk))
 		r.ret = READ(sk, sk_err_soft) ?: ETIMEDOUT; /* tcp_write_err() */
-	f = follow(&r); /* its probes may have been sent before the start */
-	if (f) {
-		f->ended = 1;
+	f = end(&r); /* its probes may have been sent before the start */
+	if (f)
 		note_unseen(f, r.probes);
-	}
 	submit(&r);
 }
 

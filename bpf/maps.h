@@ -92,8 +92,11 @@ struct firing {
 	__u8 orphan;	 /* tracepoints: in FIN_WAIT2 at entry */
 	__u8 idle;	 /* tracepoints: nothing to send at entry */
 	__u8 rst_flags;	 /* of the segment that tcp_reset is about, 0: not known */
-	__u8 pad[3];
-	__u64 rst_sk;	 /* the socket that .rst_flags is about */
+	__u8 rst_here;	 /* it came by lo, and the connection's way is another */
+	__u8 pad[2];
+	__u64 rst_sk;	 /* the socket that .rst_flags and .rst_here are about */
+	__u64 reset_sk;	 /* the socket that a RST is ending */
+	__u64 told;	 /* the tuple whose end a record has told, where there was no room to follow it */
 	struct record rec; /* with --all: the socket at entry */
 };
 

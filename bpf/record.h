@@ -15,6 +15,7 @@ enum record_kind {
 	RECORD_ICMP,
 	RECORD_PROBED,
 	RECORD_ENABLED,
+	RECORD_ENDED,
 };
 
 enum record_flag {
@@ -56,6 +57,15 @@ enum record_rst {
 	RST_THIS_HOST,
 };
 
+/* Who ended the connection of RECORD_ENDED; the values of events.By. */
+enum record_by {
+	BY_UNKNOWN,
+	BY_RETRANSMISSION,
+	BY_ZERO_WINDOW,
+	BY_PEER,
+	BY_THIS_HOST,
+};
+
 struct record {
 	__u64 time;	    /* ns, CLOCK_BOOTTIME */
 	__u64 sk;	    /* the socket's address: tells connections apart, never shown */
@@ -73,7 +83,7 @@ struct record {
 	__u32 user_timeout; /* ms, 0: not set */
 	__u32 idle_for;	    /* jiffies since the last segment received */
 	__u32 rtt;	    /* from the probe to its answer: jiffies, or ns (up to 4.29 s) */
-	__s32 ret;	    /* RECORD_PROBE: what tcp_write_wakeup returned; RESET, PEER_RESET: errno, 0: unknown */
+	__s32 ret;	    /* RECORD_PROBE: what tcp_write_wakeup returned; RESET, PEER_RESET, ENDED: errno, 0: unknown */
 	__u8 kind;	    /* enum record_kind */
 	__u8 family;	    /* AF_INET, AF_INET6 */
 	__u8 state;	    /* TCP_* */
@@ -83,14 +93,18 @@ struct record {
 	__u8 inherited;	    /* enum record_inherited */
 	__u8 reason;	    /* enum record_reason; PEER_RESET: enum record_rst */
 
-	/* What follows only RECORD_ICMP, RECORD_ENABLED and those with FLAG_KERNEL
-	 * have; the others end here. */
+	/* What follows only RECORD_ICMP, RECORD_ENABLED, RECORD_ENDED and those with
+	 * FLAG_KERNEL have; the others end here. */
 	__u8 from[16];	    /* ICMP: who said it, in the form of local and remote */
 	__u8 comm[16];	    /* ENABLED: the process that did it */
 	__u32 pid;	    /* ENABLED: as katrace's own /proc shows it; 0: not known */
 	__u8 icmp_type;
 	__u8 icmp_code;
-	__u8 pad[2];
+	__u8 by;	  /* ENDED: enum record_by */
+	__u8 rst;	  /* ENDED: enum record_rst */
+	__u32 unacked;	  /* ENDED: bytes sent and not acknowledged, or not sent yet */
+	__u8 retransmits; /* ENDED: of the oldest of these */
+	__u8 pad[3];
 };
 
 /* A record about a socket that the kernel opened. */

@@ -16,7 +16,7 @@ import (
 type Filter struct {
 	Socket loader.Filter
 	Kinds  []Kind
-	Dead   bool // only ends: reset, peer_reset
+	Dead   bool // only ends: reset, peer_reset, ended
 	Silent bool // only unanswered: a probe after an unanswered one, or that did not leave
 	// The owner, where it is known: an event without one does not match.
 	PIDs       []int
@@ -101,7 +101,7 @@ func (f *Filter) matchOwner(e *Event) bool {
 
 // The kinds of events that Dead and Silent leave.
 var (
-	EndKinds    = []Kind{KindReset, KindPeerReset}
+	EndKinds    = []Kind{KindReset, KindPeerReset, KindEnded}
 	SilentKinds = []Kind{KindProbe, KindICMP}
 )
 

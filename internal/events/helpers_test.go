@@ -144,6 +144,34 @@ func everyKind() []namedEvent {
 		e.Inode, e.UID, e.State = 0, 0, StateClose
 		e.Family = IPv6Mapped
 	})
+	for _, end := range []struct {
+		name        string
+		by          By
+		reason      Reason
+		errno       string
+		rst         RST
+		retransmits int
+		unacked     uint32
+		verdict     Verdict
+	}{
+		{"retransmission by count", ByRetransmission, ReasonCount, "ETIMEDOUT", 0, 15, 100, VerdictTimedOut},
+		{"retransmission of a FIN", ByRetransmission, ReasonCount, "EHOSTUNREACH", 0, 4, 0, VerdictUnreachable},
+		{"retransmission by user timeout", ByRetransmission, ReasonUserTimeout, "ETIMEDOUT", 0, 5, 1, VerdictTimedOut},
+		{"zero window", ByZeroWindow, ReasonUserTimeout, "ETIMEDOUT", 0, 0, 4294967295, VerdictTimedOut},
+		{"zero window, not known why", ByZeroWindow, 0, "ETIMEDOUT", 0, 0, 5000, VerdictTimedOut},
+		{"rst", ByPeer, 0, "ECONNRESET", 0, 0, 0, VerdictReset},
+		{"rst of one that does not know", ByPeer, 0, "ECONNRESET", RSTUnknownConnection, 1, 100, VerdictForgotten},
+		{"rst of one that knew", ByPeer, 0, "EPIPE", RSTAbort, 0, 0, VerdictAborted},
+		{"rst of this host", ByThisHost, 0, "ECONNRESET", RSTThisHost, 0, 100, VerdictReset},
+		{"destroyed", ByThisHost, 0, "ECONNABORTED", 0, 0, 0, 0},
+		{"of a subflow, by nobody known", 0, 0, "", 0, 0, 0, 0},
+	} {
+		add(end.name, KindEnded, func(e *Event) {
+			e.Keepalive.UserTimeout = 30 * time.Second
+			e.By, e.Reason, e.Errno, e.RST, e.Verdict = end.by, end.reason, end.errno, end.rst, end.verdict
+			e.Retransmits, e.Unacked, e.Has = end.retransmits, end.unacked, e.Has|HasUnacked
+		})
+	}
 	all = append(all, namedEvent{"all three", Event{Time: someTime, Kind: KindLost, Lost: Lost{Ring: 1200, Missed: 3, Follow: 4}}})
 	all = append(all, namedEvent{"no memory", Event{Time: someTime, Kind: KindLost, Lost: Lost{Memory: 5, Tuple: 6}}})
 	all = append(all, namedEvent{"left out", Event{Time: someTime, Kind: KindLost, LeftOut: 12}})

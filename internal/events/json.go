@@ -61,9 +61,14 @@ func AppendJSON(dst []byte, e *Event) []byte {
 		dst = append(dst, `,"rtt_exact":`...)
 		dst = strconv.AppendBool(dst, e.RTTExact)
 	}
+	dst = appendWord(dst, "by", e.By.String())
 	dst = appendWord(dst, "reason", e.Reason.String())
 	dst = appendText(dst, "errno", e.Errno)
 	dst = appendWord(dst, "rst", e.RST.String())
+	if e.Has&HasUnacked != 0 {
+		dst = appendUint(dst, "retransmits", uint64(max(0, e.Retransmits)))
+		dst = appendUint(dst, "unacked_bytes", uint64(e.Unacked))
+	}
 	if e.Kind == KindICMP {
 		dst = appendICMP(dst, &e.ICMP)
 	}

@@ -23,10 +23,11 @@ const (
 	KindTimer                       // a firing that sent nothing
 	KindClosed                      // a connection that was reported on has closed, not by keepalive
 	KindLost                        // records were lost
+	KindEnded                       // a connection ended otherwise, with an error that the application reads
 )
 
 var kindNames = names[Kind]{"kind", []string{"", "probe", "answer", "reset", "peer_reset", "icmp", "probed", "enabled",
-	"window_probe", "timer", "closed", "lost"}}
+	"window_probe", "timer", "closed", "lost", "ended"}}
 
 // String is the name in the stream: "probe".
 func (k Kind) String() string { return kindNames.name(k) }
@@ -73,7 +74,8 @@ const (
 	RSTUnknownConnection RST = iota + 1
 	// RSTAbort has the ACK flag: its sender knew the connection.
 	RSTAbort
-	// RSTThisHost comes from this host's own firewall, which refused the probe.
+	// RSTThisHost comes from this host: its own firewall refused the probe, or the
+	// segment came by lo on a connection that leads elsewhere.
 	RSTThisHost
 )
 
@@ -84,6 +86,25 @@ func (r RST) String() string { return rstNames.name(r) }
 
 // ParseRST is the inverse of RST.String.
 func ParseRST(s string) (RST, error) { return rstNames.parse(s) }
+
+// By says who ended a connection that keepalive did not end.
+type By uint8
+
+// The ends.
+const (
+	ByRetransmission By = iota + 1 // data was sent again and again, and never acknowledged
+	ByZeroWindow                   // the peer's receive window was closed
+	ByPeer                         // a RST in the peer's name, while no keepalive probe was out
+	ByThisHost                     // a RST that was made on this host, or somebody on it destroyed the socket (ss -K)
+)
+
+var byNames = names[By]{"end", []string{"", "retransmission", "zero_window", "peer", "this_host"}}
+
+// String is the name in the stream: "zero_window".
+func (b By) String() string { return byNames.name(b) }
+
+// ParseBy is the inverse of By.String.
+func ParseBy(s string) (By, error) { return byNames.parse(s) }
 
 // HeldBy says who holds the socket where that is not a descriptor of a process.
 type HeldBy uint8
@@ -111,10 +132,10 @@ func ParseHeldBy(s string) (HeldBy, error) { return heldByNames.parse(s) }
 // Reason says why the connection was reset, or why a firing sent nothing.
 type Reason uint8
 
-// The reasons: the first two on KindReset, the others on KindTimer, in the
+// The reasons: the first two on KindReset and KindEnded, the others on KindTimer, in the
 // order in which tcp_keepalive_timer tests for them.
 const (
-	ReasonCount        Reason = iota + 1 // TCP_KEEPCNT probes are unanswered
+	ReasonCount        Reason = iota + 1 // TCP_KEEPCNT probes are unanswered; on KindEnded: tcp_retries2 is over
 	ReasonUserTimeout                    // TCP_USER_TIMEOUT is over
 	ReasonSocketBusy                     // a process holds the socket's lock
 	ReasonFinWait2                       // the timer serves an orphan in FIN_WAIT2

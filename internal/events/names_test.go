@@ -10,9 +10,10 @@ import (
 )
 
 func TestNames(t *testing.T) {
-	roundTrip(t, kindNames, KindLost, ParseKind)
+	roundTrip(t, kindNames, KindEnded, ParseKind)
 	roundTrip(t, verdictNames, VerdictReset, ParseVerdict)
 	roundTrip(t, rstNames, RSTThisHost, ParseRST)
+	roundTrip(t, byNames, ByThisHost, ParseBy)
 	roundTrip(t, heldByNames, HeldByKernel, ParseHeldBy)
 	roundTrip(t, reasonNames, ReasonNotIdle, ParseReason)
 	roundTrip(t, familyNames, IPv6Mapped, ParseFamily)

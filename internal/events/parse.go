@@ -53,6 +53,7 @@ type line struct {
 
 	RTT      *int64 `json:"rtt_us"`
 	RTTExact bool   `json:"rtt_exact"`
+	By       string `json:"by"`
 	Reason   string `json:"reason"`
 	Errno    string `json:"errno"`
 	RST      string `json:"rst"`
@@ -62,7 +63,9 @@ type line struct {
 		Text string      `json:"text"`
 		From *netip.Addr `json:"from"`
 	} `json:"icmp"`
-	Verdict string `json:"verdict"`
+	Retransmits *uint8  `json:"retransmits"`
+	Unacked     *uint32 `json:"unacked_bytes"`
+	Verdict     string  `json:"verdict"`
 
 	Lost *struct {
 		Ring   uint64 `json:"ring"`
@@ -121,6 +124,7 @@ func ParseJSON(data []byte) (Event, error) {
 		{l.Family, func() (err error) { e.Family, err = ParseFamily(l.Family); return }},
 		{l.State, func() (err error) { e.State, err = ParseState(l.State); return }},
 		{l.Reason, func() (err error) { e.Reason, err = ParseReason(l.Reason); return }},
+		{l.By, func() (err error) { e.By, err = ParseBy(l.By); return }},
 		{l.RST, func() (err error) { e.RST, err = ParseRST(l.RST); return }},
 		{l.HeldBy, func() (err error) { e.HeldBy, err = ParseHeldBy(l.HeldBy); return }},
 		{l.Verdict, func() (err error) { e.Verdict, err = ParseVerdict(l.Verdict); return }},
@@ -215,6 +219,9 @@ func (l *line) fill(e *Event) {
 	}
 	if l.RTT != nil {
 		e.RTT, e.RTTExact, e.Has = time.Duration(*l.RTT)*time.Microsecond, l.RTTExact, e.Has|HasRTT
+	}
+	if l.Retransmits != nil && l.Unacked != nil {
+		e.Retransmits, e.Unacked, e.Has = int(*l.Retransmits), *l.Unacked, e.Has|HasUnacked
 	}
 	if l.ICMP != nil && e.Kind == KindICMP {
 		e.ICMP = ICMP{Type: l.ICMP.Type, Code: l.ICMP.Code, Text: l.ICMP.Text}

@@ -149,6 +149,8 @@ func AppendWords(dst []byte, e *Event) []byte {
 		return appendNext(append(dst, words...), e)
 	case KindClosed:
 		return append(dst, "closed, not by keepalive"...)
+	case KindEnded:
+		return appendEndedWords(dst, e)
 	case KindLost:
 		return appendLostWords(dst, e)
 	}

@@ -79,7 +79,8 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 		e.Kind = KindPeerReset
 		e.Errno = readErrno(r.Ret)
 		s.count(r, e)
-		e.RST, e.Verdict = rstOf(r)
+		e.RST = RST(r.Reason)
+		e.Verdict = verdictOf(e.RST)
 	case loader.RecordTimer:
 		e.Kind = KindTimer
 		e.Reason = Reason(r.Reason)
@@ -112,6 +113,13 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 			e.DiesIn = e.Keepalive.DiesIn(int(r.Probes), e.IdleFor, e.Next)
 			e.Has |= HasDiesIn
 		}
+	case loader.RecordEnded:
+		delete(t.conns, r.Sk)
+		if r.LocalPort == 0 {
+			return nil // as below
+		}
+		e.Kind = KindEnded
+		t.ended(r, s, e)
 	case loader.RecordClosed:
 		delete(t.conns, r.Sk)
 		if r.LocalPort == 0 {
@@ -260,14 +268,14 @@ func (e *Event) setNext(why Reason, probes uint8) {
 	}
 }
 
-// rstOf says who sent the RST, and what that means for the peer.
-func rstOf(r *loader.Record) (RST, Verdict) {
-	switch rst := RST(r.Reason); rst {
+// verdictOf is what a RST means for the peer.
+func verdictOf(rst RST) Verdict {
+	switch rst {
 	case RSTUnknownConnection:
-		return rst, VerdictForgotten
+		return VerdictForgotten
 	case RSTAbort:
-		return rst, VerdictAborted
+		return VerdictAborted
 	default:
-		return rst, VerdictReset
+		return VerdictReset
 	}
 }

@@ -108,6 +108,18 @@ func TestUnansweredBeyond8Bits(t *testing.T) {
 	}
 }
 
+func by(who By, rst RST, retransmits uint8, unacked uint32) func(*loader.Record) {
+	return func(r *loader.Record) {
+		r.By, r.Rst, r.Retransmits, r.Unacked = uint8(who), uint8(rst), retransmits, unacked
+	}
+}
+
+func endedBy(who By, rst RST, retransmits int, unacked uint32) func(*Event) {
+	return func(e *Event) {
+		e.By, e.RST, e.Retransmits, e.Unacked, e.Has = who, rst, retransmits, unacked, e.Has|HasUnacked
+	}
+}
+
 func TestTracker(t *testing.T) {
 	hostUnreachable := want(KindICMP, unanswered(1), verdict(VerdictUnreachable), func(e *Event) {
 		e.ICMP = ICMP{3, 1, "host unreachable", netipAddr("10.0.0.254")}
@@ -194,6 +206,41 @@ func TestTracker(t *testing.T) {
 		{"closed otherwise, the answer told before", []step{
 			{rec(loader.RecordProbe, 1), probed(1, 0)},
 			{rec(loader.RecordClosed, 1, flags(loader.FlagAnswered)), append(want(KindAnswer, verdict(VerdictAlive)), want(KindClosed)...)},
+		}, 0},
+		{"ended by retransmission, the answer told before", []step{
+			{rec(loader.RecordProbe, 1), probed(1, 0)},
+			{rec(loader.RecordEnded, 0, flags(loader.FlagAnswered), ret(int32(unix.ETIMEDOUT)), reason(ReasonCount), by(ByRetransmission, 0, 4, 100)),
+				append(want(KindAnswer, verdict(VerdictAlive)),
+					want(KindEnded, why(ReasonCount), errno("ETIMEDOUT"), verdict(VerdictTimedOut), endedBy(ByRetransmission, 0, 4, 100))...)},
+		}, 0},
+		{"ended, and never told of before: by what an ICMP error left", []step{
+			{rec(loader.RecordEnded, 0, ret(int32(unix.EHOSTUNREACH)), reason(ReasonUserTimeout), by(ByZeroWindow, 0, 0, 100)),
+				want(KindEnded, why(ReasonUserTimeout), errno("EHOSTUNREACH"), verdict(VerdictUnreachable), endedBy(ByZeroWindow, 0, 0, 100))},
+		}, 0},
+		{"ended by retransmission after a send error", []step{
+			{rec(loader.RecordProbe, 1, ret(-int32(unix.ENETUNREACH))), notSent},
+			{rec(loader.RecordEnded, 0, ret(int32(unix.ETIMEDOUT)), by(ByRetransmission, 0, 4, 100)),
+				want(KindEnded, errno("ETIMEDOUT"), verdict(VerdictUnreachable), endedBy(ByRetransmission, 0, 4, 100))},
+		}, 0},
+		{"ended by a RST", []step{
+			{rec(loader.RecordEnded, 0, ret(int32(unix.ECONNRESET)), by(ByPeer, 0, 0, 0)),
+				want(KindEnded, errno("ECONNRESET"), verdict(VerdictReset), endedBy(ByPeer, 0, 0, 0))},
+			{rec(loader.RecordEnded, 0, ret(int32(unix.EPIPE)), by(ByPeer, RSTAbort, 0, 0)),
+				want(KindEnded, errno("EPIPE"), verdict(VerdictAborted), endedBy(ByPeer, RSTAbort, 0, 0))},
+			{rec(loader.RecordEnded, 0, ret(int32(unix.ECONNRESET)), by(ByPeer, RSTUnknownConnection, 0, 0)),
+				want(KindEnded, errno("ECONNRESET"), verdict(VerdictForgotten), endedBy(ByPeer, RSTUnknownConnection, 0, 0))},
+			{rec(loader.RecordEnded, 0, ret(int32(unix.ECONNRESET)), by(ByThisHost, RSTUnknownConnection, 1, 100)),
+				want(KindEnded, errno("ECONNRESET"), verdict(VerdictReset), endedBy(ByThisHost, RSTThisHost, 1, 100))},
+		}, 0},
+		{"destroyed", []step{
+			{rec(loader.RecordEnded, 0, ret(int32(unix.ECONNABORTED)), by(ByThisHost, 0, 0, 0)),
+				want(KindEnded, errno("ECONNABORTED"), endedBy(ByThisHost, 0, 0, 0))},
+		}, 0},
+		{"a subflow's end, by nobody known", []step{
+			{rec(loader.RecordEnded, 0), want(KindEnded, endedBy(0, 0, 0, 0))},
+		}, 0},
+		{"ended, and which connection it was is not known", []step{
+			{rec(loader.RecordEnded, 0, func(r *loader.Record) { r.LocalPort = 0 }), nil},
 		}, 0},
 		{"closed, and which connection it was is not known", []step{
 			{rec(loader.RecordClosed, 0, func(r *loader.Record) { r.LocalPort = 0 }), nil},

@@ -60,7 +60,11 @@ type inventoryInventorySocket struct {
 		Pid         uint32
 		IcmpType    uint8
 		IcmpCode    uint8
-		Pad         [2]uint8
+		By          uint8
+		Rst         uint8
+		Unacked     uint32
+		Retransmits uint8
+		Pad         [3]uint8
 	}
 	Timer uint32
 	Flags uint32

@@ -44,8 +44,11 @@ type katraceFiring struct {
 	Orphan    uint8
 	Idle      uint8
 	RstFlags  uint8
-	Pad       [3]uint8
+	RstHere   uint8
+	Pad       [2]uint8
 	RstSk     uint64
+	ResetSk   uint64
+	Told      uint64
 	Rec       katraceRecord
 }
 
@@ -105,7 +108,11 @@ type katraceRecord struct {
 	Pid         uint32
 	IcmpType    uint8
 	IcmpCode    uint8
-	Pad         [2]uint8
+	By          uint8
+	Rst         uint8
+	Unacked     uint32
+	Retransmits uint8
+	Pad         [3]uint8
 }
 
 type katraceRecordFlag uint32
@@ -134,6 +141,7 @@ const (
 	katraceRecordKindRECORD_ICMP         katraceRecordKind = 8
 	katraceRecordKindRECORD_PROBED       katraceRecordKind = 9
 	katraceRecordKindRECORD_ENABLED      katraceRecordKind = 10
+	katraceRecordKindRECORD_ENDED        katraceRecordKind = 11
 )
 
 // Names of all BPF objects in the ELF.

@@ -29,6 +29,7 @@ const (
 	RecordAnswer      = uint8(katraceRecordKindRECORD_ANSWER)
 	RecordReset       = uint8(katraceRecordKindRECORD_RESET)
 	RecordPeerReset   = uint8(katraceRecordKindRECORD_PEER_RESET)
+	RecordEnded       = uint8(katraceRecordKindRECORD_ENDED)
 	RecordClosed      = uint8(katraceRecordKindRECORD_CLOSED)
 	RecordTimer       = uint8(katraceRecordKindRECORD_TIMER)
 	RecordWindowProbe = uint8(katraceRecordKindRECORD_WINDOW_PROBE)
