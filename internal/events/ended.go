@@ -30,7 +30,7 @@ var endedWords = [...]string{
 	0:                "ended with an error, by whom is not known",
 	ByRetransmission: "ended by retransmission",
 	ByZeroWindow:     "ended with the peer's receive window closed",
-	ByPeer:           "RST with no probe out: from the peer, or from something between",
+	ByPeer:           "RST with no probe out, in the peer's name; who sent it is not known",
 	ByThisHost:       "destroyed on this host (ss -K, for example)",
 }
 

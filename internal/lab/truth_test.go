@@ -26,6 +26,8 @@ var scripts = map[string]string{
 	"time-wait": "a", "link-down": "eee", "peer-netns-gone": "eee", "no-carrier": "xxx", "repair": "aaa", "mptcp": "sss",
 	"beyond-255": strings.Repeat("s", 450), "peer-aborts": "r", "own-firewall": "af", "stray-data": "da",
 	"heard-by-data": "ssdss", "windows-probe": "a",
+	"data-retries2": "", "data-user-timeout": "", "window-user-timeout": "", "window-retries2": "",
+	"idle-abort": "", "idle-middlebox": "", "data-own-firewall": "", "destroyed": "",
 }
 
 // routerSays is what a router says to each probe.
@@ -202,6 +204,22 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 		e.Unanswered, e.Has = unanswered, e.Has|events.HasUnanswered
 		if can.RST {
 			e.RST, e.Verdict = c.Expect.RST, c.Expect.Verdict
+		}
+	case ByOther:
+		o.ErrnoAfter = max(now.Sub(o.Begun), c.Expect.After)
+		now = o.Begun.Add(o.ErrnoAfter)
+		e := tell(now, events.KindEnded)
+		e.Errno, e.By, e.Reason, e.Verdict = unix.ErrnoName(o.Errno), c.Expect.By, c.Expect.Reason, c.Expect.Verdict
+		e.Unacked, e.Has = uint32(c.Expect.Unacked.Min), e.Has|events.HasUnacked|events.HasIdleFor
+		e.RST = c.Expect.RST
+		switch {
+		case e.By == events.ByRetransmission:
+			o.Captured.Retransmits, e.Retransmits = 4, 3
+		case e.By == events.ByPeer:
+			o.Captured.ResetsIn, o.Captured.Reset, o.Captured.RST = 1, now, c.Expect.RST
+		}
+		if c.Expect.RST != 0 && !can.RST {
+			e.By, e.RST, e.Verdict = events.ByPeer, 0, events.VerdictReset
 		}
 	case ByLab:
 		e := tell(now, events.KindClosed)
