@@ -66,7 +66,7 @@ func (r *review) end() {
 		if over && !slices.Contains([]events.Kind{events.KindClosed, events.KindICMP}, e.Kind) {
 			r.no("%s event after the end", e.Kind)
 		}
-		over = over || slices.Contains(events.EndKinds, e.Kind) || e.Kind == events.KindClosed
+		over = over || e.Kind.Ends() || e.Kind == events.KindClosed
 	}
 }
 

@@ -17,10 +17,8 @@ import (
 func advise(f *facts, now nanos, lacks []string) []string {
 	var a []string
 	switch f.class() {
-	case classTimedOut, classUnreachableEnded:
-		a = adviseTimedOut(a, f)
-	case classForgotten, classAborted, classReset:
-		a = adviseReset(a, f)
+	case classTimedOut, classForgotten, classAborted, classReset, classEnded, classUnreachableEnded:
+		a = adviseEnd(a, f)
 	case classSilent:
 		probes := count(f.unanswered, "probe")
 		if f.uncounted() {
@@ -59,9 +57,19 @@ func advise(f *facts, now nanos, lacks []string) []string {
 	return a
 }
 
+// adviseEnd says who ended the connection.
+func adviseEnd(a []string, f *facts) []string {
+	switch f.kind {
+	case events.KindEnded:
+		return adviseEnded(a, f)
+	case events.KindPeerReset:
+		return adviseReset(a, f)
+	}
+	return adviseTimedOut(a, f)
+}
+
 // adviseReset says what a RST means that came while a probe was out.
 func adviseReset(a []string, f *facts) []string {
-	const whoever = "A RST bears the peer's address whoever sent it: a middlebox may have made it. The peer's own log, or a capture on its side, shows which."
 	switch f.rst {
 	case events.RSTUnknownConnection:
 		return append(a, "A RST answered the probe, and its sender does not know this connection (no ACK flag): the peer restarted or failed over, or it gave the connection up while it was cut off."+reader(f), whoever)

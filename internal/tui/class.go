@@ -10,9 +10,10 @@ type class uint8
 
 const (
 	classTimedOut         class = iota // the kernel gave up
-	classForgotten                     // a RST that does not know the connection answered a probe
-	classAborted                       // the peer reset the connection while a probe was out
-	classReset                         // a RST came while a probe was out; which kind is not known
+	classForgotten                     // a RST of one that does not know the connection
+	classAborted                       // the peer reset the connection
+	classReset                         // a RST came; which kind is not known
+	classEnded                         // with an error; by whom is not known, or the socket was destroyed
 	classUnreachableEnded              // gave up, and an error on the way was seen
 	classSilent                        // probes go unanswered
 	classUnreachable                   // the same, and an error on the way was seen
@@ -27,7 +28,7 @@ const (
 // String is the word for the class: the verdict's name in the stream where
 // there is one.
 func (c class) String() string {
-	return [numClasses]string{"timed_out", "forgotten", "aborted", "reset", "unreachable", "silent", "unreachable",
+	return [numClasses]string{"timed_out", "forgotten", "aborted", "reset", "ended", "unreachable", "silent", "unreachable",
 		"congested", "suspended", "asking", "alive", "waiting"}[c]
 }
 
@@ -49,6 +50,8 @@ func (f *facts) class() class {
 			return classAborted
 		case f.verdict == events.VerdictReset, f.kind == events.KindPeerReset:
 			return classReset
+		case f.verdict == 0:
+			return classEnded
 		}
 		return classTimedOut
 	}
@@ -91,7 +94,7 @@ func (f *facts) heardSince() bool {
 // or a neutral one where it brings none.
 func (t *theme) eventSign(e *events.Event) (ink, string) {
 	f := facts{kind: e.Kind, verdict: e.Verdict}
-	f.ended = e.Kind == events.KindReset || e.Kind == events.KindPeerReset
+	f.ended = e.Kind.Ends()
 	switch {
 	case e.Kind == events.KindLost:
 		return t.alarm, "!"

@@ -3,6 +3,7 @@
 package tui
 
 import (
+	"math"
 	"strings"
 	"time"
 
@@ -30,11 +31,11 @@ type facts struct {
 	kind    events.Kind   // of the latest event
 	verdict events.Verdict
 	reason  events.Reason
-	ended   bool // by a reset, ours or the peer's
+	ended   bool // with an error that the application reads
 	seen    bool // an event of it came; else a listing alone shows it
 	family  events.Family
 	state   events.State
-	has     events.Fact // HasUID, HasKeepalive, HasSeq
+	has     events.Fact // HasUID, HasKeepalive, HasSeq, HasUnacked
 
 	conn  events.Conn
 	inode uint64 // 0: not known, or no file refers to the socket
@@ -60,8 +61,12 @@ type facts struct {
 	sendError       string // of the latest probe
 	errno           string
 	rst             events.RST
-	icmp            events.ICMP
-	icmpAt          nanos
+	by              events.By
+	// HasUnacked, as the connection ended:
+	retransmits uint8
+	unacked     uint32
+	icmp        events.ICMP
+	icmpAt      nanos
 
 	rtts     [sparkLen]uint32 // microseconds, oldest first
 	numRTT   uint8
@@ -108,10 +113,12 @@ func (f *facts) apply(e *events.Event) {
 		f.icmp, f.icmpAt = e.ICMP, at
 	case events.KindProbed:
 		f.peer.add(at)
-	case events.KindReset, events.KindPeerReset:
+	case events.KindReset, events.KindPeerReset, events.KindEnded:
 		f.ended = true
 		f.next, f.dies = 0, 0
-		f.rst = e.RST
+		f.reason, f.rst, f.by = e.Reason, e.RST, e.By
+		f.retransmits, f.unacked = uint8(min(e.Retransmits, math.MaxUint8)), e.Unacked
+		f.has |= e.Has & events.HasUnacked
 		keep(&f.errno, e.Errno)
 		f.version++
 	}
@@ -197,7 +204,7 @@ func (f *facts) changed(is bool) {
 // peer that answered before as it is, and ends what only held for the moment.
 func (f *facts) applyVerdict(e *events.Event) {
 	switch {
-	case e.Verdict != 0:
+	case e.Verdict != 0, e.Kind == events.KindEnded: // without one: nobody is known to have ended it
 		f.verdict = e.Verdict
 	case f.verdict == events.VerdictAlive:
 	case e.Kind == events.KindProbe, e.Kind == events.KindTimer && e.Reason == events.ReasonNotIdle:
@@ -222,6 +229,13 @@ func (f *facts) applyTimer(e *events.Event, at nanos) {
 	case e.Has&events.HasNext != 0, e.Kind == events.KindAnswer:
 		f.dies = 0 // a new plan without a giving up, or the old one is void
 	}
+}
+
+// end tells how the connection ended, but for the errno.
+func (f *facts) end(e *events.Event) {
+	e.Reason, e.RST, e.By = f.reason, f.rst, f.by
+	e.Retransmits, e.Unacked = int(f.retransmits), f.unacked
+	e.Has |= f.has & events.HasUnacked
 }
 
 func (f *facts) addRTT(d time.Duration, exact bool) {
@@ -306,10 +320,9 @@ func (f *facts) event() events.Event {
 		}
 	case events.KindICMP:
 		e.ICMP = f.icmp
-	case events.KindReset, events.KindPeerReset:
+	case events.KindReset, events.KindPeerReset, events.KindEnded:
+		f.end(&e)
 		e.Errno = f.errno
-		e.RST = f.rst
-		e.Reason = f.reason
 	case events.KindTimer:
 		e.Reason = f.reason
 	}

@@ -25,7 +25,7 @@ func thousandsPlain(n uint64) string { return strconv.FormatUint(n, 10) }
 // storyInk is how an event's words look in a story.
 func (t *theme) storyInk(k events.Kind, unanswered uint32) ink {
 	switch k {
-	case events.KindReset, events.KindPeerReset:
+	case events.KindReset, events.KindPeerReset, events.KindEnded:
 		return t.class[classTimedOut]
 	case events.KindICMP:
 		return t.class[classUnreachable]

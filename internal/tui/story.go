@@ -69,8 +69,10 @@ func (r *record) event(f *facts, n note) events.Event {
 		e.SendError = n.text
 	case events.KindICMP:
 		e.ICMP.Text, e.ICMP.From = n.text, n.from
-	default:
-		e.Errno = n.text
+	case events.KindReset, events.KindPeerReset, events.KindEnded: // a connection ends once
+		reason := e.Reason
+		f.end(&e)
+		e.Reason, e.Errno = reason, n.text
 	}
 	return e
 }
@@ -182,7 +184,7 @@ func (s *Store) newRecord(e *events.Event, count int) record {
 	switch e.Kind {
 	case events.KindProbe:
 		r.note = s.notes.intern(note{text: e.SendError})
-	case events.KindReset, events.KindPeerReset:
+	case events.KindReset, events.KindPeerReset, events.KindEnded:
 		r.note = s.notes.intern(note{text: e.Errno})
 	case events.KindICMP:
 		r.note = s.notes.intern(note{text: e.ICMP.Text, from: e.ICMP.From})
