@@ -54,7 +54,7 @@ func endedCases() []Case {
 			e.By, e.Unacked, e.WindowProbes = events.ByZeroWindow, atLeast(1), true
 		}),
 		receiveBuffer: 4096,
-		prepare:       (*stage).overfill,
+		prepare:       (*stage).fill,
 	}, {
 		Name:   "window-retries2",
 		About:  "The peer reads nothing, and then it vanishes: after net.ipv4.tcp_retries2 unanswered window probes it is given up.",
@@ -64,7 +64,7 @@ func endedCases() []Case {
 		}),
 		retries2:      3,
 		receiveBuffer: 4096,
-		prepare:       func(s *stage) error { return errors.Join(s.overfill(), s.untilAcknowledged(), s.silence()) },
+		prepare:       func(s *stage) error { return errors.Join(s.fill(), s.untilAcknowledged(), s.silence()) },
 	}, {
 		Name:    "idle-abort",
 		About:   "The peer's application aborts while no probe is out. Its RST has the ACK flag: the peer knew the connection.",
@@ -118,6 +118,12 @@ func endedCases() []Case {
 			return untilError(ctx, s)
 		},
 	}}
+}
+
+// fill is overfill at once: the time of a timer that ends the connection counts
+// from the peer's closing its window.
+func (s *stage) fill() error {
+	return errors.Join(s.app.set(unix.SOL_SOCKET, unix.SO_SNDBUF, 16<<10), s.overfill())
 }
 
 // untilAcknowledged waits until all that was sent is acknowledged: what is left
