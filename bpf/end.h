@@ -85,15 +85,6 @@ static __always_inline void handle_receive_reset(struct sock *sk)
 	submit(&r);
 }
 
-/* unacked_of: bytes that the peer has not acknowledged, those that were not sent
- * yet included. A FIN among them takes a sequence number and is none. */
-static __always_inline __u32 unacked_of(struct sock *sk, __u8 state)
-{
-	__u32 n = TCP(sk, write_seq) - TCP(sk, snd_una);
-
-	return n - (n && (state == TCP_FIN_WAIT1 || state == TCP_CLOSING || state == TCP_LAST_ACK));
-}
-
 /* by_timer: a timer gave the connection up, and not keepalive's, which does so
  * only where all is acknowledged. tcp_retransmit_timer() asks
  * retransmits_timed_out() where the peer's window is open; that expires only after

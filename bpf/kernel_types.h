@@ -95,6 +95,7 @@ struct sock_common {
 };
 
 struct timer_list {
+	unsigned long expires;			 /* jiffies */
 	void (*function)(struct timer_list *); /* tells whose timer it is */
 };
 
@@ -175,6 +176,11 @@ struct mptcp_subflow_context {
 
 struct inet_connection_sock {
 	void *icsk_ulp_data; /* of a subflow: its struct mptcp_subflow_context */
+	__u8 icsk_backoff;	  /* of the window probes that were sent, where nothing is in flight */
+	__u32 icsk_rto;		  /* jiffies, doubled by each retransmission */
+	__u32 icsk_rto_max;	  /* jiffies, from 6.15 on; TCP_RTO_MAX before */
+	__u32 icsk_probes_tstamp; /* jiffies, the first window probe; from 5.11 on */
+	struct timer_list icsk_retransmit_timer; /* up to 6.18, see retransmit_timer_of() */
 	__u8 icsk_retransmits;	  /* by the retransmission timer, of the oldest data */
 	__u8 icsk_probes_out;	  /* shared by keepalive and zero-window probes */
 	__u32 icsk_user_timeout; /* ms */
@@ -203,6 +209,8 @@ struct tcp_sock {
 	unsigned int keepalive_time;  /* jiffies, 0: the sysctl applies */
 	unsigned int keepalive_intvl; /* jiffies, 0: the sysctl applies */
 	__u8 keepalive_probes;	      /* 0: the sysctl applies */
+	__u32 retrans_stamp;	      /* the first retransmission: ms, or us with tcp_usec_ts */
+	__u8 tcp_usec_ts : 1;	      /* from 6.7 on */
 	__u8 is_mptcp : 1;	      /* a subflow; not in every configuration */
 };
 

@@ -49,7 +49,7 @@ struct follow {
 	__u8 armed;	 /* counted in armed */
 	__u8 probes;	 /* icsk_probes_out when it was last told */
 	__u8 told;	 /* .probes holds */
-	__u8 pad;
+	__u8 waits;	 /* enum record_waits, as it was told */
 };
 
 struct {

@@ -16,6 +16,8 @@ enum record_kind {
 	RECORD_PROBED,
 	RECORD_ENABLED,
 	RECORD_ENDED,
+	RECORD_SUSPENDED,
+	RECORD_RESUMED,
 };
 
 enum record_flag {
@@ -66,6 +68,14 @@ enum record_by {
 	BY_THIS_HOST,
 };
 
+/* What keepalive waits for, of RECORD_SUSPENDED and RECORD_RESUMED; the values of
+ * events.Waits. */
+enum record_waits {
+	WAITS_FOR_NOTHING,
+	WAITS_FOR_RETRANSMISSION,
+	WAITS_FOR_WINDOW,
+};
+
 struct record {
 	__u64 time;	    /* ns, CLOCK_BOOTTIME */
 	__u64 sk;	    /* the socket's address: tells connections apart, never shown */
@@ -93,8 +103,8 @@ struct record {
 	__u8 inherited;	    /* enum record_inherited */
 	__u8 reason;	    /* enum record_reason; PEER_RESET: enum record_rst */
 
-	/* What follows only RECORD_ICMP, RECORD_ENABLED, RECORD_ENDED and those with
-	 * FLAG_KERNEL have; the others end here. */
+	/* What follows only RECORD_ICMP, RECORD_ENABLED, RECORD_ENDED, RECORD_SUSPENDED,
+	 * RECORD_RESUMED and those with FLAG_KERNEL have; the others end here. */
 	__u8 from[16];	    /* ICMP: who said it, in the form of local and remote */
 	__u8 comm[16];	    /* ENABLED: the process that did it */
 	__u32 pid;	    /* ENABLED: as katrace's own /proc shows it; 0: not known */
@@ -102,9 +112,18 @@ struct record {
 	__u8 icmp_code;
 	__u8 by;	  /* ENDED: enum record_by */
 	__u8 rst;	  /* ENDED: enum record_rst */
-	__u32 unacked;	  /* ENDED: bytes sent and not acknowledged, or not sent yet */
-	__u8 retransmits; /* ENDED: of the oldest of these */
-	__u8 pad[3];
+	__u32 unacked;	  /* ENDED, SUSPENDED: bytes sent and not acknowledged, or not sent yet */
+	__u8 retransmits; /* ENDED, SUSPENDED: of the oldest of these */
+	__u8 waits;	  /* SUSPENDED, RESUMED: enum record_waits */
+	/* What SUSPENDED has of the timer that is in charge, in jiffies; 0: not known. */
+	__u8 retries2;	  /* net.ipv4.tcp_retries2 */
+	__u8 pad;
+	__u32 since;	  /* since the first retransmission, in us; or since the first window probe */
+	__u32 now;
+	__u32 expires;	  /* when it is to fire */
+	__u32 rto;
+	__u32 rto_max;
+	__u32 pad2;
 };
 
 /* A record about a socket that the kernel opened. */

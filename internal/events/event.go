@@ -65,7 +65,8 @@ type Event struct {
 	ICMP     ICMP          // on KindICMP
 	Verdict  Verdict
 
-	// The data, on KindEnded.
+	// The data, on KindEnded and KindSuspended.
+	WaitsFor    Waits  // on KindSuspended and KindResumed
 	Retransmits int    // HasUnacked: of the oldest data that is not acknowledged (icsk_retransmits)
 	Unacked     uint32 // HasUnacked: bytes that the peer has not acknowledged, those not sent yet included
 

@@ -172,6 +172,27 @@ func everyKind() []namedEvent {
 			e.Retransmits, e.Unacked, e.Has = end.retransmits, end.unacked, e.Has|HasUnacked
 		})
 	}
+	for _, s := range []struct {
+		name        string
+		waits       Waits
+		retransmits int
+		unacked     uint32
+		dies        time.Duration
+	}{
+		{"retransmission", WaitsForRetransmission, 3, 100, 13 * time.Minute},
+		{"retransmission, not known for how long", WaitsForRetransmission, 1, 1, 0},
+		{"window, user timeout", WaitsForWindow, 0, 5000, 20 * time.Second},
+		{"window", WaitsForWindow, 0, 5000, 0},
+	} {
+		add(s.name, KindSuspended, func(e *Event) {
+			e.WaitsFor, e.Retransmits, e.Unacked, e.Verdict = s.waits, s.retransmits, s.unacked, VerdictSuspended
+			e.Next, e.Has = time.Minute, e.Has|HasUnacked|HasNext
+			if e.DiesIn = s.dies; s.dies > 0 {
+				e.Has |= HasDiesIn
+			}
+		})
+		add("no more: "+s.name, KindResumed, func(e *Event) { e.WaitsFor, e.Verdict = s.waits, VerdictAlive })
+	}
 	all = append(all, namedEvent{"all three", Event{Time: someTime, Kind: KindLost, Lost: Lost{Ring: 1200, Missed: 3, Follow: 4}}})
 	all = append(all, namedEvent{"no memory", Event{Time: someTime, Kind: KindLost, Lost: Lost{Memory: 5, Tuple: 6}}})
 	all = append(all, namedEvent{"left out", Event{Time: someTime, Kind: KindLost, LeftOut: 12}})

@@ -61,6 +61,7 @@ func AppendJSON(dst []byte, e *Event) []byte {
 		dst = append(dst, `,"rtt_exact":`...)
 		dst = strconv.AppendBool(dst, e.RTTExact)
 	}
+	dst = appendWord(dst, "waits_for", e.WaitsFor.String())
 	dst = appendWord(dst, "by", e.By.String())
 	dst = appendWord(dst, "reason", e.Reason.String())
 	dst = appendText(dst, "errno", e.Errno)

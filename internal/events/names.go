@@ -24,10 +24,12 @@ const (
 	KindClosed                      // a connection that was reported on has closed, not by keepalive
 	KindLost                        // records were lost
 	KindEnded                       // a connection ended otherwise, with an error that the application reads
+	KindSuspended                   // keepalive has no say: data is retransmitted, or the peer's window is closed
+	KindResumed                     // that is over
 )
 
 var kindNames = names[Kind]{"kind", []string{"", "probe", "answer", "reset", "peer_reset", "icmp", "probed", "enabled",
-	"window_probe", "timer", "closed", "lost", "ended"}}
+	"window_probe", "timer", "closed", "lost", "ended", "suspended", "resumed"}}
 
 // String is the name in the stream: "probe".
 func (k Kind) String() string { return kindNames.name(k) }
@@ -105,6 +107,23 @@ func (b By) String() string { return byNames.name(b) }
 
 // ParseBy is the inverse of By.String.
 func ParseBy(s string) (By, error) { return byNames.parse(s) }
+
+// Waits says what keepalive waits for while it has no say.
+type Waits uint8
+
+// What it waits for.
+const (
+	WaitsForRetransmission Waits = iota + 1 // data was sent again and is not acknowledged
+	WaitsForWindow                          // the peer's receive window is closed and probed
+)
+
+var waitsNames = names[Waits]{"wait", []string{"", "retransmission", "window_probe"}}
+
+// String is the name in the stream: "window_probe".
+func (w Waits) String() string { return waitsNames.name(w) }
+
+// ParseWaits is the inverse of Waits.String.
+func ParseWaits(s string) (Waits, error) { return waitsNames.parse(s) }
 
 // HeldBy says who holds the socket where that is not a descriptor of a process.
 type HeldBy uint8

@@ -10,10 +10,11 @@ import (
 )
 
 func TestNames(t *testing.T) {
-	roundTrip(t, kindNames, KindEnded, ParseKind)
+	roundTrip(t, kindNames, KindResumed, ParseKind)
 	roundTrip(t, verdictNames, VerdictReset, ParseVerdict)
 	roundTrip(t, rstNames, RSTThisHost, ParseRST)
 	roundTrip(t, byNames, ByThisHost, ParseBy)
+	roundTrip(t, waitsNames, WaitsForWindow, ParseWaits)
 	roundTrip(t, heldByNames, HeldByKernel, ParseHeldBy)
 	roundTrip(t, reasonNames, ReasonNotIdle, ParseReason)
 	roundTrip(t, familyNames, IPv6Mapped, ParseFamily)

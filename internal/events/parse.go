@@ -53,6 +53,7 @@ type line struct {
 
 	RTT      *int64 `json:"rtt_us"`
 	RTTExact bool   `json:"rtt_exact"`
+	WaitsFor string `json:"waits_for"`
 	By       string `json:"by"`
 	Reason   string `json:"reason"`
 	Errno    string `json:"errno"`
@@ -124,6 +125,7 @@ func ParseJSON(data []byte) (Event, error) {
 		{l.Family, func() (err error) { e.Family, err = ParseFamily(l.Family); return }},
 		{l.State, func() (err error) { e.State, err = ParseState(l.State); return }},
 		{l.Reason, func() (err error) { e.Reason, err = ParseReason(l.Reason); return }},
+		{l.WaitsFor, func() (err error) { e.WaitsFor, err = ParseWaits(l.WaitsFor); return }},
 		{l.By, func() (err error) { e.By, err = ParseBy(l.By); return }},
 		{l.RST, func() (err error) { e.RST, err = ParseRST(l.RST); return }},
 		{l.HeldBy, func() (err error) { e.HeldBy, err = ParseHeldBy(l.HeldBy); return }},

@@ -113,6 +113,13 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 			e.DiesIn = e.Keepalive.DiesIn(int(r.Probes), e.IdleFor, e.Next)
 			e.Has |= HasDiesIn
 		}
+	case loader.RecordSuspended:
+		e.Kind = KindSuspended
+		t.suspended(r, e)
+	case loader.RecordResumed:
+		e.Kind = KindResumed
+		e.WaitsFor, e.Verdict = Waits(r.Waits), VerdictAlive
+		s.hear()
 	case loader.RecordEnded:
 		delete(t.conns, r.Sk)
 		if r.LocalPort == 0 {
@@ -153,6 +160,9 @@ func (t *Tracker) story(r *loader.Record) *story {
 	return s
 }
 
+// hear notes that the peer was heard.
+func (s *story) hear() { s.unreachable, s.unheard, s.whole, s.heard = false, 0, true, true }
+
 // count takes over the kernel's count of unanswered probes, and tells it: what
 // the kernel decides by, carried on beyond its 8 bits. It is absent where more
 // than 255 may have gone before the first record.
@@ -189,7 +199,7 @@ func (t *Tracker) start(r *loader.Record, s *story) *Event {
 }
 
 func (t *Tracker) answer(r *loader.Record, s *story, tell func(*Event) error) error {
-	s.unreachable, s.unheard, s.whole, s.heard = false, 0, true, true
+	s.hear()
 	e := t.start(r, s)
 	e.Kind = KindAnswer
 	e.Verdict = VerdictAlive

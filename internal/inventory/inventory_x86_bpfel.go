@@ -64,7 +64,15 @@ type inventoryInventorySocket struct {
 		Rst         uint8
 		Unacked     uint32
 		Retransmits uint8
-		Pad         [3]uint8
+		Waits       uint8
+		Retries2    uint8
+		Pad         uint8
+		Since       uint32
+		Now         uint32
+		Expires     uint32
+		Rto         uint32
+		RtoMax      uint32
+		Pad2        uint32
 	}
 	Timer uint32
 	Flags uint32

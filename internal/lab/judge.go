@@ -118,6 +118,7 @@ func Judge(o Outcome, evs []events.Event, lost events.Lost, can Backend) Row {
 	r.end()
 	r.icmp()
 	r.uneventful()
+	r.suspended()
 	r.probed()
 	r.verdicts()
 	if n := len(r.why) - mostWhy; n > 0 {

@@ -189,10 +189,6 @@ func (r *review) verdicts() {
 		if (r.c.Expect.ICMP && !r.can.ICMP) || (!r.c.Expect.ICMP && !r.can.SendErrors) {
 			want = []events.Verdict{events.VerdictTimedOut}
 		}
-	case events.VerdictSuspended:
-		if !r.can.TimerReasons {
-			want = append(want, 0) // nothing that would carry it is told
-		}
 	case events.VerdictAlive:
 		if !r.can.PromptAnswers && len(r.kinds[events.KindAnswer]) == 0 {
 			want = []events.Verdict{0} // it ended before the backend could know

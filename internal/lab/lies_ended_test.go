@@ -2,7 +2,11 @@
 
 package lab
 
-import "katrace/internal/events"
+import (
+	"time"
+
+	"katrace/internal/events"
+)
 
 func ends(change func(*events.Event)) func(*Outcome, *[]events.Event) {
 	return nth(events.KindEnded, 0, change)
@@ -33,4 +37,22 @@ var liesAboutOtherEnds = []lie{
 	{"data-own-firewall", full, ends(func(e *events.Event) { e.By = events.ByPeer }), `ended event says by "peer", not "this_host"`},
 	{"data-own-firewall", noRST, ends(func(e *events.Event) { e.By = events.ByThisHost }), `ended event says by "this_host", not "peer"`},
 	{"destroyed", full, ends(func(e *events.Event) { e.By = 0 }), `ended event says by "", not "this_host"`},
+}
+
+func suspends(change func(*events.Event)) func(*Outcome, *[]events.Event) {
+	return nth(events.KindSuspended, 0, change)
+}
+
+var liesAboutSuspension = []lie{
+	{"unacked-data", full, without(events.KindSuspended), "no suspended event"},
+	{"vanished", full, with(events.KindSuspended, nil), "1 suspended event, and keepalive was in charge throughout"},
+	{"syn-sent", full, with(events.KindSuspended, nil), "1 suspended event, and keepalive was in charge throughout"},
+	{"unacked-data", full, with(events.KindSuspended, func(e *events.Event) { e.WaitsFor = events.WaitsForRetransmission }), "suspended event 2 is about the same episode"},
+	{"unacked-data", full, with(events.KindResumed, nil), "1 resumed event, of what was not"},
+	{"unacked-data", full, suspends(func(e *events.Event) { e.WaitsFor = events.WaitsForWindow }), `waits for "window_probe", not "retransmission"`},
+	{"zero-window", full, suspends(func(e *events.Event) { e.WaitsFor = events.WaitsForRetransmission }), `waits for "retransmission", not "window_probe"`},
+	{"unacked-data", full, suspends(func(e *events.Event) { e.Has &^= events.HasDiesIn }), "does not say when the kernel gives up"},
+	{"zero-window", full, suspends(func(e *events.Event) { e.Has |= events.HasDiesIn }), "is never given up"},
+	{"data-retries2", full, suspends(func(e *events.Event) { e.DiesIn += 2 * time.Second }), "it did after"},
+	{"window-user-timeout", full, suspends(func(e *events.Event) { e.DiesIn += 2 * time.Second }), "it did after"},
 }

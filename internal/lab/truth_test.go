@@ -181,6 +181,16 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 			e.Verdict = events.VerdictSuspended
 		}
 	}
+	if c.Expect.Timer == events.ReasonDataInFlight {
+		e := tell(now, events.KindSuspended)
+		e.WaitsFor, e.Verdict = events.WaitsForRetransmission, events.VerdictSuspended
+		if c.Expect.WindowProbes {
+			e.WaitsFor = events.WaitsForWindow
+		}
+		if e.WaitsFor == events.WaitsForRetransmission || c.Setting.UserTimeout > 0 {
+			e.DiesIn, e.Has = max(0, c.Expect.After-now.Sub(o.Begun)), e.Has|events.HasDiesIn
+		}
+	}
 	o.Captured.ResetsOut = c.Expect.ResetsOut.Min
 	switch c.Expect.End {
 	case ByKeepalive:

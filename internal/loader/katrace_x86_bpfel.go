@@ -67,7 +67,7 @@ type katraceFollow struct {
 	Armed       uint8
 	Probes      uint8
 	Told        uint8
-	Pad         uint8
+	Waits       uint8
 }
 
 type katraceKernelRecord struct {
@@ -112,7 +112,15 @@ type katraceRecord struct {
 	Rst         uint8
 	Unacked     uint32
 	Retransmits uint8
-	Pad         [3]uint8
+	Waits       uint8
+	Retries2    uint8
+	Pad         uint8
+	Since       uint32
+	Now         uint32
+	Expires     uint32
+	Rto         uint32
+	RtoMax      uint32
+	Pad2        uint32
 }
 
 type katraceRecordFlag uint32
@@ -142,6 +150,8 @@ const (
 	katraceRecordKindRECORD_PROBED       katraceRecordKind = 9
 	katraceRecordKindRECORD_ENABLED      katraceRecordKind = 10
 	katraceRecordKindRECORD_ENDED        katraceRecordKind = 11
+	katraceRecordKindRECORD_SUSPENDED    katraceRecordKind = 12
+	katraceRecordKindRECORD_RESUMED      katraceRecordKind = 13
 )
 
 // Names of all BPF objects in the ELF.

@@ -29,6 +29,8 @@ const (
 	RecordAnswer      = uint8(katraceRecordKindRECORD_ANSWER)
 	RecordReset       = uint8(katraceRecordKindRECORD_RESET)
 	RecordPeerReset   = uint8(katraceRecordKindRECORD_PEER_RESET)
+	RecordSuspended   = uint8(katraceRecordKindRECORD_SUSPENDED)
+	RecordResumed     = uint8(katraceRecordKindRECORD_RESUMED)
 	RecordEnded       = uint8(katraceRecordKindRECORD_ENDED)
 	RecordClosed      = uint8(katraceRecordKindRECORD_CLOSED)
 	RecordTimer       = uint8(katraceRecordKindRECORD_TIMER)

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package lab
+
+import "katrace/internal/events"
+
+// suspended: told if and only if firings find data that is not acknowledged or a
+// closed window, with the end that then comes, where it is certain. In the lab it
+// never ends otherwise.
+func (r *review) suspended() {
+	told := r.kinds[events.KindSuspended]
+	if n := len(r.kinds[events.KindResumed]); n > 0 {
+		r.no("%s, of what was not", plural(n, "resumed event"))
+	}
+	if r.c.Expect.Timer != events.ReasonDataInFlight {
+		if len(told) > 0 {
+			r.no("%s, and keepalive was in charge throughout", plural(len(told), "suspended event"))
+		}
+		return
+	}
+	if len(told) == 0 {
+		r.no("no suspended event")
+		return
+	}
+	waits := events.WaitsForRetransmission
+	if r.c.Expect.WindowProbes {
+		waits = events.WaitsForWindow
+	}
+	last := told[len(told)-1] // on a slow machine what fills the window may have been sent again
+	if last.WaitsFor != waits {
+		r.no("suspended event says that it waits for %q, not %q", last.WaitsFor, waits)
+	}
+	for i, e := range told {
+		if i > 0 && e.WaitsFor == told[i-1].WaitsFor {
+			r.no("suspended event %d is about the same episode as the one before", i+1)
+		}
+	}
+	sure := waits == events.WaitsForRetransmission || r.c.Setting.UserTimeout > 0
+	switch has := last.Has&events.HasDiesIn != 0; {
+	case has && !sure:
+		r.no("suspended event says that the kernel gives up in %v, and a peer that answers window probes is never given up", round(last.DiesIn))
+	case !has && sure:
+		r.no("suspended event does not say when the kernel gives up")
+	case has && r.c.Expect.End == ByOther && !r.near(last.Time.Add(last.DiesIn), r.o.Died()):
+		r.no("suspended event says that the kernel gives up in %v, it did after %v", round(last.DiesIn), round(r.o.Died().Sub(last.Time)))
+	}
+}
