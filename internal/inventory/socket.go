@@ -195,7 +195,10 @@ func (s *Socket) Event(listed time.Time) events.Event {
 		// Probes out are not keepalive's: it shares icsk_probes_out with zero-window probes.
 		e.Unanswered, e.Has = 0, e.Has&^events.HasUnanswered
 		if s.WaitsFor == WaitsWindowProbe || s.Has&HasIdleFor == 0 || s.IdleFor >= retransmitted {
-			e.Verdict = events.VerdictSuspended
+			e.Verdict, e.WaitsFor = events.VerdictSuspended, events.WaitsForRetransmission
+			if s.WaitsFor == WaitsWindowProbe {
+				e.WaitsFor = events.WaitsForWindow
+			}
 		}
 	}
 	return e

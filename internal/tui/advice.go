@@ -31,8 +31,7 @@ func advise(f *facts, now nanos, lacks []string) []string {
 	case classCongested:
 		a = append(a, "The probe did not leave this host: the local queue is full (tcp_write_wakeup returned > 0). The kernel does not count it as a probe, tries again every 0.5 s and does not give up meanwhile. Look at the interface's queue: tc -s qdisc.")
 	case classSuspended:
-		a = append(a, "Data in flight: retransmission decides, not keepalive. No probe is sent while sent data is unacknowledged or data is unsent; net.ipv4.tcp_retries2 (15: about 15 minutes) or TCP_USER_TIMEOUT then ends it.",
-			"To find a dead peer sooner while data is in flight, set TCP_USER_TIMEOUT on the socket.")
+		a = adviseSuspended(a, f, now)
 	case classAsking:
 		a = append(a, "A first probe is out. Whether the peer answers shows when it does, or at the timer's next firing.")
 	case classAlive:

@@ -38,6 +38,21 @@ func adviseEnded(a []string, f *facts) []string {
 	return append(a, "The connection ended with an error; by whom is not known."+reader(f))
 }
 
+// adviseSuspended says what keepalive waits for: data, or the peer's window.
+func adviseSuspended(a []string, f *facts, now int64) []string {
+	if f.waits == events.WaitsForWindow {
+		s := "The peer's receive window is closed: its application does not read. No keepalive probe is sent while data waits here; window probes are. "
+		if f.dies != 0 {
+			s += "TCP_USER_TIMEOUT" + after(f.keep.UserTimeout) + " then ends it." + givesUp(f, now)
+		} else {
+			s += "A peer that answers them is never given up; one that does not is after net.ipv4.tcp_retries2 of them (15: about 15 minutes)."
+		}
+		return append(a, s, "Look at the peer's application: is it stuck, or stopped? To end such a connection, set TCP_USER_TIMEOUT on the socket.")
+	}
+	return append(a, "Data in flight: retransmission decides, not keepalive. No probe is sent while sent data is unacknowledged or data is unsent; net.ipv4.tcp_retries2 (15: about 15 minutes) or TCP_USER_TIMEOUT then ends it."+givesUp(f, now),
+		"To find a dead peer sooner while data is in flight, set TCP_USER_TIMEOUT on the socket.")
+}
+
 // overBy says which limit was over.
 func overBy(f *facts) string {
 	switch f.reason {

@@ -50,6 +50,14 @@ func TestAdvice(t *testing.T) {
 			[]string{"given up 15s after its last segment, with 1 probe unanswered. One lost probe is enough."}, nil},
 		{"data in flight", []events.Event{ev(events.KindTimer, 1, verdict(events.VerdictSuspended), func(e *events.Event) { e.Reason = events.ReasonDataInFlight })},
 			[]string{"Data in flight: retransmission decides, not keepalive"}, []string{"unanswered in a row"}},
+		{"suspended, with an estimate", []events.Event{ev(events.KindSuspended, 1, verdict(events.VerdictSuspended), func(e *events.Event) {
+			e.WaitsFor, e.Retransmits, e.Unacked, e.DiesIn = events.WaitsForRetransmission, 3, 100, 13*time.Minute
+			e.Has |= events.HasUnacked | events.HasDiesIn
+		})}, []string{"Data in flight: retransmission decides", "gives up in 12m59s unless it answers"}, []string{"window"}},
+		{"a closed window", []events.Event{ev(events.KindSuspended, 1, verdict(events.VerdictSuspended), func(e *events.Event) {
+			e.WaitsFor, e.Unacked, e.DiesIn = events.WaitsForWindow, 100, 0
+			e.Has = e.Has&^events.HasDiesIn | events.HasUnacked
+		})}, []string{"receive window is closed", "A peer that answers them is never given up"}, []string{"retransmission decides", "gives up in"}},
 		{"timed out", []events.Event{ev(events.KindReset, 1, unanswered(6), gaveUp(events.ReasonCount, "ETIMEDOUT"))},
 			[]string{"6 probes in a row unanswered", `reads ETIMEDOUT ("Connection timed out")`}, []string{"gives up in", "No news"}},
 		{"timed out by the user timeout", []events.Event{ev(events.KindReset, 1, keepalive(ut(20*time.Second)), unanswered(2), gaveUp(events.ReasonUserTimeout, "ETIMEDOUT"))},

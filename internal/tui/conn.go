@@ -62,7 +62,8 @@ type facts struct {
 	errno           string
 	rst             events.RST
 	by              events.By
-	// HasUnacked, as the connection ended:
+	waits           events.Waits // what keepalive waits for while it is suspended; 0: not known
+	// HasUnacked, as the connection ended or was suspended:
 	retransmits uint8
 	unacked     uint32
 	icmp        events.ICMP
@@ -95,6 +96,9 @@ func (f *facts) apply(e *events.Event) {
 	f.ours = f.ours || e.Kind != events.KindProbed
 	f.applySocket(e, at)
 	f.applyVerdict(e)
+	if e.WaitsFor != 0 {
+		f.waits = e.WaitsFor
+	}
 	if e.Reason != 0 {
 		f.reason = e.Reason
 	}
@@ -113,12 +117,13 @@ func (f *facts) apply(e *events.Event) {
 		f.icmp, f.icmpAt = e.ICMP, at
 	case events.KindProbed:
 		f.peer.add(at)
+	case events.KindSuspended:
+		f.stall(e)
 	case events.KindReset, events.KindPeerReset, events.KindEnded:
 		f.ended = true
 		f.next, f.dies = 0, 0
 		f.reason, f.rst, f.by = e.Reason, e.RST, e.By
-		f.retransmits, f.unacked = uint8(min(e.Retransmits, math.MaxUint8)), e.Unacked
-		f.has |= e.Has & events.HasUnacked
+		f.stall(e)
 		keep(&f.errno, e.Errno)
 		f.version++
 	}
@@ -231,9 +236,20 @@ func (f *facts) applyTimer(e *events.Event, at nanos) {
 	}
 }
 
+// stall takes over what became of the data.
+func (f *facts) stall(e *events.Event) {
+	f.retransmits, f.unacked = uint8(min(max(e.Retransmits, 0), math.MaxUint8)), e.Unacked
+	f.has |= e.Has & events.HasUnacked
+}
+
 // end tells how the connection ended, but for the errno.
 func (f *facts) end(e *events.Event) {
 	e.Reason, e.RST, e.By = f.reason, f.rst, f.by
+	f.data(e)
+}
+
+// data tells what stall took over.
+func (f *facts) data(e *events.Event) {
 	e.Retransmits, e.Unacked = int(f.retransmits), f.unacked
 	e.Has |= f.has & events.HasUnacked
 }
@@ -325,6 +341,11 @@ func (f *facts) event() events.Event {
 		e.Errno = f.errno
 	case events.KindTimer:
 		e.Reason = f.reason
+	case events.KindSuspended:
+		e.WaitsFor = f.waits
+		f.data(&e)
+	case events.KindResumed:
+		e.WaitsFor = f.waits
 	}
 	return e
 }

@@ -29,7 +29,9 @@ func (t *theme) storyInk(k events.Kind, unanswered uint32) ink {
 		return t.class[classTimedOut]
 	case events.KindICMP:
 		return t.class[classUnreachable]
-	case events.KindAnswer:
+	case events.KindSuspended:
+		return t.class[classSuspended]
+	case events.KindAnswer, events.KindResumed:
 		return t.class[classAlive]
 	case events.KindProbe:
 		if unanswered > 1 {
