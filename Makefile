@@ -4,7 +4,7 @@
 #   make demo       build it and see it at work (root)
 #   make test       everything below that ends in a verdict (root)
 #
-# Each target installs what it lacks, where there is apt and root.
+# Each target installs the packages that it needs, if there is apt and it runs as root.
 
 export CGO_ENABLED = 0
 GO      ?= go
@@ -84,15 +84,23 @@ generate:
 .PHONY: pictures
 pictures: bin/katrace
 	scripts/need tmux
-	$(GO) run ./scripts/pictures -katrace bin/katrace -recording docs/images/demo.json -dir docs/images
+	$(GO) run ./scripts/pictures -katrace bin/katrace -recording docs/images/incident.json -dir docs/images
 
-# That recording: the demo by kprobes in a guest, without the case that sends
-# hundreds of probes (beyond-255), and some that look like others.
+# That recording: a scene with hosts and programs that one knows
+# (scripts/stage), by kprobes in a guest.
 .PHONY: recording
-RECORDED = alive,vanished,forgotten,unreachable,ipv6-unreachable,route-gone,user-timeout,inherited,ipv6-vanished,mapped-vanished,half-closed,peer-aborts,own-firewall,unacked-data,zero-window,recovers,congested,heard-by-data,close-wait,mptcp
 recording: bin/katrace
-	$(GO) run ./test/vm run -kernel newest -file bin/katrace -- \
-		/katrace demo --attach kprobe --slack 3s -o json --case $(RECORDED) >docs/images/demo.json
+	$(GO) build -trimpath -o bin/stage ./scripts/stage
+	$(GO) run ./test/vm run -kernel newest -timeout 6m -file bin/katrace -file bin/stage -- \
+		/stage -attach kprobe >bin/incident.json
+	mv bin/incident.json docs/images/incident.json
+
+# The program output in README.md and docs/, where a comment "output:" names
+# the command. GUEST=1 also makes what comes from guests ("demo:").
+.PHONY: docs-output
+GUEST ?=
+docs-output: bin/katrace
+	$(GO) run ./scripts/docsoutput -katrace bin/katrace $(if $(GUEST),-guest) README.md $(wildcard docs/*.md)
 
 # What is committed is what the sources make, tidy and formatted.
 .PHONY: check

@@ -5,7 +5,7 @@
 // written as SVG. The recording is replayed at once and its clock is its last
 // event's time, so the same recording gives the same pictures.
 //
-//	go run ./scripts/pictures -katrace bin/katrace -recording docs/images/demo.json -dir docs/images
+//	go run ./scripts/pictures -katrace bin/katrace -recording docs/images/incident.json -dir docs/images
 package main
 
 import (
@@ -21,17 +21,27 @@ import (
 	"time"
 )
 
-// sizes of the terminal, in columns and rows.
-var sizes = [][2]int{{80, 24}, {120, 40}, {200, 60}}
+// pictures are named for the terminal's size, in columns and rows, and made
+// after these keys.
+var pictures = []struct {
+	name string
+	size [2]int
+	keys []string
+}{
+	{"live", [2]int{80, 24}, nil},
+	{"live", [2]int{120, 40}, nil},
+	{"live", [2]int{200, 60}, nil},
+	{"detail", [2]int{120, 40}, []string{"j", "j", "j", "j", "j", "Enter"}}, // the first one after four that have ended
+}
 
 // patience is how long a screen may take to come and to stand still.
 const patience = 20 * time.Second
 
 func main() {
 	katrace := flag.String("katrace", "bin/katrace", "the program")
-	recording := flag.String("recording", "docs/images/demo.json", "what katrace -o json printed")
-	at := flag.Duration("at", 3400*time.Millisecond, "the moment shown, counted from the recording's first event")
-	dir := flag.String("dir", "docs/images", "the folder for live-COLUMNSxROWS.svg")
+	recording := flag.String("recording", "docs/images/incident.json", "what katrace -o json printed")
+	at := flag.Duration("at", 77*time.Second, "the moment shown, counted from the recording's first event")
+	dir := flag.String("dir", "docs/images", "the folder for NAME-COLUMNSxROWS.svg")
 	flag.Parse()
 	if err := run(*katrace, *recording, *at, *dir); err != nil {
 		fmt.Fprintln(os.Stderr, "pictures:", err)
@@ -53,13 +63,13 @@ func run(katrace, recording string, at time.Duration, dir string) error {
 	if err := cut(recording, filepath.Join(work, name), at); err != nil {
 		return err
 	}
-	for _, size := range sizes {
-		screen, err := capture(work, size, katrace, "replay", "-o", "tui", "--speed", "0", name)
+	for _, p := range pictures {
+		title := fmt.Sprintf("%s-%dx%d", p.name, p.size[0], p.size[1])
+		screen, err := capture(filepath.Join(work, title), work, p.size, p.keys, katrace, "replay", "-o", "tui", "--speed", "0", name)
 		if err != nil {
-			return fmt.Errorf("%dx%d: %w", size[0], size[1], err)
+			return fmt.Errorf("%s: %w", title, err)
 		}
-		file := filepath.Join(dir, fmt.Sprintf("live-%dx%d.svg", size[0], size[1]))
-		if err := os.WriteFile(file, svg(screen, size[0], size[1]), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, title+".svg"), svg(screen, p.size[0], p.size[1]), 0o644); err != nil {
 			return err
 		}
 	}
@@ -96,13 +106,12 @@ func cut(from, to string, at time.Duration) error {
 	return os.WriteFile(to, []byte(out.String()), 0o644)
 }
 
-// capture is the screen of a program in a terminal of that size, with its SGR
-// sequences, once it stands still. Each has a tmux
-// server of its own, whose socket is in work.
-func capture(work string, size [2]int, program ...string) (string, error) {
-	socket := fmt.Sprintf("tmux-%dx%d", size[0], size[1])
+// capture is the screen of a program in a terminal of that size after some
+// keys, with its SGR sequences, once it stands still. Each has a tmux server of
+// its own, with that socket; the program runs in the folder work.
+func capture(socket, work string, size [2]int, keys []string, program ...string) (string, error) {
 	tmux := func(args ...string) (string, error) {
-		cmd := exec.Command("tmux", append([]string{"-u", "-S", filepath.Join(work, socket), "-f", "/dev/null"}, args...)...)
+		cmd := exec.Command("tmux", append([]string{"-u", "-S", socket, "-f", "/dev/null"}, args...)...)
 		cmd.Dir = work
 		out, err := cmd.CombinedOutput()
 		if err != nil {
@@ -119,6 +128,20 @@ func capture(work string, size [2]int, program ...string) (string, error) {
 	}
 	defer func() { _, _ = tmux("kill-server") }()
 
+	screen, err := still(tmux)
+	for _, key := range keys {
+		if err != nil {
+			break
+		}
+		if _, err = tmux("send-keys", key); err == nil {
+			screen, err = still(tmux)
+		}
+	}
+	return screen, err
+}
+
+// still is the screen once it has not changed for two seconds.
+func still(tmux func(...string) (string, error)) (string, error) {
 	last, same := "", 0
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		screen, err := tmux("capture-pane", "-p", "-e", "-N")

@@ -86,7 +86,7 @@ func timeless(evs []events.Event) []events.Event {
 }
 
 // known is what is left of events where a backend can know these facts only.
-// The rules are README's table of what each backend cannot know.
+// The rules are the table in docs/backends.md of what each backend cannot know.
 func known(evs []events.Event, can loader.Facts) (left []events.Event) {
 	lacking := map[events.Kind]bool{
 		events.KindICMP: !can.ICMP, events.KindWindowProbe: !can.WindowProbes,
