@@ -81,6 +81,7 @@ type Expect struct {
 	ICMP      bool             // a router answers each probe with ICMP host unreachable
 	SendError []string         // a probe that does not leave has one of these
 	Swallowed bool             // probes do not leave, and the kernel takes them for sent
+	Resumes   bool             // data in flight is acknowledged, and keepalive is in charge again
 	Timer     events.Reason    // firings that send nothing, of which there are some
 	State     events.State     // while probes are sent
 }

@@ -190,7 +190,7 @@ func (r *review) verdicts() {
 			want = []events.Verdict{events.VerdictTimedOut}
 		}
 	case events.VerdictAlive:
-		if !r.can.PromptAnswers && len(r.kinds[events.KindAnswer]) == 0 {
+		if !r.can.PromptAnswers && len(r.kinds[events.KindAnswer])+len(r.kinds[events.KindResumed]) == 0 {
 			want = []events.Verdict{0} // it ended before the backend could know
 		}
 	}

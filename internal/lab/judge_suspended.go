@@ -5,12 +5,15 @@ package lab
 import "katrace/internal/events"
 
 // suspended: told if and only if firings find data that is not acknowledged or a
-// closed window, with the end that then comes, where it is certain. In the lab it
-// never ends otherwise.
+// closed window, with the end that then comes, where it is certain; and resumed if
+// and only if it is over without an end.
 func (r *review) suspended() {
 	told := r.kinds[events.KindSuspended]
-	if n := len(r.kinds[events.KindResumed]); n > 0 {
-		r.no("%s, of what was not", plural(n, "resumed event"))
+	switch n := len(r.kinds[events.KindResumed]); {
+	case !r.c.Expect.Resumes && n > 0:
+		r.no("%s, and nothing was over", plural(n, "resumed event"))
+	case r.c.Expect.Resumes && n != 1:
+		r.no("%s, keepalive was in charge again once", plural(n, "resumed event"))
 	}
 	if r.c.Expect.Timer != events.ReasonDataInFlight {
 		if len(told) > 0 {

@@ -26,7 +26,7 @@ var scripts = map[string]string{
 	"time-wait": "a", "link-down": "eee", "peer-netns-gone": "eee", "no-carrier": "xxx", "repair": "aaa", "mptcp": "sss",
 	"beyond-255": strings.Repeat("s", 450), "peer-aborts": "r", "own-firewall": "af", "stray-data": "da",
 	"heard-by-data": "ssdss", "windows-probe": "a",
-	"data-retries2": "", "data-user-timeout": "", "window-user-timeout": "", "window-retries2": "",
+	"data-retries2": "", "data-resumes": "a", "data-user-timeout": "", "window-user-timeout": "", "window-retries2": "",
 	"idle-abort": "", "idle-middlebox": "", "data-own-firewall": "", "destroyed": "",
 }
 
@@ -189,6 +189,9 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 		}
 		if e.WaitsFor == events.WaitsForRetransmission || c.Setting.UserTimeout > 0 {
 			e.DiesIn, e.Has = max(0, c.Expect.After-now.Sub(o.Begun)), e.Has|events.HasDiesIn
+		}
+		if c.Expect.Resumes {
+			tell(now, events.KindResumed).Verdict = events.VerdictAlive
 		}
 	}
 	o.Captured.ResetsOut = c.Expect.ResetsOut.Min
