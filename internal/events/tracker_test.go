@@ -120,6 +120,20 @@ func endedBy(who By, rst RST, retransmits int, unacked uint32) func(*Event) {
 	}
 }
 
+// stalled is data that was sent again 1.65 s ago for the first time; see TestStallDiesIn.
+func stalled(w Waits, retransmits uint8, unacked uint32) func(*loader.Record) {
+	return func(r *loader.Record) {
+		r.Waits, r.Retransmits, r.Unacked = uint8(w), retransmits, unacked
+		r.Since, r.Now, r.Expires, r.Rto, r.RtoMax, r.Retries2 = 1_650_000, 1_000_000, 1_000_300, 408, 120*second, 3
+	}
+}
+
+func stall(w Waits, retransmits int, unacked uint32) func(*Event) {
+	return func(e *Event) {
+		e.WaitsFor, e.Retransmits, e.Unacked, e.Has = w, retransmits, unacked, e.Has|HasUnacked
+	}
+}
+
 func TestTracker(t *testing.T) {
 	hostUnreachable := want(KindICMP, unanswered(1), verdict(VerdictUnreachable), func(e *Event) {
 		e.ICMP = ICMP{3, 1, "host unreachable", netipAddr("10.0.0.254")}
@@ -242,6 +256,24 @@ func TestTracker(t *testing.T) {
 		{"ended, and which connection it was is not known", []step{
 			{rec(loader.RecordEnded, 0, func(r *loader.Record) { r.LocalPort = 0 }), nil},
 		}, 0},
+		{"suspended: the retransmission timer says when it ends; resumed: the peer was heard", []step{
+			{rec(loader.RecordProbe, 1, ret(-int32(unix.ENETUNREACH))), notSent},
+			{rec(loader.RecordSuspended, 1, stalled(WaitsForRetransmission, 3, 100)),
+				want(KindSuspended, next(time.Minute), verdict(VerdictSuspended), stall(WaitsForRetransmission, 3, 100), dies(4608*time.Millisecond))},
+			{rec(loader.RecordResumed, 0, stalled(WaitsForRetransmission, 0, 0)),
+				want(KindResumed, verdict(VerdictAlive), func(e *Event) { e.WaitsFor = WaitsForRetransmission })},
+			{rec(loader.RecordProbe, 1), probed(1, 0)},
+			{rec(loader.RecordProbe, 2), probed(2, VerdictSilent)},
+		}, 1},
+		{"suspended by a closed window: the peer may answer for ever", []step{
+			{rec(loader.RecordSuspended, 0, stalled(WaitsForWindow, 0, 5000)),
+				want(KindSuspended, next(time.Minute), verdict(VerdictSuspended), stall(WaitsForWindow, 0, 5000))},
+		}, 1},
+		{"suspended by a closed window, with a user timeout", []step{
+			{rec(loader.RecordSuspended, 0, stalled(WaitsForWindow, 0, 5000), timeout(30_000), func(r *loader.Record) { r.Since = 10 * second }),
+				want(KindSuspended, next(time.Minute), verdict(VerdictSuspended), stall(WaitsForWindow, 0, 5000), dies(20*time.Second),
+					func(e *Event) { e.Keepalive.UserTimeout = 30 * time.Second })},
+		}, 1},
 		{"closed, and which connection it was is not known", []step{
 			{rec(loader.RecordClosed, 0, func(r *loader.Record) { r.LocalPort = 0 }), nil},
 		}, 0},
