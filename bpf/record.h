@@ -69,11 +69,11 @@ enum record_by {
 };
 
 /* What keepalive waits for, of RECORD_SUSPENDED and RECORD_RESUMED; the values of
- * events.Waits. */
+ * conn.Waiting. */
 enum record_waits {
-	WAITS_FOR_NOTHING,
-	WAITS_FOR_RETRANSMISSION,
-	WAITS_FOR_WINDOW,
+	WAITS_FOR_NOTHING = 0,
+	WAITS_FOR_RETRANSMISSION = 2,
+	WAITS_FOR_WINDOW = 3,
 };
 
 struct record {

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"katrace/internal/inventory"
 )
 
 // TestArmedBeforeChange: SO_KEEPALIVE, switched on after a while of idleness,
@@ -72,13 +70,4 @@ func TestArmedBeforeChange(t *testing.T) {
 // addrLine is the connection as the table shows it.
 func addrLine(c net.Conn) string {
 	return c.LocalAddr().String() + "  " + c.RemoteAddr().String()
-}
-
-// TestArmedCell: the table marks it.
-func TestArmedCell(t *testing.T) {
-	s := someSockets()[0]
-	s.ArmedBeforeChange = true
-	if got := table(t, []inventory.Socket{s}, 0); !strings.Contains(got, " 48s*  108s\n") {
-		t.Error(got)
-	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 	"katrace/internal/lab"
 	"katrace/internal/loader"
@@ -88,7 +89,7 @@ func runDemo(ctx context.Context, o demoOptions, out output, backend loader.Back
 	}
 	d := &demo{
 		options: streamOptions{load: loader.Options{Backend: backend, All: true}},
-		names:   map[events.Conn]string{}, rows: map[string]lab.Row{},
+		names:   map[conn.ID]string{}, rows: map[string]lab.Row{},
 	}
 	var said strings.Builder // while the terminal is the view's
 	view := viewOfKernel(o.noColor)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"sync"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 	"katrace/internal/lab"
 	"katrace/internal/loader"
@@ -17,8 +18,8 @@ import (
 type demo struct {
 	options streamOptions
 	can     lab.Backend
-	show    events.Sink            // gets the events of the staged connections
-	names   map[events.Conn]string // of these, whenever they were staged
+	show    events.Sink        // gets the events of the staged connections
+	names   map[conn.ID]string // of these, whenever they were staged
 	say     func(format string, args ...any)
 
 	rows   map[string]lab.Row // by case: of its last staging
@@ -39,7 +40,7 @@ func (d *demo) stage(ctx context.Context, cases []lab.Case) (*staging, error) {
 		return nil, fmt.Errorf("stage the connections: %w", err)
 	}
 	for _, c := range l.Conns() {
-		d.names[c.Conn] = c.Case
+		d.names[c.ID] = c.Case
 	}
 	kept := &keeper{next: d.show, names: d.names}
 	s, err := openStream(d.options, kept)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -14,7 +15,7 @@ import (
 // the events of the staged connections on.
 type keeper struct {
 	next   events.Sink
-	names  map[events.Conn]string
+	names  map[conn.ID]string
 	events []events.Event
 	lost   events.Lost
 }
@@ -25,7 +26,7 @@ func (k *keeper) Event(e *events.Event) error {
 		return k.next.Event(e)
 	}
 	k.events = append(k.events, *e)
-	if k.names[e.Conn()] == "" {
+	if k.names[e.ID()] == "" {
 		return nil // somebody else's
 	}
 	return k.next.Event(e)
@@ -35,14 +36,14 @@ func (k *keeper) Flush() error { return k.next.Flush() }
 
 // newDemoLines is the stream's sink, but for text: there the case's name stands
 // for the addresses, and of hundreds of unanswered probes few are shown.
-func newDemoLines(w io.Writer, o output, names map[events.Conn]string) events.Sink {
+func newDemoLines(w io.Writer, o output, names map[conn.ID]string) events.Sink {
 	s := newLineSink(w, o)
 	if o != outputText {
 		return s
 	}
 	start := time.Now()
 	s.encode = func(dst []byte, e *events.Event) []byte {
-		dst = fmt.Appendf(dst, "%6.2fs  %-20s %-12s ", e.Time.Sub(start).Seconds(), names[e.Conn()], e.Kind)
+		dst = fmt.Appendf(dst, "%6.2fs  %-20s %-12s ", e.Time.Sub(start).Seconds(), names[e.ID()], e.Kind)
 		return events.AppendWords(dst, e)
 	}
 	return few{s}

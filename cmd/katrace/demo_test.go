@@ -7,21 +7,22 @@ import (
 	"strings"
 	"testing"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
 // TestDemoLines: as text a case's name stands for the addresses, and few of
 // hundreds of probes are shown; as JSON all of them are.
 func TestDemoLines(t *testing.T) {
-	conn := events.Conn{Netns: 7, Local: netip.MustParseAddrPort("127.0.0.1:1"), Remote: netip.MustParseAddrPort("127.0.0.1:2")}
+	id := conn.ID{Netns: 7, Local: netip.MustParseAddrPort("127.0.0.1:1"), Remote: netip.MustParseAddrPort("127.0.0.1:2")}
 	for o, want := range map[output]string{
 		outputText: "1 2 3 4 5 6 7 8 9 100 200 255 256 257 reset",
 		outputJSON: "",
 	} {
 		var b strings.Builder
-		s := newDemoLines(&b, o, map[events.Conn]string{conn: "beyond-255"})
+		s := newDemoLines(&b, o, map[conn.ID]string{id: "beyond-255"})
 		for n := 1; n <= 280; n++ {
-			e := events.Event{Kind: events.KindProbe, Netns: 7, Local: conn.Local, Remote: conn.Remote, Unanswered: n, Has: events.HasUnanswered}
+			e := events.Event{State: conn.State{Netns: 7, Local: id.Local, Remote: id.Remote, Unanswered: n, Has: conn.HasUnanswered}, Kind: events.KindProbe}
 			if n == 280 {
 				e.Kind = events.KindReset
 			}

@@ -100,7 +100,7 @@ func TestElsewhere(t *testing.T) {
 		{"list", 0, []string{"not " + local}},
 		{"predict --socket " + local, 1, []string{"no TCP connection of this network namespace", "--netns looks elsewhere"}},
 		{"predict --netns " + netns + " --idle-limit aws-nlb --socket " + local, 0, []string{
-			local, "2h0m0s", "The timer was armed before the change", "too late. The timer was armed before the change: the next probe is due after 2h0m0s of silence."}},
+			local, "2h", "The timer was armed before the change", "too late. The timer was armed before the change: the next probe is due after 2h of silence."}},
 		{"predict --netns /proc/" + pid + "/ns/net -o json --idle-limit aws-nlb --socket " + local, 0, []string{`"armed_before_change":true`, `"verdict":"too_late"`}},
 	} {
 		cmd := asKatrace(strings.Fields(tt.args)...)

@@ -20,15 +20,15 @@ func filterWords(f *events.Filter) string {
 		}
 	}
 	s := &f.Socket
-	words = appendList(words, "--pid", f.PIDs)
-	words = appendList(words, "--comm", f.Comms)
+	words = appendList(words, "--pid", f.Owner.PIDs)
+	words = appendList(words, "--comm", f.Owner.Comms)
 	words = appendList(words, "--port", s.Ports)
 	words = appendList(words, "--local-port", s.LocalPorts)
 	words = appendList(words, "--remote-port", s.RemotePorts)
 	words = appendList(words, "--addr", s.Prefixes)
 	words = appendList(words, "--netns", s.Netns)
-	words = appendList(words, "--cgroup", f.Cgroups)
-	words = appendList(words, "--container", f.Containers)
+	words = appendList(words, "--cgroup", f.Owner.Cgroups)
+	words = appendList(words, "--container", f.Owner.Containers)
 	words = appendList(words, "--event", f.Kinds)
 	set("-4", s.OnlyIPv4)
 	set("-6", s.OnlyIPv6)

@@ -15,8 +15,8 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
-	"katrace/internal/loader"
 	"katrace/internal/owner"
 )
 
@@ -47,8 +47,8 @@ func (r *rawConnFilter) register(cmd *cobra.Command, group string) {
 // validate makes the filter that the flags ask for.
 func (r *rawConnFilter) validate() (events.Filter, error) {
 	f := events.Filter{
-		Socket: loader.Filter{OnlyIPv4: r.only4, OnlyIPv6: r.only6},
-		Comms:  r.comm, Cgroups: r.cgroup, Containers: r.container,
+		Owner:  conn.OwnerFilter{Comms: r.comm, Cgroups: r.cgroup, Containers: r.container},
+		Socket: conn.SocketFilter{OnlyIPv4: r.only4, OnlyIPv6: r.only6},
 	}
 	var err error
 	if f.Socket.Ports, err = parsePorts("port", r.port); err != nil {
@@ -79,7 +79,7 @@ func (r *rawConnFilter) validate() (events.Filter, error) {
 		if err != nil || n < 1 {
 			return f, usagef("--pid %q: want a process number", s)
 		}
-		f.PIDs = append(f.PIDs, int(n))
+		f.Owner.PIDs = append(f.Owner.PIDs, int(n))
 	}
 	for _, s := range r.comm {
 		if s == "" || len(s) > maxComm {
@@ -115,7 +115,7 @@ func refuseEmpty(cmd *cobra.Command, _ []string) error {
 
 // noteCgroup says on stderr what --cgroup compares with where it is not cgroup v2.
 func noteCgroup(f *events.Filter) {
-	if len(f.Cgroups) > 0 && !owner.HasCgroup2() {
+	if len(f.Owner.Cgroups) > 0 && !owner.HasCgroup2() {
 		fmt.Fprintln(os.Stderr, "katrace: no cgroup v2 is mounted here: --cgroup is compared with the path of the process in systemd's cgroup v1 hierarchy (name=systemd, or another one where that is missing), not with a controller's")
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
-	"katrace/internal/loader"
 )
 
 func TestParsePrefix(t *testing.T) {
@@ -102,12 +102,14 @@ func TestValidateFilter(t *testing.T) {
 		event: []string{"reset", "probe"}, dead: true, silent: true,
 	}).validateFilter()
 	want := events.Filter{
-		Socket: loader.Filter{
+		Owner: conn.OwnerFilter{PIDs: []int{812}, Comms: []string{"sh"}, Cgroups: []string{"/a"}, Containers: []string{"3f"}},
+		Socket: conn.SocketFilter{
 			Netns: []uint32{7}, Ports: []uint16{80, 1}, LocalPorts: []uint16{1}, RemotePorts: []uint16{65535},
 			Prefixes: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, OnlyIPv4: true,
 		},
-		Kinds: []events.Kind{events.KindReset, events.KindProbe}, Dead: true, Silent: true,
-		PIDs: []int{812}, Comms: []string{"sh"}, Cgroups: []string{"/a"}, Containers: []string{"3f"},
+		Kinds:  []events.Kind{events.KindReset, events.KindProbe},
+		Dead:   true,
+		Silent: true,
 	}
 	prefixes := cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
 	if d := cmp.Diff(want, got, prefixes); d != "" || err != nil {
@@ -190,7 +192,7 @@ func FuzzValidateFilter(f *testing.F) {
 			got, err := raw.validateFilter()
 			s := &got.Socket
 			n := len(s.Ports) + len(s.LocalPorts) + len(s.RemotePorts) + len(s.Prefixes) + len(s.Netns) +
-				len(got.PIDs) + len(got.Comms) + len(got.Cgroups) + len(got.Containers) + len(got.Kinds)
+				len(got.Owner.PIDs) + len(got.Owner.Comms) + len(got.Owner.Cgroups) + len(got.Owner.Containers) + len(got.Kinds)
 			if err == nil && (n != 1 || in == "") {
 				t.Fatalf("--%s %q: %+v", flag, in, got)
 			}

@@ -10,12 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
 // fakeOwners stands in for the scans: what it knows of a socket by its inode.
 type fakeOwners struct {
-	known   map[uint64]events.Process
+	known   map[uint64]conn.Process
 	asked   map[uint64]bool
 	soon    bool
 	hurried int
@@ -50,7 +51,7 @@ func (l *lines) Flush() error { return nil }
 
 // wait is a stream whose scans are made by hand.
 func wait(f events.Filter) (*stream, *fakeOwners, *lines) {
-	owners := &fakeOwners{known: map[uint64]events.Process{}, asked: map[uint64]bool{1: true, 2: true, 3: true}, soon: true}
+	owners := &fakeOwners{known: map[uint64]conn.Process{}, asked: map[uint64]bool{1: true, 2: true, 3: true}, soon: true}
 	sink := &lines{}
 	return &stream{owners: owners, filter: f, sink: sink}, owners, sink
 }
@@ -59,8 +60,8 @@ func wait(f events.Filter) (*stream, *fakeOwners, *lines) {
 func on(kind events.Kind, port uint16, inode uint64) *events.Event {
 	loopback := netip.MustParseAddr("127.0.0.1")
 	return &events.Event{
-		Kind: kind, Inode: inode, State: events.StateEstablished, Family: events.IPv4,
-		Local: netip.AddrPortFrom(loopback, 80), Remote: netip.AddrPortFrom(loopback, port),
+		State: conn.State{Inode: inode, TCPState: conn.TCPEstablished, Family: conn.IPv4, Local: netip.AddrPortFrom(loopback, 80), Remote: netip.AddrPortFrom(loopback, port)},
+		Kind:  kind,
 	}
 }
 
@@ -79,12 +80,12 @@ func must(t *testing.T, err error) {
 	}
 }
 
-var shop = events.Process{PID: 7, Comm: "shop"}
+var shop = conn.Process{PID: 7, Comm: "shop"}
 
 // TestHeldBack: what is told after an event that waits for its owner waits, too.
 func TestHeldBack(t *testing.T) {
 	s, owners, sink := wait(events.Filter{})
-	owners.known[9] = events.Process{PID: 9, Comm: "nine"}
+	owners.known[9] = conn.Process{PID: 9, Comm: "nine"}
 	must(t, s.tell(on(events.KindProbe, 1, 1)))
 	must(t, s.tell(on(events.KindProbe, 9, 9)))
 	must(t, s.tell(on(events.KindProbe, 2, 2)))
@@ -113,13 +114,13 @@ func TestHeldBack(t *testing.T) {
 // TestDoer: `enabled` names who did it, never the holder in its place; by the
 // holder it is chosen where nobody is named.
 func TestDoer(t *testing.T) {
-	s, owners, sink := wait(events.Filter{Comms: []string{"shop"}})
+	s, owners, sink := wait(events.Filter{Owner: conn.OwnerFilter{Comms: []string{"shop"}}})
 	owners.known[1] = shop
 	must(t, s.tell(on(events.KindEnabled, 1, 1)))
 	sink.want(t, "a BPF program did it", "enabled 1")
 	done := on(events.KindEnabled, 1, 1)
 	done.Process, done.Has = shop, events.HasDoer
-	owners.known[1] = events.Process{PID: 9, Comm: "another holder"}
+	owners.known[1] = conn.Process{PID: 9, Comm: "another holder"}
 	must(t, s.tell(done))
 	sink.want(t, "a process did it", "enabled 1 shop")
 }
@@ -190,9 +191,9 @@ func TestHeldBackAtTheEnd(t *testing.T) {
 // TestFilterByOwner: an event is judged by its connection's owner, also where it
 // is not known just then; where it never was, that is counted.
 func TestFilterByOwner(t *testing.T) {
-	s, owners, sink := wait(events.Filter{Comms: []string{"shop"}})
+	s, owners, sink := wait(events.Filter{Owner: conn.OwnerFilter{Comms: []string{"shop"}}})
 	s.all = true
-	owners.known[1], owners.known[2] = shop, events.Process{PID: 8, Comm: "other"}
+	owners.known[1], owners.known[2] = shop, conn.Process{PID: 8, Comm: "other"}
 	must(t, s.tell(on(events.KindProbe, 1, 1)))
 	must(t, s.tell(on(events.KindProbe, 2, 2)))
 	sink.want(t, "known", "probe 1 shop")
@@ -203,7 +204,7 @@ func TestFilterByOwner(t *testing.T) {
 	sink.want(t, "let go of: the owner before decides and is not named", "probe 1")
 	closed := func(port uint16) *events.Event {
 		e := on(events.KindClosed, port, 0)
-		e.State = events.StateClose
+		e.TCPState = conn.TCPClose
 		return e
 	}
 	must(t, s.tell(closed(1)))
@@ -215,7 +216,7 @@ func TestFilterByOwner(t *testing.T) {
 	must(t, s.tell(closed(1)))
 	must(t, s.tell(on(events.KindProbe, 1, 3))) // the same tuple, another socket
 	kernel := on(events.KindProbe, 5, 5)
-	kernel.HeldBy = events.HeldByKernel
+	kernel.HeldBy = conn.HeldByKernel
 	must(t, s.tell(kernel))
 	sink.want(t, "not known")
 	if s.leftOut != 2 {
@@ -235,7 +236,7 @@ func TestManyForgetOwners(t *testing.T) {
 	s.pace.before = 0
 	sink.told = nil
 	e := on(events.KindClosed, 1, 0)
-	e.State = events.StateClose
+	e.TCPState = conn.TCPClose
 	must(t, s.tell(e))
 	sink.want(t, "after many", "closed 1")
 }
@@ -243,7 +244,7 @@ func TestManyForgetOwners(t *testing.T) {
 // TestJudgeAllocates: an event of a known connection costs no allocation,
 // whether it is filtered by owner or not.
 func TestJudgeAllocates(t *testing.T) {
-	for _, f := range []events.Filter{{}, {Comms: []string{"shop"}}} {
+	for _, f := range []events.Filter{{}, {Owner: conn.OwnerFilter{Comms: []string{"shop"}}}} {
 		s, owners, _ := wait(f)
 		owners.known[1] = shop
 		e := on(events.KindProbe, 1, 1)
@@ -256,7 +257,7 @@ func TestJudgeAllocates(t *testing.T) {
 }
 
 func BenchmarkJudge(b *testing.B) {
-	for name, f := range map[string]events.Filter{"all": {}, "by owner": {Comms: []string{"shop"}}} {
+	for name, f := range map[string]events.Filter{"all": {}, "by owner": {Owner: conn.OwnerFilter{Comms: []string{"shop"}}}} {
 		b.Run(name, func(b *testing.B) {
 			s, _, _ := wait(f)
 			s.pace.before = fewASec + 1

@@ -12,12 +12,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 	"katrace/internal/inventory"
 	"katrace/internal/jiffies"
 )
 
-const listLong = `katrace list shows every TCP socket once: whether SO_KEEPALIVE is on, the idle
+var listLong = `katrace list shows every TCP socket once: whether SO_KEEPALIVE is on, the idle
 time, interval, count and user timeout in force and where each comes from, what
 its timer waits for, when the next probe is due and when the kernel gives up if
 the peer is silent from now on, and who holds it.
@@ -27,18 +28,13 @@ sock_diag and by asking the sockets through their processes (pidfd_getfd). The
 latter cannot tell a value that was set from an inherited one where both are
 the same. What is not known is "?" in the table and absent in the JSON.
 
-Columns: IDLE is the time since the last segment from the peer; KEEPALIVE is
-off, or idle/interval/count; SOURCE says where these three come from: set (by
-the socket), sysctl, or ? where it cannot be told; NEXT is the time to the next
-probe, or what keeps it from being sent: "retransmit" (data is unacknowledged),
-"window" (the peer's window is closed), "fin_wait2" (an orphan's timer), and
-marked * where the timer was armed before a sysctl or SO_KEEPALIVE was changed
-and runs longer than KEEPALIVE says; DIES is the time to the giving up;
-CONTAINER, where there is one, the beginning of its id. An owner marked +2 shares
-the socket with two more processes; "(not accepted yet)" waits in that process's
-accept queue, "(thread)" and "(io_uring)" are not in its own descriptor table,
-"kernel" is the kernel's own socket, and "uid 0" is one for which no descriptor
-was found.
+Columns:
+` + inventory.ColumnsHelp() + `
+
+An owner marked +2 shares the socket with two more processes; "(not accepted
+yet)" waits in that process's accept queue, "(thread)" and "(io_uring)" are not
+in its own descriptor table, "kernel" is the kernel's own socket, and "uid 0" is
+one for which no descriptor was found.
 
 Connections in time_wait, which no process holds, are listed with --state only.`
 
@@ -70,10 +66,10 @@ type listOptions struct {
 	filter    events.Filter
 	off       bool
 	silent    bool
-	idleLimit events.Middlebox // zero: none
-	less      func(a, b *inventory.Socket) int
-	limit     int           // sockets to show at most, 0: all
-	watch     time.Duration // 0: once
+	idleLimit conn.Middlebox // zero: none
+	sort      string         // one of inventory.Orders
+	limit     int            // sockets to show at most, 0: all
+	watch     time.Duration  // 0: once
 	debug     bool
 	hz        jiffies.HZ
 }
@@ -100,7 +96,7 @@ func newListCommand() *cobra.Command {
 			if err := needStdout(""); err != nil {
 				return err
 			}
-			if err := refuseMissing(&events.Filter{PIDs: o.filter.PIDs, Containers: o.filter.Containers}, os.Stderr); err != nil {
+			if err := refuseMissing(&events.Filter{Owner: conn.OwnerFilter{PIDs: o.filter.Owner.PIDs, Containers: o.filter.Owner.Containers}}, os.Stderr); err != nil {
 				return err
 			}
 			o.debug, _ = cmd.Flags().GetBool("debug")
@@ -113,14 +109,14 @@ func newListCommand() *cobra.Command {
 		flagSpec{name: "off", to: &raw.off, help: "only connections without keepalive"},
 		flagSpec{name: "silent", to: &raw.silent, help: "only connections whose peer left two probes or more unanswered"},
 		flagSpec{name: "idle-limit", to: &raw.idleLimit, help: "only connections on which a probe may come later than this: a time such as 350s (a bare number is seconds), or " + strings.Join(presetNames(), ", "), values: presetNames()},
-		flagSpec{name: "state", to: &raw.state, help: "only sockets in this state: " + strings.Join(inventory.States(), ", "), values: inventory.States()})
+		flagSpec{name: "state", to: &raw.state, help: "only sockets in this state: " + strings.Join(conn.TCPStates(), ", "), values: conn.TCPStates()})
 	raw.conns.register(cmd, groupList)
 	addFlags(cmd, groupAttach,
 		flagSpec{name: "method", to: &raw.method, help: "how to list: auto, bpf or netlink", values: methodNames},
 		flagSpec{name: "btf", to: &raw.btf, help: "file with this kernel's BTF, where the kernel has none itself", offer: files})
 	addFlags(cmd, groupOutput,
 		flagSpec{name: "output", short: "o", to: &raw.output, help: "table or json (one object a socket)", values: []string{"table", "json"}},
-		flagSpec{name: "sort", to: &raw.sort, help: "order: " + strings.Join(sortNames(), ", "), values: sortNames()},
+		flagSpec{name: "sort", to: &raw.sort, help: "order: " + strings.Join(inventory.Orders(), ", "), values: inventory.Orders()},
 		flagSpec{name: "limit", to: &raw.limit, help: "show this many sockets at most, the first by --sort (default: all; with --watch what the terminal has room for)"},
 		flagSpec{name: "watch", to: &raw.watch, help: "list again every so often (alone: every 2s)", alone: "2s"})
 	return cmd
@@ -136,8 +132,8 @@ func (r *rawListFlags) validate() (o listOptions, err error) {
 	if o.watch > 0 && o.watch < 100*time.Millisecond {
 		return o, usagef("--watch %s: want 100ms or more", o.watch)
 	}
-	if o.less = sortOrders[r.sort]; o.less == nil {
-		return o, usagef("--sort %q: want one of: %s", r.sort, strings.Join(sortNames(), ", "))
+	if o.sort = r.sort; !slices.Contains(inventory.Orders(), r.sort) {
+		return o, usagef("--sort %q: want one of: %s", r.sort, strings.Join(inventory.Orders(), ", "))
 	}
 	if r.idleLimit != "" {
 		if o.idleLimit, err = parseLimit(r.idleLimit); err != nil {
@@ -151,7 +147,7 @@ func (r *rawListFlags) validate() (o listOptions, err error) {
 		return o, usagef("--method %q: want auto, bpf or netlink", r.method)
 	}
 	for _, s := range r.state {
-		state, err := events.ParseState(s)
+		state, err := conn.ParseTCPState(s)
 		if err != nil {
 			return o, usagef("--state: %w", err)
 		}
@@ -168,7 +164,7 @@ func (r *rawListFlags) validate() (o listOptions, err error) {
 	}
 	o.inventory.Filter = o.filter.Socket
 	// An owner's sockets are wanted wherever they are.
-	o.inventory.AllNetns = o.inventory.AllNetns || o.filter.ByOwner()
+	o.inventory.AllNetns = o.inventory.AllNetns || o.filter.Owner.Any()
 	if o.hz, err = jiffies.Read(); err != nil {
 		return o, err
 	}
@@ -183,18 +179,18 @@ func (o *listOptions) refuseNever(states []string) error {
 	if len(states) == 0 {
 		return nil
 	}
-	connected := func(s events.State) bool { return (&inventory.Socket{State: s}).Connected() }
-	held := func(s events.State) bool { return s != events.StateTimeWait }
+	connected := func(s conn.TCPState) bool { return (&conn.State{TCPState: s}).Connected() }
+	held := func(s conn.TCPState) bool { return s != conn.TCPTimeWait }
 	for _, c := range []struct {
 		flag  string
 		given bool
-		may   func(events.State) bool
+		may   func(conn.TCPState) bool
 		why   string
 	}{
 		{"--off", o.off, connected, "only connections have keepalive"},
 		{"--silent", o.silent, connected, "only connections have keepalive"},
 		{"--idle-limit", o.idleLimit.Forgets > 0, connected, "only connections are idle"},
-		{"--pid, --comm, --cgroup or --container", o.filter.ByOwner(), held, "nobody holds one"},
+		{"--pid, --comm, --cgroup or --container", o.filter.Owner.Any(), held, "nobody holds one"},
 	} {
 		if c.given && !slices.ContainsFunc(o.inventory.States, c.may) {
 			return usagef("%s with --state %s: %s", c.flag, strings.Join(states, ","), c.why)
@@ -205,9 +201,9 @@ func (o *listOptions) refuseNever(states []string) error {
 
 // allButTimeWait are the states that are listed where none is asked for: a busy
 // server has more connections in time_wait than all others, and nobody holds one.
-func allButTimeWait() (states []events.State) {
-	for _, name := range inventory.States() {
-		if s, err := events.ParseState(name); err == nil && s != events.StateTimeWait {
+func allButTimeWait() (states []conn.TCPState) {
+	for _, name := range conn.TCPStates() {
+		if s, err := conn.ParseTCPState(name); err == nil && s != conn.TCPTimeWait {
 			states = append(states, s)
 		}
 	}
@@ -225,8 +221,7 @@ func (o *listOptions) wants(s *inventory.Socket) bool {
 	if o.idleLimit.Forgets > 0 && !s.Late(o.idleLimit, o.hz) {
 		return false
 	}
-	e := s.Event(time.Time{})
-	return o.filter.Match(&e)
+	return o.filter.Owner.Match(&s.Owner)
 }
 
 func runList(ctx context.Context, o listOptions, out *os.File) error {

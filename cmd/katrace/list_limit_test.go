@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"katrace/internal/events"
+	"katrace/internal/conn"
 	"katrace/internal/inventory"
 )
 
@@ -54,10 +54,12 @@ func terminal(t *testing.T, columns, rows uint16) (slave *os.File, drawn func() 
 func manySockets() []inventory.Socket {
 	var all []inventory.Socket
 	for i := range 63 {
-		s := someSockets()[0]
-		s.Remote = netip.AddrPortFrom(s.Remote.Addr(), uint16(1000+i))
-		s.DiesIn = time.Duration(100-i) * time.Second
-		s.Process = events.Process{PID: 812, Comm: "a-long-name-2345"}
+		s := inventory.Socket{
+			State: conn.State{TCPState: conn.TCPEstablished, Local: netip.MustParseAddrPort("10.0.0.1:5432"),
+				Remote: netip.AddrPortFrom(netip.MustParseAddr("10.0.0.9"), uint16(1000+i)), WaitsFor: conn.WaitsProbe,
+				Owner: conn.Owner{Process: conn.Process{PID: 812, Comm: "a-long-name-2345"}}, Has: conn.HasNext | conn.HasDiesIn},
+			Timer: conn.Timer{Next: 20 * time.Second, DiesIn: time.Duration(100-i) * time.Second},
+		}
 		all = append(all, s)
 	}
 	return all
@@ -70,7 +72,7 @@ func TestWatchFits(t *testing.T) {
 		for _, columns := range []uint16{40, 80} {
 			slave, drawn := terminal(t, columns, rows)
 			l := &inventory.List{Time: time.Unix(0, 0), Sockets: manySockets()}
-			if err := show(l, &listOptions{output: "table", watch: time.Second, less: sortOrders["dies"]}, slave, &writing{}); err != nil {
+			if err := show(l, &listOptions{output: "table", watch: time.Second, sort: "dies"}, slave, &writing{}); err != nil {
 				t.Fatal(err)
 			}
 			lines := strings.Split(strings.TrimPrefix(drawn(), "\x1b[H\x1b[2J"), "\n") // the last one is the cursor's
@@ -110,7 +112,7 @@ func TestLimit(t *testing.T) {
 		{listOptions{output: "table", limit: 100}, 63},
 	} {
 		slave, drawn := terminal(t, 200, 24)
-		tt.o.less = sortOrders["dies"]
+		tt.o.sort = "dies"
 		l := &inventory.List{Time: time.Unix(0, 0), Sockets: manySockets()}
 		if err := show(l, &tt.o, slave, &writing{}); err != nil {
 			t.Fatal(err)

@@ -4,7 +4,6 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/conn"
 	"katrace/internal/inventory"
 )
 
@@ -21,7 +21,7 @@ import (
 func show(l *inventory.List, o *listOptions, out *os.File, writes *writing) error {
 	begun := time.Now()
 	l.Sockets = slices.DeleteFunc(l.Sockets, func(s inventory.Socket) bool { return !o.wants(&s) })
-	sorted := sortSockets(l.Sockets, o.less)
+	sorted := inventory.Sort(l.Sockets, o.sort)
 	screen := terminalSize(out)
 	notes := notes(l)
 	if most := o.most(screen, notes); most > 0 && len(sorted) > most {
@@ -32,13 +32,16 @@ func show(l *inventory.List, o *listOptions, out *os.File, writes *writing) erro
 		// What a terminal shows now, and what it has scrolled by stays.
 		_, _ = w.WriteString("\x1b[H\x1b[2J")
 	}
-	var err error
 	if o.output == "json" {
-		err = writeListJSON(w, l, sorted)
+		var line []byte
+		for _, s := range sorted {
+			line = append(s.AppendJSON(line[:0], l.Time), '\n')
+			_, _ = w.Write(line) // the error comes with Flush
+		}
 	} else {
-		err = writeTable(w, l, sorted, screen.width, o.watch > 0)
+		inventory.WriteTable(w, l, sorted, screen.width, o.watch > 0)
 	}
-	if err = errors.Join(err, w.Flush()); err != nil {
+	if err := w.Flush(); err != nil {
 		return fmt.Errorf("write the list: %w", err)
 	}
 	say := writes.watch(os.Stderr)
@@ -68,9 +71,6 @@ func (o *listOptions) most(screen size, notes []string) int {
 	return max(1, rows)
 }
 
-// rearm is what arms a timer by the settings in force.
-const rearm = "TCP_KEEPIDLE is set on the socket, or SO_KEEPALIVE switched off and on"
-
 // notes are what is said on stderr of a list.
 func notes(l *inventory.List) (lines []string) {
 	for _, lack := range l.Lacks {
@@ -87,7 +87,7 @@ func notes(l *inventory.List) (lines []string) {
 		}
 	}
 	if armed > 0 {
-		lines = append(lines, "katrace: "+count(armed, "timer")+" armed before the change (NEXT with *): later than KEEPALIVE says, until "+rearm)
+		lines = append(lines, "katrace: "+conn.Count(armed, "timer")+" armed before the change (NEXT with *): later than KEEPALIVE says, until "+inventory.Rearm)
 	}
 	return lines
 }

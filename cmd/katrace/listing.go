@@ -91,10 +91,10 @@ func (l *listing) once(ctx context.Context, lister *inventory.Lister) error {
 	}
 	for i := range list.Sockets {
 		s := &list.Sockets[i]
-		if s.Has&inventory.HasOn == 0 || !s.On || !s.Connected() || orphan(s) {
+		if s.Has&inventory.HasOn == 0 || !s.On || !s.Connected() || s.Inode == 0 && !s.Unaccepted() { // an orphan: the kernel is about to finish it
 			continue
 		}
-		if e := s.Event(list.Time); l.filter.Match(&e) {
+		if e := s.Event(list.Time); l.filter.Owner.Match(&e.Owner) {
 			into.Add(&e)
 		}
 	}
@@ -109,39 +109,12 @@ func (l *listing) once(ctx context.Context, lister *inventory.Lister) error {
 	return nil
 }
 
-// orphan tells whether no process waits for the connection any more: it was
-// closed, and the kernel is about to finish it. One that was not accepted yet
-// has no inode either.
-func orphan(s *inventory.Socket) bool {
-	return s.Inode == 0 && s.State != events.StateEstablished && s.State != events.StateCloseWait
-}
-
 // appendListed appends a connection of which no event came, as the live view has
-// it, as a line of katrace list -o json: what inventory.Socket.Event made of the
-// socket is undone.
+// it, as a line of katrace list -o json.
 func appendListed(dst []byte, e *events.Event) []byte {
-	s := inventory.Socket{
-		Netns: e.Netns, Inode: e.Inode, Family: e.Family, State: e.State, Local: e.Local, Remote: e.Remote,
-		Process: e.Process, HeldBy: e.HeldBy, Module: e.Module, UID: e.UID, Cgroup: e.Cgroup, Container: e.Container, Pod: e.Pod,
-		On: true, Settings: e.Keepalive, Own: inventory.AllSettings &^ (e.Keepalive.Inherited | e.Keepalive.Unsure),
-		Unanswered: e.Unanswered, IdleFor: e.IdleFor, NextProbe: e.Next, DiesIn: e.DiesIn,
-		Has: inventory.HasOn,
-	}
-	for is, have := range map[events.Fact]inventory.Fact{
-		events.HasUID: inventory.HasUID, events.HasKeepalive: inventory.HasSettings, events.HasUnanswered: inventory.HasUnanswered,
-		events.HasIdleFor: inventory.HasIdleFor,
-	} {
-		if e.Has&is != 0 {
-			s.Has |= have
-		}
-	}
-	if e.Has&events.HasDiesIn != 0 {
-		s.WaitsFor = inventory.WaitsProbe
-		if s.Has |= inventory.HasDiesIn; e.Next < e.DiesIn {
-			s.Has |= inventory.HasNextProbe // else the next firing gives up
-		}
-	}
-	return appendSocketJSON(dst, &s, e.Time.UTC().Format("2006-01-02T15:04:05.000000000Z"))
+	s := inventory.Socket{State: e.State, Timer: e.Timer, On: true}
+	s.Has |= inventory.HasOn
+	return s.AppendJSON(dst, e.Time)
 }
 
 func (l *listing) say(trouble string) { l.trouble.Store(&trouble) }

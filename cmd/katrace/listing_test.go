@@ -14,9 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/docs"
+	"katrace/internal/conn"
 	"katrace/internal/events"
 	"katrace/internal/inventory"
-	"katrace/internal/loader"
 	"katrace/internal/tui"
 )
 
@@ -89,7 +89,7 @@ func TestListing(t *testing.T) {
 	if err := unix.Stat("/proc/self/ns/net", &here); err != nil {
 		t.Fatal(err)
 	}
-	in := loader.Filter{Netns: []uint32{uint32(here.Ino)}}
+	in := conn.SocketFilter{Netns: []uint32{uint32(here.Ino)}}
 	ports := func(ports ...uint16) events.Filter { f := in; f.Ports = ports; return events.Filter{Socket: f} }
 	local := func(port uint16) events.Filter {
 		f := in
@@ -107,7 +107,7 @@ func TestListing(t *testing.T) {
 		t.Errorf("%d rows for one without keepalive", n)
 	}
 	f := ports(port(near))
-	f.Comms = []string{"nobody"}
+	f.Owner.Comms = []string{"nobody"}
 	if n := list(f); n != 0 {
 		t.Errorf("%d rows of nobody", n)
 	}
@@ -129,7 +129,7 @@ func TestListingIsForConnections(t *testing.T) {
 			t.Errorf("listed with %+v", f)
 		}
 	}
-	l := newListing(&streamOptions{filter: events.Filter{Socket: loader.Filter{Netns: []uint32{1}}}}, tui.NewStore(tui.Options{}))
+	l := newListing(&streamOptions{filter: events.Filter{Socket: conn.SocketFilter{Netns: []uint32{1}}}}, tui.NewStore(tui.Options{}))
 	lister, err := inventory.Open(l.options)
 	if err != nil {
 		t.Fatal(err)
@@ -148,34 +148,29 @@ func TestAppendListed(t *testing.T) {
 		t.Fatal(err)
 	}
 	socket := inventory.Socket{
-		Netns: 4026531840, Inode: 7, Family: events.IPv4, State: events.StateEstablished,
-		Local: netip.MustParseAddrPort("10.0.0.1:5432"), Remote: netip.MustParseAddrPort("10.0.0.9:40122"),
-		Process: events.Process{PID: 812, Comm: "postgres"}, UID: 105, Cgroup: "/a", Container: "3f2a", Pod: "0b9e",
-		On: true, Settings: events.Settings{Idle: time.Minute, Interval: 10 * time.Second, Count: 6, Inherited: events.SettingCount},
-		Own: events.SettingIdle | events.SettingInterval, WaitsFor: inventory.WaitsProbe, Unanswered: 1,
-		IdleFor: 61 * time.Second, NextProbe: 9 * time.Second, DiesIn: 59 * time.Second,
-		Has: inventory.HasUID | inventory.HasOn | inventory.HasSettings | inventory.HasUnanswered | inventory.HasIdleFor | inventory.HasNextProbe | inventory.HasDiesIn,
+		State: conn.State{Netns: 4026531840, Inode: 7, Family: conn.IPv4, TCPState: conn.TCPEstablished, Local: netip.MustParseAddrPort("10.0.0.1:5432"), Remote: netip.MustParseAddrPort("10.0.0.9:40122"), Keepalive: conn.Settings{Idle: time.Minute, Interval: 10 * time.Second, Count: 6, Inherited: conn.SettingCount}, WaitsFor: conn.WaitsProbe, Unanswered: 1, Has: conn.HasUID | inventory.HasOn | conn.HasKeepalive | conn.HasUnanswered | conn.HasIdleFor | conn.HasNext | conn.HasDiesIn, Owner: conn.Owner{Process: conn.Process{PID: 812, Comm: "postgres"}, UID: 105, Cgroup: "/a", Container: "3f2a", Pod: "0b9e"}},
+		Timer: conn.Timer{IdleFor: 61 * time.Second, Next: 9 * time.Second, DiesIn: 59 * time.Second},
+		On:    true,
 	}
 	for name, change := range map[string]func(s *inventory.Socket){
-		"known":             func(*inventory.Socket) {},
-		"sources not known": func(s *inventory.Socket) { s.Settings.Inherited, s.Own = 0, events.SettingIdle },
-		"gives up next":     func(s *inventory.Socket) { s.Has &^= inventory.HasNextProbe; s.NextProbe = 0 },
+		"known": func(*inventory.Socket) {},
+		"sources not known": func(s *inventory.Socket) {
+			s.Keepalive.Inherited, s.Keepalive.Unsure = 0, conn.SettingInterval|conn.SettingCount
+		},
+		"gives up next": func(s *inventory.Socket) { s.Next = s.DiesIn },
 		"nothing known": func(s *inventory.Socket) {
-			s.Has, s.WaitsFor, s.Process, s.HeldBy, s.Module = inventory.HasOn, 0, events.Process{}, events.HeldByKernel, "sunrpc"
+			s.Has, s.WaitsFor, s.Process, s.HeldBy, s.Module = inventory.HasOn, 0, conn.Process{}, conn.HeldByKernel, "sunrpc"
 		},
 		"data in flight": func(s *inventory.Socket) {
-			s.WaitsFor = inventory.WaitsRetransmission
-			s.Has &^= inventory.HasNextProbe | inventory.HasDiesIn | inventory.HasUnanswered
+			s.WaitsFor = conn.WaitsRetransmission
+			s.Has &^= conn.HasNext | conn.HasDiesIn | conn.HasUnanswered
 		},
 	} {
 		s := socket
 		change(&s)
 		e := s.Event(time.Unix(1e9, 5))
 		got := string(appendListed(nil, &e))
-		if s.WaitsFor == inventory.WaitsRetransmission {
-			s.WaitsFor = 0 // an event does not tell it from a closed window
-		}
-		want := string(appendSocketJSON(nil, &s, "2001-09-09T01:46:40.000000005Z"))
+		want := string(s.AppendJSON(nil, time.Unix(1e9, 5)))
 		if got != want {
 			t.Errorf("%s:\n got %s\nwant %s", name, got, want)
 		}

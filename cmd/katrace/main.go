@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"katrace/internal/events"
+	"katrace/internal/conn"
 	"katrace/internal/loader"
 )
 
@@ -64,7 +64,7 @@ func run(ctx context.Context, args []string) error {
 	// It quotes file names and arguments, which may hold anything; joined
 	// errors have a line each.
 	for line := range strings.SplitSeq("katrace: "+err.Error(), "\n") {
-		fmt.Fprintln(os.Stderr, events.Safe(line))
+		fmt.Fprintln(os.Stderr, conn.Safe(line))
 	}
 	var usage usageError
 	if errors.As(err, &usage) {

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 	"katrace/internal/loader"
 )
@@ -70,11 +71,11 @@ func TestMissing(t *testing.T) {
 		want string // refused so
 		note string
 	}{
-		{f: events.Filter{PIDs: []int{os.Getpid(), 1}}},
-		{f: events.Filter{PIDs: []int{1<<31 - 1}}, want: "--pid 2147483647: there is no such process"},
-		{f: events.Filter{PIDs: []int{tid}}, want: fmt.Sprintf("--pid %d: that is a thread of process %d: give that", tid, os.Getpid())},
-		{f: events.Filter{Socket: loader.Filter{Netns: []uint32{7}}}, note: "katrace: --netns 7: no process"},
-		{f: events.Filter{Containers: []string{"no\x1bne"}}, note: `katrace: --container "no\x1bne": no process`},
+		{f: events.Filter{Owner: conn.OwnerFilter{PIDs: []int{os.Getpid(), 1}}}},
+		{f: events.Filter{Owner: conn.OwnerFilter{PIDs: []int{1<<31 - 1}}}, want: "--pid 2147483647: there is no such process"},
+		{f: events.Filter{Owner: conn.OwnerFilter{PIDs: []int{tid}}}, want: fmt.Sprintf("--pid %d: that is a thread of process %d: give that", tid, os.Getpid())},
+		{f: events.Filter{Socket: conn.SocketFilter{Netns: []uint32{7}}}, note: "katrace: --netns 7: no process"},
+		{f: events.Filter{Owner: conn.OwnerFilter{Containers: []string{"no\x1bne"}}}, note: `katrace: --container "no\x1bne": no process`},
 	} {
 		var said strings.Builder
 		err := refuseMissing(&tt.f, &said)

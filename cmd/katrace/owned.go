@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -27,8 +28,8 @@ type ownedConn struct {
 }
 
 type ownerFacts struct {
-	process                events.Process
-	heldBy                 events.HeldBy
+	process                conn.Process
+	heldBy                 conn.HeldBy
 	cgroup, container, pod string
 }
 

@@ -16,10 +16,11 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"katrace/internal/events"
+	"katrace/internal/conn"
 	"katrace/internal/inventory"
 	"katrace/internal/jiffies"
 	"katrace/internal/loader"
+	"katrace/internal/predict"
 )
 
 const predictLong = `katrace predict shows what the kernel does about a connection whose peer falls
@@ -51,9 +52,9 @@ type predictOptions struct {
 	output                   string
 	idle, intvl, userTimeout time.Duration
 	cnt                      int
-	given                    events.Setting // which of them are on the command line
+	given                    conn.Setting // which of them are on the command line
 	hasUserTimeout           bool
-	idleLimit                events.Middlebox // zero: none
+	idleLimit                conn.Middlebox // zero: none
 	socket                   netip.AddrPort
 	netns                    uint32 // of the socket, 0: this one
 	hz                       jiffies.HZ
@@ -100,8 +101,8 @@ func (r *rawPredictFlags) validate() (o predictOptions, err error) {
 	for _, p := range []struct {
 		flag, in string
 		out      *time.Duration
-		is       events.Setting
-	}{{"idle", r.idle, &o.idle, events.SettingIdle}, {"intvl", r.intvl, &o.intvl, events.SettingInterval}} {
+		is       conn.Setting
+	}{{"idle", r.idle, &o.idle, conn.SettingIdle}, {"intvl", r.intvl, &o.intvl, conn.SettingInterval}} {
 		if p.in == "" {
 			continue
 		}
@@ -115,7 +116,7 @@ func (r *rawPredictFlags) validate() (o predictOptions, err error) {
 		if err != nil || n < 1 || n > 127 {
 			return o, usagef("--cnt %q: want a number from 1 to 127, as the kernel does", r.cnt)
 		}
-		o.cnt, o.given = int(n), o.given|events.SettingCount
+		o.cnt, o.given = int(n), o.given|conn.SettingCount
 	}
 	if r.userTimeout != "" {
 		if o.userTimeout, err = parseUserTimeout(r.userTimeout); err != nil {
@@ -154,7 +155,7 @@ func (r *rawPredictFlags) validate() (o predictOptions, err error) {
 // (MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL in include/net/tcp.h).
 func parseSeconds(s string) (time.Duration, error) {
 	d, err := parseTime(s)
-	if err != nil || d < time.Second || d > events.MaxSettable || d%time.Second != 0 {
+	if err != nil || d < time.Second || d > conn.MaxSettable || d%time.Second != 0 {
 		return 0, errors.New("want whole seconds from 1s to 32767s, as the kernel does")
 	}
 	return d, nil
@@ -182,35 +183,18 @@ func parseTime(s string) (time.Duration, error) {
 	return time.ParseDuration(s)
 }
 
-// prediction is what will happen, from now on if it is about a socket, else
-// from the last segment of the peer on.
-type prediction struct {
-	settings events.Settings
-	own      events.Setting // given, or set by the socket; else the sysctl's, or not known
-	line     inventory.Timeline
-	socket   *inventory.Socket // nil: none
-}
-
-// reason says what decides the giving up.
-func (p *prediction) reason() events.Reason {
-	if p.settings.UserTimeout != 0 {
-		return events.ReasonUserTimeout
-	}
-	return events.ReasonCount
-}
-
 func runPredict(ctx context.Context, o predictOptions, out io.Writer) error {
 	var writes writing
 	return untilInterrupted(ctx, &writes, func(ctx context.Context) error {
-		if err := predict(ctx, o, writes.watch(out)); ctx.Err() == nil {
+		if err := writePrediction(ctx, o, writes.watch(out)); ctx.Err() == nil {
 			return err
 		}
 		return nil // interrupted: done
 	})
 }
 
-func predict(ctx context.Context, o predictOptions, out io.Writer) error {
-	var p *prediction
+func writePrediction(ctx context.Context, o predictOptions, out io.Writer) error {
+	var p *predict.Prediction
 	var err error
 	if o.socket.IsValid() {
 		p, err = predictSocket(ctx, &o)
@@ -222,9 +206,9 @@ func predict(ctx context.Context, o predictOptions, out io.Writer) error {
 	}
 	var text []byte
 	if o.output == "json" {
-		text = append(appendPrediction(nil, &o, p), '\n')
+		text = append(p.AppendJSON(nil), '\n')
 	} else {
-		text = sayPrediction(nil, &o, p)
+		text = p.AppendText(nil)
 	}
 	if _, err := out.Write(text); err != nil {
 		return fmt.Errorf("write the prediction: %w", err)
@@ -232,9 +216,9 @@ func predict(ctx context.Context, o predictOptions, out io.Writer) error {
 	return nil
 }
 
-func predictSettings(o *predictOptions) (*prediction, error) {
+func predictSettings(o *predictOptions) (*predict.Prediction, error) {
 	s, err := inventory.Defaults()
-	if err != nil && o.given != inventory.AllSettings {
+	if err != nil && o.given != conn.AllSettings {
 		return nil, fmt.Errorf("read this namespace's defaults: %w (give --idle, --intvl and --cnt)", err)
 	}
 	return predictDefaults(o, s), nil
@@ -242,23 +226,23 @@ func predictSettings(o *predictOptions) (*prediction, error) {
 
 // predictDefaults is the prediction for the settings that are given, and those
 // of the sysctls in place of the others.
-func predictDefaults(o *predictOptions, s events.Settings) *prediction {
-	if o.given&events.SettingIdle != 0 {
+func predictDefaults(o *predictOptions, s conn.Settings) *predict.Prediction {
+	if o.given&conn.SettingIdle != 0 {
 		s.Idle = o.idle
 	}
-	if o.given&events.SettingInterval != 0 {
+	if o.given&conn.SettingInterval != 0 {
 		s.Interval = o.intvl
 	}
-	if o.given&events.SettingCount != 0 {
+	if o.given&conn.SettingCount != 0 {
 		s.Count = o.cnt
 	}
 	s.UserTimeout = o.userTimeout
-	s.Inherited = inventory.AllSettings &^ o.given
-	return &prediction{settings: s, own: o.given, line: inventory.NewTimeline(s, 0, 0, s.Idle, o.hz)}
+	s.Inherited = conn.AllSettings &^ o.given
+	return predict.OfSettings(s, o.idleLimit, o.hz)
 }
 
 // predictSocket finds the one live socket that is meant.
-func predictSocket(ctx context.Context, o *predictOptions) (*prediction, error) {
+func predictSocket(ctx context.Context, o *predictOptions) (*predict.Prediction, error) {
 	var where inventory.Options
 	if o.netns != 0 {
 		where.Filter.Netns = []uint32{o.netns}
@@ -288,22 +272,15 @@ func predictSocket(ctx context.Context, o *predictOptions) (*prediction, error) 
 	}
 	name := fmt.Sprintf("%s > %s", s.Local, s.Remote)
 	switch {
-	case s.Has&inventory.HasSettings == 0 && s.Process.PID == 0:
+	case s.Has&conn.HasKeepalive == 0 && s.Process.PID == 0:
 		return nil, &loader.UnsupportedError{Doing: name + ": read its settings", Err: errors.New("no process that may be seen holds it"),
 			Hint: "the kernel tells them by BPF only, which needs CAP_BPF and CAP_PERFMON; try sudo"}
-	case s.Has&inventory.HasSettings == 0:
+	case s.Has&conn.HasKeepalive == 0:
 		return nil, &loader.UnsupportedError{Doing: name + ": read its settings", Err: os.ErrPermission, Hint: loader.Advice(unix.CAP_SYS_PTRACE)}
 	case !s.On:
 		return nil, fmt.Errorf("%s: SO_KEEPALIVE is off: no probe is ever sent, and an idle connection is never given up", name)
-	case s.Has&inventory.HasDiesIn == 0:
+	case s.Has&conn.HasDiesIn == 0:
 		return nil, fmt.Errorf("%s: no probe is sent for now, its timer waits for %s: retransmission is in charge until all data is acknowledged", name, s.WaitsFor)
 	}
-	next := s.DiesIn
-	if s.Has&inventory.HasNextProbe != 0 {
-		next = s.NextProbe
-	}
-	return &prediction{
-		settings: s.Settings, own: s.Own, socket: s,
-		line: inventory.NewTimeline(s.Settings, s.ProbesOut, s.IdleFor, next, o.hz),
-	}, nil
+	return predict.OfSocket(s, o.idleLimit, o.hz), nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"katrace/internal/inventory"
 	"katrace/internal/jiffies"
+	"katrace/internal/predict"
 )
 
 func TestPredictFlags(t *testing.T) {
@@ -48,31 +49,12 @@ func TestPredictUnits(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 	for in, want := range map[string]string{"30ms": "30ms", "33.5s": "33.5s", "0": "not set", "90061001ms": "25h1m1.001s", "75s": "75s"} {
-		o, p := predicted(t, rawPredictFlags{idle: "60", intvl: "10", cnt: "3", userTimeout: in, idleLimit: "90.25s"})
-		text := string(sayPrediction(nil, o, p))
+		_, p := predicted(t, rawPredictFlags{idle: "60", intvl: "10", cnt: "3", userTimeout: in, idleLimit: "90.25s"})
+		text := string(p.AppendText(nil))
 		for _, want := range []string{"user timeout " + want + "\n", "forgets after 90.25s)"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("%s: want %q in\n%s", in, want, text)
 			}
-		}
-	}
-}
-
-// TestPredictNow: what the kernel counts from before the peer was last heard is
-// told apart from what is unanswered, and a count that may have wrapped is not told.
-func TestPredictNow(t *testing.T) {
-	const has = inventory.HasProbesOut | inventory.HasIdleFor
-	for _, tt := range []struct {
-		socket inventory.Socket
-		want   string
-	}{
-		{inventory.Socket{Has: has | inventory.HasUnanswered}, "now; the peer has been silent since 0s, 0 probes are out"},
-		{inventory.Socket{Has: has | inventory.HasUnanswered, ProbesOut: 1, Unanswered: 1, SinceHeard: 1}, "now; the peer has been silent since 0s, 1 probe is out"},
-		{inventory.Socket{Has: has | inventory.HasUnanswered, ProbesOut: 4, Unanswered: 4, SinceHeard: 1}, "now; the peer was last heard at 0s, but the kernel still counts 3 probes from before; 1 probe is out since"},
-		{inventory.Socket{Has: has, ProbesOut: 14, Silent: true}, "now; the peer has been silent since 0s, for so long that the kernel's count of probes, 14, may have begun anew after 255"},
-	} {
-		if got := sayNow(&tt.socket); got != tt.want {
-			t.Errorf("%q, want %q", got, tt.want)
 		}
 	}
 }
@@ -96,10 +78,10 @@ func FuzzPredict(f *testing.F) {
 			return
 		}
 		p := predictDefaults(&o, s)
-		if text := sayPrediction(nil, &o, p); len(text) > 4<<10 || bytes.Count(text, []byte("gives up: sends RST")) != 1 {
+		if text := p.AppendText(nil); len(text) > 4<<10 || bytes.Count(text, []byte("gives up: sends RST")) != 1 {
 			t.Fatalf("%d bytes:\n%.4096s", len(text), text)
 		}
-		line := appendPrediction(nil, &o, p)
+		line := p.AppendJSON(nil)
 		var said struct {
 			Probes []struct {
 				At     int64 `json:"at_ms"`
@@ -114,8 +96,8 @@ func FuzzPredict(f *testing.F) {
 		if err := json.Unmarshal(line, &said); err != nil || len(line) > 100<<10 {
 			t.Fatalf("%d bytes, %v:\n%.4096s", len(line), err, line)
 		}
-		if len(said.Probes)+said.More != p.line.Probes || said.More > 0 && len(said.Probes) != mostProbes {
-			t.Fatalf("%d probes and %d more are not %d", len(said.Probes), said.More, p.line.Probes)
+		if len(said.Probes)+said.More != p.Line.Probes || said.More > 0 && len(said.Probes) != 1000 {
+			t.Fatalf("%d probes and %d more are not %d", len(said.Probes), said.More, p.Line.Probes)
 		}
 		at, latest := int64(0), int64(0)
 		for _, step := range append(said.Probes, said.End) {
@@ -145,7 +127,7 @@ func FuzzParseTimes(f *testing.F) {
 }
 
 // predicted validates the flags and predicts, at HZ 250.
-func predicted(t *testing.T, raw rawPredictFlags) (*predictOptions, *prediction) {
+func predicted(t *testing.T, raw rawPredictFlags) (*predictOptions, *predict.Prediction) {
 	t.Helper()
 	raw.output = "text"
 	o, err := raw.validate()
@@ -201,26 +183,26 @@ Where timers are late, the firing due after 70s may be the one that gives up.
           9s           9.3s  probe 9
          10s          10.3s  probe 10
          ...                 2147447 more probes, one every 1s
-  596h30m58s      596h31m2s  probe 2147458
-  596h30m59s      596h31m2s  probe 2147459
-   596h31m0s      596h31m2s  gives up: sends RST; the application reads ETIMEDOUT
+24d20h30m58s    24d20h31m2s  probe 2147458
+24d20h30m59s    24d20h31m2s  probe 2147459
+   24d20h31m    24d20h31m2s  gives up: sends RST; the application reads ETIMEDOUT
 
 TCP_USER_TIMEOUT decides, TCP_KEEPCNT 1 does not: given up with 2147459 unanswered.
-Where timers are late, the firing due after 578h1m13s may be the one that gives up.
+Where timers are late, the firing due after 24d2h1m13s may be the one that gives up.
 `},
 		{"too late", rawPredictFlags{idle: "2h", intvl: "75s", cnt: "1", idleLimit: "aws-nlb"}, `idle 2h (given), interval 75s (given), count 1 (given), user timeout not set
 
        AFTER  AT THE LATEST
           0s                 the last segment from the peer
-      2h0m0s        2h2m11s  probe 1/1
+          2h        2h2m11s  probe 1/1
      2h1m15s        2h3m28s  gives up: sends RST; the application reads ETIMEDOUT
 
 aws-nlb (forgets after 350s): too late. An idle connection is forgotten 1h54m10s before its first probe.
 Set TCP_KEEPIDLE to 333s or less.
 `},
 	} {
-		o, p := predicted(t, tt.raw)
-		got := string(sayPrediction(nil, o, p))
+		_, p := predicted(t, tt.raw)
+		got := string(p.AppendText(nil))
 		if got != tt.want {
 			t.Errorf("%s: got\n%s\nwant\n%s", tt.name, got, tt.want)
 		}
@@ -236,14 +218,14 @@ func TestPredictMiddlebox(t *testing.T) {
 		{"241s", "75s", "azure", "too late", "too_late"},
 		{"899s", "75s", "ipvs", "perhaps too late", "perhaps_too_late"},
 	} {
-		o, p := predicted(t, rawPredictFlags{idle: tt.idle, intvl: tt.intvl, cnt: "9", idleLimit: tt.limit})
-		if got := p.sayMiddlebox(o.idleLimit, o.hz); !strings.Contains(got, "): "+tt.text+".") {
+		_, p := predicted(t, rawPredictFlags{idle: tt.idle, intvl: tt.intvl, cnt: "9", idleLimit: tt.limit})
+		if got := string(p.AppendText(nil)); !strings.Contains(got, "): "+tt.text+".") {
 			t.Errorf("%s in %s: %s", tt.idle, tt.limit, got)
 		}
 		var said struct {
 			Limit struct{ Verdict string } `json:"idle_limit"`
 		}
-		if err := json.Unmarshal(appendPrediction(nil, o, p), &said); err != nil || said.Limit.Verdict != tt.word {
+		if err := json.Unmarshal(p.AppendJSON(nil), &said); err != nil || said.Limit.Verdict != tt.word {
 			t.Errorf("%s in %s: %q, %v", tt.idle, tt.limit, said.Limit.Verdict, err)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 	"katrace/internal/tui"
 )
@@ -109,7 +110,7 @@ type player struct {
 }
 
 func newPlayer(in io.Reader, name string, speed float64, filter events.Filter) *player {
-	return &player{in: in, name: events.Safe(name), speed: speed, filter: filter, clock: time.Now, sleep: sleep}
+	return &player{in: in, name: conn.Safe(name), speed: speed, filter: filter, clock: time.Now, sleep: sleep}
 }
 
 func sleep(ctx context.Context, d time.Duration) {
@@ -132,7 +133,7 @@ func (p *player) play(ctx context.Context, sink events.Sink, first func(error)) 
 		switch {
 		case errors.Is(err, io.EOF), errors.Is(err, cancelreader.ErrCanceled):
 			if n := p.skipped.Load(); n > 0 && p.played == 0 && ctx.Err() == nil {
-				return fmt.Errorf("replay %s: no line of a katrace stream (%s)", p.name, count(int(n), "damaged line"))
+				return fmt.Errorf("replay %s: no line of a katrace stream (%s)", p.name, conn.Count(int(n), "damaged line"))
 			}
 			return sink.Flush()
 		case errors.As(err, &bad):
@@ -233,7 +234,7 @@ func (p *player) stream(ctx context.Context, out output) error {
 	return untilInterrupted(ctx, &writes, func(ctx context.Context) error {
 		err := p.play(ctx, sink, func(err error) { fmt.Fprintf(say, "katrace: %s: %v\n", p.name, err) })
 		if n := p.skipped.Load(); n > 0 && err == nil {
-			fmt.Fprintf(say, "katrace: %s: %s skipped\n", p.name, count(int(n), "damaged line"))
+			fmt.Fprintf(say, "katrace: %s: %s skipped\n", p.name, conn.Count(int(n), "damaged line"))
 		}
 		return err
 	})
@@ -261,5 +262,5 @@ func (p *player) notice() string {
 	if first == nil {
 		return "" // it is counted just now
 	}
-	return fmt.Sprintf("%s skipped, the first: %s", count(int(n), "damaged line"), events.Safe(*first))
+	return fmt.Sprintf("%s skipped, the first: %s", conn.Count(int(n), "damaged line"), conn.Safe(*first))
 }

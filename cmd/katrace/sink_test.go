@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 	"katrace/internal/tui"
 )
@@ -26,7 +27,7 @@ func TestSinksSayWhatTheyWant(t *testing.T) {
 		{"no filter", false, events.Filter{}, "probe closed", "probe"},
 		{"--all", true, events.Filter{}, "probe timer closed", "probe timer closed"},
 		{"another event", false, events.Filter{Kinds: []events.Kind{events.KindProbe}}, "probe", "probe"},
-		{"another process", false, events.Filter{Comms: []string{"other"}}, "", ""},
+		{"another process", false, events.Filter{Owner: conn.OwnerFilter{Comms: []string{"other"}}}, "", ""},
 	} {
 		var logged, told bytes.Buffer
 		log, out := newLineSink(&logged, outputJSON), newLineSink(&told, outputJSON)

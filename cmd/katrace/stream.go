@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 	"katrace/internal/jiffies"
 	"katrace/internal/loader"
@@ -164,8 +165,8 @@ func (s *stream) pass(e *events.Event) error {
 		return unasked(s.sink, e, matches)
 	}
 	if e.Kind == events.KindEnabled && e.Has&events.HasDoer == 0 {
-		e.Process = events.Process{} // the holder, by which it was judged, did not do it
-		if e.HeldBy != events.HeldByKernel {
+		e.Process = conn.Process{} // the holder, by which it was judged, did not do it
+		if e.HeldBy != conn.HeldByKernel {
 			e.HeldBy = 0
 		}
 	}
@@ -183,7 +184,7 @@ func (s *stream) pass(e *events.Event) error {
 // now, the one it had before decides; of a connection that its process has closed
 // that one is named.
 func (s *stream) judge(e *events.Event) bool {
-	byOwner := s.filter.ByOwner()
+	byOwner := s.filter.Owner.Any()
 	if !byOwner && !s.pace.few() {
 		if len(s.owned.conns) > 0 {
 			s.owned = owned{} // nothing is forgotten from here on, so nothing may be remembered
@@ -196,8 +197,8 @@ func (s *stream) judge(e *events.Event) bool {
 	case now.process.PID != 0:
 		s.owned.remember(e)
 		wanted = s.filter.Match(e)
-	case now.heldBy == events.HeldByKernel || !s.owned.recall(e):
-		if wanted = s.filter.Match(e); !wanted && s.wants(e) && s.filter.OwnerUnknown(e) {
+	case now.heldBy == conn.HeldByKernel || !s.owned.recall(e):
+		if wanted = s.filter.Match(e); !wanted && s.wants(e) && s.filter.Owner.Unknown(&e.Owner) {
 			s.leftOut++
 		}
 	default:
@@ -278,7 +279,7 @@ func (s *stream) summary(took time.Duration) string {
 	if s.leftOut > 0 {
 		lost += "; " + string(events.AppendWords(nil, &events.Event{Kind: events.KindLost, LeftOut: s.leftOut}))
 	}
-	said := fmt.Sprintf("%s in %s, %s", events.AppendCount(nil, s.told, "event"), events.AppendSpan(nil, took), lost)
+	said := fmt.Sprintf("%s in %s, %s", conn.AppendCount(nil, s.told, "event"), conn.AppendSpan(nil, took), lost)
 	if s.clockSet.Abs() >= 10*time.Millisecond {
 		said += "; the wall clock was set " + clockWords(s.clockSet) + " under way"
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/loader"
 )
 
@@ -91,7 +92,7 @@ func TestSteadyStateAllocates(t *testing.T) {
 	r.Flags |= loader.FlagAnswered | loader.FlagRTT
 	line := make([]byte, 0, 4096)
 	tell := func(e *Event) error {
-		e.Process, e.Cgroup = Process{PID: 812, Comm: "postgres"}, "/system.slice/postgresql.service"
+		e.Process, e.Cgroup = conn.Process{PID: 812, Comm: "postgres"}, "/system.slice/postgresql.service"
 		e.Container, e.Pod = "3f2a", "0b9e5c1a-7d3f-4e2b-9a61-2f4c8d7e6a50"
 		line = AppendText(AppendJSON(line[:0], e), e)
 		return nil

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/conn"
 	"katrace/internal/loader"
 )
 
@@ -18,37 +19,37 @@ func (c *clock) decodeSocket(r *loader.Record, e *Event) {
 	e.Time = c.time(r.Time)
 	e.Netns = r.Netns
 	e.Inode = r.Inode
-	e.State = State(r.State)
+	e.TCPState = conn.TCPState(r.State)
 	e.Family, e.Local, e.Remote = decodeTuple(r)
 	e.UID = r.Uid
 	e.CgroupID = r.Cgroup
-	e.Keepalive = Settings{
+	e.Keepalive = conn.Settings{
 		Idle:        c.span(r.Idle),
 		Interval:    c.span(r.Intvl),
 		Count:       int(r.Cnt),
 		UserTimeout: time.Duration(r.UserTimeout) * time.Millisecond,
-		Inherited:   Setting(r.Inherited),
+		Inherited:   conn.Setting(r.Inherited),
 	}
 	e.HeldBy, e.Module = KernelUser(r.Flags, cString(r.Symbol[:]))
-	e.Has = HasUID | HasKeepalive
-	if e.State != StateSynSent { // there the peer was never heard
+	e.Has = conn.HasUID | conn.HasKeepalive
+	if e.TCPState != conn.TCPSynSent { // there the peer was never heard
 		e.IdleFor = c.span(r.IdleFor)
-		e.Has |= HasIdleFor
+		e.Has |= conn.HasIdleFor
 	}
 }
 
-func decodeTuple(r *loader.Record) (Family, netip.AddrPort, netip.AddrPort) {
-	var family Family
+func decodeTuple(r *loader.Record) (conn.Family, netip.AddrPort, netip.AddrPort) {
+	var family conn.Family
 	var local, remote netip.Addr
 	if r.Family == afInet {
-		family = IPv4
+		family = conn.IPv4
 		local = netip.AddrFrom4([4]byte(r.Local[:4]))
 		remote = netip.AddrFrom4([4]byte(r.Remote[:4]))
 	} else {
-		family = IPv6
+		family = conn.IPv6
 		local, remote = netip.AddrFrom16(r.Local), netip.AddrFrom16(r.Remote)
 		if remote.Is4In6() {
-			family = IPv6Mapped
+			family = conn.IPv6Mapped
 			local, remote = local.Unmap(), remote.Unmap()
 		}
 	}
@@ -59,7 +60,7 @@ func decodeTuple(r *loader.Record) (Family, netip.AddrPort, netip.AddrPort) {
 // flags and symbol, and the module that does: "sunrpc" of "xs_data_ready [sunrpc]".
 // A socket with a file is the kernel's only where a module is known: otherwise the
 // file may be a process's.
-func KernelUser(flags uint8, symbol string) (by HeldBy, module string) {
+func KernelUser(flags uint8, symbol string) (by conn.HeldBy, module string) {
 	if flags&loader.FlagKernel == 0 {
 		return 0, ""
 	}
@@ -70,7 +71,7 @@ func KernelUser(flags uint8, symbol string) (by HeldBy, module string) {
 	if flags&loader.FlagFile != 0 && module == "" {
 		return 0, ""
 	}
-	return HeldByKernel, module
+	return conn.HeldByKernel, module
 }
 
 // afInet is AF_INET as struct record has it.

@@ -2,7 +2,10 @@
 
 package events
 
-import "katrace/internal/loader"
+import (
+	"katrace/internal/conn"
+	"katrace/internal/loader"
+)
 
 // ended tells who ended a connection that keepalive did not end, of what, and
 // what that says about the peer.
@@ -47,15 +50,15 @@ func appendEndedWords(dst []byte, e *Event) []byte {
 	dst = append(dst, words...)
 	if e.Has&HasUnacked != 0 {
 		if e.Retransmits > 0 {
-			dst = AppendCount(append(dst, ", "...), uint64(e.Retransmits), "retransmit")
+			dst = conn.AppendCount(append(dst, ", "...), uint64(e.Retransmits), "retransmit")
 		}
 		if e.Unacked > 0 || e.Retransmits > 0 {
-			dst = append(AppendCount(append(dst, ", "...), uint64(e.Unacked), "byte"), " unacknowledged"...)
+			dst = append(conn.AppendCount(append(dst, ", "...), uint64(e.Unacked), "byte"), " unacknowledged"...)
 		}
 	}
 	switch {
 	case e.Reason == ReasonUserTimeout:
-		dst = AppendSetting(append(dst, ": TCP_USER_TIMEOUT "...), e.Keepalive.UserTimeout)
+		dst = conn.AppendSetting(append(dst, ": TCP_USER_TIMEOUT "...), e.Keepalive.UserTimeout)
 	case e.Reason == ReasonCount:
 		dst = append(dst, ": tcp_retries2"...)
 	}

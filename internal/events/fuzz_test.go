@@ -4,15 +4,14 @@ package events
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 	"testing"
-	"unicode/utf8"
 	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 
+	"katrace/internal/hostile"
 	"katrace/internal/loader"
 )
 
@@ -41,9 +40,9 @@ func FuzzTracker(f *testing.F) {
 			told := 0
 			err := tracker.Record(&r, func(e *Event) error {
 				told++
-				checkPrinting(t, AppendText(nil, e))
+				hostile.CheckPrinting(t, AppendText(nil, e))
 				line := AppendJSON(nil, e)
-				checkPrinting(t, line)
+				hostile.CheckPrinting(t, line)
 				read, err := ParseJSON(line)
 				if err != nil {
 					t.Fatalf("%s\nis not read: %v", line, err)
@@ -72,12 +71,12 @@ func FuzzParseJSON(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		e, err := ParseJSON(data)
 		if err != nil {
-			checkPrinting(t, []byte(err.Error()))
+			hostile.CheckPrinting(t, []byte(err.Error()))
 			return
 		}
 		line := AppendJSON(nil, &e)
-		checkPrinting(t, line)
-		checkPrinting(t, AppendText(nil, &e))
+		hostile.CheckPrinting(t, line)
+		hostile.CheckPrinting(t, AppendText(nil, &e))
 		again, err := ParseJSON(line)
 		if err != nil {
 			t.Fatalf("%q\nis written as %q,\nwhich is not read: %v", data, line, err)
@@ -116,35 +115,6 @@ func FuzzReader(f *testing.F) {
 			default:
 				last = e.Kind
 			}
-		}
-	})
-}
-
-// FuzzAppendString: any string is written as JSON that reads as the string
-// with what is not UTF-8 replaced.
-func FuzzAppendString(f *testing.F) {
-	for _, s := range hostile {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		text := AppendString(nil, s)
-		checkPrinting(t, text)
-		var got string
-		if err := json.Unmarshal(text, &got); err != nil || got != validUTF8(s) {
-			t.Fatalf("%q: is written as %s, which reads %q, %v", s, text, got, err)
-		}
-	})
-}
-
-func FuzzAppendSafe(f *testing.F) {
-	for _, s := range hostile {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		safe := Safe(s)
-		checkPrinting(t, []byte(safe))
-		if utf8.RuneCountInString(safe) != utf8.RuneCountInString(s) || Safe(safe) != safe {
-			t.Fatalf("%q: %q has another length, or is not safe itself", s, safe)
 		}
 	})
 }

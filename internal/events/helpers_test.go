@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/conn"
 	"katrace/internal/loader"
 )
 
@@ -24,7 +25,7 @@ var (
 	someTime   = time.Date(2026, 11, 22, 1, 2, 3, 123456789, time.UTC)
 	someLocal  = netip.MustParseAddrPort("10.0.0.1:5432")
 	someRemote = netip.MustParseAddrPort("10.0.0.9:40122")
-	someKA     = Settings{Idle: time.Minute, Interval: 10 * time.Second, Count: 6, Inherited: SettingCount}
+	someKA     = conn.Settings{Idle: time.Minute, Interval: 10 * time.Second, Count: 6, Inherited: conn.SettingCount}
 )
 
 // jiffy is the tick of the tests' kernel, HZ=250.
@@ -38,16 +39,18 @@ func probeRecord() loader.Record {
 	var r loader.Record
 	r.Time, r.Sk, r.Inode, r.Netns, r.Uid = 1_000_000_000, 0xffff8881_00000000, 81932, 4026531840, 105
 	r.Family, r.Local, r.Remote, r.LocalPort, r.RemotePort = unix.AF_INET, [16]byte{10, 0, 0, 1}, [16]byte{10, 0, 0, 9}, 5432, 40122
-	r.Seq, r.Idle, r.Intvl, r.Cnt, r.Inherited, r.IdleFor = 1000, 60*second, 10*second, 6, uint8(SettingCount), 60*second
-	r.Kind, r.State, r.Flags, r.Probes = loader.RecordProbe, uint8(StateEstablished), loader.FlagRet, 1
+	r.Seq, r.Idle, r.Intvl, r.Cnt, r.Inherited, r.IdleFor = 1000, 60*second, 10*second, 6, uint8(conn.SettingCount), 60*second
+	r.Kind, r.State, r.Flags, r.Probes = loader.RecordProbe, uint8(conn.TCPEstablished), loader.FlagRet, 1
 	return r
 }
 
 // someEvent is an event of that connection with the facts that each has.
 func someEvent(k Kind) Event {
 	return Event{
-		Time: someTime, Kind: k, Netns: 4026531840, Inode: 81932, Family: IPv4, State: StateEstablished, Local: someLocal, Remote: someRemote,
-		UID: 105, Keepalive: someKA, IdleFor: 70 * time.Second, Has: HasUID | HasKeepalive | HasIdleFor,
+		State: conn.State{Netns: 4026531840, Inode: 81932, Family: conn.IPv4, TCPState: conn.TCPEstablished, Local: someLocal, Remote: someRemote, Keepalive: someKA, Has: conn.HasUID | conn.HasKeepalive | conn.HasIdleFor, Owner: conn.Owner{UID: 105}},
+		Timer: conn.Timer{IdleFor: 70 * time.Second},
+		Time:  someTime,
+		Kind:  k,
 	}
 }
 
@@ -65,22 +68,22 @@ func everyKind() []namedEvent {
 		all = append(all, namedEvent{name, e})
 	}
 	add("silent", KindProbe, func(e *Event) {
-		e.Process, e.Cgroup, e.Container = Process{812, "postgres"}, "/system.slice/postgresql.service", "3f2a"
+		e.Process, e.Cgroup, e.Container = conn.Process{PID: 812, Comm: "postgres"}, "/system.slice/postgresql.service", "3f2a"
 		e.Unanswered, e.Seq, e.Next, e.DiesIn, e.Verdict = 2, 1000, 10*time.Second, 50*time.Second, VerdictSilent
-		e.Has |= HasUnanswered | HasSeq | HasNext | HasDiesIn
+		e.Has |= conn.HasUnanswered | HasSeq | conn.HasNext | conn.HasDiesIn
 	})
 	add("first probe, user timeout", KindProbe, func(e *Event) {
 		e.Keepalive.UserTimeout = 30 * time.Second
 		e.Unanswered, e.Seq, e.Next, e.DiesIn = 1, 4294967295, 10*time.Second, 10*time.Second
-		e.Has |= HasUnanswered | HasSeq | HasNext | HasDiesIn
+		e.Has |= conn.HasUnanswered | HasSeq | conn.HasNext | conn.HasDiesIn
 	})
 	add("did not leave", KindProbe, func(e *Event) {
 		e.Unanswered, e.Next, e.DiesIn, e.SendError, e.Verdict = 1, 10*time.Second, 60*time.Second, "EHOSTUNREACH", VerdictUnreachable
-		e.Has |= HasUnanswered | HasSeq | HasNext | HasDiesIn
+		e.Has |= conn.HasUnanswered | HasSeq | conn.HasNext | conn.HasDiesIn
 	})
 	add("congested", KindProbe, func(e *Event) {
-		e.Next, e.SendError, e.Verdict = RetryCongested, Congested, VerdictCongested
-		e.Has |= HasUnanswered | HasSeq | HasNext
+		e.Next, e.SendError, e.Verdict = conn.RetryCongested, Congested, VerdictCongested
+		e.Has |= conn.HasUnanswered | HasSeq | conn.HasNext
 	})
 	add("to a jiffy", KindAnswer, func(e *Event) {
 		e.RTT, e.Verdict, e.Has = 12*time.Millisecond, VerdictAlive, e.Has|HasRTT
@@ -88,61 +91,61 @@ func everyKind() []namedEvent {
 	add("below a jiffy", KindAnswer, func(e *Event) { e.Verdict, e.Has = VerdictAlive, e.Has|HasRTT })
 	add("exact, next", KindAnswer, func(e *Event) {
 		e.RTT, e.RTTExact, e.Verdict = 84*time.Microsecond, true, VerdictAlive
-		e.Next, e.DiesIn, e.Has = time.Minute, 2*time.Minute, e.Has|HasRTT|HasNext|HasDiesIn
+		e.Next, e.DiesIn, e.Has = time.Minute, 2*time.Minute, e.Has|HasRTT|conn.HasNext|conn.HasDiesIn
 	})
 	add("not known how many", KindProbe, func(e *Event) {
-		e.Next, e.Verdict, e.Has = 10*time.Second, VerdictSilent, e.Has|HasSeq|HasNext
+		e.Next, e.Verdict, e.Has = 10*time.Second, VerdictSilent, e.Has|HasSeq|conn.HasNext
 	})
 	add("given up, not known how many", KindReset, func(e *Event) {
 		e.Keepalive.UserTimeout = 30 * time.Second
 		e.Reason, e.Errno, e.Verdict = ReasonUserTimeout, "ETIMEDOUT", VerdictTimedOut
 	})
 	add("count", KindReset, func(e *Event) {
-		e.Unanswered, e.Reason, e.Errno, e.Verdict, e.Has = 6, ReasonCount, "ETIMEDOUT", VerdictTimedOut, e.Has|HasUnanswered
+		e.Unanswered, e.Reason, e.Errno, e.Verdict, e.Has = 6, ReasonCount, "ETIMEDOUT", VerdictTimedOut, e.Has|conn.HasUnanswered
 	})
 	add("user timeout", KindReset, func(e *Event) {
 		e.Keepalive.UserTimeout = 30 * time.Second
-		e.Unanswered, e.Reason, e.Errno, e.Verdict, e.Has = 1, ReasonUserTimeout, "EHOSTUNREACH", VerdictUnreachable, e.Has|HasUnanswered
+		e.Unanswered, e.Reason, e.Errno, e.Verdict, e.Has = 1, ReasonUserTimeout, "EHOSTUNREACH", VerdictUnreachable, e.Has|conn.HasUnanswered
 	})
 	for _, r := range []struct {
 		rst     RST
 		verdict Verdict
 	}{{0, VerdictReset}, {RSTUnknownConnection, VerdictForgotten}, {RSTAbort, VerdictAborted}, {RSTThisHost, VerdictReset}} {
 		add("rst "+r.rst.String(), KindPeerReset, func(e *Event) {
-			e.Unanswered, e.Errno, e.RST, e.Verdict, e.Has = 1, "ECONNRESET", r.rst, r.verdict, e.Has|HasUnanswered
+			e.Unanswered, e.Errno, e.RST, e.Verdict, e.Has = 1, "ECONNRESET", r.rst, r.verdict, e.Has|conn.HasUnanswered
 		})
 	}
-	for h := HeldByAcceptQueue; h <= HeldByKernel; h++ {
+	for h := conn.HeldByAcceptQueue; h <= conn.HeldByKernel; h++ {
 		add("held by "+h.String(), KindProbe, func(e *Event) {
-			if e.HeldBy = h; h == HeldByKernel {
+			if e.HeldBy = h; h == conn.HeldByKernel {
 				e.Module = "sunrpc"
 			} else {
-				e.Process = Process{812, "sshd"}
+				e.Process = conn.Process{PID: 812, Comm: "sshd"}
 			}
-			e.Unanswered, e.Next, e.Has = 1, 10*time.Second, e.Has|HasUnanswered|HasSeq|HasNext
+			e.Unanswered, e.Next, e.Has = 1, 10*time.Second, e.Has|conn.HasUnanswered|HasSeq|conn.HasNext
 		})
 	}
 	add("router", KindICMP, func(e *Event) {
 		e.ICMP = ICMP{3, 1, "host unreachable", netip.MustParseAddr("10.0.0.254")}
-		e.Unanswered, e.Verdict, e.Has = 1, VerdictUnreachable, e.Has|HasUnanswered
+		e.Unanswered, e.Verdict, e.Has = 1, VerdictUnreachable, e.Has|conn.HasUnanswered
 	})
-	add("by the peer", KindProbed, func(e *Event) { e.Has &^= HasIdleFor; e.IdleFor = 0; e.UID = 0 })
+	add("by the peer", KindProbed, func(e *Event) { e.Has &^= conn.HasIdleFor; e.IdleFor = 0; e.UID = 0 })
 	add("setsockopt", KindEnabled, func(e *Event) {
-		e.Family, e.Local, e.Remote = IPv6, netip.MustParseAddrPort("[2001:db8::1]:443"), netip.MustParseAddrPort("[2001:db8::2]:50123")
+		e.Family, e.Local, e.Remote = conn.IPv6, netip.MustParseAddrPort("[2001:db8::1]:443"), netip.MustParseAddrPort("[2001:db8::2]:50123")
 		e.Cgroup, e.Container, e.Pod = "/kubepods.slice/kubepods-pod0b9e5c1a_7d3f_4e2b_9a61_2f4c8d7e6a50.slice/crio-3f2a.scope", "3f2a", "0b9e5c1a-7d3f-4e2b-9a61-2f4c8d7e6a50"
-		e.Process, e.Next, e.DiesIn, e.Has = Process{812, "nginx"}, time.Minute, 2*time.Minute, e.Has|HasNext|HasDiesIn
+		e.Process, e.Next, e.DiesIn, e.Has = conn.Process{PID: 812, Comm: "nginx"}, time.Minute, 2*time.Minute, e.Has|conn.HasNext|conn.HasDiesIn
 	})
-	add("window", KindWindowProbe, func(e *Event) { e.Unanswered, e.Verdict, e.Has = 3, VerdictSuspended, e.Has|HasUnanswered })
+	add("window", KindWindowProbe, func(e *Event) { e.Unanswered, e.Verdict, e.Has = 3, VerdictSuspended, e.Has|conn.HasUnanswered })
 	for r := ReasonSocketBusy; r <= ReasonNotIdle; r++ {
 		add(r.String(), KindTimer, func(e *Event) {
 			if e.Reason = r; r == ReasonNotIdle {
-				e.Next, e.Has = 50*time.Second, e.Has|HasNext
+				e.Next, e.Has = 50*time.Second, e.Has|conn.HasNext
 			}
 		})
 	}
 	add("orphan", KindClosed, func(e *Event) {
-		e.Inode, e.UID, e.State = 0, 0, StateClose
-		e.Family = IPv6Mapped
+		e.Inode, e.UID, e.TCPState = 0, 0, conn.TCPClose
+		e.Family = conn.IPv6Mapped
 	})
 	for _, end := range []struct {
 		name        string
@@ -174,21 +177,21 @@ func everyKind() []namedEvent {
 	}
 	for _, s := range []struct {
 		name        string
-		waits       Waits
+		waits       conn.Waiting
 		retransmits int
 		unacked     uint32
 		dies        time.Duration
 	}{
-		{"retransmission", WaitsForRetransmission, 3, 100, 13 * time.Minute},
-		{"retransmission, not known for how long", WaitsForRetransmission, 1, 1, 0},
-		{"window, user timeout", WaitsForWindow, 0, 5000, 20 * time.Second},
-		{"window", WaitsForWindow, 0, 5000, 0},
+		{"retransmission", conn.WaitsRetransmission, 3, 100, 13 * time.Minute},
+		{"retransmission, not known for how long", conn.WaitsRetransmission, 1, 1, 0},
+		{"window, user timeout", conn.WaitsWindowProbe, 0, 5000, 20 * time.Second},
+		{"window", conn.WaitsWindowProbe, 0, 5000, 0},
 	} {
 		add(s.name, KindSuspended, func(e *Event) {
 			e.WaitsFor, e.Retransmits, e.Unacked, e.Verdict = s.waits, s.retransmits, s.unacked, VerdictSuspended
-			e.Next, e.Has = time.Minute, e.Has|HasUnacked|HasNext
+			e.Next, e.Has = time.Minute, e.Has|HasUnacked|conn.HasNext
 			if e.DiesIn = s.dies; s.dies > 0 {
-				e.Has |= HasDiesIn
+				e.Has |= conn.HasDiesIn
 			}
 		})
 		add("no more: "+s.name, KindResumed, func(e *Event) { e.WaitsFor, e.Verdict = s.waits, VerdictAlive })

@@ -6,12 +6,13 @@ import (
 	"bytes"
 	"net/netip"
 
+	"katrace/internal/conn"
 	"katrace/internal/loader"
 )
 
 // icmp tells of an ICMP error that quotes the last probe.
 func (t *Tracker) icmp(r *loader.Record, s *story, e *Event) {
-	six := s.family == IPv6
+	six := s.family == conn.IPv6
 	e.ICMP = ICMP{Type: r.IcmpType, Code: r.IcmpCode, Text: icmpText(six, r.IcmpType, r.IcmpCode)}
 	if r.Family == afInet {
 		e.ICMP.From = netip.AddrFrom4([4]byte(r.From[:4]))

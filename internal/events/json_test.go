@@ -10,20 +10,15 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"katrace/docs"
-)
 
-// hostile are names that a process, a cgroup or a recording may have.
-var hostile = []string{
-	"\x1b[2J\x1b]0;pwned\x07", "\"},{\"v\":2", `\u0000\`, "a\nb\r\tc", "\x00", "\xff\xfe\xc0\x80", "\xed\xa0\x80",
-	"\u009b31m", "\u202egnp.exe", "\u200bzero\ufeff", "\u2028\u2029", "e\u0301", "日本語", "\U0001f600", "\U000e0041", "\x7f", "\ufffd",
-}
+	"katrace/internal/conn"
+	"katrace/internal/hostile"
+)
 
 func eventSchema(t testing.TB) *jsonschema.Schema {
 	t.Helper()
@@ -44,22 +39,7 @@ func checkLine(t *testing.T, schema *jsonschema.Schema, line []byte) {
 	if err := schema.Validate(v); err != nil {
 		t.Errorf("%s\n%v", line, err)
 	}
-	checkPrinting(t, line)
-}
-
-// checkPrinting: valid UTF-8, and no character that a terminal acts on or does
-// not show.
-func checkPrinting(t *testing.T, text []byte) {
-	t.Helper()
-	if !utf8.Valid(text) {
-		t.Errorf("not UTF-8: %q", text)
-	}
-	for _, r := range string(text) {
-		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co, unicode.Cs, unicode.Bidi_Control) {
-			t.Errorf("%U in %q", r, text)
-			return
-		}
-	}
+	hostile.CheckPrinting(t, line)
 }
 
 // inMillis is the event as precisely as the stream tells it.
@@ -103,14 +83,22 @@ func TestJSON(t *testing.T) {
 			`"unanswered":2,"idle_for_ms":70000,"next_ms":10000,"dies_in_ms":50000,"verdict":"silent"}`: silent,
 		`{"v":1,"time":"2026-11-22T01:02:03.123456789Z","event":"closed"}`: {Time: someTime, Kind: KindClosed},
 		`{"v":1,"time":"2026-11-22T01:02:03.123456789Z","event":"closed","container":"3f2a","pod":"0b9e5c1a-7d3f-4e2b-9a61-2f4c8d7e6a50"}`: {
-			Time: someTime, Kind: KindClosed, Container: "3f2a", Pod: "0b9e5c1a-7d3f-4e2b-9a61-2f4c8d7e6a50"},
+			State: conn.State{Owner: conn.Owner{Container: "3f2a", Pod: "0b9e5c1a-7d3f-4e2b-9a61-2f4c8d7e6a50"}},
+			Time:  someTime,
+			Kind:  KindClosed,
+		},
 		`{"v":1,"time":"2026-11-22T01:02:03.123456789Z","event":"lost","lost":{"ring":1,"missed":2,"follow":3}}`: {
 			Time: someTime, Kind: KindLost, Lost: Lost{Ring: 1, Missed: 2, Follow: 3}},
 		`{"v":1,"time":"2026-11-22T01:02:03.123456789Z","event":"probe","keepalive":{"idle_ms":0,"intvl_ms":0,"cnt":0,"user_timeout_ms":0,"inherited":["idle","intvl","cnt"]},"unanswered":0,"seq":0}`: {
-			Time: someTime, Kind: KindProbe, Has: HasKeepalive | HasSeq | HasUnanswered, Keepalive: Settings{Inherited: 7}},
+			State: conn.State{Has: conn.HasKeepalive | HasSeq | conn.HasUnanswered, Keepalive: conn.Settings{Inherited: 7}},
+			Time:  someTime,
+			Kind:  KindProbe,
+		},
 		// A connection as it is, by its own word: no event, and not known who set what.
-		`{"v":1,"time":"2026-11-22T01:02:03.123456789Z","netns":7,"keepalive":{"idle_ms":60000,"intvl_ms":0,"cnt":0,"user_timeout_ms":0}}`: {
-			Time: someTime, Netns: 7, Has: HasKeepalive, Keepalive: Settings{Idle: time.Minute, Unsure: SettingIdle}},
+		`{"v":1,"time":"2026-11-22T01:02:03.123456789Z","netns":7,"keepalive":{"idle_ms":60000,"intvl_ms":0,"cnt":0,"user_timeout_ms":0,"set":["intvl","cnt"]}}`: {
+			State: conn.State{Netns: 7, Has: conn.HasKeepalive, Keepalive: conn.Settings{Idle: time.Minute, Unsure: conn.SettingIdle}},
+			Time:  someTime,
+		},
 	} {
 		if got := string(AppendJSON(nil, &e)); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
@@ -135,7 +123,7 @@ func TestJSONTimes(t *testing.T) {
 
 func TestJSONHostile(t *testing.T) {
 	schema := eventSchema(t)
-	for _, s := range hostile {
+	for _, s := range hostile.Names {
 		e := everyKind()[0].event
 		e.Process.Comm, e.Cgroup, e.Container, e.Pod = s, s, s, s
 		line := AppendJSON(nil, &e)
@@ -194,37 +182,37 @@ func randomEvent(rnd *rand.Rand) Event {
 		e.Lost = Lost{Ring: rnd.Uint64(), Missed: rnd.Uint64(), Follow: rnd.Uint64(), Skipped: Skipped{Closed: rnd.Uint64() >> 1}}
 		return e
 	}
-	e.Has = Fact(rnd.IntN(int(HasRTT) << 1))
+	e.Has = conn.Fact(rnd.IntN(int(HasRTT) << 1))
 	e.Netns, e.Inode = rnd.Uint32(), rnd.Uint64()
-	e.Family, e.State = Family(rnd.IntN(4)), State(rnd.IntN(14))
+	e.Family, e.TCPState = conn.Family(rnd.IntN(4)), conn.TCPState(rnd.IntN(14))
 	e.Local, e.Remote = addr(), addr()
 	e.Reason, e.Verdict = Reason(rnd.IntN(9)), Verdict(rnd.IntN(8))
-	name := func(i int) string { return validUTF8(hostile[i]) }
+	name := func(i int) string { return validUTF8(hostile.Names[i]) }
 	if some() {
-		e.Process = Process{1 + rnd.IntN(1<<22), word(len(hostile), name)}
+		e.Process = conn.Process{PID: 1 + rnd.IntN(1<<22), Comm: word(len(hostile.Names), name)}
 	}
-	e.Cgroup, e.Container, e.Pod = word(len(hostile), name), word(len(hostile), name), word(len(hostile), name)
-	e.SendError, e.Errno = word(len(hostile), name), word(len(hostile), name)
-	if e.Has&HasUID != 0 {
+	e.Cgroup, e.Container, e.Pod = word(len(hostile.Names), name), word(len(hostile.Names), name), word(len(hostile.Names), name)
+	e.SendError, e.Errno = word(len(hostile.Names), name), word(len(hostile.Names), name)
+	if e.Has&conn.HasUID != 0 {
 		e.UID = rnd.Uint32()
 	}
-	if e.Has&HasKeepalive != 0 {
-		e.Keepalive = Settings{Idle: span(), Interval: span(), Count: rnd.IntN(256), UserTimeout: span(), Inherited: Setting(rnd.IntN(8))}
+	if e.Has&conn.HasKeepalive != 0 {
+		e.Keepalive = conn.Settings{Idle: span(), Interval: span(), Count: rnd.IntN(256), UserTimeout: span(), Inherited: conn.Setting(rnd.IntN(8))}
 	}
-	if e.Has&HasUnanswered != 0 {
+	if e.Has&conn.HasUnanswered != 0 {
 		e.Unanswered = rnd.IntN(256)
 	}
 	if e.Has&HasSeq != 0 {
 		e.Seq = rnd.Uint32()
 	}
-	for fact, d := range map[Fact]*time.Duration{HasIdleFor: &e.IdleFor, HasNext: &e.Next, HasDiesIn: &e.DiesIn, HasRTT: &e.RTT} {
+	for fact, d := range map[conn.Fact]*time.Duration{conn.HasIdleFor: &e.IdleFor, conn.HasNext: &e.Next, conn.HasDiesIn: &e.DiesIn, HasRTT: &e.RTT} {
 		if e.Has&fact != 0 {
 			*d = span()
 		}
 	}
 	e.RTTExact = e.Has&HasRTT != 0 && some()
 	if e.Kind == KindICMP {
-		e.ICMP = ICMP{byte(rnd.IntN(256)), byte(rnd.IntN(256)), word(len(hostile), name), netip.Addr{}}
+		e.ICMP = ICMP{byte(rnd.IntN(256)), byte(rnd.IntN(256)), word(len(hostile.Names), name), netip.Addr{}}
 		if some() {
 			e.ICMP.From = addr().Addr()
 		}

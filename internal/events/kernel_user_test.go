@@ -5,6 +5,7 @@ package events
 import (
 	"testing"
 
+	"katrace/internal/conn"
 	"katrace/internal/loader"
 )
 
@@ -14,15 +15,15 @@ func TestKernelUser(t *testing.T) {
 		what   string
 		flags  uint8
 		symbol string
-		by     HeldBy
+		by     conn.HeldBy
 		module string
 	}{
 		{"a process's", 0, "", 0, ""},
-		{"no file", loader.FlagKernel, "svc_data_ready [sunrpc]", HeldByKernel, "sunrpc"},
-		{"no file, and no module (cifs)", loader.FlagKernel, "sock_def_readable", HeldByKernel, ""},
-		{"no file, before bpf_snprintf", loader.FlagKernel, "", HeldByKernel, ""},
-		{"a symbol that was cut off", loader.FlagKernel, "svc_tcp_listen_data_ready [sunr", HeldByKernel, ""},
-		{"a file (NFS)", file, "xs_data_ready [sunrpc]", HeldByKernel, "sunrpc"},
+		{"no file", loader.FlagKernel, "svc_data_ready [sunrpc]", conn.HeldByKernel, "sunrpc"},
+		{"no file, and no module (cifs)", loader.FlagKernel, "sock_def_readable", conn.HeldByKernel, ""},
+		{"no file, before bpf_snprintf", loader.FlagKernel, "", conn.HeldByKernel, ""},
+		{"a symbol that was cut off", loader.FlagKernel, "svc_tcp_listen_data_ready [sunr", conn.HeldByKernel, ""},
+		{"a file (NFS)", file, "xs_data_ready [sunrpc]", conn.HeldByKernel, "sunrpc"},
 		{"a file, which a process has: accepted by MPTCP", file, "sock_def_readable", 0, ""},
 		{"a file, before bpf_snprintf", file, "", 0, ""},
 	} {

@@ -2,10 +2,7 @@
 
 package events
 
-import (
-	"fmt"
-	"strings"
-)
+import "katrace/internal/enum"
 
 // Kind says what happened.
 type Kind uint8
@@ -28,17 +25,17 @@ const (
 	KindResumed                     // that is over
 )
 
-var kindNames = names[Kind]{"kind", []string{"", "probe", "answer", "reset", "peer_reset", "icmp", "probed", "enabled",
+var kindNames = enum.Names[Kind]{What: "kind", Words: []string{"", "probe", "answer", "reset", "peer_reset", "icmp", "probed", "enabled",
 	"window_probe", "timer", "closed", "lost", "ended", "suspended", "resumed"}}
 
 // String is the name in the stream: "probe".
-func (k Kind) String() string { return kindNames.name(k) }
+func (k Kind) String() string { return kindNames.Name(k) }
 
 // ParseKind is the inverse of Kind.String.
-func ParseKind(s string) (Kind, error) { return kindNames.parse(s) }
+func ParseKind(s string) (Kind, error) { return kindNames.Parse(s) }
 
 // KindNames lists every kind's name.
-func KindNames() []string { return kindNames.all() }
+func KindNames() []string { return kindNames.All() }
 
 // Verdict is what is known about the peer.
 type Verdict uint8
@@ -56,14 +53,14 @@ const (
 	VerdictReset                          // a RST that does not tell why, or this host's own
 )
 
-var verdictNames = names[Verdict]{"verdict", []string{"", "alive", "silent", "timed_out", "forgotten", "unreachable", "congested", "suspended",
+var verdictNames = enum.Names[Verdict]{What: "verdict", Words: []string{"", "alive", "silent", "timed_out", "forgotten", "unreachable", "congested", "suspended",
 	"aborted", "reset"}}
 
 // String is the name in the stream: "timed_out".
-func (v Verdict) String() string { return verdictNames.name(v) }
+func (v Verdict) String() string { return verdictNames.Name(v) }
 
 // ParseVerdict is the inverse of Verdict.String.
-func ParseVerdict(s string) (Verdict, error) { return verdictNames.parse(s) }
+func ParseVerdict(s string) (Verdict, error) { return verdictNames.Parse(s) }
 
 // RST says who sent the RST that ended a connection, as far as the segment and
 // the probe before it tell.
@@ -81,13 +78,13 @@ const (
 	RSTThisHost
 )
 
-var rstNames = names[RST]{"rst", []string{"", "unknown_connection", "abort", "this_host"}}
+var rstNames = enum.Names[RST]{What: "rst", Words: []string{"", "unknown_connection", "abort", "this_host"}}
 
 // String is the name in the stream: "abort".
-func (r RST) String() string { return rstNames.name(r) }
+func (r RST) String() string { return rstNames.Name(r) }
 
 // ParseRST is the inverse of RST.String.
-func ParseRST(s string) (RST, error) { return rstNames.parse(s) }
+func ParseRST(s string) (RST, error) { return rstNames.Parse(s) }
 
 // By says who ended a connection that keepalive did not end.
 type By uint8
@@ -100,53 +97,13 @@ const (
 	ByThisHost                     // a RST that was made on this host, or somebody on it destroyed the socket (ss -K)
 )
 
-var byNames = names[By]{"end", []string{"", "retransmission", "zero_window", "peer", "this_host"}}
+var byNames = enum.Names[By]{What: "end", Words: []string{"", "retransmission", "zero_window", "peer", "this_host"}}
 
 // String is the name in the stream: "zero_window".
-func (b By) String() string { return byNames.name(b) }
+func (b By) String() string { return byNames.Name(b) }
 
 // ParseBy is the inverse of By.String.
-func ParseBy(s string) (By, error) { return byNames.parse(s) }
-
-// Waits says what keepalive waits for while it has no say.
-type Waits uint8
-
-// What it waits for.
-const (
-	WaitsForRetransmission Waits = iota + 1 // data was sent again and is not acknowledged
-	WaitsForWindow                          // the peer's receive window is closed and probed
-)
-
-var waitsNames = names[Waits]{"wait", []string{"", "retransmission", "window_probe"}}
-
-// String is the name in the stream: "window_probe".
-func (w Waits) String() string { return waitsNames.name(w) }
-
-// ParseWaits is the inverse of Waits.String.
-func ParseWaits(s string) (Waits, error) { return waitsNames.parse(s) }
-
-// HeldBy says who holds the socket where that is not a descriptor of a process.
-type HeldBy uint8
-
-// The holders. Zero is a descriptor of the process that the event names, or not known.
-const (
-	// HeldByAcceptQueue: nobody has accepted the connection. The process listens.
-	HeldByAcceptQueue HeldBy = iota + 1
-	// HeldByThread: a thread of the process, in a descriptor table of its own.
-	HeldByThread
-	// HeldByIOUring: the process's io_uring, as a direct descriptor.
-	HeldByIOUring
-	// HeldByKernel: the kernel itself, which opened the socket (NFS, for example).
-	HeldByKernel
-)
-
-var heldByNames = names[HeldBy]{"holder", []string{"", "accept_queue", "thread", "io_uring", "kernel"}}
-
-// String is the name in the stream: "accept_queue".
-func (h HeldBy) String() string { return heldByNames.name(h) }
-
-// ParseHeldBy is the inverse of HeldBy.String.
-func ParseHeldBy(s string) (HeldBy, error) { return heldByNames.parse(s) }
+func ParseBy(s string) (By, error) { return byNames.Parse(s) }
 
 // Reason says why the connection was reset, or why a firing sent nothing.
 type Reason uint8
@@ -164,89 +121,10 @@ const (
 	ReasonNotIdle                        // idle for less than TCP_KEEPIDLE
 )
 
-var reasonNames = names[Reason]{"reason", []string{"", "count", "user_timeout", "socket_busy", "fin_wait2", "keepalive_off", "closed", "data_in_flight", "not_idle"}}
+var reasonNames = enum.Names[Reason]{What: "reason", Words: []string{"", "count", "user_timeout", "socket_busy", "fin_wait2", "keepalive_off", "closed", "data_in_flight", "not_idle"}}
 
 // String is the name in the stream: "user_timeout".
-func (r Reason) String() string { return reasonNames.name(r) }
+func (r Reason) String() string { return reasonNames.Name(r) }
 
 // ParseReason is the inverse of Reason.String.
-func ParseReason(s string) (Reason, error) { return reasonNames.parse(s) }
-
-// Family is the socket's address family, and how it is used.
-type Family uint8
-
-// The families.
-const (
-	IPv4       Family = iota + 1
-	IPv6              // AF_INET6
-	IPv6Mapped        // an AF_INET6 socket that talks IPv4
-)
-
-var familyNames = names[Family]{"family", []string{"", "ipv4", "ipv6", "ipv6-mapped"}}
-
-// String is the name in the stream: "ipv4".
-func (f Family) String() string { return familyNames.name(f) }
-
-// ParseFamily is the inverse of Family.String.
-func ParseFamily(s string) (Family, error) { return familyNames.parse(s) }
-
-// State is the connection's TCP state, with the kernel's numbers (net/tcp_states.h).
-type State uint8
-
-// The states that code here asks for.
-const (
-	StateEstablished State = 1
-	StateSynSent     State = 2
-	StateFinWait1    State = 4
-	StateFinWait2    State = 5
-	StateTimeWait    State = 6
-	StateClose       State = 7
-	StateCloseWait   State = 8
-	StateLastAck     State = 9
-)
-
-var stateNames = names[State]{"state", []string{"", "established", "syn_sent", "syn_recv", "fin_wait1", "fin_wait2", "time_wait", "close",
-	"close_wait", "last_ack", "listen", "closing", "new_syn_recv", "bound_inactive"}}
-
-// String is the name in the stream: "established".
-func (s State) String() string { return stateNames.name(s) }
-
-// ParseState is the inverse of State.String.
-func ParseState(s string) (State, error) { return stateNames.parse(s) }
-
-// Name is the setting's key in the stream.
-func (s Setting) Name() string {
-	switch s {
-	case SettingIdle:
-		return "idle"
-	case SettingInterval:
-		return "intvl"
-	case SettingCount:
-		return "cnt"
-	}
-	return ""
-}
-
-// names maps a small enumeration to its words and back. Zero is "absent" and has no word.
-type names[T ~uint8] struct {
-	what  string
-	words []string
-}
-
-func (n names[T]) name(v T) string {
-	if int(v) < len(n.words) {
-		return n.words[v]
-	}
-	return ""
-}
-
-func (n names[T]) parse(s string) (T, error) {
-	for i, w := range n.words {
-		if w != "" && w == s {
-			return T(i), nil
-		}
-	}
-	return 0, fmt.Errorf("unknown %s %q (one of: %s)", n.what, s, strings.Join(n.all(), ", "))
-}
-
-func (n names[T]) all() []string { return n.words[1:] }
+func ParseReason(s string) (Reason, error) { return reasonNames.Parse(s) }

@@ -3,44 +3,19 @@
 package events
 
 import (
-	"strings"
 	"testing"
 
+	"katrace/internal/conn"
+	"katrace/internal/enum/enumtest"
 	"katrace/internal/loader"
 )
 
 func TestNames(t *testing.T) {
-	roundTrip(t, kindNames, KindResumed, ParseKind)
-	roundTrip(t, verdictNames, VerdictReset, ParseVerdict)
-	roundTrip(t, rstNames, RSTThisHost, ParseRST)
-	roundTrip(t, byNames, ByThisHost, ParseBy)
-	roundTrip(t, waitsNames, WaitsForWindow, ParseWaits)
-	roundTrip(t, heldByNames, HeldByKernel, ParseHeldBy)
-	roundTrip(t, reasonNames, ReasonNotIdle, ParseReason)
-	roundTrip(t, familyNames, IPv6Mapped, ParseFamily)
-	roundTrip(t, stateNames, State(13), ParseState) // TCP_BOUND_INACTIVE, include/net/tcp_states.h
-}
-
-// roundTrip: every value has one name, the name leads back, and the last value
-// has the last one, so that none is missing.
-func roundTrip[T interface {
-	~uint8
-	String() string
-}](t *testing.T, n names[T], last T, parse func(string) (T, error)) {
-	t.Helper()
-	if len(n.words) != int(last)+1 || T(0).String() != "" || (last+1).String() != "" {
-		t.Errorf("%s: %d words, want one for each value up to %d and none beyond", n.what, len(n.words), last)
-	}
-	for v := T(1); v <= last; v++ {
-		if got, err := parse(v.String()); got != v || err != nil || v.String() == "" {
-			t.Errorf("%s %d is %q, which is %d (%v)", n.what, v, v.String(), got, err)
-		}
-	}
-	for _, bad := range []string{"", "Probe", "none"} {
-		if v, err := parse(bad); err == nil || !strings.Contains(err.Error(), n.words[1]) {
-			t.Errorf("%s %q: %d, %v; want an error that lists the words", n.what, bad, v, err)
-		}
-	}
+	enumtest.RoundTrip(t, kindNames, KindResumed, ParseKind)
+	enumtest.RoundTrip(t, verdictNames, VerdictReset, ParseVerdict)
+	enumtest.RoundTrip(t, rstNames, RSTThisHost, ParseRST)
+	enumtest.RoundTrip(t, byNames, ByThisHost, ParseBy)
+	enumtest.RoundTrip(t, reasonNames, ReasonNotIdle, ParseReason)
 }
 
 // TestNumbersAreTheRecords: these numbers come from bpf/record.h as they are.
@@ -55,7 +30,7 @@ func TestNumbersAreTheRecords(t *testing.T) {
 			return nil
 		})
 	}
-	for set, name := range map[Setting]string{1: "idle", 2: "intvl", 4: "cnt", 3: ""} {
+	for set, name := range map[conn.Setting]string{1: "idle", 2: "intvl", 4: "cnt", 3: ""} {
 		if set.Name() != name {
 			t.Errorf("setting %d is %q, want %q as in enum record_inherited", set, set.Name(), name)
 		}

@@ -12,6 +12,9 @@ import (
 	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"katrace/internal/conn"
+	"katrace/internal/hostile"
 )
 
 const goodLine = `{"v":1,"time":"2026-11-22T01:02:03.123456789Z","event":"closed"}`
@@ -103,7 +106,7 @@ func TestParseRefuses(t *testing.T) {
 			t.Errorf("%s: is taken for %s", in, AppendJSON(nil, &e))
 			continue
 		}
-		checkPrinting(t, []byte(err.Error()))
+		hostile.CheckPrinting(t, []byte(err.Error()))
 	}
 }
 
@@ -116,14 +119,14 @@ func TestLineErrorsAreShort(t *testing.T) {
 		if err == nil || len(err.Error()) > 250 || !strings.HasPrefix(err.Error(), "line 1: ") {
 			t.Fatalf("%d bytes: %.80s", len(err.Error()), err)
 		}
-		checkPrinting(t, []byte(err.Error()))
+		hostile.CheckPrinting(t, []byte(err.Error()))
 	}
 }
 
 // TestParsePassesOver: keys to come do not make a recording unreadable.
 func TestParsePassesOver(t *testing.T) {
 	e, err := ParseJSON([]byte(goodLine[:len(goodLine)-1] + `,"mood":{"x":[1]},"keepalive":{"inherited":["cnt","linger"]}}`))
-	if err != nil || e.Keepalive.Inherited != SettingCount || !bytes.Contains(AppendJSON(nil, &e), []byte(`"inherited":["cnt"]`)) {
+	if err != nil || e.Keepalive.Inherited != conn.SettingCount || !bytes.Contains(AppendJSON(nil, &e), []byte(`"inherited":["cnt"]`)) {
 		t.Errorf("%+v, %v", e, err)
 	}
 }

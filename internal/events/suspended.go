@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/jiffies"
 	"katrace/internal/loader"
 )
@@ -13,25 +14,25 @@ import (
 // suspended tells what keepalive waits for, and when the kernel gives up if
 // nothing changes.
 func (t *Tracker) suspended(r *loader.Record, e *Event) {
-	e.WaitsFor, e.Verdict = Waits(r.Waits), VerdictSuspended
+	e.WaitsFor, e.Verdict = conn.Waiting(r.Waits), VerdictSuspended
 	e.Retransmits, e.Unacked = int(r.Retransmits), r.Unacked
-	e.Next, e.Has = e.Keepalive.Idle, e.Has|HasUnacked|HasNext
+	e.Next, e.Has = e.Keepalive.Idle, e.Has|HasUnacked|conn.HasNext
 	s := Stall{
 		WaitsFor: e.WaitsFor, HZ: t.clock.hz, Retries2: int(r.Retries2), UserTimeout: e.Keepalive.UserTimeout,
 		Since: time.Duration(r.Since) * time.Microsecond, Now: r.Now, Expires: r.Expires, RTO: r.Rto, RTOMax: r.RtoMax,
 	}
-	if e.WaitsFor == WaitsForWindow {
+	if e.WaitsFor == conn.WaitsWindowProbe {
 		s.Since = t.clock.span(r.Since)
 	}
 	if dies, sure := s.DiesIn(); sure {
-		e.DiesIn, e.Has = dies, e.Has|HasDiesIn
+		e.DiesIn, e.Has = dies, e.Has|conn.HasDiesIn
 	}
 }
 
 // Stall is what the kernel's retransmission timer decides by: it is in charge
 // while data is not acknowledged, and keepalive is not.
 type Stall struct {
-	WaitsFor    Waits
+	WaitsFor    conn.Waiting
 	HZ          jiffies.HZ
 	Since       time.Duration // since the first retransmission (retrans_stamp) or window probe (icsk_probes_tstamp); 0: not known
 	Now         uint32        // jiffies
@@ -59,7 +60,7 @@ func (s Stall) DiesIn() (dies time.Duration, sure bool) {
 	if s.Since <= 0 || s.HZ == 0 {
 		return 0, false
 	}
-	if s.WaitsFor == WaitsForWindow {
+	if s.WaitsFor == conn.WaitsWindowProbe {
 		return max(0, s.UserTimeout-s.Since), s.UserTimeout > 0
 	}
 	limit := s.UserTimeout
@@ -89,10 +90,10 @@ func (s Stall) DiesIn() (dies time.Duration, sure bool) {
 // 24 days, and the shortest TCP_RTO_MAX_MS, a second, there are two million.
 const most = 1 << 21
 
-// span is how long so many jiffies are: Forever at the most.
+// span is how long so many jiffies are: conn.Forever at the most.
 func (s Stall) span(n uint64) time.Duration {
 	if n > math.MaxUint32 {
-		return Forever
+		return conn.Forever
 	}
 	return s.HZ.Span(uint32(n))
 }
@@ -109,23 +110,23 @@ func modelTimeout(retries int, rtoMax time.Duration) time.Duration {
 }
 
 var resumedWords = [...]string{
-	0:                      "keepalive is in charge again",
-	WaitsForRetransmission: "the data is acknowledged, keepalive is in charge again",
-	WaitsForWindow:         "the peer's window is open, keepalive is in charge again",
+	0:                        "keepalive is in charge again",
+	conn.WaitsRetransmission: "the data is acknowledged, keepalive is in charge again",
+	conn.WaitsWindowProbe:    "the peer's window is open, keepalive is in charge again",
 }
 
 func appendSuspendedWords(dst []byte, e *Event) []byte {
-	if e.WaitsFor == WaitsForWindow {
+	if e.WaitsFor == conn.WaitsWindowProbe {
 		dst = append(dst, "the peer's receive window is closed, "...)
-		dst = append(AppendCount(dst, uint64(e.Unacked), "byte"), " wait: keepalive has no say"...)
+		dst = append(conn.AppendCount(dst, uint64(e.Unacked), "byte"), " wait: keepalive has no say"...)
 	} else {
-		dst = append(AppendCount(dst, uint64(e.Unacked), "byte"), " unacknowledged, "...)
-		dst = append(AppendCount(dst, uint64(e.Retransmits), "retransmit"), ": keepalive has no say"...)
+		dst = append(conn.AppendCount(dst, uint64(e.Unacked), "byte"), " unacknowledged, "...)
+		dst = append(conn.AppendCount(dst, uint64(e.Retransmits), "retransmit"), ": keepalive has no say"...)
 	}
 	switch {
-	case e.Has&HasDiesIn != 0:
-		dst = AppendSpan(append(dst, ", gives up in "...), e.DiesIn)
-	case e.WaitsFor == WaitsForWindow:
+	case e.Has&conn.HasDiesIn != 0:
+		dst = conn.AppendSpan(append(dst, ", gives up in "...), e.DiesIn)
+	case e.WaitsFor == conn.WaitsWindowProbe:
 		dst = append(dst, ", for as long as the peer answers window probes"...)
 	}
 	return dst

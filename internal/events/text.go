@@ -4,9 +4,9 @@ package events
 
 import (
 	"strconv"
-	"strings"
-	"time"
 	"unicode/utf8"
+
+	"katrace/internal/conn"
 )
 
 // The widths of the text stream's columns; what is longer pushes the rest.
@@ -40,14 +40,14 @@ func (t *Text) Append(dst []byte, e *Event) []byte {
 		dst = e.Remote.AppendTo(dst)
 		dst = pad(dst, from, widthTuple)
 		from = len(dst)
-		dst = AppendOwner(dst, e)
+		dst = e.AppendOwner(dst)
 		width := widthOwner
 		if e.Container != "" {
 			t.containers = true
-			dst = AppendShortID(append(dst, ' '), e.Container)
+			dst = conn.AppendShortID(append(dst, ' '), e.Container)
 		}
 		if t.containers {
-			width += 1 + shortID
+			width += 1 + conn.ShortID
 		}
 		dst = pad(dst, from, width)
 	}
@@ -61,51 +61,6 @@ func pad(dst []byte, from, width int) []byte {
 	}
 	return append(dst, ' ')
 }
-
-// shortID is how much of a container's id its runtime's own commands show.
-const shortID = 12
-
-// AppendShortID appends the beginning of a container's id, or a name that stands
-// in its place, whole.
-func AppendShortID(dst []byte, id string) []byte {
-	if len(id) > shortID && strings.Trim(id, "0123456789abcdef-") == "" {
-		id = id[:shortID]
-	}
-	return AppendSafe(dst, id)
-}
-
-// AppendOwner appends who holds the socket: "postgres[812]", with a word where
-// that is not a descriptor of the process, "uid 105" where the process is not
-// known, "-" where nothing is.
-func AppendOwner(dst []byte, e *Event) []byte {
-	switch {
-	case e.HeldBy == HeldByKernel && e.Module != "":
-		return append(AppendSafe(append(dst, "kernel ("...), e.Module), ')')
-	case e.HeldBy == HeldByKernel:
-		return append(dst, "kernel"...)
-	case e.Process.PID != 0:
-		dst = AppendSafe(dst, e.Process.Comm)
-		dst = append(dst, '[')
-		dst = strconv.AppendInt(dst, int64(e.Process.PID), 10)
-		return append(append(dst, ']'), e.HeldBy.Words()...)
-	case e.HeldBy == HeldByAcceptQueue:
-		return append(dst, "not accepted yet"...)
-	case e.Has&HasUID != 0:
-		return strconv.AppendUint(append(dst, "uid "...), uint64(e.UID), 10)
-	}
-	return append(dst, '-')
-}
-
-var heldByWords = [...]string{
-	HeldByAcceptQueue: " (not accepted yet)",
-	HeldByThread:      " (thread)",
-	HeldByIOUring:     " (io_uring)",
-	HeldByKernel:      "",
-}
-
-// Words says after a process's name how it holds the socket: " (thread)"; "" for
-// a descriptor of its own.
-func (h HeldBy) Words() string { return heldByWords[min(int(h), len(heldByWords)-1)] }
 
 // AppendWords appends what happened, in words.
 func AppendWords(dst []byte, e *Event) []byte {
@@ -124,7 +79,7 @@ func AppendWords(dst []byte, e *Event) []byte {
 		return appendReads(append(dst, rstWords[min(int(e.RST), len(rstWords)-1)]...), e)
 	case KindICMP:
 		dst = append(dst, "ICMP "...)
-		dst = AppendSafe(dst, e.ICMP.Text)
+		dst = conn.AppendSafe(dst, e.ICMP.Text)
 		if e.ICMP.From.IsValid() {
 			dst = e.ICMP.From.AppendTo(append(dst, " from "...))
 		}
@@ -133,8 +88,8 @@ func AppendWords(dst []byte, e *Event) []byte {
 		return append(dst, "peer sent a keepalive probe, this side answers"...)
 	case KindEnabled:
 		dst = append(dst, "SO_KEEPALIVE on: idle "...)
-		dst = AppendSetting(dst, e.Keepalive.Idle)
-		dst = AppendSetting(append(dst, ", interval "...), e.Keepalive.Interval)
+		dst = conn.AppendSetting(dst, e.Keepalive.Idle)
+		dst = conn.AppendSetting(append(dst, ", interval "...), e.Keepalive.Interval)
 		return strconv.AppendInt(append(dst, ", count "...), int64(e.Keepalive.Count), 10)
 	case KindWindowProbe:
 		dst = append(dst, "zero-window probe: the peer's receive window is closed, "...)
@@ -184,7 +139,7 @@ func appendProbeWords(dst []byte, e *Event) []byte {
 	case e.SendError == Congested:
 		dst = append(dst, "refused by the local queue, not counted"...)
 		return appendNext(dst, e)
-	case e.Has&HasUnanswered == 0:
+	case e.Has&conn.HasUnanswered == 0:
 		dst = dst[:len(dst)-1] // which one is not known
 	case e.Keepalive.UserTimeout != 0:
 		// The count does not decide then.
@@ -197,18 +152,18 @@ func appendProbeWords(dst []byte, e *Event) []byte {
 	switch {
 	case e.SendError != "":
 		dst = append(dst, " did not leave: "...)
-		dst = AppendSafe(dst, e.SendError)
+		dst = conn.AppendSafe(dst, e.SendError)
 	case e.Unanswered > 1:
 		dst = append(dst, " unanswered"...)
 	default:
 		dst = append(dst, " sent"...)
 	}
-	dst = AppendSpan(append(dst, ", idle "...), e.IdleFor)
-	if e.Has&HasDiesIn != 0 {
-		dst = AppendSpan(append(dst, ", gives up in "...), e.DiesIn)
+	dst = conn.AppendSpan(append(dst, ", idle "...), e.IdleFor)
+	if e.Has&conn.HasDiesIn != 0 {
+		dst = conn.AppendSpan(append(dst, ", gives up in "...), e.DiesIn)
 	}
 	if e.Keepalive.UserTimeout != 0 {
-		dst = AppendSetting(append(dst, " (TCP_USER_TIMEOUT "...), e.Keepalive.UserTimeout)
+		dst = conn.AppendSetting(append(dst, " (TCP_USER_TIMEOUT "...), e.Keepalive.UserTimeout)
 		dst = append(dst, ')')
 	}
 	return dst
@@ -216,15 +171,15 @@ func appendProbeWords(dst []byte, e *Event) []byte {
 
 func appendResetWords(dst []byte, e *Event) []byte {
 	dst = append(dst, "gave up after "...)
-	dst = AppendSpan(dst, e.IdleFor)
+	dst = conn.AppendSpan(dst, e.IdleFor)
 	dst = append(dst, " of silence, "...)
-	if e.Has&HasUnanswered != 0 {
-		dst = append(AppendCount(dst, uint64(e.Unanswered), "probe"), " unanswered"...)
+	if e.Has&conn.HasUnanswered != 0 {
+		dst = append(conn.AppendCount(dst, uint64(e.Unanswered), "probe"), " unanswered"...)
 	} else {
 		dst = append(dst, "an unknown number of probes unanswered"...)
 	}
 	if e.Reason == ReasonUserTimeout {
-		dst = AppendSetting(append(dst, ": TCP_USER_TIMEOUT "...), e.Keepalive.UserTimeout)
+		dst = conn.AppendSetting(append(dst, ": TCP_USER_TIMEOUT "...), e.Keepalive.UserTimeout)
 		dst = append(dst, " decides, not TCP_KEEPCNT "...)
 		dst = strconv.AppendInt(dst, int64(e.Keepalive.Count), 10)
 	}
@@ -235,25 +190,25 @@ func appendReads(dst []byte, e *Event) []byte {
 	if e.Errno == "" {
 		return dst
 	}
-	return AppendSafe(append(dst, "; the application reads "...), e.Errno)
+	return conn.AppendSafe(append(dst, "; the application reads "...), e.Errno)
 }
 
 func appendNext(dst []byte, e *Event) []byte {
-	if e.Has&HasNext == 0 {
+	if e.Has&conn.HasNext == 0 {
 		return dst
 	}
-	return AppendSpan(append(dst, ", timer fires in "...), e.Next)
+	return conn.AppendSpan(append(dst, ", timer fires in "...), e.Next)
 }
 
 // appendRTT says a round trip that is known to a jiffy only as a bound.
 func appendRTT(dst []byte, e *Event) []byte {
 	if e.RTTExact {
-		return AppendSpan(dst, e.RTT)
+		return conn.AppendSpan(dst, e.RTT)
 	}
 	if e.RTT == 0 {
 		return append(dst, "below a jiffy"...)
 	}
-	return AppendSpan(append(dst, "about "...), e.RTT)
+	return conn.AppendSpan(append(dst, "about "...), e.RTT)
 }
 
 func appendLostWords(dst []byte, e *Event) []byte {
@@ -282,11 +237,11 @@ func appendLostWords(dst []byte, e *Event) []byte {
 		if c.n == 0 {
 			continue
 		}
-		dst = append(AppendCount(append(dst, sep...), c.n, c.noun), c.what...)
+		dst = append(conn.AppendCount(append(dst, sep...), c.n, c.noun), c.what...)
 		sep = ", "
 	}
 	if n := l.Skipped.Total(); n > 0 {
-		dst = AppendCount(append(dst, sep...), n, "other")
+		dst = conn.AppendCount(append(dst, sep...), n, "other")
 		dst = append(dst, " on this host for which the kernel ran no program:"...)
 		sep = " "
 		for kind, n := range skipped(&l.Skipped) {
@@ -298,77 +253,4 @@ func appendLostWords(dst []byte, e *Event) []byte {
 		}
 	}
 	return dst
-}
-
-// AppendCount appends a number with its noun: "1 probe", "3 probes".
-func AppendCount(dst []byte, n uint64, noun string) []byte {
-	dst = append(append(strconv.AppendUint(dst, n, 10), ' '), noun...)
-	if n != 1 {
-		dst = append(dst, 's')
-	}
-	return dst
-}
-
-// AppendSetting appends a setting exactly, to a millisecond: 30ms, 33.5s, 75s,
-// 2h, 2h11m15s. Where AppendSpan is exact they are the same.
-func AppendSetting(dst []byte, d time.Duration) []byte {
-	if d < 0 {
-		dst, d = append(dst, '-'), d.Abs()
-	}
-	ms := d.Milliseconds()
-	switch {
-	case ms == 0:
-		return append(dst, "0s"...)
-	case ms < 1000:
-		return append(strconv.AppendInt(dst, ms, 10), "ms"...)
-	}
-	for _, unit := range [...]struct {
-		ms, from int64 // its length, and from which time on it is used
-		name     byte
-	}{{24 * 3600_000, 48 * 3600_000, 'd'}, {3600_000, 3600_000, 'h'}, {60_000, 120_000, 'm'}} {
-		if n := ms / unit.ms; d.Milliseconds() >= unit.from && n > 0 {
-			dst = append(strconv.AppendInt(dst, n, 10), unit.name)
-			ms %= unit.ms
-		}
-	}
-	if ms == 0 {
-		return dst
-	}
-	return append(strconv.AppendFloat(dst, float64(ms)/1000, 'f', -1, 64), 's')
-}
-
-// AppendSpan appends a duration in at most two units, as a person would say
-// it: 84us, 12ms, 4.1s, 70s, 2m5s, 2h11m, 3d4h.
-func AppendSpan(dst []byte, d time.Duration) []byte {
-	two := func(a int64, ua byte, b int64, ub byte) []byte {
-		dst = append(strconv.AppendInt(dst, a, 10), ua)
-		if b != 0 {
-			dst = append(strconv.AppendInt(dst, b, 10), ub)
-		}
-		return dst
-	}
-	if d < 0 {
-		dst, d = append(dst, '-'), d.Abs()
-	}
-	switch s := int64(d.Round(time.Second) / time.Second); {
-	case d < time.Millisecond:
-		return append(strconv.AppendInt(dst, d.Microseconds(), 10), "us"...)
-	case d < 950*time.Millisecond:
-		return append(strconv.AppendInt(dst, d.Milliseconds(), 10), "ms"...)
-	case d < 9950*time.Millisecond:
-		tenths := int64(d.Round(100*time.Millisecond) / (100 * time.Millisecond))
-		dst = strconv.AppendInt(dst, tenths/10, 10)
-		if tenths%10 != 0 {
-			dst = strconv.AppendInt(append(dst, '.'), tenths%10, 10)
-		}
-		return append(dst, 's')
-	case s < 120:
-		return append(strconv.AppendInt(dst, s, 10), 's')
-	case s < 3600:
-		return two(s/60, 'm', s%60, 's')
-	case s < 48*3600:
-		return two(s/3600, 'h', s%3600/60, 'm')
-	default:
-		return two(s/86400, 'd', s%86400/3600, 'h')
-	}
 }

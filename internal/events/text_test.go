@@ -4,15 +4,16 @@ package events
 
 import (
 	"bytes"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+
+	"katrace/internal/conn"
+	"katrace/internal/hostile"
 )
 
 // TestText holds the text stream against testdata/text.golden, which go test
@@ -22,11 +23,11 @@ func TestText(t *testing.T) {
 	var text Text
 	events := everyKind()
 	nobody := someEvent(KindProbed)
-	nobody.Has &^= HasUID
+	nobody.Has &^= conn.HasUID
 	named := someEvent(KindProbed)
-	named.Process = Process{7, "größe\x1b[2J"}
+	named.Process = conn.Process{PID: 7, Comm: "größe\x1b[2J"}
 	long := someEvent(KindProbed)
-	long.Cgroup, long.Process = "/not/shown", Process{4194304, "a-comm-of-15-ch"}
+	long.Cgroup, long.Process = "/not/shown", conn.Process{PID: 4194304, Comm: "a-comm-of-15-ch"}
 	long.Remote = withPort(someEvent(KindProbed).Remote, 65535)
 	for _, e := range append(events, namedEvent{"", nobody}, namedEvent{"", named}, namedEvent{"", long}) {
 		got.Write(append(text.Append(nil, &e.event), '\n'))
@@ -49,64 +50,11 @@ func TestText(t *testing.T) {
 // TestTextIsSafe: whatever the strings from outside hold, a recording's
 // included, the line is one line of printing characters.
 func TestTextIsSafe(t *testing.T) {
-	for _, s := range hostile {
+	for _, s := range hostile.Names {
 		for _, e := range everyKind() {
-			e.event.Process, e.event.Cgroup, e.event.Container, e.event.Pod = Process{812, s}, s, s, s
+			e.event.Process, e.event.Cgroup, e.event.Container, e.event.Pod = conn.Process{PID: 812, Comm: s}, s, s, s
 			e.event.SendError, e.event.Errno, e.event.ICMP.Text = s, s, s
-			checkPrinting(t, AppendText(nil, &e.event))
-		}
-	}
-}
-
-func TestSafe(t *testing.T) {
-	for in, want := range map[string]string{
-		"postgres":            "postgres",
-		"\x1b[2Jx":            "?[2Jx",
-		"a\nb\r\tc\x00\x7f":   "a?b??c??",
-		"\u009b31m":           "?31m", // CSI in one character
-		"\u202egnp.exe":       "?gnp.exe",
-		"\u200b\ufeff\u00ad":  "???", // zero width, byte order mark, soft hyphen
-		"\u2028\u2029":        "??",
-		"\ue000\U000e0041":    "??", // private use, tags
-		"\xff\xc0\x80a":       "???a",
-		"\ufffd":              "?",
-		"größe 日本 \U0001f600": "größe 日本 \U0001f600",
-		// A mark stays on its letter: it moves no cursor, and names have them.
-		"e\u0301": "e\u0301",
-	} {
-		if got := Safe(in); got != want {
-			t.Errorf("%q: %q, want %q", in, got, want)
-		}
-	}
-}
-
-func TestAppendSpan(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		0:                                     "0us",
-		999:                                   "0us",
-		84 * time.Microsecond:                 "84us",
-		999999 * time.Nanosecond:              "999us",
-		12 * time.Millisecond:                 "12ms",
-		949 * time.Millisecond:                "949ms",
-		950 * time.Millisecond:                "1s",
-		4130 * time.Millisecond:               "4.1s",
-		4 * time.Second:                       "4s",
-		9949 * time.Millisecond:               "9.9s",
-		9950 * time.Millisecond:               "10s",
-		70*time.Second + 499*1e6:              "70s",
-		119*time.Second + 500*1e6:             "2m",
-		125 * time.Second:                     "2m5s",
-		3599*time.Second + 999*1e6:            "1h",
-		2*time.Hour + 11*time.Minute + 15*1e9: "2h11m",
-		47*time.Hour + 59*time.Minute:         "47h59m",
-		48 * time.Hour:                        "2d",
-		76*time.Hour + 59*time.Minute:         "3d4h",
-		-1500 * time.Millisecond:              "-1.5s",
-		math.MinInt64:                         "-106751d23h",
-		math.MaxInt64:                         "106751d23h",
-	} {
-		if got := string(AppendSpan([]byte(">"), d)); got != ">"+want {
-			t.Errorf("%d ns: %s, want >%s", d, got, want)
+			hostile.CheckPrinting(t, AppendText(nil, &e.event))
 		}
 	}
 }
@@ -117,7 +65,7 @@ func TestColumns(t *testing.T) {
 	at := -1
 	for _, comm := range []string{"sh", "postgres", "größe", "\x1b[2J"} {
 		e := someEvent(KindProbed)
-		e.Process = Process{7, comm}
+		e.Process = conn.Process{PID: 7, Comm: comm}
 		line, words := AppendText(nil, &e), AppendWords(nil, &e)
 		column := utf8.RuneCount(line) - utf8.RuneCount(words)
 		if at < 0 {
@@ -136,7 +84,7 @@ func TestTextContainer(t *testing.T) {
 	line := func(comm, container string) (owner string, words int) {
 		t.Helper()
 		e := someEvent(KindProbed)
-		e.Process, e.Container = Process{812, comm}, container
+		e.Process, e.Container = conn.Process{PID: 812, Comm: comm}, container
 		l := string(text.Append(nil, &e))
 		from := strings.Index(l, comm)
 		to := strings.Index(l, "peer sent")

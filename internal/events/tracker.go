@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/loader"
 )
 
@@ -22,7 +23,7 @@ type Tracker struct {
 // story is what is remembered of a connection between its records.
 type story struct {
 	netns         uint32
-	family        Family
+	family        conn.Family
 	local, remote netip.AddrPort
 	unreachable   bool // an ICMP or local send error since the peer was last heard
 	// unanswered is the kernel's count of probes (icsk_probes_out), which has 8
@@ -92,33 +93,33 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 		e.setNext(e.Reason, r.Probes)
 	case loader.RecordWindowProbe:
 		e.Kind = KindWindowProbe
-		e.Unanswered, e.Has = int(r.Probes), e.Has|HasUnanswered
+		e.Unanswered, e.Has = int(r.Probes), e.Has|conn.HasUnanswered
 		e.Verdict = VerdictSuspended
 	case loader.RecordICMP:
 		e.Kind = KindICMP
 		t.icmp(r, s, e)
 	case loader.RecordProbed:
 		e.Kind = KindProbed
-		e.Has &^= HasIdleFor // a probe is old data and does not count as heard
+		e.Has &^= conn.HasIdleFor // a probe is old data and does not count as heard
 	case loader.RecordEnabled:
 		e.Kind = KindEnabled
 		if r.Pid != 0 {
-			e.Process, e.Has = Process{PID: int(r.Pid), Comm: cString(r.Comm[:])}, e.Has|HasDoer
+			e.Process, e.Has = conn.Process{PID: int(r.Pid), Comm: cString(r.Comm[:])}, e.Has|HasDoer
 		}
 		// tcp_set_keepalive() arms the timer for the whole of Idle, whatever the
 		// connection has been idle for by then.
 		e.Next = e.Keepalive.Idle
-		e.Has |= HasNext
-		if e.State != StateSynSent { // not connected: the firing does nothing
+		e.Has |= conn.HasNext
+		if e.TCPState != conn.TCPSynSent { // not connected: the firing does nothing
 			e.DiesIn = e.Keepalive.DiesIn(int(r.Probes), e.IdleFor, e.Next)
-			e.Has |= HasDiesIn
+			e.Has |= conn.HasDiesIn
 		}
 	case loader.RecordSuspended:
 		e.Kind = KindSuspended
 		t.suspended(r, e)
 	case loader.RecordResumed:
 		e.Kind = KindResumed
-		e.WaitsFor, e.Verdict = Waits(r.Waits), VerdictAlive
+		e.WaitsFor, e.Verdict = conn.Waiting(r.Waits), VerdictAlive
 		s.hear()
 	case loader.RecordEnded:
 		delete(t.conns, r.Sk)
@@ -174,7 +175,7 @@ func (s *story) count(r *loader.Record, e *Event) {
 		k := &e.Keepalive
 		// Without a user timeout the kernel gives up at 127 probes at most. A first
 		// probe after such a time may also be one whose timer was set long before.
-		s.wrapped = e.Has&HasIdleFor != 0 && k.UserTimeout > 0 && k.Interval > 0 && e.IdleFor >= k.Idle+(limit-1)*k.Interval
+		s.wrapped = e.Has&conn.HasIdleFor != 0 && k.UserTimeout > 0 && k.Interval > 0 && e.IdleFor >= k.Idle+(limit-1)*k.Interval
 	case s.heard && now <= 1: // an ACK has set the count to 0
 		s.wrapped = false
 	case now < was%limit && was%limit >= limit-16 && now < 16:
@@ -186,7 +187,7 @@ func (s *story) count(r *loader.Record, e *Event) {
 	}
 	s.unanswered = now
 	if !s.wrapped {
-		e.Unanswered, e.Has = int(now), e.Has|HasUnanswered
+		e.Unanswered, e.Has = int(now), e.Has|conn.HasUnanswered
 	}
 }
 
@@ -222,7 +223,7 @@ func (t *Tracker) answer(r *loader.Record, s *story, tell func(*Event) error) er
 
 func (t *Tracker) probe(r *loader.Record, s *story, e *Event) {
 	e.Seq = r.Seq
-	e.Has |= HasSeq | HasNext
+	e.Has |= HasSeq | conn.HasNext
 	if r.Probes == 1 && s.unanswered%256 != 0 {
 		// Every ACK clears icsk_probes_out: the peer was heard since the probe
 		// before, also where the record of its answer was lost.
@@ -232,7 +233,7 @@ func (t *Tracker) probe(r *loader.Record, s *story, e *Event) {
 	if r.Ret > 0 {
 		e.SendError = Congested
 		e.Verdict = VerdictCongested
-		e.Next = RetryCongested
+		e.Next = conn.RetryCongested
 		return
 	}
 	s.heard = false
@@ -253,7 +254,7 @@ func (t *Tracker) probe(r *loader.Record, s *story, e *Event) {
 	}
 	e.Next = e.Keepalive.Interval
 	e.DiesIn = e.Keepalive.DiesIn(int(r.Probes), e.IdleFor, e.Next)
-	e.Has |= HasDiesIn
+	e.Has |= conn.HasDiesIn
 }
 
 // Congested is the SendError of a probe that the local queue refused
@@ -268,13 +269,13 @@ func (e *Event) setNext(why Reason, probes uint8) {
 	case ReasonNotIdle:
 		e.Next = e.Keepalive.Idle - e.IdleFor
 		e.DiesIn = e.Keepalive.DiesIn(int(probes), e.IdleFor, e.Next)
-		e.Has |= HasNext | HasDiesIn
+		e.Has |= conn.HasNext | conn.HasDiesIn
 	case ReasonDataInFlight:
 		e.Next = e.Keepalive.Idle
-		e.Has |= HasNext
+		e.Has |= conn.HasNext
 	case ReasonSocketBusy:
-		e.Next = retryBusy
-		e.Has |= HasNext
+		e.Next = conn.RetryBusy
+		e.Has |= conn.HasNext
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/conn"
 	"katrace/internal/loader"
 )
 
@@ -63,14 +64,14 @@ func idleFor(d time.Duration) func(*Event) {
 	return func(e *Event) { e.IdleFor = d }
 }
 func unanswered(n int) func(*Event) {
-	return func(e *Event) { e.Unanswered, e.Has = n, e.Has|HasUnanswered }
+	return func(e *Event) { e.Unanswered, e.Has = n, e.Has|conn.HasUnanswered }
 }
 func seq(e *Event) { e.Seq, e.Has = 1000, e.Has|HasSeq }
 func next(d time.Duration) func(*Event) {
-	return func(e *Event) { e.Next, e.Has = d, e.Has|HasNext }
+	return func(e *Event) { e.Next, e.Has = d, e.Has|conn.HasNext }
 }
 func dies(d time.Duration) func(*Event) {
-	return func(e *Event) { e.DiesIn, e.Has = d, e.Has|HasDiesIn }
+	return func(e *Event) { e.DiesIn, e.Has = d, e.Has|conn.HasDiesIn }
 }
 
 // probed is a probe that left, the nth unanswered one.
@@ -121,14 +122,14 @@ func endedBy(who By, rst RST, retransmits int, unacked uint32) func(*Event) {
 }
 
 // stalled is data that was sent again 1.65 s ago for the first time; see TestStallDiesIn.
-func stalled(w Waits, retransmits uint8, unacked uint32) func(*loader.Record) {
+func stalled(w conn.Waiting, retransmits uint8, unacked uint32) func(*loader.Record) {
 	return func(r *loader.Record) {
 		r.Waits, r.Retransmits, r.Unacked = uint8(w), retransmits, unacked
 		r.Since, r.Now, r.Expires, r.Rto, r.RtoMax, r.Retries2 = 1_650_000, 1_000_000, 1_000_300, 408, 120*second, 3
 	}
 }
 
-func stall(w Waits, retransmits int, unacked uint32) func(*Event) {
+func stall(w conn.Waiting, retransmits int, unacked uint32) func(*Event) {
 	return func(e *Event) {
 		e.WaitsFor, e.Retransmits, e.Unacked, e.Has = w, retransmits, unacked, e.Has|HasUnacked
 	}
@@ -258,20 +259,20 @@ func TestTracker(t *testing.T) {
 		}, 0},
 		{"suspended: the retransmission timer says when it ends; resumed: the peer was heard", []step{
 			{rec(loader.RecordProbe, 1, ret(-int32(unix.ENETUNREACH))), notSent},
-			{rec(loader.RecordSuspended, 1, stalled(WaitsForRetransmission, 3, 100)),
-				want(KindSuspended, next(time.Minute), verdict(VerdictSuspended), stall(WaitsForRetransmission, 3, 100), dies(4608*time.Millisecond))},
-			{rec(loader.RecordResumed, 0, stalled(WaitsForRetransmission, 0, 0)),
-				want(KindResumed, verdict(VerdictAlive), func(e *Event) { e.WaitsFor = WaitsForRetransmission })},
+			{rec(loader.RecordSuspended, 1, stalled(conn.WaitsRetransmission, 3, 100)),
+				want(KindSuspended, next(time.Minute), verdict(VerdictSuspended), stall(conn.WaitsRetransmission, 3, 100), dies(4608*time.Millisecond))},
+			{rec(loader.RecordResumed, 0, stalled(conn.WaitsRetransmission, 0, 0)),
+				want(KindResumed, verdict(VerdictAlive), func(e *Event) { e.WaitsFor = conn.WaitsRetransmission })},
 			{rec(loader.RecordProbe, 1), probed(1, 0)},
 			{rec(loader.RecordProbe, 2), probed(2, VerdictSilent)},
 		}, 1},
 		{"suspended by a closed window: the peer may answer for ever", []step{
-			{rec(loader.RecordSuspended, 0, stalled(WaitsForWindow, 0, 5000)),
-				want(KindSuspended, next(time.Minute), verdict(VerdictSuspended), stall(WaitsForWindow, 0, 5000))},
+			{rec(loader.RecordSuspended, 0, stalled(conn.WaitsWindowProbe, 0, 5000)),
+				want(KindSuspended, next(time.Minute), verdict(VerdictSuspended), stall(conn.WaitsWindowProbe, 0, 5000))},
 		}, 1},
 		{"suspended by a closed window, with a user timeout", []step{
-			{rec(loader.RecordSuspended, 0, stalled(WaitsForWindow, 0, 5000), timeout(30_000), func(r *loader.Record) { r.Since = 10 * second }),
-				want(KindSuspended, next(time.Minute), verdict(VerdictSuspended), stall(WaitsForWindow, 0, 5000), dies(20*time.Second),
+			{rec(loader.RecordSuspended, 0, stalled(conn.WaitsWindowProbe, 0, 5000), timeout(30_000), func(r *loader.Record) { r.Since = 10 * second }),
+				want(KindSuspended, next(time.Minute), verdict(VerdictSuspended), stall(conn.WaitsWindowProbe, 0, 5000), dies(20*time.Second),
 					func(e *Event) { e.Keepalive.UserTimeout = 30 * time.Second })},
 		}, 1},
 		{"closed, and which connection it was is not known", []step{
@@ -310,16 +311,16 @@ func TestTracker(t *testing.T) {
 			{rec(loader.RecordWindowProbe, 3), want(KindWindowProbe, unanswered(3), verdict(VerdictSuspended))},
 		}, 1},
 		{"the peer's own probe: old data, not a sign that counts", []step{
-			{rec(loader.RecordProbed, 0), want(KindProbed, func(e *Event) { e.Has &^= HasIdleFor })},
+			{rec(loader.RecordProbed, 0), want(KindProbed, func(e *Event) { e.Has &^= conn.HasIdleFor })},
 		}, 1},
 		{"enabled on an idle connection: the timer begins with the whole idle time", []step{
 			{rec(loader.RecordEnabled, 0, idle(45), func(r *loader.Record) { r.Pid, r.Comm = 812, [16]byte{'n', 'g', 'i', 'n', 'x'} }),
-				want(KindEnabled, idleFor(45*time.Second), next(time.Minute), dies(2*time.Minute), func(e *Event) { e.Process, e.Has = Process{812, "nginx"}, e.Has|HasDoer })},
+				want(KindEnabled, idleFor(45*time.Second), next(time.Minute), dies(2*time.Minute), func(e *Event) { e.Process, e.Has = conn.Process{PID: 812, Comm: "nginx"}, e.Has|HasDoer })},
 		}, 1},
 		{"enabled before it is connected: the firing will do nothing, and keepalive gives nothing up", []step{
-			{rec(loader.RecordEnabled, 0, func(r *loader.Record) { r.State = uint8(StateSynSent) }),
+			{rec(loader.RecordEnabled, 0, func(r *loader.Record) { r.State = uint8(conn.TCPSynSent) }),
 				want(KindEnabled, next(time.Minute), func(e *Event) {
-					e.State, e.IdleFor, e.Has = StateSynSent, 0, e.Has&^HasIdleFor
+					e.TCPState, e.IdleFor, e.Has = conn.TCPSynSent, 0, e.Has&^conn.HasIdleFor
 				})},
 		}, 1},
 		{"the end of an MPTCP subflow: what the application reads is not known", []step{
@@ -352,20 +353,20 @@ func TestTracker(t *testing.T) {
 			{rec(loader.RecordProbe, 3, timeout(1<<30), idle(60+255*10)), want(KindProbe, seq, next(10*time.Second),
 				idleFor((60+255*10)*time.Second), func(e *Event) {
 					e.Keepalive.UserTimeout = 1 << 30 * time.Millisecond
-					e.DiesIn, e.Has = e.Keepalive.DiesIn(3, e.IdleFor, e.Next), e.Has|HasDiesIn
+					e.DiesIn, e.Has = e.Keepalive.DiesIn(3, e.IdleFor, e.Next), e.Has|conn.HasDiesIn
 				}, verdict(VerdictSilent))},
 		}, 1},
 		{"a first probe long after the settings in force would have sent it: the timer was set before", []step{
 			{rec(loader.RecordProbe, 1, idle(7200)), want(KindProbe, unanswered(1), seq, next(10*time.Second), dies(60*time.Second), idleFor(2*time.Hour))},
 		}, 1},
 		{"a connection that is not followed is not remembered", []step{
-			{func(r *loader.Record) { r.Kind, r.Flags = loader.RecordProbed, 0 }, want(KindProbed, func(e *Event) { e.Has &^= HasIdleFor })},
+			{func(r *loader.Record) { r.Kind, r.Flags = loader.RecordProbed, 0 }, want(KindProbed, func(e *Event) { e.Has &^= conn.HasIdleFor })},
 		}, 0},
 		{"the kernel's own socket", []step{
 			{rec(loader.RecordProbe, 1, flags(loader.FlagKernel), func(r *loader.Record) { copy(r.Symbol[:], "xs_data_ready [sunrpc]") }),
 				func() []Event {
 					e := probed(1, 0)
-					e[0].HeldBy, e[0].Module = HeldByKernel, "sunrpc"
+					e[0].HeldBy, e[0].Module = conn.HeldByKernel, "sunrpc"
 					return e
 				}()},
 		}, 1},
@@ -428,12 +429,12 @@ func TestDecodeTuple(t *testing.T) {
 	for _, tt := range []struct {
 		family        uint8
 		local, remote [16]byte
-		want          Family
+		want          conn.Family
 		text          string
 	}{
-		{unix.AF_INET, [16]byte{10, 0, 0, 1, 9, 9}, [16]byte{10, 0, 0, 9}, IPv4, "10.0.0.1:80 > 10.0.0.9:90"},
-		{unix.AF_INET6, v6("2001:db8::1"), v6("2001:db8::2"), IPv6, "[2001:db8::1]:80 > [2001:db8::2]:90"},
-		{unix.AF_INET6, v6("::ffff:10.0.0.1"), v6("::ffff:10.0.0.9"), IPv6Mapped, "10.0.0.1:80 > 10.0.0.9:90"},
+		{unix.AF_INET, [16]byte{10, 0, 0, 1, 9, 9}, [16]byte{10, 0, 0, 9}, conn.IPv4, "10.0.0.1:80 > 10.0.0.9:90"},
+		{unix.AF_INET6, v6("2001:db8::1"), v6("2001:db8::2"), conn.IPv6, "[2001:db8::1]:80 > [2001:db8::2]:90"},
+		{unix.AF_INET6, v6("::ffff:10.0.0.1"), v6("::ffff:10.0.0.9"), conn.IPv6Mapped, "10.0.0.1:80 > 10.0.0.9:90"},
 	} {
 		var r loader.Record
 		r.Family, r.Local, r.Remote, r.LocalPort, r.RemotePort = tt.family, tt.local, tt.remote, 80, 90

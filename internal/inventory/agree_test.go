@@ -12,31 +12,31 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
-	"katrace/internal/events"
+	"katrace/internal/conn"
 	"katrace/internal/owner"
 )
 
 // told is what a list says of a socket. What the two methods may tell
 // differently is left out: who set a value that is the sysctl's as well.
 type told struct {
-	Family    events.Family
-	State     events.State
+	Family    conn.Family
+	State     conn.TCPState
 	Remote    netip.AddrPort
 	Inode     uint64
-	Process   events.Process
-	HeldBy    events.HeldBy
+	Process   conn.Process
+	HeldBy    conn.HeldBy
 	Holders   int
 	UID       uint32
 	Cgroup    string
 	Container string
 	Pod       string
 	On        bool
-	Settings  events.Settings
-	WaitsFor  Waiting
+	Settings  conn.Settings
+	WaitsFor  conn.Waiting
 
 	Unanswered               int
 	IdleFor, NextProbe, Dies moment
-	Has                      Fact
+	Has                      conn.Fact
 }
 
 // moment is a time that goes on between two lists.
@@ -44,18 +44,18 @@ type moment time.Duration
 
 func tell(s *Socket) told {
 	t := told{
-		s.Family, s.State, s.Remote, s.Inode, s.Process, s.HeldBy, s.Holders, s.UID, s.Cgroup, s.Container, s.Pod, s.On, s.Settings, s.WaitsFor,
-		s.Unanswered, moment(s.IdleFor), moment(s.NextProbe), moment(s.DiesIn), s.Has &^ hasTimer,
+		s.Family, s.TCPState, s.Remote, s.Inode, s.Process, s.HeldBy, s.Holders, s.UID, s.Cgroup, s.Container, s.Pod, s.On, s.Keepalive, s.WaitsFor,
+		s.Unanswered, moment(s.IdleFor), moment(s.Next), moment(s.DiesIn), s.Has &^ hasTimer,
 	}
 	t.Settings.Inherited, t.Settings.Unsure = 0, 0
 	fd, err := unix.PidfdOpen(unix.Gettid(), unix.PIDFD_THREAD)
 	if err == nil {
 		_ = unix.Close(fd)
 	}
-	threads := !errors.Is(err, unix.EINVAL)                          // from 6.9 on
-	if s.Inode == 0 || s.HeldBy == events.HeldByThread && !threads { // nobody can be asked: the iterator knows more
+	threads := !errors.Is(err, unix.EINVAL)                        // from 6.9 on
+	if s.Inode == 0 || s.HeldBy == conn.HeldByThread && !threads { // nobody can be asked: the iterator knows more
 		t.NextProbe, t.Dies = 0, 0
-		t.UID, t.On, t.Settings, t.Has = 0, false, events.Settings{}, 0
+		t.UID, t.On, t.Settings, t.Has = 0, false, conn.Settings{}, 0
 	}
 	return t
 }
@@ -109,7 +109,7 @@ func TestMethodsAgree(t *testing.T) {
 	add("silent", "127.0.0.1", func(p *pair) { p.vanish(t); p.keepalive(t, 1, 30, 3, 0) })
 	time.Sleep(1500 * time.Millisecond) // one probe is out
 
-	holders := map[string]events.HeldBy{"thread": events.HeldByThread, "not ac": events.HeldByAcceptQueue}
+	holders := map[string]conn.HeldBy{"thread": conn.HeldByThread, "not ac": conn.HeldByAcceptQueue}
 	pick := func(r *Lister) map[string]told {
 		got := map[string]told{}
 		l := r.list(t)
@@ -148,14 +148,14 @@ func TestQueuedByListenersInode(t *testing.T) {
 	g := gatherer{list: &List{}, o: &Options{}, inodes: map[uint64]bool{}}
 	local := netip.MustParseAddrPort("127.0.0.1:80")
 	for _, s := range []Socket{
-		{State: stateListen, Family: events.IPv4, Inode: 5, Local: local},
-		{State: events.StateEstablished, Family: events.IPv4, Inode: 5, Local: local},
-		{State: events.StateEstablished, Family: events.IPv4, Inode: 6, Local: local},
+		{State: conn.State{TCPState: conn.TCPListen, Family: conn.IPv4, Inode: 5, Local: local}},
+		{State: conn.State{TCPState: conn.TCPEstablished, Family: conn.IPv4, Inode: 5, Local: local}},
+		{State: conn.State{TCPState: conn.TCPEstablished, Family: conn.IPv4, Inode: 6, Local: local}},
 	} {
 		g.add(&s)
 	}
 	g.owners(&owner.Table{})
-	for i, want := range []Socket{{Inode: 5}, {HeldBy: events.HeldByAcceptQueue}, {Inode: 6}} {
+	for i, want := range []Socket{{State: conn.State{Inode: 5}}, {State: conn.State{Owner: conn.Owner{HeldBy: conn.HeldByAcceptQueue}}}, {State: conn.State{Inode: 6}}} {
 		if got := g.list.Sockets[i]; got.Inode != want.Inode || got.HeldBy != want.HeldBy {
 			t.Errorf("socket %d: inode %d, held by %q", i, got.Inode, got.HeldBy)
 		}

@@ -5,9 +5,12 @@ package inventory
 import (
 	"time"
 
-	"katrace/internal/events"
+	"katrace/internal/conn"
 	"katrace/internal/jiffies"
 )
+
+// Rearm is what arms a timer by the settings in force.
+const Rearm = "TCP_KEEPIDLE is set on the socket, or SO_KEEPALIVE switched off and on"
 
 // overlong says that the keepalive timer, armed and of a socket that sends
 // probes, runs longer than the settings in force would set it. A timer that is
@@ -24,25 +27,25 @@ import (
 func (s *Socket) overlong(hz jiffies.HZ) bool {
 	longer := func(d, set time.Duration) bool { return d > set+max(hz.Slack(set), time.Second) }
 	switch {
-	case !longer(s.timer, events.RetryCongested): // perhaps of a probe that the local queue refused
+	case !longer(s.expires, conn.RetryCongested): // perhaps of a probe that the local queue refused
 		return false
 	case s.SinceHeard > 0: // a probe armed it
-		return longer(s.timer, s.Settings.Interval)
+		return longer(s.expires, s.Keepalive.Interval)
 	}
-	return longer(s.IdleFor+s.timer, s.Settings.Period())
+	return longer(s.IdleFor+s.expires, s.Keepalive.Period())
 }
 
 // Silence is the longest time without any segment that is to be expected of an
 // idle connection whose peer answers: by its settings, or until the timer fires
 // that was armed before they changed.
 func (s *Socket) Silence() time.Duration {
-	silence := s.Settings.Period()
+	silence := s.Keepalive.Period()
 	switch {
 	case !s.ArmedBeforeChange:
 	case s.SinceHeard > 0:
-		silence = max(silence, s.timer) // at the least: since the last probe
+		silence = max(silence, s.expires) // at the least: since the last probe
 	default:
-		silence = max(silence, s.IdleFor+s.timer)
+		silence = max(silence, s.IdleFor+s.expires)
 	}
 	return silence
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"katrace/internal/events"
+	"katrace/internal/conn"
 )
 
 // TestArmedBeforeChange: a timer that runs longer than the settings in force
@@ -37,14 +37,17 @@ func TestArmedBeforeChange(t *testing.T) {
 		{"the idle time was raised", 7200 * s, 10 * s, 0, 15 * s, 45 * s, false, 7200 * s},
 	} {
 		socket := Socket{
-			State: events.StateEstablished, On: true, WaitsFor: WaitsProbe, Settings: events.Settings{Idle: tt.idle, Interval: tt.intvl, Count: 6},
-			ProbesOut: tt.out, IdleFor: tt.idleFor, timer: tt.timer, Has: HasOn | HasSettings | HasProbesOut | HasIdleFor | hasTimer,
+			State:     conn.State{TCPState: conn.TCPEstablished, WaitsFor: conn.WaitsProbe, Keepalive: conn.Settings{Idle: tt.idle, Interval: tt.intvl, Count: 6}, Has: HasOn | conn.HasKeepalive | HasProbesOut | conn.HasIdleFor | hasTimer},
+			Timer:     conn.Timer{IdleFor: tt.idleFor},
+			On:        true,
+			ProbesOut: tt.out,
+			expires:   tt.timer,
 		}
 		socket.foresee(250)
 		if socket.ArmedBeforeChange != tt.want || socket.Silence() != tt.silence {
 			t.Errorf("%s: %v, silent for %s; want %v, %s", tt.name, socket.ArmedBeforeChange, socket.Silence(), tt.want, tt.silence)
 		}
-		limit := events.Middlebox{Forgets: tt.silence}
+		limit := conn.Middlebox{Forgets: tt.silence}
 		if !socket.Late(limit, 250) {
 			t.Errorf("%s: in time for %s", tt.name, limit.Forgets)
 		}
@@ -70,8 +73,8 @@ func TestArmedBeforeChangeByTheKernel(t *testing.T) {
 		time.Sleep(silent)
 		p.keepalive(t, 10, 10, 6, 0)
 		s := r.list(t).ofPair(t, p)
-		if !s.ArmedBeforeChange || s.Silence() < 10*time.Second+silent || s.Silence() > s.IdleFor+s.NextProbe {
-			t.Errorf("%v, silent for %s; idle for %s, next in %s", s.ArmedBeforeChange, s.Silence(), s.IdleFor, s.NextProbe)
+		if !s.ArmedBeforeChange || s.Silence() < 10*time.Second+silent || s.Silence() > s.IdleFor+s.Next {
+			t.Errorf("%v, silent for %s; idle for %s, next in %s", s.ArmedBeforeChange, s.Silence(), s.IdleFor, s.Next)
 		}
 		p.keepalive(t, 10, 10, 6, 0)
 		if s = r.list(t).ofPair(t, p); s.ArmedBeforeChange || s.Silence() != 10*time.Second {

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"katrace/internal/events"
+	"katrace/internal/conn"
 )
 
 // The parts of linux/inet_diag.h and linux/sock_diag.h that are used. The
@@ -115,25 +115,22 @@ func eachMessage(b []byte, each func([]byte)) (done bool, err error) {
 	return false, nil
 }
 
-// cgroupID is the kernfs id of a cgroup v2 directory.
-type cgroupID uint64
-
 // parseDiag reads a struct inet_diag_msg and the attributes behind it.
 func parseDiag(b []byte, s *Socket) bool {
 	if len(b) < sizeofDiagMsg {
 		return false
 	}
-	*s = Socket{State: events.State(b[1]), id: native.Uint64(b[44:]), fd: -1}
+	*s = Socket{State: conn.State{TCPState: conn.TCPState(b[1])}, id: native.Uint64(b[44:]), fd: -1}
 	timer := b[2]
 	s.Family, s.Local, s.Remote = diagTuple(b)
-	s.UID, s.Has = native.Uint32(b[64:]), HasUID
+	s.UID, s.Has = native.Uint32(b[64:]), conn.HasUID
 	s.Inode = uint64(native.Uint32(b[68:]))
-	if s.Inode == 0 && (s.State == events.StateEstablished || s.State == events.StateCloseWait) {
-		s.HeldBy = events.HeldByAcceptQueue // one that its process has closed is in another state
+	if s.Inode == 0 && (s.TCPState == conn.TCPEstablished || s.TCPState == conn.TCPCloseWait) {
+		s.HeldBy = conn.HeldByAcceptQueue // one that its process has closed is in another state
 	}
 	wqueue := native.Uint32(b[60:])
 	if timer == timerKeepalive {
-		s.timer = time.Duration(native.Uint32(b[52:])) * time.Millisecond
+		s.expires = time.Duration(native.Uint32(b[52:])) * time.Millisecond
 		s.Has |= hasTimer
 	}
 	for b = b[sizeofDiagMsg:]; len(b) >= 4; {
@@ -146,10 +143,10 @@ func parseDiag(b []byte, s *Socket) bool {
 			// tcpi_probes, tcpi_last_data_recv, tcpi_last_ack_recv
 			s.ProbesOut = int(value[3])
 			s.IdleFor = time.Duration(min(native.Uint32(value[52:]), native.Uint32(value[56:]))) * time.Millisecond
-			s.Has |= HasProbesOut | HasIdleFor
+			s.Has |= HasProbesOut | conn.HasIdleFor
 			s.unsent = wqueue > 0 || native.Uint32(value[24:]) > 0 // tcpi_unacked
 		case kind == diagCgroupID && len(value) >= 8:
-			s.cgroup = cgroupID(native.Uint64(value))
+			s.CgroupID = native.Uint64(value)
 		}
 		b = b[min(len(b), (size+3)&^3):]
 	}
@@ -164,41 +161,41 @@ func parseDiag(b []byte, s *Socket) bool {
 func (s *Socket) setTimer(timer uint8) {
 	switch timer {
 	case timerRetransmit:
-		s.WaitsFor = WaitsRetransmission
+		s.WaitsFor = conn.WaitsRetransmission
 	case timerWindow:
-		s.WaitsFor = WaitsWindowProbe
+		s.WaitsFor = conn.WaitsWindowProbe
 	case timerKeepalive:
-		if s.State == events.StateFinWait2 && s.Inode == 0 {
-			s.WaitsFor = WaitsFinWait2
+		if s.TCPState == conn.TCPFinWait2 && s.Inode == 0 {
+			s.WaitsFor = conn.WaitsFinWait2
 			break
 		}
-		s.WaitsFor = WaitsProbe
+		s.WaitsFor = conn.WaitsProbe
 		s.On, s.derived, s.Has = true, true, s.Has|HasOn
 	case timerTimeWait:
 		// No whole socket is left of it. tcp_time_wait() serves FIN_WAIT2, too.
-		s.WaitsFor = WaitsNothing
-		if s.State == events.StateFinWait2 {
-			s.WaitsFor = WaitsFinWait2
+		s.WaitsFor = conn.WaitsNothing
+		if s.TCPState == conn.TCPFinWait2 {
+			s.WaitsFor = conn.WaitsFinWait2
 		}
 	case timerNone:
-		s.WaitsFor = WaitsNothing
+		s.WaitsFor = conn.WaitsNothing
 		if s.Connected() {
 			s.On, s.derived, s.Has = false, true, s.Has|HasOn
 		}
 	}
 }
 
-func diagTuple(b []byte) (events.Family, netip.AddrPort, netip.AddrPort) {
-	var family events.Family
+func diagTuple(b []byte) (conn.Family, netip.AddrPort, netip.AddrPort) {
+	var family conn.Family
 	var local, remote netip.Addr
 	if b[0] == unix.AF_INET {
-		family = events.IPv4
+		family = conn.IPv4
 		local, remote = netip.AddrFrom4([4]byte(b[8:])), netip.AddrFrom4([4]byte(b[24:]))
 	} else {
-		family = events.IPv6
+		family = conn.IPv6
 		local, remote = netip.AddrFrom16([16]byte(b[8:])), netip.AddrFrom16([16]byte(b[24:]))
 		if remote.Is4In6() || local.Is4In6() {
-			family = events.IPv6Mapped
+			family = conn.IPv6Mapped
 			local, remote = local.Unmap(), remote.Unmap()
 		}
 	}

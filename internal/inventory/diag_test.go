@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"katrace/internal/events"
+	"katrace/internal/conn"
 )
 
 // message makes one netlink message.
@@ -68,16 +68,16 @@ func TestParseDiagTimers(t *testing.T) {
 		timer    uint8
 		inode    uint32
 		on, know bool
-		waits    Waiting
+		waits    conn.Waiting
 	}{
-		{"keepalive", 1, timerKeepalive, 7, true, true, WaitsProbe},
-		{"none", 1, timerNone, 7, false, true, WaitsNothing},
-		{"retransmission hides keepalive", 1, timerRetransmit, 7, false, false, WaitsRetransmission},
-		{"zero window", 1, timerWindow, 7, false, false, WaitsWindowProbe},
-		{"fin_wait2 orphan", 5, timerKeepalive, 0, false, false, WaitsFinWait2},
-		{"fin_wait2 held", 5, timerKeepalive, 7, true, true, WaitsProbe},
-		{"listen", 10, timerNone, 7, false, false, WaitsNothing},
-		{"time_wait", 6, timerTimeWait, 0, false, false, WaitsNothing},
+		{"keepalive", 1, timerKeepalive, 7, true, true, conn.WaitsProbe},
+		{"none", 1, timerNone, 7, false, true, conn.WaitsNothing},
+		{"retransmission hides keepalive", 1, timerRetransmit, 7, false, false, conn.WaitsRetransmission},
+		{"zero window", 1, timerWindow, 7, false, false, conn.WaitsWindowProbe},
+		{"fin_wait2 orphan", 5, timerKeepalive, 0, false, false, conn.WaitsFinWait2},
+		{"fin_wait2 held", 5, timerKeepalive, 7, true, true, conn.WaitsProbe},
+		{"listen", 10, timerNone, 7, false, false, conn.WaitsNothing},
+		{"time_wait", 6, timerTimeWait, 0, false, false, conn.WaitsNothing},
 	} {
 		var s Socket
 		if !parseDiag(diagBody(unix.AF_INET, tt.state, tt.timer, tt.inode), &s) {
@@ -86,7 +86,7 @@ func TestParseDiagTimers(t *testing.T) {
 		if s.On != tt.on || (s.Has&HasOn != 0) != tt.know || s.WaitsFor != tt.waits {
 			t.Errorf("%s: on %v known %v waits for %q", tt.name, s.On, s.Has&HasOn != 0, s.WaitsFor)
 		}
-		if s.Local.String() != "10.0.0.1:5432" || s.Remote.String() != "10.0.0.9:40122" || s.Family != events.IPv4 {
+		if s.Local.String() != "10.0.0.1:5432" || s.Remote.String() != "10.0.0.9:40122" || s.Family != conn.IPv4 {
 			t.Errorf("%s: %s > %s", tt.name, s.Local, s.Remote)
 		}
 	}

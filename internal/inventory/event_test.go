@@ -9,24 +9,32 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
 // TestEvent holds what a listed socket says of itself against what it may say:
 // only an observed answer makes a peer alive.
 func TestEvent(t *testing.T) {
-	keepalive := events.Settings{Idle: time.Minute, Interval: 10 * time.Second, Count: 6}
+	keepalive := conn.Settings{Idle: time.Minute, Interval: 10 * time.Second, Count: 6}
+	unsure := keepalive
+	unsure.Unsure = conn.SettingInterval | conn.SettingCount
 	probing := func(unanswered int, idleFor, timer time.Duration) Socket {
-		return Socket{On: true, WaitsFor: WaitsProbe, Settings: keepalive, Own: AllSettings, ProbesOut: unanswered, IdleFor: idleFor, timer: timer,
-			Has: HasOn | HasSettings | HasProbesOut | HasIdleFor | hasTimer}
+		return Socket{
+			State:     conn.State{WaitsFor: conn.WaitsProbe, Keepalive: keepalive, Has: HasOn | conn.HasKeepalive | HasProbesOut | conn.HasIdleFor | hasTimer},
+			Timer:     conn.Timer{IdleFor: idleFor},
+			On:        true,
+			ProbesOut: unanswered,
+			expires:   timer,
+		}
 	}
-	with := func(s Socket, change func(*events.Settings)) Socket { change(&s.Settings); return s }
-	userTimeout := func(k *events.Settings) { k.UserTimeout = time.Hour }
-	waits := func(s Socket, w Waiting) Socket { s.WaitsFor = w; return s }
+	with := func(s Socket, change func(*conn.Settings)) Socket { change(&s.Keepalive); return s }
+	userTimeout := func(k *conn.Settings) { k.UserTimeout = time.Hour }
+	waits := func(s Socket, w conn.Waiting) Socket { s.WaitsFor = w; return s }
 	type told struct {
 		Verdict                  events.Verdict
 		Unanswered, Next, DiesIn int // seconds; -1: not known
-		Unsure                   events.Setting
+		Unsure                   conn.Setting
 	}
 	const s = time.Second
 	for _, tt := range []struct {
@@ -45,30 +53,30 @@ func TestEvent(t *testing.T) {
 		{"the second one", probing(5, 72*s, 9*s), told{events.VerdictSilent, 5, 9, 19, 0}},
 		{"heard by data after all of them: the next idle firing gives up", probing(6, s, 59*s), told{0, 6, 59, 59, 0}},
 		{"probes that are late", probing(3, 130*s, 5*s), told{events.VerdictSilent, 3, 5, 35, 0}},
-		{"interval 0 by sysctl", with(probing(2, 61*s, 0), func(k *events.Settings) { k.Interval = 0 }), told{events.VerdictSilent, 2, 0, 0, 0}},
+		{"interval 0 by sysctl", with(probing(2, 61*s, 0), func(k *conn.Settings) { k.Interval = 0 }), told{events.VerdictSilent, 2, 0, 0, 0}},
 		{"255 probes", with(probing(255, 60*s+254*10*s, 10*s), userTimeout), told{events.VerdictSilent, 255, 10, 3600 - 2600, 0}},
 		{"256, which the kernel counts as none", with(probing(0, 60*s+255*10*s, 10*s), userTimeout), told{events.VerdictSilent, -1, 10, 3600 - 2610, 0}},
 		{"270, which the kernel counts as 14", with(probing(14, 60*s+269*10*s+s, 9*s), userTimeout), told{events.VerdictSilent, -1, 9, 3600 - 2751, 0}},
 		{"keepalive switched on after an hour of silence", with(probing(0, 3500*s, 60*s), userTimeout), told{0, 0, 60, 100, 0}},
-		{"data on its way", waits(probing(0, 100*time.Millisecond, 0), WaitsRetransmission), told{0, -1, -1, -1, 0}},
-		{"data that was sent again", waits(probing(3, 2*s, 0), WaitsRetransmission), told{events.VerdictSuspended, -1, -1, -1, 0}},
-		{"a closed window", waits(probing(3, 100*time.Millisecond, 0), WaitsWindowProbe), told{events.VerdictSuspended, -1, -1, -1, 0}},
-		{"settings that equal the sysctls", Socket{Settings: keepalive, Own: events.SettingIdle, Has: HasSettings},
-			told{0, -1, -1, -1, events.SettingInterval | events.SettingCount}},
+		{"data on its way", waits(probing(0, 100*time.Millisecond, 0), conn.WaitsRetransmission), told{0, -1, -1, -1, 0}},
+		{"data that was sent again", waits(probing(3, 2*s, 0), conn.WaitsRetransmission), told{events.VerdictSuspended, -1, -1, -1, 0}},
+		{"a closed window", waits(probing(3, 100*time.Millisecond, 0), conn.WaitsWindowProbe), told{events.VerdictSuspended, -1, -1, -1, 0}},
+		{"settings that equal the sysctls", Socket{State: conn.State{Keepalive: unsure, Has: conn.HasKeepalive}},
+			told{0, -1, -1, -1, conn.SettingInterval | conn.SettingCount}},
 		{"settings that are not known", Socket{}, told{0, -1, -1, -1, 0}},
 	} {
 		tt.socket.Seen = 3 * s
 		tt.socket.foresee(250)
 		listed := time.Date(2026, 11, 22, 1, 2, 3, 0, time.UTC)
 		e := tt.socket.Event(listed)
-		seconds := func(d time.Duration, f events.Fact) int {
+		seconds := func(d time.Duration, f conn.Fact) int {
 			if e.Has&f == 0 {
 				return -1
 			}
 			return int(d / s)
 		}
-		got := told{e.Verdict, e.Unanswered, seconds(e.Next, events.HasNext), seconds(e.DiesIn, events.HasDiesIn), e.Keepalive.Unsure}
-		if e.Has&events.HasUnanswered == 0 {
+		got := told{e.Verdict, e.Unanswered, seconds(e.Next, conn.HasNext), seconds(e.DiesIn, conn.HasDiesIn), e.Keepalive.Unsure}
+		if e.Has&conn.HasUnanswered == 0 {
 			got.Unanswered = -1
 		}
 		if d := cmp.Diff(tt.want, got); d != "" {
@@ -82,9 +90,9 @@ func TestEvent(t *testing.T) {
 
 // TestEventTellsOwner: and where the owner is.
 func TestEventTellsOwner(t *testing.T) {
-	s := Socket{Process: events.Process{PID: 812, Comm: "postgres"}, Cgroup: "/kubepods/pod0b9e5c1a/3f2a", Container: "3f2a", Pod: "0b9e5c1a"}
+	s := Socket{State: conn.State{Owner: conn.Owner{Process: conn.Process{PID: 812, Comm: "postgres"}, Cgroup: "/kubepods/pod0b9e5c1a/3f2a", Container: "3f2a", Pod: "0b9e5c1a"}}}
 	e := s.Event(time.Time{})
-	want := events.Event{Time: e.Time, Process: s.Process, Cgroup: s.Cgroup, Container: s.Container, Pod: s.Pod}
+	want := events.Event{State: conn.State{Owner: conn.Owner{Process: s.Process, Cgroup: s.Cgroup, Container: s.Container, Pod: s.Pod}}, Time: e.Time}
 	if d := cmp.Diff(want, e, cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); d != "" {
 		t.Errorf("-want +got:\n%s", d)
 	}

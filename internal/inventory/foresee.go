@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/jiffies"
 )
 
@@ -17,18 +18,14 @@ import (
 // idle long enough, and is then set to what remains (tcp_keepalive_timer).
 func (s *Socket) foresee(hz jiffies.HZ) {
 	s.judge()
-	const needs = HasOn | HasSettings | HasProbesOut | HasIdleFor | hasTimer
-	if s.Has&needs != needs || !s.On || s.WaitsFor != WaitsProbe || s.unsent {
+	const needs = HasOn | conn.HasKeepalive | HasProbesOut | conn.HasIdleFor | hasTimer
+	if s.Has&needs != needs || !s.On || s.WaitsFor != conn.WaitsProbe || s.unsent {
 		return
 	}
 	s.ArmedBeforeChange = s.overlong(hz)
-	next := max(s.timer, s.Settings.Idle-s.IdleFor, 0)
-	s.DiesIn = s.Settings.DiesIn(s.ProbesOut, s.IdleFor, next)
-	s.Has |= HasDiesIn
-	if s.DiesIn > next { // else the next firing gives up instead of probing
-		s.NextProbe = next
-		s.Has |= HasNextProbe
-	}
+	s.Next = max(s.expires, s.Keepalive.Idle-s.IdleFor, 0)
+	s.DiesIn = s.Keepalive.DiesIn(s.ProbesOut, s.IdleFor, s.Next)
+	s.Has |= conn.HasNext | conn.HasDiesIn
 }
 
 // judge sets how many probes are unanswered, how many of them left since the
@@ -42,9 +39,9 @@ func (s *Socket) judge() {
 	if s.Has&HasProbesOut == 0 {
 		return
 	}
-	s.Unanswered, s.SinceHeard, s.Has = s.ProbesOut, s.ProbesOut, s.Has|HasUnanswered
-	const needs = HasSettings | HasIdleFor
-	if s.WaitsFor != WaitsProbe || s.Has&needs != needs {
+	s.Unanswered, s.SinceHeard, s.Has = s.ProbesOut, s.ProbesOut, s.Has|conn.HasUnanswered
+	const needs = conn.HasKeepalive | conn.HasIdleFor
+	if s.WaitsFor != conn.WaitsProbe || s.Has&needs != needs {
 		return // they may be zero-window probes, or there is nothing to bound them by
 	}
 	// Two readings of one clock, to a jiffy each.
@@ -53,15 +50,15 @@ func (s *Socket) judge() {
 	// since then the timer has been running for Interval. One that was set to
 	// run for longer was set by something else, such as setsockopt.
 	silent, byProbe := s.IdleFor, false
-	if s.Has&hasTimer != 0 && s.timer <= s.Settings.Interval+within {
-		silent, byProbe = silent-max(0, s.Settings.Interval-s.timer), true
+	if s.Has&hasTimer != 0 && s.expires <= s.Keepalive.Interval+within {
+		silent, byProbe = silent-max(0, s.Keepalive.Interval-s.expires), true
 	}
 	most := 0
-	if beyond := silent - s.Settings.Idle + within; beyond >= 0 {
-		most = 1 + int(beyond/max(s.Settings.Interval, time.Millisecond))
+	if beyond := silent - s.Keepalive.Idle + within; beyond >= 0 {
+		most = 1 + int(beyond/max(s.Keepalive.Interval, time.Millisecond))
 	}
-	if s.Settings.UserTimeout != 0 && byProbe && most > math.MaxUint8 {
-		s.Unanswered, s.SinceHeard, s.Has, s.Silent = 0, 0, s.Has&^HasUnanswered, true
+	if s.Keepalive.UserTimeout != 0 && byProbe && most > math.MaxUint8 {
+		s.Unanswered, s.SinceHeard, s.Has, s.Silent = 0, 0, s.Has&^conn.HasUnanswered, true
 		return
 	}
 	s.SinceHeard = min(s.ProbesOut, most)

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"katrace/internal/events"
+	"katrace/internal/conn"
 	"katrace/internal/jiffies"
 )
 
@@ -22,24 +22,24 @@ func TestTimeline(t *testing.T) {
 	const hz = 250
 	for _, tt := range []struct {
 		name       string
-		set        events.Settings
+		set        conn.Settings
 		out        int
 		idle, next time.Duration
 		probes     []time.Duration
 		end        time.Duration
 	}{
-		{"count", events.Settings{Idle: 60 * s, Interval: 10 * s, Count: 3}, 0, 0, 60 * s, []time.Duration{60 * s, 70 * s, 80 * s}, 90 * s},
-		{"one", events.Settings{Idle: s, Interval: 2 * s, Count: 1}, 0, 0, s, []time.Duration{s}, 3 * s},
-		{"user timeout before the first probe", events.Settings{Idle: 60 * s, Interval: 10 * s, Count: 6, UserTimeout: 30 * s}, 0, 0, 60 * s, []time.Duration{60 * s}, 70 * s},
-		{"user timeout at a firing", events.Settings{Idle: 60 * s, Interval: 10 * s, Count: 1, UserTimeout: 80 * s}, 0, 0, 60 * s, []time.Duration{60 * s, 70 * s}, 80 * s},
-		{"user timeout between firings", events.Settings{Idle: 60 * s, Interval: 10 * s, Count: 9, UserTimeout: 71 * s}, 0, 0, 60 * s, []time.Duration{60 * s, 70 * s}, 80 * s},
-		{"heard by data after one probe", events.Settings{Idle: 60 * s, Interval: 10 * s, Count: 3}, 1, 20 * ms, 60*s - 20*ms, []time.Duration{60 * s, 70 * s}, 80 * s},
-		{"heard by data after all of them", events.Settings{Idle: 60 * s, Interval: 10 * s, Count: 3}, 3, 20 * ms, 60*s - 20*ms, nil, 60 * s},
-		{"under way", events.Settings{Idle: 60 * s, Interval: 10 * s, Count: 3}, 2, 73 * s, 7 * s, []time.Duration{80 * s}, 90 * s},
-		{"the last firing", events.Settings{Idle: 60 * s, Interval: 10 * s, Count: 3}, 3, 83 * s, 7 * s, nil, 90 * s},
-		{"user timeout over, one out", events.Settings{Idle: 60 * s, Interval: 10 * s, Count: 3, UserTimeout: s}, 1, 63 * s, 7 * s, nil, 70 * s},
+		{"count", conn.Settings{Idle: 60 * s, Interval: 10 * s, Count: 3}, 0, 0, 60 * s, []time.Duration{60 * s, 70 * s, 80 * s}, 90 * s},
+		{"one", conn.Settings{Idle: s, Interval: 2 * s, Count: 1}, 0, 0, s, []time.Duration{s}, 3 * s},
+		{"user timeout before the first probe", conn.Settings{Idle: 60 * s, Interval: 10 * s, Count: 6, UserTimeout: 30 * s}, 0, 0, 60 * s, []time.Duration{60 * s}, 70 * s},
+		{"user timeout at a firing", conn.Settings{Idle: 60 * s, Interval: 10 * s, Count: 1, UserTimeout: 80 * s}, 0, 0, 60 * s, []time.Duration{60 * s, 70 * s}, 80 * s},
+		{"user timeout between firings", conn.Settings{Idle: 60 * s, Interval: 10 * s, Count: 9, UserTimeout: 71 * s}, 0, 0, 60 * s, []time.Duration{60 * s, 70 * s}, 80 * s},
+		{"heard by data after one probe", conn.Settings{Idle: 60 * s, Interval: 10 * s, Count: 3}, 1, 20 * ms, 60*s - 20*ms, []time.Duration{60 * s, 70 * s}, 80 * s},
+		{"heard by data after all of them", conn.Settings{Idle: 60 * s, Interval: 10 * s, Count: 3}, 3, 20 * ms, 60*s - 20*ms, nil, 60 * s},
+		{"under way", conn.Settings{Idle: 60 * s, Interval: 10 * s, Count: 3}, 2, 73 * s, 7 * s, []time.Duration{80 * s}, 90 * s},
+		{"the last firing", conn.Settings{Idle: 60 * s, Interval: 10 * s, Count: 3}, 3, 83 * s, 7 * s, nil, 90 * s},
+		{"user timeout over, one out", conn.Settings{Idle: 60 * s, Interval: 10 * s, Count: 3, UserTimeout: s}, 1, 63 * s, 7 * s, nil, 70 * s},
 	} {
-		line := NewTimeline(tt.set, tt.out, tt.idle, tt.next, hz)
+		line := conn.NewTimeline(tt.set, tt.out, tt.idle, tt.next, hz)
 		var probes []time.Duration
 		for i := range line.Probes {
 			st := line.Step(i)
@@ -60,13 +60,13 @@ func TestTimelineBoundsLateTimers(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	upTo := func(limit int) time.Duration { return time.Duration(rnd.IntN(limit)) * time.Millisecond }
 	for range 20_000 {
-		s := events.Settings{Idle: upTo(20_000), Interval: time.Millisecond + upTo(3_000), Count: rnd.IntN(12)}
+		s := conn.Settings{Idle: upTo(20_000), Interval: time.Millisecond + upTo(3_000), Count: rnd.IntN(12)}
 		if rnd.IntN(2) == 0 {
 			s.UserTimeout = time.Millisecond + upTo(60_000)
 		}
 		hz := jiffies.HZ(1000)
 		out, idleFor, next := rnd.IntN(300)*rnd.IntN(2), upTo(30_000), upTo(6_000)
-		line := NewTimeline(s, out, idleFor, next, hz)
+		line := conn.NewTimeline(s, out, idleFor, next, hz)
 		late := func(d time.Duration) time.Duration {
 			return d + []time.Duration{0, hz.Slack(d), time.Duration(rnd.Int64N(int64(hz.Slack(d)) + 1))}[rnd.IntN(3)]
 		}
@@ -96,7 +96,7 @@ func TestTimelineBoundsLateTimers(t *testing.T) {
 // kernel takes for its sysctl, are billions of probes and one answer.
 func TestTimelineOfMany(t *testing.T) {
 	const weeks = (1<<31 - 1) * time.Millisecond
-	line := NewTimeline(events.Settings{Idle: 5 * time.Second, Count: 9, UserTimeout: weeks}, 0, 0, 5*time.Second, 250)
+	line := conn.NewTimeline(conn.Settings{Idle: 5 * time.Second, Count: 9, UserTimeout: weeks}, 0, 0, 5*time.Second, 250)
 	want := int((weeks - 5*time.Second + 4*time.Millisecond - 1) / (4 * time.Millisecond))
 	if line.Probes != want || line.Every != 4*time.Millisecond {
 		t.Errorf("%d probes, one every %s; want %d, one every 4ms", line.Probes, line.Every, want)
@@ -109,7 +109,7 @@ func TestTimelineOfMany(t *testing.T) {
 		t.Errorf("%+v, %v, want the first that may be so late as %s", late, ok, weeks)
 	}
 	for _, out := range []int{1, 255, 300} {
-		line := NewTimeline(events.Settings{Idle: time.Second, Interval: 1 << 31 * 10 * time.Millisecond, Count: 255}, out, 0, 1<<32*10*time.Millisecond, 100)
+		line := conn.NewTimeline(conn.Settings{Idle: time.Second, Interval: 1 << 31 * 10 * time.Millisecond, Count: 255}, out, 0, 1<<32*10*time.Millisecond, 100)
 		for _, i := range []int{0, line.Probes / 2, line.Probes} {
 			if st := line.Step(i); st.At < 0 || st.Latest < st.At {
 				t.Errorf("%d out: %+v", out, st)
@@ -150,9 +150,9 @@ func TestTimelineAgreesWithTheKernel(t *testing.T) {
 					n++
 					wg.Go(func() {
 						name := fmt.Sprintf("idle %d intvl %d cnt %d user timeout %d", idle, intvl, cnt, user)
-						set := events.Settings{Idle: time.Duration(idle) * time.Second, Interval: time.Duration(intvl) * time.Second,
+						set := conn.Settings{Idle: time.Duration(idle) * time.Second, Interval: time.Duration(intvl) * time.Second,
 							Count: cnt, UserTimeout: time.Duration(user) * time.Millisecond}
-						line := NewTimeline(set, 0, 0, set.Idle, hz)
+						line := conn.NewTimeline(set, 0, 0, set.Idle, hz)
 						end := line.End()
 						took, errno := waitForEnd(p.ours, begun, end.Latest+3*time.Second)
 						if !errors.Is(errno, unix.ETIMEDOUT) || took < end.At-20*time.Millisecond || took > end.Latest+scheduling+stood() {

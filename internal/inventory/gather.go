@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"runtime"
 	"slices"
@@ -16,7 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"katrace/internal/events"
+	"katrace/internal/conn"
 	"katrace/internal/loader"
 	"katrace/internal/owner"
 )
@@ -27,11 +28,11 @@ type gatherer struct {
 	o       *Options
 	src     *source
 	list    *List
-	begun   time.Time                  // List.Time, with the monotonic clock
-	sysctls map[uint32]events.Settings // by namespace: those that were looked into
-	refused bool                       // a namespace might not be entered
-	listens owner.Listeners            // all that listen, wanted or not
-	inodes  map[uint64]bool            // theirs, and whether they are the kernel's
+	begun   time.Time                // List.Time, with the monotonic clock
+	sysctls map[uint32]conn.Settings // by namespace: those that were looked into
+	refused bool                     // a namespace might not be entered
+	listens owner.Listeners          // all that listen, wanted or not
+	inodes  map[uint64]bool          // theirs, and whether they are the kernel's
 }
 
 func (g *gatherer) seen(netns uint32) bool { _, ok := g.sysctls[netns]; return ok }
@@ -74,7 +75,7 @@ func (g *gatherer) states() uint32 {
 	if len(g.o.States) == 0 {
 		return allStates
 	}
-	bits := uint32(1) << stateListen // they tell who owns what is in their queues
+	bits := uint32(1) << conn.TCPListen // they tell who owns what is in their queues
 	for _, s := range g.o.States {
 		bits |= 1 << s
 	}
@@ -82,11 +83,11 @@ func (g *gatherer) states() uint32 {
 }
 
 func (g *gatherer) add(s *Socket) {
-	if s.State == stateListen {
-		g.listens.Add(owner.Listening{Netns: s.Netns, Local: s.Local, IPv6: s.Family != events.IPv4, Inode: s.Inode})
-		g.inodes[s.Inode] = s.HeldBy == events.HeldByKernel
+	if s.TCPState == conn.TCPListen {
+		g.listens.Add(owner.Listening{Netns: s.Netns, Local: s.Local, IPv6: s.Family != conn.IPv4, Inode: s.Inode})
+		g.inodes[s.Inode] = s.HeldBy == conn.HeldByKernel
 	}
-	if len(g.o.States) > 0 && !slices.Contains(g.o.States, s.State) || !s.Match(&g.o.Filter) {
+	if len(g.o.States) > 0 && !slices.Contains(g.o.States, s.TCPState) || !g.o.Filter.Match(&s.State) {
 		return
 	}
 	if g.o.On && (!s.Connected() || s.Has&HasOn != 0 && !s.On) {
@@ -95,6 +96,9 @@ func (g *gatherer) add(s *Socket) {
 	if g.o.Max > 0 && len(g.list.Sockets) >= g.o.Max {
 		g.list.More++
 		return
+	}
+	if s.Remote.Port() == 0 {
+		s.Remote = netip.AddrPort{} // it listens, or is not connected
 	}
 	s.Seen = time.Since(g.begun)
 	g.list.Sockets = append(g.list.Sockets, *s)
@@ -117,14 +121,14 @@ func (g *gatherer) owners(t *owner.Table) {
 	for i := range g.list.Sockets {
 		s := &g.list.Sockets[i]
 		s.fd = -1
-		if _, same := g.inodes[s.Inode]; same && s.State != stateListen && s.Inode != 0 {
+		if _, same := g.inodes[s.Inode]; same && s.TCPState != conn.TCPListen && s.Inode != 0 {
 			// Some kernels around 6.17 show a connection with its listener's inode
 			// until it is accepted (sk_ino, copied by sk_clone).
-			s.Inode, s.HeldBy = 0, events.HeldByAcceptQueue
+			s.Inode, s.HeldBy = 0, conn.HeldByAcceptQueue
 		}
 		switch s.HeldBy {
-		case events.HeldByKernel:
-		case events.HeldByAcceptQueue:
+		case conn.HeldByKernel:
+		case conn.HeldByAcceptQueue:
 			g.queued(t, s)
 		default:
 			if h, ok := t.Find(s.Inode); ok {
@@ -132,7 +136,7 @@ func (g *gatherer) owners(t *owner.Table) {
 			}
 		}
 		// The socket's own cgroup says more than its process's, but for the root.
-		if path, in := paths.Find(uint64(s.cgroup)); path != "" && path != "/" {
+		if path, in := paths.Find(s.CgroupID); path != "" && path != "/" {
 			s.Cgroup, s.Container, s.Pod = path, in.ID, in.PodUID
 		}
 	}
@@ -142,7 +146,7 @@ func (g *gatherer) owners(t *owner.Table) {
 func (s *Socket) hold(h owner.Holder) {
 	s.Process, s.HeldBy, s.Holders = h.Process, h.HeldBy, h.Count
 	s.Cgroup, s.Container, s.Pod = h.Cgroup, h.Container.ID, h.Container.PodUID
-	if h.HeldBy != events.HeldByIOUring {
+	if h.HeldBy != conn.HeldByIOUring {
 		s.fd, s.task = h.FD, h.Task
 	}
 }
@@ -155,12 +159,12 @@ func (g *gatherer) queued(t *owner.Table, s *Socket) {
 	g.listens.Find(s.Netns, s.Family, s.Local, func(inode uint64) {
 		h, ok := t.Find(inode)
 		if g.inodes[inode] {
-			s.HeldBy = events.HeldByKernel // it will accept it, too
+			s.HeldBy = conn.HeldByKernel // it will accept it, too
 		}
 		same = same && ok && (n == 0 || h.Process == one.Process)
 		one, n = h, n+1
 	})
-	if n > 0 && same && s.HeldBy != events.HeldByKernel {
+	if n > 0 && same && s.HeldBy != conn.HeldByKernel {
 		s.Process, s.Holders = one.Process, one.Count
 		s.Cgroup, s.Container, s.Pod = one.Cgroup, one.Container.ID, one.Container.PodUID
 	}
@@ -175,7 +179,7 @@ func (g *gatherer) settings() {
 		switch s := &sockets[i]; {
 		case s.fd >= 0:
 			order = append(order, int32(i))
-		case s.HeldBy == events.HeldByAcceptQueue:
+		case s.HeldBy == conn.HeldByAcceptQueue:
 			queued++
 		case s.HeldBy != 0:
 			apart++
@@ -277,5 +281,6 @@ func (g *gatherer) askAll(places []int32) (refused, apart int64) {
 
 // forget takes back an owner who has ended or let go of the socket since the scan.
 func (g *gatherer) forget(s *Socket) {
-	s.Process, s.HeldBy, s.Holders, s.fd, s.Cgroup, s.Container, s.Pod = events.Process{}, 0, 0, -1, "", "", ""
+	s.Owner = conn.Owner{UID: s.UID, CgroupID: s.CgroupID}
+	s.Holders, s.fd = 0, -1
 }

@@ -31,9 +31,9 @@ func TestHeardByData(t *testing.T) {
 		}
 	}
 	send() // left unread
-	time.Sleep(200 * time.Millisecond)
+	p.acknowledged(t)
 	p.vanish(t)
-	p.keepalive(t, 3, 1, 4, 0)
+	p.keepalive(t, 3, 2, 4, 0)
 	for end := time.Now().Add(30 * time.Second); p.probesOut(t) < 3; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%d probes out", p.probesOut(t))
@@ -43,7 +43,7 @@ func TestHeardByData(t *testing.T) {
 	p.reappear(t)
 	send()
 	heard := time.Now()
-	time.Sleep(50 * time.Millisecond)
+	p.acknowledged(t)
 	p.vanish(t)
 	if n := p.probesOut(t); n != 3 {
 		t.Fatalf("not staged: after a byte from the peer the kernel counts %d probes", n)
@@ -56,8 +56,8 @@ func TestHeardByData(t *testing.T) {
 			t.Errorf("%d unanswered, %d since it was heard, verdict %q", s.Unanswered, s.SinceHeard, e.Verdict)
 		}
 		// One probe is left, and then the giving up.
-		if s.DiesIn != s.NextProbe+time.Second || s.NextProbe > 3*time.Second {
-			t.Errorf("next probe in %s, dies in %s", s.NextProbe, s.DiesIn)
+		if s.DiesIn != s.Next+2*time.Second || s.Next > 3*time.Second {
+			t.Errorf("next probe in %s, dies in %s", s.Next, s.DiesIn)
 		}
 	})
 	fds := []unix.PollFd{{Fd: int32(p.ours), Events: unix.POLLRDHUP}}
@@ -67,8 +67,8 @@ func TestHeardByData(t *testing.T) {
 			t.Fatalf("still alive: %v", err)
 		}
 	}
-	// 3 s to the fourth probe, 1 s to the end; two probes more if the count began anew.
-	if took := time.Since(heard); took < 3900*time.Millisecond || took > 5900*time.Millisecond+stood() {
+	// 3 s to the fourth probe, 2 s to the end; three probes more if the count began anew.
+	if took := time.Since(heard); took < 4900*time.Millisecond || took > 9*time.Second+stood() {
 		t.Errorf("gave up %s after the byte", took)
 	}
 }

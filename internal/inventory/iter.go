@@ -19,6 +19,7 @@ import (
 	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 	"katrace/internal/jiffies"
 	"katrace/internal/loader"
@@ -128,54 +129,53 @@ func (it *iterator) sockets(ctx context.Context, states uint32, each func(*Socke
 
 func (it *iterator) decode(raw *inventoryInventorySocket, s *Socket) {
 	r := &raw.Rec
-	*s = Socket{State: events.State(r.State), Netns: r.Netns, id: r.Sk, fd: -1}
+	*s = Socket{State: conn.State{TCPState: conn.TCPState(r.State), Netns: r.Netns}, id: r.Sk, fd: -1}
 	local, remote := netip.AddrFrom16(r.Local), netip.AddrFrom16(r.Remote)
 	switch {
 	case r.Family == unix.AF_INET:
-		s.Family = events.IPv4
+		s.Family = conn.IPv4
 		local, remote = netip.AddrFrom4([4]byte(r.Local[:4])), netip.AddrFrom4([4]byte(r.Remote[:4]))
 	case local.Is4In6() || remote.Is4In6():
-		s.Family = events.IPv6Mapped
+		s.Family = conn.IPv6Mapped
 		local, remote = local.Unmap(), remote.Unmap()
 	default:
-		s.Family = events.IPv6
+		s.Family = conn.IPv6
 	}
 	s.Local, s.Remote = netip.AddrPortFrom(local, r.LocalPort), netip.AddrPortFrom(remote, r.RemotePort)
 	has := func(f inventoryInventoryFlag) bool { return raw.Flags&uint32(f) != 0 }
 	switch {
 	case has(inventoryInventoryFlagINVENTORY_RETRANS):
-		s.WaitsFor = WaitsRetransmission
+		s.WaitsFor = conn.WaitsRetransmission
 	case has(inventoryInventoryFlagINVENTORY_WINDOW):
-		s.WaitsFor = WaitsWindowProbe
+		s.WaitsFor = conn.WaitsWindowProbe
 	case has(inventoryInventoryFlagINVENTORY_ORPHAN):
-		s.WaitsFor = WaitsFinWait2
+		s.WaitsFor = conn.WaitsFinWait2
 	case has(inventoryInventoryFlagINVENTORY_TIMER):
-		s.WaitsFor = WaitsProbe
+		s.WaitsFor = conn.WaitsProbe
 	default:
-		s.WaitsFor = WaitsNothing
+		s.WaitsFor = conn.WaitsNothing
 	}
 	if !has(inventoryInventoryFlagINVENTORY_WHOLE) {
 		return
 	}
-	s.Inode, s.UID, s.cgroup = r.Inode, r.Uid, cgroupID(r.Cgroup)
+	s.Inode, s.UID, s.CgroupID = r.Inode, r.Uid, r.Cgroup
 	if has(inventoryInventoryFlagINVENTORY_QUEUED) {
-		s.HeldBy = events.HeldByAcceptQueue
+		s.HeldBy = conn.HeldByAcceptQueue
 	}
 	s.On = has(inventoryInventoryFlagINVENTORY_ON)
-	s.Settings = events.Settings{
+	s.Keepalive = conn.Settings{
 		Idle: it.hz.Span(r.Idle), Interval: it.hz.Span(r.Intvl), Count: int(r.Cnt),
 		UserTimeout: time.Duration(r.UserTimeout) * time.Millisecond,
-		Inherited:   events.Setting(r.Inherited),
+		Inherited:   conn.Setting(r.Inherited),
 	}
-	s.Own = AllSettings &^ s.Settings.Inherited
-	s.Has = HasUID | HasOn | HasSettings
+	s.Has = conn.HasUID | HasOn | conn.HasKeepalive
 	s.unsent = has(inventoryInventoryFlagINVENTORY_UNSENT)
 	if s.Connected() {
 		s.ProbesOut, s.IdleFor = int(r.Probes), it.hz.Span(r.IdleFor)
-		s.Has |= HasProbesOut | HasIdleFor
+		s.Has |= HasProbesOut | conn.HasIdleFor
 	}
 	if has(inventoryInventoryFlagINVENTORY_TIMER) {
-		s.timer = it.hz.Span(raw.Timer)
+		s.expires = it.hz.Span(raw.Timer)
 		s.Has |= hasTimer
 	}
 }

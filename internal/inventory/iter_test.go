@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"katrace/internal/events"
+	"katrace/internal/conn"
 	"katrace/internal/jiffies"
 )
 
@@ -19,13 +19,13 @@ func TestSpansOfEachKernel(t *testing.T) {
 		n := uint32(hz)
 		var raw inventoryInventorySocket
 		r := &raw.Rec
-		r.Family, r.State = unix.AF_INET, uint8(events.StateEstablished)
+		r.Family, r.State = unix.AF_INET, uint8(conn.TCPEstablished)
 		r.Idle, r.Intvl, r.IdleFor = 60*n, 75*n, 15*n
 		raw.Timer = 45 * n
 		raw.Flags = uint32(inventoryInventoryFlagINVENTORY_WHOLE | inventoryInventoryFlagINVENTORY_ON | inventoryInventoryFlagINVENTORY_TIMER)
 		var s Socket
 		(&iterator{hz: hz}).decode(&raw, &s)
-		got := []time.Duration{s.Settings.Idle, s.Settings.Interval, s.IdleFor, s.timer}
+		got := []time.Duration{s.Keepalive.Idle, s.Keepalive.Interval, s.IdleFor, s.expires}
 		for i, want := range []time.Duration{60, 75, 15, 45} {
 			if got[i] != want*time.Second {
 				t.Errorf("HZ %d: %s, want %ds", hz, got[i], want)

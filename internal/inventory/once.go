@@ -30,17 +30,17 @@ func once(sockets []Socket) []Socket {
 	if len(again) == 0 {
 		return sockets
 	}
-	type conn struct {
+	type identity struct {
 		id            uint64
 		netns         uint32
 		local, remote netip.AddrPort
 	}
-	seen := map[conn]bool{}
+	seen := map[identity]bool{}
 	return slices.DeleteFunc(sockets, func(s Socket) bool {
 		if !again[s.id] {
 			return false
 		}
-		c := conn{s.id, s.Netns, s.Local, s.Remote}
+		c := identity{s.id, s.Netns, s.Local, s.Remote}
 		was := seen[c]
 		seen[c] = true
 		return was

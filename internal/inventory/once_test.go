@@ -43,7 +43,7 @@ func TestOnce(t *testing.T) {
 		}
 		var got []string
 		for _, s := range once(all) {
-			got = append(got, fmt.Sprintf("%d %d", s.State, s.Remote.Port()))
+			got = append(got, fmt.Sprintf("%d %d", s.TCPState, s.Remote.Port()))
 		}
 		if diff := cmp.Diff([]string{"1 80", "1 81", "10 0", "10 0", "1 82"}, got); diff != "" {
 			t.Errorf("%s: want (-), got (+):\n%s", method, diff)

@@ -11,24 +11,24 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"katrace/internal/events"
+	"katrace/internal/conn"
 	"katrace/internal/jiffies"
 )
 
 // Defaults reads the keepalive sysctls of the calling thread's network
 // namespace: what a socket uses that has not set its own.
-func Defaults() (events.Settings, error) {
+func Defaults() (conn.Settings, error) {
 	var texts [3]string
 	for i, name := range sysctls {
 		text, err := os.ReadFile("/proc/sys/" + strings.ReplaceAll(name, ".", "/"))
 		if err != nil {
-			return events.Settings{}, err
+			return conn.Settings{}, err
 		}
 		texts[i] = string(text)
 	}
 	hz, err := jiffies.Read()
 	if err != nil {
-		return events.Settings{}, err
+		return conn.Settings{}, err
 	}
 	return ParseDefaults(texts, hz)
 }
@@ -38,15 +38,15 @@ var sysctls = [3]string{"net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_keepalive_i
 
 // ParseDefaults reads what /proc/sys shows of the sysctls of idle, interval (in
 // seconds) and count.
-func ParseDefaults(texts [3]string, hz jiffies.HZ) (events.Settings, error) {
+func ParseDefaults(texts [3]string, hz jiffies.HZ) (conn.Settings, error) {
 	var n [3]int64
 	for i, name := range sysctls {
 		var err error
 		if n[i], err = strconv.ParseInt(strings.TrimSpace(texts[i]), 10, 32); err != nil || i == 2 && n[i] < 0 {
-			return events.Settings{}, fmt.Errorf("%s: %q is no such number", name, texts[i])
+			return conn.Settings{}, fmt.Errorf("%s: %q is no such number", name, texts[i])
 		}
 	}
-	return events.Settings{Idle: seconds(n[0], hz), Interval: seconds(n[1], hz), Count: int(n[2]), Inherited: AllSettings}, nil
+	return conn.Settings{Idle: seconds(n[0], hz), Interval: seconds(n[1], hz), Count: int(n[2]), Inherited: conn.AllSettings}, nil
 }
 
 // seconds is how long the kernel waits where it shows n seconds. It takes
@@ -62,7 +62,7 @@ func seconds(n int64, hz jiffies.HZ) time.Duration {
 // ask reads a socket's settings through a descriptor of our own for it. The
 // values are those in force. Whether the socket set one itself cannot be asked:
 // one that differs from the sysctl it did, one that equals it may be either.
-func (s *Socket) ask(fd int, sysctl events.Settings) error {
+func (s *Socket) ask(fd int, sysctl conn.Settings) error {
 	var v [5]int
 	for i, o := range [...]struct{ level, name int }{
 		{unix.SOL_SOCKET, unix.SO_KEEPALIVE},
@@ -81,20 +81,20 @@ func (s *Socket) ask(fd int, sysctl events.Settings) error {
 		return err
 	}
 	s.On, s.derived = v[0] != 0, false
-	s.Settings = events.Settings{
+	s.Keepalive = conn.Settings{
 		Idle: seconds(int64(v[1]), hz), Interval: seconds(int64(v[2]), hz), Count: v[3],
 		UserTimeout: time.Duration(uint32(v[4])) * time.Millisecond,
 	}
-	s.Has |= HasOn | HasSettings
-	s.Own = 0
-	if s.Settings.Idle != sysctl.Idle {
-		s.Own |= events.SettingIdle
+	s.Has |= HasOn | conn.HasKeepalive
+	s.Keepalive.Unsure = conn.AllSettings
+	if s.Keepalive.Idle != sysctl.Idle {
+		s.Keepalive.Unsure &^= conn.SettingIdle
 	}
-	if s.Settings.Interval != sysctl.Interval {
-		s.Own |= events.SettingInterval
+	if s.Keepalive.Interval != sysctl.Interval {
+		s.Keepalive.Unsure &^= conn.SettingInterval
 	}
-	if s.Settings.Count != sysctl.Count {
-		s.Own |= events.SettingCount
+	if s.Keepalive.Count != sysctl.Count {
+		s.Keepalive.Unsure &^= conn.SettingCount
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"katrace/internal/events"
+	"katrace/internal/conn"
 	"katrace/internal/jiffies"
 	"katrace/internal/loader"
 	"katrace/internal/owner"
@@ -31,9 +31,9 @@ const (
 // network namespace katrace runs in, by the best method there is.
 type Options struct {
 	Method   Method
-	AllNetns bool          // every network namespace that can be found; also where Filter.Netns asks for some
-	Filter   loader.Filter // sockets that it refuses are left out
-	States   []events.State
+	AllNetns bool              // every network namespace that can be found; also where Filter.Netns asks for some
+	Filter   conn.SocketFilter // sockets that it refuses are left out
+	States   []conn.TCPState
 	On       bool   // only connections that may have keepalive on: those known not to are left out
 	Max      int    // sockets to list at most; 0: all. List.More counts the others, one twice that the dump shows twice
 	BTF      string // file with the kernel's BTF, "": the kernel's own
@@ -120,7 +120,7 @@ func (r *Lister) Snapshot(ctx context.Context) (*List, error) {
 		l.Took.Owners, l.Took.Scanned = time.Since(begun), src.owners.Way()
 		owners <- scanned{t, err}
 	}()
-	g := gatherer{ctx: ctx, o: o, src: src, list: l, begun: begun, sysctls: map[uint32]events.Settings{}, inodes: map[uint64]bool{}}
+	g := gatherer{ctx: ctx, o: o, src: src, list: l, begun: begun, sysctls: map[uint32]conn.Settings{}, inodes: map[uint64]bool{}}
 	if hidden {
 		g.lack("network namespaces of hidden processes ("+loader.Advice(unix.CAP_SYS_PTRACE)+")", 0)
 	}

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/childtest"
-	"katrace/internal/events"
+	"katrace/internal/conn"
 	"katrace/internal/loader"
 )
 
@@ -114,62 +114,62 @@ func TestSettings(t *testing.T) {
 		for _, tt := range []struct {
 			name, addr             string
 			idle, intvl, cnt, user int // as set, 0: not
-			family                 events.Family
+			family                 conn.Family
 		}{
-			{"all set", "127.0.0.1", 60, 10, 6, 0, events.IPv4},
-			{"all inherited", "127.0.0.1", 0, 0, 0, 0, events.IPv4},
-			{"count inherited", "127.0.0.1", 60, 10, 0, 0, events.IPv4},
-			{"set equal to the sysctl", "127.0.0.1", int(sysctl.Idle / second), 0, 0, 0, events.IPv4},
-			{"user timeout", "127.0.0.1", 30, 5, 3, 45000, events.IPv4},
-			{"extremes", "127.0.0.1", 32767, 32767, 127, 0, events.IPv4},
-			{"ipv6", "::1", 60, 10, 6, 0, events.IPv6},
-			{"ipv4-mapped", "::ffff:127.0.0.1", 60, 10, 6, 0, events.IPv6Mapped},
+			{"all set", "127.0.0.1", 60, 10, 6, 0, conn.IPv4},
+			{"all inherited", "127.0.0.1", 0, 0, 0, 0, conn.IPv4},
+			{"count inherited", "127.0.0.1", 60, 10, 0, 0, conn.IPv4},
+			{"set equal to the sysctl", "127.0.0.1", int(sysctl.Idle / second), 0, 0, 0, conn.IPv4},
+			{"user timeout", "127.0.0.1", 30, 5, 3, 45000, conn.IPv4},
+			{"extremes", "127.0.0.1", 32767, 32767, 127, 0, conn.IPv4},
+			{"ipv6", "::1", 60, 10, 6, 0, conn.IPv6},
+			{"ipv4-mapped", "::ffff:127.0.0.1", 60, 10, 6, 0, conn.IPv6Mapped},
 		} {
 			t.Run(tt.name, func(t *testing.T) {
 				p := connect(t, tt.addr)
 				p.keepalive(t, tt.idle, tt.intvl, tt.cnt, tt.user)
 				s := r.list(t).ofPair(t, p)
 				want := sysctl
-				var own events.Setting
+				var own conn.Setting
 				if tt.idle != 0 {
-					want.Idle, own = time.Duration(tt.idle)*second, own|events.SettingIdle
+					want.Idle, own = time.Duration(tt.idle)*second, own|conn.SettingIdle
 				}
 				if tt.intvl != 0 {
-					want.Interval, own = time.Duration(tt.intvl)*second, own|events.SettingInterval
+					want.Interval, own = time.Duration(tt.intvl)*second, own|conn.SettingInterval
 				}
 				if tt.cnt != 0 {
-					want.Count, own = tt.cnt, own|events.SettingCount
+					want.Count, own = tt.cnt, own|conn.SettingCount
 				}
 				want.UserTimeout = time.Duration(tt.user) * time.Millisecond
-				want.Inherited = AllSettings &^ own
+				want.Inherited = conn.AllSettings &^ own
 				if m == Netlink {
 					// A value that equals the sysctl may be either's.
-					want.Inherited = 0
 					if want.Idle == sysctl.Idle {
-						own &^= events.SettingIdle
+						own &^= conn.SettingIdle
 					}
+					want.Inherited, want.Unsure = 0, conn.AllSettings&^own
 				}
-				if s.Has&(HasOn|HasSettings) != HasOn|HasSettings || !s.On || s.Settings != want || s.Own != own {
-					t.Errorf("on %v, %+v own %03b\nwant %+v own %03b", s.On, s.Settings, s.Own, want, own)
+				if s.Has&(HasOn|conn.HasKeepalive) != HasOn|conn.HasKeepalive || !s.On || s.Keepalive != want {
+					t.Errorf("on %v, %+v\nwant %+v", s.On, s.Keepalive, want)
 				}
 				if s.Family != tt.family || s.Inode != p.inode || s.Process.PID != os.Getpid() || s.Netns == 0 || s.UID != uint32(os.Getuid()) {
 					t.Errorf("identity: %+v", s)
 				}
-				if s.WaitsFor != WaitsProbe {
+				if s.WaitsFor != conn.WaitsProbe {
 					t.Errorf("waits for %q", s.WaitsFor)
 				}
-				near(t, "next probe", s.NextProbe, want.Idle, s.Has&HasNextProbe)
+				near(t, "next probe", s.Next, want.Idle, s.Has&conn.HasNext)
 				dies := want.Idle + time.Duration(want.Count)*want.Interval
 				if tt.user != 0 {
 					dies = 45 * second // at the first firing after it: 30, 35, 40, 45
 				}
-				near(t, "death", s.DiesIn, dies, s.Has&HasDiesIn)
+				near(t, "death", s.DiesIn, dies, s.Has&conn.HasDiesIn)
 			})
 		}
 	})
 }
 
-func near(t *testing.T, what string, got, want time.Duration, has Fact) {
+func near(t *testing.T, what string, got, want time.Duration, has conn.Fact) {
 	t.Helper()
 	// The jiffies' clock and the wheel's: a timer is rounded up to its level.
 	if has == 0 || got < want-2*time.Second || got > want+want/8+2*time.Second {
@@ -211,24 +211,24 @@ func TestStates(t *testing.T) {
 			pair                 *pair
 			state                string
 			on, settings, future bool
-			waits                Waiting
+			waits                conn.Waiting
 			unanswered           int
 			owned                bool
 		}{
-			{"off", off, "established", false, true, false, WaitsNothing, 0, true},
-			{"close_wait", closeWait, "close_wait", false, true, false, WaitsNothing, 0, true},
-			{"fin_wait2 mini-socket", gone, "fin_wait2", false, false, false, WaitsFinWait2, 0, false},
-			{"fin_wait2 orphan", orphan, "fin_wait2", false, m == BPF, false, WaitsFinWait2, 0, false},
-			{"data in flight", flight, "established", true, true, false, WaitsRetransmission, 0, true},
-			{"zero window", window, "established", true, true, false, WaitsWindowProbe, -1, true},
-			{"silent", silent, "established", true, true, true, WaitsProbe, 1, true},
+			{"off", off, "established", false, true, false, conn.WaitsNothing, 0, true},
+			{"close_wait", closeWait, "close_wait", false, true, false, conn.WaitsNothing, 0, true},
+			{"fin_wait2 mini-socket", gone, "fin_wait2", false, false, false, conn.WaitsFinWait2, 0, false},
+			{"fin_wait2 orphan", orphan, "fin_wait2", false, m == BPF, false, conn.WaitsFinWait2, 0, false},
+			{"data in flight", flight, "established", true, true, false, conn.WaitsRetransmission, 0, true},
+			{"zero window", window, "established", true, true, false, conn.WaitsWindowProbe, -1, true},
+			{"silent", silent, "established", true, true, true, conn.WaitsProbe, 1, true},
 		} {
 			s := l.ofPair(t, tt.pair)
-			if s.State.String() != tt.state || s.On != tt.on || (s.Has&HasSettings != 0) != tt.settings || s.WaitsFor != tt.waits {
-				t.Errorf("%s: %s on %v settings %v waits for %q", tt.name, s.State, s.On, s.Has&HasSettings != 0, s.WaitsFor)
+			if s.TCPState.String() != tt.state || s.On != tt.on || (s.Has&conn.HasKeepalive != 0) != tt.settings || s.WaitsFor != tt.waits {
+				t.Errorf("%s: %s on %v settings %v waits for %q", tt.name, s.TCPState, s.On, s.Has&conn.HasKeepalive != 0, s.WaitsFor)
 			}
-			if future := s.Has&HasDiesIn != 0; future != tt.future || s.Has&HasNextProbe != 0 && !future {
-				t.Errorf("%s: next %v, dies %v", tt.name, s.Has&HasNextProbe != 0, future)
+			if future := s.Has&conn.HasDiesIn != 0; future != tt.future || s.Has&conn.HasNext != 0 && !future {
+				t.Errorf("%s: next %v, dies %v", tt.name, s.Has&conn.HasNext != 0, future)
 			}
 			if tt.unanswered >= 0 && s.Unanswered != tt.unanswered {
 				t.Errorf("%s: %d unanswered", tt.name, s.Unanswered)
@@ -238,8 +238,8 @@ func TestStates(t *testing.T) {
 			}
 		}
 		s := l.ofPair(t, silent)
-		if s.NextProbe > 32*time.Second || s.NextProbe < 5*time.Second || s.DiesIn != s.NextProbe+60*time.Second || s.IdleFor < 1400*time.Millisecond {
-			t.Errorf("silent: next in %s, dies in %s, idle for %s", s.NextProbe, s.DiesIn, s.IdleFor)
+		if s.Next > 32*time.Second || s.Next < 5*time.Second || s.DiesIn != s.Next+60*time.Second || s.IdleFor < 1400*time.Millisecond {
+			t.Errorf("silent: next in %s, dies in %s, idle for %s", s.Next, s.DiesIn, s.IdleFor)
 		}
 	})
 }
@@ -257,8 +257,8 @@ func TestNextProbeIsNotTheCountdown(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := r.list(t).ofPair(t, p)
-		if s.NextProbe < s.timer+time.Second || s.NextProbe < 17*time.Second || s.IdleFor > 3*time.Second {
-			t.Errorf("timer in %s, next probe in %s, idle for %s", s.timer, s.NextProbe, s.IdleFor)
+		if s.Next < s.expires+time.Second || s.Next < 17*time.Second || s.IdleFor > 3*time.Second {
+			t.Errorf("timer in %s, next probe in %s, idle for %s", s.expires, s.Next, s.IdleFor)
 		}
 	})
 }
@@ -310,7 +310,7 @@ func TestAllNetns(t *testing.T) {
 		for _, s := range open(t, o).list(t).Sockets {
 			if s.Netns == netns {
 				n++
-				if s.Process.PID != cmd.Process.Pid || s.Has&HasSettings == 0 || s.Settings.Idle != 77*time.Second || s.State != stateListen {
+				if s.Process.PID != cmd.Process.Pid || s.Has&conn.HasKeepalive == 0 || s.Keepalive.Idle != 77*time.Second || s.TCPState != conn.TCPListen {
 					t.Errorf("%+v", s)
 				}
 			}
@@ -325,14 +325,14 @@ func TestAllNetns(t *testing.T) {
 		}{
 			{"ours", Options{Method: m}, 0},
 			{"all", Options{Method: m, AllNetns: true}, 1},
-			{"that one", Options{Method: m, Filter: loader.Filter{Netns: []uint32{netns}}}, 1},
+			{"that one", Options{Method: m, Filter: conn.SocketFilter{Netns: []uint32{netns}}}, 1},
 		} {
 			if n := find(t, tt.o); n != tt.want {
 				t.Errorf("%s: %d sockets, want %d", tt.name, n, tt.want)
 			}
 		}
 	})
-	if _, err := Snapshot(context.Background(), Options{Filter: loader.Filter{Netns: []uint32{1}}}); err == nil {
+	if _, err := Snapshot(context.Background(), Options{Filter: conn.SocketFilter{Netns: []uint32{1}}}); err == nil {
 		t.Error("a namespace that does not exist: no error")
 	}
 }

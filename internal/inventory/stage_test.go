@@ -145,6 +145,23 @@ func (p *pair) vanish(t *testing.T) {
 	}
 }
 
+// acknowledged waits until all that the peer sent is acknowledged: it sends
+// nothing again of its own, which would be heard.
+func (p *pair) acknowledged(t *testing.T) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+		info, err := unix.GetsockoptTCPInfo(p.peer, unix.IPPROTO_TCP, unix.TCP_INFO)
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case info.Unacked == 0:
+			return
+		case time.Now().After(end):
+			t.Fatalf("%d segments of the peer are not acknowledged", info.Unacked)
+		}
+	}
+}
+
 // reappear makes it hear again.
 func (p *pair) reappear(t *testing.T) {
 	t.Helper()

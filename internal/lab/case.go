@@ -21,16 +21,17 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
 // Case is one situation that a connection gets into.
 type Case struct {
-	Name    string          // unique: "vanished"
-	About   string          // what there is to see, a sentence
-	Staged  string          // what is done to the connection, in a few words
-	Setting events.Settings // of the traced socket; Inherited ones come from the namespace
-	Family  events.Family
+	Name    string        // unique: "vanished"
+	About   string        // what there is to see, a sentence
+	Staged  string        // what is done to the connection, in a few words
+	Setting conn.Settings // of the traced socket; Inherited ones come from the namespace
+	Family  conn.Family
 	Expect  Expect
 
 	network       func() (*network, error)
@@ -83,7 +84,7 @@ type Expect struct {
 	Swallowed bool             // probes do not leave, and the kernel takes them for sent
 	Resumes   bool             // data in flight is acknowledged, and keepalive is in charge again
 	Timer     events.Reason    // firings that send nothing, of which there are some
-	State     events.State     // while probes are sent
+	State     conn.TCPState    // while probes are sent
 }
 
 // Range is a number between two bounds, both included.

@@ -8,12 +8,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
 // short are the settings of nearly every case: probes after one second, given
 // up after four.
-var short = events.Settings{Idle: time.Second, Interval: time.Second, Count: 3}
+var short = conn.Settings{Idle: time.Second, Interval: time.Second, Count: 3}
 
 // userTimeout is over at the third firing and not at the second, also where a
 // slow machine takes half a second from hearing the peer to starting the timer:
@@ -25,7 +26,7 @@ var gaveUp = Expect{
 	Errno: unix.ETIMEDOUT, After: 4 * time.Second, End: ByKeepalive, Reason: events.ReasonCount,
 	Counted: exactly(3), Wire: exactly(3), ResetsOut: exactly(1),
 	Verdict: events.VerdictTimedOut, Said: []events.Verdict{events.VerdictSilent},
-	State: events.StateEstablished,
+	State: conn.TCPEstablished,
 }
 
 // but is e with a few things changed.
@@ -53,9 +54,9 @@ func Cases() []Case {
 			c.network = onLoopback
 		}
 		if c.Family == 0 {
-			c.Family = events.IPv4
+			c.Family = conn.IPv4
 		}
-		if c.Setting == (events.Settings{}) {
+		if c.Setting == (conn.Settings{}) {
 			c.Setting = short
 		}
 		if c.proto == 0 {

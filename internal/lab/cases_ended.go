@@ -12,6 +12,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -25,8 +26,8 @@ func endedCases() []Case {
 		Verdict: events.VerdictTimedOut, Timer: events.ReasonDataInFlight,
 	}
 	// No probe comes before the end.
-	idle := events.Settings{Idle: 30 * time.Second, Interval: time.Second, Count: 3}
-	userTimeout := events.Settings{Idle: time.Second, Interval: time.Second, Count: 3, UserTimeout: userTimeout}
+	idle := conn.Settings{Idle: 30 * time.Second, Interval: time.Second, Count: 3}
+	userTimeout := conn.Settings{Idle: time.Second, Interval: time.Second, Count: 3, UserTimeout: userTimeout}
 	byReset := Expect{Errno: unix.ECONNRESET, End: ByOther, By: events.ByPeer}
 	return []Case{{
 		Name:     "data-retries2",

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -17,7 +18,7 @@ func endingCases() []Case {
 	// endedOtherwise is a connection with a peer that has answered once.
 	endedOtherwise := Expect{
 		Counted: atLeast(1), Wire: atLeast(1), Answers: atLeast(1), ResetsOut: exactly(1),
-		Verdict: events.VerdictAlive, State: events.StateEstablished,
+		Verdict: events.VerdictAlive, State: conn.TCPEstablished,
 	}
 	return []Case{{
 		Name:   "abort",
@@ -90,5 +91,5 @@ func orphan(ctx context.Context, s *stage) error {
 	if err := s.closeApp(false); err != nil {
 		return err
 	}
-	return s.untilListed(ctx, events.StateFinWait2)
+	return s.untilListed(ctx, conn.TCPFinWait2)
 }

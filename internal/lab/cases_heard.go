@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -22,7 +23,7 @@ func heardCases() []Case {
 		Staged: "the peer drops a probe, then sends data",
 		Expect: Expect{
 			Counted: atLeast(2), Wire: atLeast(2), Answers: atLeast(2),
-			Verdict: events.VerdictAlive, State: events.StateEstablished,
+			Verdict: events.VerdictAlive, State: conn.TCPEstablished,
 		},
 		prepare: (*stage).silence,
 		run: func(ctx context.Context, s *stage) error {
@@ -47,7 +48,7 @@ func heardCases() []Case {
 		Name:    "heard-by-data",
 		About:   "Three probes are unanswered when a byte comes from the peer, which the kernel takes without clearing its count: what is left of the five goes out, and it gives up.",
 		Staged:  "the peer drops 3 probes, sends a byte, and drops everything again",
-		Setting: events.Settings{Idle: time.Second, Interval: time.Second, Count: 5},
+		Setting: conn.Settings{Idle: time.Second, Interval: time.Second, Count: 5},
 		Expect: gaveUp.but(func(e *Expect) {
 			e.After = 6 * time.Second
 			e.Counted, e.Wire, e.Answers, e.KeepCount = exactly(5), exactly(5), exactly(1), true

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -19,7 +20,7 @@ func stateCases() []Case {
 		Staged: "the peer answers",
 		Expect: Expect{
 			Counted: atLeast(3), Wire: atLeast(3), Answers: atLeast(3),
-			Verdict: events.VerdictAlive, State: events.StateEstablished,
+			Verdict: events.VerdictAlive, State: conn.TCPEstablished,
 		},
 		run: func(ctx context.Context, s *stage) error {
 			if err := s.untilAnswers(ctx, 3); err != nil {
@@ -43,7 +44,7 @@ func stateCases() []Case {
 		Expect: Expect{
 			Errno: unix.ECONNRESET, After: 2 * time.Second, End: ByPeer,
 			Counted: atLeast(2), Wire: atLeast(2), Answers: atLeast(1),
-			RST: events.RSTUnknownConnection, Verdict: events.VerdictForgotten, State: events.StateEstablished,
+			RST: events.RSTUnknownConnection, Verdict: events.VerdictForgotten, State: conn.TCPEstablished,
 		},
 		run: func(ctx context.Context, s *stage) error {
 			if err := s.untilAnswers(ctx, 1); err != nil {
@@ -67,7 +68,7 @@ func stateCases() []Case {
 		Name:   "ipv6-unreachable",
 		About:  "The same as unreachable, over IPv6: the router's ICMPv6 error, which the kernel drops too.",
 		Staged: "IPv6, a router loses its route to the peer",
-		Family: events.IPv6,
+		Family: conn.IPv6,
 		Expect: gaveUp.but(func(e *Expect) {
 			e.Verdict, e.Said, e.ICMP = events.VerdictUnreachable, nil, true
 		}),

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -19,7 +20,7 @@ func probedCases() []Case {
 		Staged: "probes in the peer's name, with a byte and without",
 		Expect: Expect{
 			Counted: atLeast(1), Wire: atLeast(1), Answers: atLeast(1), Probed: exactly(2),
-			Verdict: events.VerdictAlive, State: events.StateEstablished,
+			Verdict: events.VerdictAlive, State: conn.TCPEstablished,
 		},
 		run: func(ctx context.Context, s *stage) error {
 			if err := s.untilAnswers(ctx, 1); err != nil {

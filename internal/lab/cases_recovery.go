@@ -6,6 +6,7 @@ import (
 	"context"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -15,11 +16,11 @@ func recoveryCases() []Case {
 		Name:    "recovers",
 		About:   "The peer is silent for two probes and answers the third: the count starts over.",
 		Staged:  "silent for two probes, then answers",
-		Setting: events.Settings{Idle: time.Second, Interval: time.Second, Count: 9},
+		Setting: conn.Settings{Idle: time.Second, Interval: time.Second, Count: 9},
 		Expect: Expect{
 			Counted: atLeast(4), Wire: atLeast(4), Answers: atLeast(2),
 			Verdict: events.VerdictAlive, Said: []events.Verdict{events.VerdictSilent, events.VerdictAlive},
-			State: events.StateEstablished,
+			State: conn.TCPEstablished,
 		},
 		prepare: (*stage).silence,
 		run: func(ctx context.Context, s *stage) error {
@@ -41,7 +42,7 @@ func recoveryCases() []Case {
 		Expect: Expect{
 			Counted: atLeast(5), Wire: atLeast(2), Answers: atLeast(2),
 			Verdict: events.VerdictAlive, Said: []events.Verdict{events.VerdictCongested, events.VerdictAlive},
-			SendError: []string{events.Congested}, State: events.StateEstablished,
+			SendError: []string{events.Congested}, State: conn.TCPEstablished,
 		},
 		prepare: (*stage).blockQueue,
 		run: func(ctx context.Context, s *stage) error {

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -18,11 +19,11 @@ func resetCases() []Case {
 		Name:    "peer-aborts",
 		About:   "A probe is lost; before the next one the peer's application aborts. Its RST has the ACK flag: the peer knew the connection.",
 		Staged:  "the peer drops a probe, then closes with linger 0",
-		Setting: events.Settings{Idle: time.Second, Interval: 30 * time.Second, Count: 3}, // no second probe, however slow the machine
+		Setting: conn.Settings{Idle: time.Second, Interval: 30 * time.Second, Count: 3}, // no second probe, however slow the machine
 		Expect: Expect{
 			Errno: unix.ECONNRESET, After: time.Second, End: ByPeer, RST: events.RSTAbort,
 			Counted: exactly(1), Wire: exactly(1),
-			Verdict: events.VerdictAborted, State: events.StateEstablished,
+			Verdict: events.VerdictAborted, State: conn.TCPEstablished,
 		},
 		prepare: (*stage).silence,
 		run: func(ctx context.Context, s *stage) error {
@@ -43,7 +44,7 @@ func resetCases() []Case {
 		Expect: Expect{
 			Errno: unix.ECONNRESET, After: 2 * time.Second, End: ByHost, RST: events.RSTThisHost,
 			Counted: atLeast(2), Wire: atLeast(1), Answers: atLeast(1),
-			Verdict: events.VerdictReset, SendError: []string{"EPERM"}, State: events.StateEstablished,
+			Verdict: events.VerdictReset, SendError: []string{"EPERM"}, State: conn.TCPEstablished,
 		},
 		network: pair, // on lo the RST would be captured as if the peer had sent it
 		needs:   needReject,

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -21,7 +22,7 @@ func socketCases() []Case {
 		Staged: "TCP_REPAIR after an answer",
 		Expect: Expect{
 			Counted: atLeast(3), Wire: atLeast(3), Answers: atLeast(3),
-			Verdict: events.VerdictAlive, State: events.StateEstablished,
+			Verdict: events.VerdictAlive, State: conn.TCPEstablished,
 		},
 		run: func(ctx context.Context, s *stage) error {
 			return errors.Join(
@@ -35,8 +36,8 @@ func socketCases() []Case {
 		Name:   "mptcp",
 		About:  "A subflow of MPTCP is given up as any connection is; the application, whose socket may have others, is told nothing.",
 		Staged: "MPTCP, the peer's host drops everything",
-		Setting: events.Settings{Idle: time.Second, Interval: time.Second, Count: 3,
-			Inherited: events.SettingIdle | events.SettingInterval | events.SettingCount},
+		Setting: conn.Settings{Idle: time.Second, Interval: time.Second, Count: 3,
+			Inherited: conn.SettingIdle | conn.SettingInterval | conn.SettingCount},
 		Expect:  gaveUp.but(func(e *Expect) { e.Errno = 0 }),
 		network: pair,
 		needs:   needMPTCP,

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -46,7 +47,7 @@ func suspendedCases() []Case {
 		Expect: Expect{
 			Counted: atLeast(1), Wire: atLeast(1), Answers: atLeast(1), Resumes: true,
 			Verdict: events.VerdictAlive, Said: []events.Verdict{events.VerdictSuspended, events.VerdictAlive},
-			Timer: events.ReasonDataInFlight, State: events.StateEstablished,
+			Timer: events.ReasonDataInFlight, State: conn.TCPEstablished,
 		},
 		prepare: (*stage).silenceWithData,
 		run: func(ctx context.Context, s *stage) error {

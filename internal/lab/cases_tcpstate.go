@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -37,13 +38,13 @@ func tcpStateCases() []Case {
 		network: pair,
 		connect: callNobody,
 		run: func(ctx context.Context, s *stage) error {
-			return errors.Join(rest(ctx, 2500*time.Millisecond), s.app.awaitState(events.StateSynSent), s.closeApp(true))
+			return errors.Join(rest(ctx, 2500*time.Millisecond), s.app.awaitState(conn.TCPSynSent), s.closeApp(true))
 		},
 	}, {
 		Name:   "close-wait",
 		About:  "The peer has closed its side and then vanished: keepalive works in CLOSE_WAIT.",
 		Staged: "the peer shuts down, then drops everything",
-		Expect: gaveUp.but(func(e *Expect) { e.State = events.StateCloseWait }),
+		Expect: gaveUp.but(func(e *Expect) { e.State = conn.TCPCloseWait }),
 		prepare: func(s *stage) error {
 			return errors.Join(s.peerCloses(), s.silence())
 		},
@@ -54,7 +55,7 @@ func tcpStateCases() []Case {
 		Expect: Expect{
 			Errno: unix.EPIPE, After: time.Second, End: ByPeer,
 			Counted: exactly(1), Wire: exactly(1),
-			RST: events.RSTUnknownConnection, Verdict: events.VerdictForgotten, State: events.StateCloseWait,
+			RST: events.RSTUnknownConnection, Verdict: events.VerdictForgotten, State: conn.TCPCloseWait,
 		},
 		prepare: func(s *stage) error {
 			return errors.Join(s.peerCloses(), s.crash())
@@ -65,7 +66,7 @@ func tcpStateCases() []Case {
 		Staged: "shutdown towards a peer that drops everything",
 		Expect: suspended(1),
 		prepare: func(s *stage) error {
-			return s.lastWordLost(events.StateFinWait1)
+			return s.lastWordLost(conn.TCPFinWait1)
 		},
 		run: thenAbort,
 	}, {
@@ -75,7 +76,7 @@ func tcpStateCases() []Case {
 		Staged: "the peer shuts down and drops everything, shutdown",
 		Expect: suspended(0),
 		prepare: func(s *stage) error {
-			return errors.Join(s.peerCloses(), s.lastWordLost(events.StateLastAck))
+			return errors.Join(s.peerCloses(), s.lastWordLost(conn.TCPLastAck))
 		},
 		run: thenAbort,
 	}, {
@@ -84,10 +85,10 @@ func tcpStateCases() []Case {
 		Staged: "both close after an answer",
 		Expect: Expect{
 			Counted: atLeast(1), Wire: atLeast(1), Answers: atLeast(1),
-			Verdict: events.VerdictAlive, State: events.StateEstablished,
+			Verdict: events.VerdictAlive, State: conn.TCPEstablished,
 		},
 		run: func(ctx context.Context, s *stage) error {
-			return errors.Join(s.untilAnswers(ctx, 1), s.closeBoth(), s.untilListed(ctx, events.StateTimeWait), rest(ctx, 2500*time.Millisecond))
+			return errors.Join(s.untilAnswers(ctx, 1), s.closeBoth(), s.untilListed(ctx, conn.TCPTimeWait), rest(ctx, 2500*time.Millisecond))
 		},
 	}}
 }

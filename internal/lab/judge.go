@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -66,18 +67,18 @@ func (r Row) Again(lost events.Lost) string {
 // (The peer, where it lives in the same namespace, may be told of as one that is
 // probed, and as closed.)
 func Sort(evs []events.Event, conns []Conn) (byCase map[string][]events.Event, strays []events.Event) {
-	cases := map[events.Conn]string{}
-	peers := map[events.Conn]bool{}
+	cases := map[conn.ID]string{}
+	peers := map[conn.ID]bool{}
 	namespaces := map[uint32]bool{}
 	for _, c := range conns {
-		cases[c.Conn] = c.Case
-		peers[events.Conn{Netns: c.Netns, Local: c.Remote, Remote: c.Local}] = true
+		cases[c.ID] = c.Case
+		peers[conn.ID{Netns: c.Netns, Local: c.Remote, Remote: c.Local}] = true
 		namespaces[c.Netns] = true
 	}
 	byCase = map[string][]events.Event{}
 	for _, e := range evs {
-		name, traced := cases[e.Conn()]
-		aside := peers[e.Conn()] && (e.Kind == events.KindProbed || e.Kind == events.KindClosed)
+		name, traced := cases[e.ID()]
+		aside := peers[e.ID()] && (e.Kind == events.KindProbed || e.Kind == events.KindClosed)
 		switch {
 		case traced:
 			byCase[name] = append(byCase[name], e)
@@ -209,8 +210,8 @@ func plural(n int, what string) string {
 // in the order of their times (but for what two CPUs told at once).
 func (r *review) identity() {
 	for i, e := range r.all {
-		if e.Conn() != r.o.Conn {
-			r.no("%s event about %s, not %s", e.Kind, connText(e.Conn()), connText(r.o.Conn))
+		if e.ID() != r.o.Conn {
+			r.no("%s event about %s, not %s", e.Kind, connText(e.ID()), connText(r.o.Conn))
 		}
 		if e.Family != r.c.Family {
 			r.no("%s event says family %q, not %q", e.Kind, e.Family, r.c.Family)
@@ -221,7 +222,7 @@ func (r *review) identity() {
 		if e.Process.PID != 0 && e.Process.PID != r.o.PID {
 			r.no("%s event says process %d, not %d", e.Kind, e.Process.PID, r.o.PID)
 		}
-		if e.State == events.StateSynSent && e.Has&events.HasIdleFor != 0 {
+		if e.TCPState == conn.TCPSynSent && e.Has&conn.HasIdleFor != 0 {
 			r.no("%s event says idle for %v, the peer was never heard", e.Kind, round(e.IdleFor))
 		}
 		if i > 0 && r.all[i-1].Time.Sub(e.Time) > time.Millisecond {
@@ -233,14 +234,14 @@ func (r *review) identity() {
 			if e.Inode == 0 {
 				r.no("%s event without the inode", kind)
 			}
-			if kind == events.KindProbe && e.State != r.c.Expect.State {
-				r.no("probe event says state %q, not %q", e.State, r.c.Expect.State)
+			if kind == events.KindProbe && e.TCPState != r.c.Expect.State {
+				r.no("probe event says state %q, not %q", e.TCPState, r.c.Expect.State)
 			}
 		}
 	}
 }
 
-func connText(c events.Conn) string {
+func connText(c conn.ID) string {
 	text := func(a netip.AddrPort) string {
 		if !a.IsValid() {
 			return "nothing"
@@ -256,7 +257,7 @@ func (r *review) settings() {
 	for i := range r.all {
 		e := &r.all[i]
 		switch {
-		case e.Has&events.HasKeepalive == 0:
+		case e.Has&conn.HasKeepalive == 0:
 			if e.Kind == events.KindProbe || e.Kind == events.KindReset {
 				r.no("%s event without the settings", e.Kind)
 			}

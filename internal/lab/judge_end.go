@@ -5,6 +5,7 @@ package lab
 import (
 	"slices"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -90,7 +91,7 @@ func (r *review) ended(e *events.Event) {
 	if !retransmits.holds(e.Retransmits) {
 		r.no("ended event says %d retransmits, the capture %s", e.Retransmits, retransmits)
 	}
-	if e.Has&events.HasIdleFor == 0 {
+	if e.Has&conn.HasIdleFor == 0 {
 		r.no("ended event does not say for how long the connection was idle")
 	}
 }

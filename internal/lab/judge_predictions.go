@@ -5,6 +5,7 @@ package lab
 import (
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -12,7 +13,7 @@ import (
 // then come true; on every probe, and wherever else they are said.
 func (r *review) predictions() {
 	for _, e := range r.kinds[events.KindEnabled] {
-		if e.State == events.StateSynSent && e.Has&events.HasDiesIn != 0 {
+		if e.TCPState == conn.TCPSynSent && e.Has&conn.HasDiesIn != 0 {
 			r.no("enabled event says that keepalive gives up in %v, which it does not before the connection is made", round(e.DiesIn))
 		}
 	}
@@ -22,13 +23,13 @@ func (r *review) predictions() {
 		n[e.Kind]++
 		must := e.Kind == events.KindProbe || e.Kind == events.KindTimer && e.Reason == events.ReasonNotIdle
 		switch {
-		case e.Has&events.HasNext != 0:
+		case e.Has&conn.HasNext != 0:
 			r.next(i, n[e.Kind])
 		case must:
 			r.no("%s %d does not say when the timer fires next", e.Kind, n[e.Kind])
 		}
 		switch {
-		case e.Has&events.HasDiesIn != 0:
+		case e.Has&conn.HasDiesIn != 0:
 			r.diesIn(e, n[e.Kind])
 		case must && !refused(e):
 			r.no("%s %d does not say when the kernel gives up", e.Kind, n[e.Kind])
@@ -74,7 +75,7 @@ func (r *review) firingsAfter(i int) (at []time.Time) {
 	for _, e := range r.all[i+1:] {
 		switch e.Kind {
 		case events.KindProbe, events.KindTimer, events.KindReset:
-			if e.State != r.all[i].State || len(at) == 2 {
+			if e.TCPState != r.all[i].TCPState || len(at) == 2 {
 				return at
 			}
 			at = append(at, e.Time)

@@ -5,6 +5,7 @@ package lab
 import (
 	"slices"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -53,7 +54,7 @@ func (r *review) probes() {
 			r.no("probe %d says %v later than the capture", i+1, round(e.Time.Sub(p.Time)))
 		}
 		idle := p.Time.Sub(p.Heard)
-		if e.Has&events.HasIdleFor != 0 && (e.IdleFor-idle).Abs() > r.can.Slack {
+		if e.Has&conn.HasIdleFor != 0 && (e.IdleFor-idle).Abs() > r.can.Slack {
 			r.no("probe %d says idle for %v, the capture %v", i+1, round(e.IdleFor), round(idle))
 		}
 	}
@@ -127,7 +128,7 @@ func (r *review) unanswered() {
 				count++
 				silent++
 			}
-			if e.Has&events.HasUnanswered == 0 {
+			if e.Has&conn.HasUnanswered == 0 {
 				r.no("probe %d does not say how many are unanswered", probe)
 			} else if e.Unanswered != count {
 				r.no("probe %d says %d unanswered, not %d", probe, e.Unanswered, count)
@@ -148,7 +149,7 @@ func (r *review) unanswered() {
 				seen(len(wire))
 			}
 			// Zero-window probes have a part in the count while data is in flight.
-			if e.Has&events.HasUnanswered != 0 && e.Reason != events.ReasonDataInFlight && e.Unanswered != count {
+			if e.Has&conn.HasUnanswered != 0 && e.Reason != events.ReasonDataInFlight && e.Unanswered != count {
 				r.no("%s event says %d unanswered, not %d", e.Kind, e.Unanswered, count)
 			}
 		}

@@ -2,7 +2,10 @@
 
 package lab
 
-import "katrace/internal/events"
+import (
+	"katrace/internal/conn"
+	"katrace/internal/events"
+)
 
 // suspended: told if and only if firings find data that is not acknowledged or a
 // closed window, with the end that then comes, where it is certain; and resumed if
@@ -25,9 +28,9 @@ func (r *review) suspended() {
 		r.no("no suspended event")
 		return
 	}
-	waits := events.WaitsForRetransmission
+	waits := conn.WaitsRetransmission
 	if r.c.Expect.WindowProbes {
-		waits = events.WaitsForWindow
+		waits = conn.WaitsWindowProbe
 	}
 	last := told[len(told)-1] // on a slow machine what fills the window may have been sent again
 	if last.WaitsFor != waits {
@@ -38,8 +41,8 @@ func (r *review) suspended() {
 			r.no("suspended event %d is about the same episode as the one before", i+1)
 		}
 	}
-	sure := waits == events.WaitsForRetransmission || r.c.Setting.UserTimeout > 0
-	switch has := last.Has&events.HasDiesIn != 0; {
+	sure := waits == conn.WaitsRetransmission || r.c.Setting.UserTimeout > 0
+	switch has := last.Has&conn.HasDiesIn != 0; {
 	case has && !sure:
 		r.no("suspended event says that the kernel gives up in %v, and a peer that answers window probes is never given up", round(last.DiesIn))
 	case !has && sure:

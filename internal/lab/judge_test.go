@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -229,17 +230,17 @@ func TestSlack(t *testing.T) {
 }
 
 func TestSort(t *testing.T) {
-	conn := events.Conn{Netns: 7, Local: netip.MustParseAddrPort("127.0.0.1:1"), Remote: netip.MustParseAddrPort("127.0.0.1:2")}
+	id := conn.ID{Netns: 7, Local: netip.MustParseAddrPort("127.0.0.1:1"), Remote: netip.MustParseAddrPort("127.0.0.1:2")}
 	event := func(netns uint32, local, remote netip.AddrPort, kind events.Kind) events.Event {
-		return events.Event{Kind: kind, Netns: netns, Local: local, Remote: remote}
+		return events.Event{State: conn.State{Netns: netns, Local: local, Remote: remote}, Kind: kind}
 	}
 	byCase, strays := Sort([]events.Event{
-		event(7, conn.Local, conn.Remote, events.KindProbe),
-		event(7, conn.Remote, conn.Local, events.KindProbed), // the peer's side: right
-		event(7, conn.Remote, conn.Local, events.KindReset),  // the peer's side: wrong
-		event(8, conn.Local, conn.Remote, events.KindProbe),  // somebody else's
-		event(7, netip.AddrPortFrom(conn.Local.Addr(), 0), conn.Remote, events.KindReset),
-	}, []Conn{{Case: "vanished", Conn: conn}})
+		event(7, id.Local, id.Remote, events.KindProbe),
+		event(7, id.Remote, id.Local, events.KindProbed), // the peer's side: right
+		event(7, id.Remote, id.Local, events.KindReset),  // the peer's side: wrong
+		event(8, id.Local, id.Remote, events.KindProbe),  // somebody else's
+		event(7, netip.AddrPortFrom(id.Local.Addr(), 0), id.Remote, events.KindReset),
+	}, []Conn{{Case: "vanished", ID: id}})
 	if len(byCase) != 1 || len(byCase["vanished"]) != 1 {
 		t.Errorf("by case: %v", byCase)
 	}

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"katrace/internal/events"
+	"katrace/internal/conn"
 )
 
 // Lab is a set of cases, staged and ready to be played.
@@ -24,16 +24,16 @@ type Lab struct {
 // Conn is the traced connection of a case.
 type Conn struct {
 	Case string
-	events.Conn
+	conn.ID
 	Inode  uint64 // the traced socket's
-	Family events.Family
+	Family conn.Family
 }
 
 // Outcome is what became of a case, by the three witnesses: the application,
 // the kernel's counters and the capture.
 type Outcome struct {
 	Case           string
-	Conn           events.Conn
+	Conn           conn.ID
 	Inode          uint64
 	PID            int           // the traced socket's owner
 	Begun          time.Time     // when keepalive was switched on
@@ -84,7 +84,7 @@ var ErrLacking = errors.New("not in this kernel")
 // Possible says why a case cannot be staged here, for want of a privilege or of
 // something in the kernel: veth, IPv6.
 func (c Case) Possible() error {
-	if c.Family != events.IPv4 {
+	if c.Family != conn.IPv4 {
 		if err := hasIPv6(); err != nil {
 			return fmt.Errorf("stage %q: %w", c.Name, err)
 		}
@@ -126,7 +126,7 @@ func hasIPv6() error {
 func (l *Lab) Conns() []Conn {
 	var conns []Conn
 	for _, s := range l.stages {
-		conns = append(conns, Conn{Case: s.Name, Conn: s.conn(), Inode: s.inode, Family: s.Family})
+		conns = append(conns, Conn{Case: s.Name, ID: s.conn(), Inode: s.inode, Family: s.Family})
 	}
 	return conns
 }

@@ -64,7 +64,7 @@ func play(t *testing.T, cases []Case) []Outcome {
 	}
 	conns := l.Conns()
 	for i, o := range outcomes {
-		if c := conns[i]; c.Case != o.Case || c.Conn != o.Conn || c.Inode != o.Inode || c.Family != cases[i].Family {
+		if c := conns[i]; c.Case != o.Case || c.ID != o.Conn || c.Inode != o.Inode || c.Family != cases[i].Family {
 			t.Errorf("connection %+v, outcome %+v", c, o)
 		}
 	}

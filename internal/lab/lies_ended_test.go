@@ -5,6 +5,7 @@ package lab
 import (
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -28,7 +29,7 @@ var liesAboutOtherEnds = []lie{
 	{"window-retries2", full, ends(func(e *events.Event) { e.Unacked = 0 }), "ended event says 0 bytes unacknowledged, not at least 1"},
 	{"data-retries2", full, ends(func(e *events.Event) { e.Retransmits = 2 }), "ended event says 2 retransmits, the capture 3 to 4"},
 	{"idle-abort", full, ends(func(e *events.Event) { e.Retransmits = 1 }), "ended event says 1 retransmits, the capture 0"},
-	{"idle-abort", full, ends(func(e *events.Event) { e.Has &^= events.HasIdleFor }), "does not say for how long the connection was idle"},
+	{"idle-abort", full, ends(func(e *events.Event) { e.Has &^= conn.HasIdleFor }), "does not say for how long the connection was idle"},
 	{"idle-abort", full, ends(func(e *events.Event) { e.Inode = 0 }), "ended event without the inode"},
 	{"data-retries2", full, ends(func(e *events.Event) { e.Errno = "" }), `ended event says errno "", the application read ETIMEDOUT`},
 	{"idle-abort", full, ends(func(e *events.Event) { e.RST = events.RSTUnknownConnection }), `ended event says rst "unknown_connection", not "abort"`},
@@ -47,13 +48,13 @@ var liesAboutSuspension = []lie{
 	{"unacked-data", full, without(events.KindSuspended), "no suspended event"},
 	{"vanished", full, with(events.KindSuspended, nil), "1 suspended event, and keepalive was in charge throughout"},
 	{"syn-sent", full, with(events.KindSuspended, nil), "1 suspended event, and keepalive was in charge throughout"},
-	{"unacked-data", full, with(events.KindSuspended, func(e *events.Event) { e.WaitsFor = events.WaitsForRetransmission }), "suspended event 2 is about the same episode"},
+	{"unacked-data", full, with(events.KindSuspended, func(e *events.Event) { e.WaitsFor = conn.WaitsRetransmission }), "suspended event 2 is about the same episode"},
 	{"unacked-data", full, with(events.KindResumed, nil), "1 resumed event, and nothing was over"},
 	{"data-resumes", full, without(events.KindResumed), "0 resumed events, keepalive was in charge again once"},
-	{"unacked-data", full, suspends(func(e *events.Event) { e.WaitsFor = events.WaitsForWindow }), `waits for "window_probe", not "retransmission"`},
-	{"zero-window", full, suspends(func(e *events.Event) { e.WaitsFor = events.WaitsForRetransmission }), `waits for "retransmission", not "window_probe"`},
-	{"unacked-data", full, suspends(func(e *events.Event) { e.Has &^= events.HasDiesIn }), "does not say when the kernel gives up"},
-	{"zero-window", full, suspends(func(e *events.Event) { e.Has |= events.HasDiesIn }), "is never given up"},
+	{"unacked-data", full, suspends(func(e *events.Event) { e.WaitsFor = conn.WaitsWindowProbe }), `waits for "window_probe", not "retransmission"`},
+	{"zero-window", full, suspends(func(e *events.Event) { e.WaitsFor = conn.WaitsRetransmission }), `waits for "retransmission", not "window_probe"`},
+	{"unacked-data", full, suspends(func(e *events.Event) { e.Has &^= conn.HasDiesIn }), "does not say when the kernel gives up"},
+	{"zero-window", full, suspends(func(e *events.Event) { e.Has |= conn.HasDiesIn }), "is never given up"},
 	{"data-retries2", full, suspends(func(e *events.Event) { e.DiesIn += 2 * time.Second }), "it did after"},
 	{"window-user-timeout", full, suspends(func(e *events.Event) { e.DiesIn += 2 * time.Second }), "it did after"},
 }

@@ -5,6 +5,7 @@ package lab
 import (
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -26,8 +27,8 @@ var liesAboutHeard = []lie{
 	{"heard-by-data", full, nth(events.KindProbe, 3, func(e *events.Event) { e.Verdict = events.VerdictSilent }), `probe 4 says verdict "silent", 1 unanswered since the peer was heard`},
 	{"heard-by-data", full, nth(events.KindProbe, 4, func(e *events.Event) { e.Verdict = 0 }), `probe 5 says verdict "", 2 unanswered since the peer was heard`},
 	{"heard-by-data", full, nth(events.KindTimer, 0, func(e *events.Event) { e.DiesIn += 3 * time.Second }), "timer 1 says that the kernel gives up in 5.2s, it did after 2.2s"},
-	{"heard-by-data", full, nth(events.KindTimer, 0, func(e *events.Event) { e.Has &^= events.HasDiesIn }), "timer 1 does not say when the kernel gives up"},
-	{"heard-by-data", full, nth(events.KindTimer, 0, func(e *events.Event) { e.Has &^= events.HasNext }), "timer 1 does not say when the timer fires next"},
+	{"heard-by-data", full, nth(events.KindTimer, 0, func(e *events.Event) { e.Has &^= conn.HasDiesIn }), "timer 1 does not say when the kernel gives up"},
+	{"heard-by-data", full, nth(events.KindTimer, 0, func(e *events.Event) { e.Has &^= conn.HasNext }), "timer 1 does not say when the timer fires next"},
 	{"heard-by-data", full, nth(events.KindTimer, 0, func(e *events.Event) { e.Next = time.Second }), "timer 1 says that the timer fires in 1s, it fired after 200ms"},
 	{"heard-by-data", lateAnswers, nth(events.KindAnswer, 0, func(e *events.Event) { e.DiesIn += 3 * time.Second }), "answer 1 says that the kernel gives up in 5.2s, it did after 2.2s"},
 	{"heard-by-data", lateAnswers, nth(events.KindAnswer, 0, func(e *events.Event) { e.Next = 2 * time.Second }), "answer 1 says that the timer fires in 2s"},

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -34,16 +35,16 @@ var liesAboutIdentity = []lie{
 		e.Local = netip.AddrPortFrom(e.Local.Addr(), 0)
 	}), "reset event about"},
 	{"vanished", full, nth(events.KindProbe, 0, func(e *events.Event) { e.Remote = netip.AddrPort{} }), "> nothing in namespace"},
-	{"mapped-vanished", full, nth(events.KindProbe, 0, func(e *events.Event) { e.Family = events.IPv6 }), `family "ipv6", not "ipv6-mapped"`},
+	{"mapped-vanished", full, nth(events.KindProbe, 0, func(e *events.Event) { e.Family = conn.IPv6 }), `family "ipv6", not "ipv6-mapped"`},
 	{"vanished", full, nth(events.KindProbe, 0, func(e *events.Event) { e.Inode++ }), "inode 81933, not 81932"},
 	{"vanished", full, nth(events.KindProbe, 0, func(e *events.Event) { e.Inode = 0 }), "probe event without the inode"},
 	{"vanished", full, nth(events.KindProbe, 0, func(e *events.Event) { e.Process.PID = 1 }), "process 1, not 812"},
-	{"half-closed", full, nth(events.KindProbe, 0, func(e *events.Event) { e.State = events.StateEstablished }), `state "established", not "fin_wait2"`},
+	{"half-closed", full, nth(events.KindProbe, 0, func(e *events.Event) { e.TCPState = conn.TCPEstablished }), `state "established", not "fin_wait2"`},
 	{"vanished", full, func(_ *Outcome, evs *[]events.Event) { (*evs)[1], (*evs)[2] = (*evs)[2], (*evs)[1] }, "comes after a later"},
-	{"vanished", full, nth(events.KindProbe, 0, func(e *events.Event) { e.Has &^= events.HasKeepalive }), "probe event without the settings"},
+	{"vanished", full, nth(events.KindProbe, 0, func(e *events.Event) { e.Has &^= conn.HasKeepalive }), "probe event without the settings"},
 	{"vanished", full, nth(events.KindProbe, 0, func(e *events.Event) { e.Keepalive.Interval *= 2 }), "says settings"},
 	{"inherited", full, nth(events.KindProbe, 0, func(e *events.Event) { e.Keepalive.Inherited = 0 }), "says settings"},
-	{"vanished", full, nth(events.KindProbe, 0, func(e *events.Event) { e.Keepalive.Inherited = events.SettingCount }), "says settings"},
+	{"vanished", full, nth(events.KindProbe, 0, func(e *events.Event) { e.Keepalive.Inherited = conn.SettingCount }), "says settings"},
 }
 
 var liesAboutProbes = []lie{
@@ -65,15 +66,15 @@ var liesAboutProbes = []lie{
 	{"recovers", full, nth(events.KindProbe, 3, func(e *events.Event) { e.Unanswered = 4 }), "probe 4 says 4 unanswered, not 1"},
 	{"congested", full, nth(events.KindProbe, 2, func(e *events.Event) { e.Unanswered = 3 }), "probe 3 says 3 unanswered, not 0"},
 	{"route-gone", noSendErrors, nth(events.KindProbe, 2, func(e *events.Event) { e.Unanswered = 1 }), "probe 3 says 1 unanswered, not 3"},
-	{"vanished", full, nth(events.KindProbe, 1, func(e *events.Event) { e.Has &^= events.HasUnanswered }), "does not say how many are unanswered"},
+	{"vanished", full, nth(events.KindProbe, 1, func(e *events.Event) { e.Has &^= conn.HasUnanswered }), "does not say how many are unanswered"},
 	{"alive", full, without(events.KindAnswer), "0 answer events, 3 captured"},
 	{"alive", Backend{}, without(events.KindAnswer), "0 answer events, 3 captured"},
 	{"vanished", full, with(events.KindAnswer, nil), "1 answer event, 0 captured"},
 	{"alive", full, nth(events.KindAnswer, 0, func(e *events.Event) { e.RTT = time.Second }), "answer 1 says a round trip of 1s"},
 	{"alive", full, nth(events.KindAnswer, 0, func(e *events.Event) { e.Has &^= events.HasRTT }), "says that its round trip is exact"},
 	{"alive", full, nth(events.KindAnswer, 0, func(e *events.Event) { e.Verdict = events.VerdictSilent }), `answer 1 says verdict "silent"`},
-	{"vanished", full, nth(events.KindProbe, 1, func(e *events.Event) { e.Has &^= events.HasNext }), "probe 2 does not say when the timer fires next"},
-	{"vanished", full, nth(events.KindProbe, 1, func(e *events.Event) { e.Has &^= events.HasDiesIn }), "probe 2 does not say when the kernel gives up"},
+	{"vanished", full, nth(events.KindProbe, 1, func(e *events.Event) { e.Has &^= conn.HasNext }), "probe 2 does not say when the timer fires next"},
+	{"vanished", full, nth(events.KindProbe, 1, func(e *events.Event) { e.Has &^= conn.HasDiesIn }), "probe 2 does not say when the kernel gives up"},
 	{"congested", full, nth(events.KindProbe, 1, func(e *events.Event) { e.Next = 2 * time.Second }), "fires in 2s, it fired after 500ms"},
 	{"vanished", full, nth(events.KindProbe, 2, func(e *events.Event) { e.Next = 2 * time.Second }), "fires in 2s, it fired after 1s"},
 	{"vanished", full, nth(events.KindProbe, 0, func(e *events.Event) { e.DiesIn += time.Second }), "gives up in 4s, it did after 3s"},
@@ -107,10 +108,10 @@ var liesAboutEnds = []lie{
 	{"time-wait", full, with(events.KindProbe, nil), "probe event after the end"},
 	{"fin-wait1", full, with(events.KindReset, nil), "1 reset event: the connection did not end so"},
 	{"syn-sent", full, nth(events.KindEnabled, 0, func(e *events.Event) {
-		e.State, e.DiesIn, e.Has = events.StateSynSent, 4*time.Second, e.Has|events.HasDiesIn
+		e.TCPState, e.DiesIn, e.Has = conn.TCPSynSent, 4*time.Second, e.Has|conn.HasDiesIn
 	}), "gives up in 4s, which it does not"},
 	{"syn-sent", full, nth(events.KindTimer, 0, func(e *events.Event) {
-		e.State, e.IdleFor, e.Has = events.StateSynSent, time.Hour, e.Has|events.HasIdleFor
+		e.TCPState, e.IdleFor, e.Has = conn.TCPSynSent, time.Hour, e.Has|conn.HasIdleFor
 	}), "idle for 1h0m0s, the peer was never heard"},
 	{"syn-sent", full, nth(events.KindTimer, 0, func(e *events.Event) { e.Verdict = events.VerdictSuspended }), `"suspended" in the end, not ""`},
 	{"unreachable", full, nth(events.KindICMP, 0, func(e *events.Event) { e.ICMP.Code = 0 }), "type 3 code 0, the capture 3 and 1"},

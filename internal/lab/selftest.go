@@ -10,12 +10,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"katrace/internal/events"
+	"katrace/internal/conn"
 )
 
 // selfTestSettings have a probe after a second, and a giving-up after two: TCP
 // knows nothing shorter.
-var selfTestSettings = events.Settings{Idle: time.Second, Interval: time.Second, Count: 1}
+var selfTestSettings = conn.Settings{Idle: time.Second, Interval: time.Second, Count: 1}
 
 const (
 	// Each thing is done several times, a little apart: some kernels run no BPF

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"katrace/internal/events"
+	"katrace/internal/conn"
 )
 
 // stage is one case being played: its network, the two ends of its connection,
@@ -74,16 +74,16 @@ func newStage(c Case) (_ *stage, err error) {
 // inherits are staged here; the others get the kernel's defaults, which differ
 // from what the socket sets.
 func (s *stage) setSysctls() error {
-	inherits := func(one events.Setting, value, otherwise int) int {
+	inherits := func(one conn.Setting, value, otherwise int) int {
 		if s.Setting.Inherited&one != 0 {
 			return value
 		}
 		return otherwise
 	}
 	return errors.Join(
-		sysctl("net.ipv4.tcp_keepalive_time", inherits(events.SettingIdle, seconds(s.Setting.Idle), 7200)),
-		sysctl("net.ipv4.tcp_keepalive_intvl", inherits(events.SettingInterval, seconds(s.Setting.Interval), 75)),
-		sysctl("net.ipv4.tcp_keepalive_probes", inherits(events.SettingCount, s.Setting.Count, 9)),
+		sysctl("net.ipv4.tcp_keepalive_time", inherits(conn.SettingIdle, seconds(s.Setting.Idle), 7200)),
+		sysctl("net.ipv4.tcp_keepalive_intvl", inherits(conn.SettingInterval, seconds(s.Setting.Interval), 75)),
+		sysctl("net.ipv4.tcp_keepalive_probes", inherits(conn.SettingCount, s.Setting.Count, 9)),
 		sysctl("net.ipv4.tcp_retries2", s.retries2),
 		sysctl("net.ipv4.tcp_fin_timeout", max(s.finTimeout, 1)),
 	)
@@ -133,13 +133,13 @@ func (s *stage) identify() error {
 func (s *stage) setOptions() error {
 	var errs []error
 	for _, o := range []struct {
-		setting events.Setting
+		setting conn.Setting
 		option  int
 		value   int
 	}{
-		{events.SettingIdle, unix.TCP_KEEPIDLE, seconds(s.Setting.Idle)},
-		{events.SettingInterval, unix.TCP_KEEPINTVL, seconds(s.Setting.Interval)},
-		{events.SettingCount, unix.TCP_KEEPCNT, s.Setting.Count},
+		{conn.SettingIdle, unix.TCP_KEEPIDLE, seconds(s.Setting.Idle)},
+		{conn.SettingInterval, unix.TCP_KEEPINTVL, seconds(s.Setting.Interval)},
+		{conn.SettingCount, unix.TCP_KEEPCNT, s.Setting.Count},
 	} {
 		if s.Setting.Inherited&o.setting == 0 {
 			errs = append(errs, s.app.set(unix.IPPROTO_TCP, o.option, o.value))
@@ -264,8 +264,8 @@ func (s *stage) close() error {
 	return errors.Join(errs...)
 }
 
-func (s *stage) conn() events.Conn {
-	return events.Conn{Netns: s.net.near.inum, Local: s.local, Remote: s.remote}
+func (s *stage) conn() conn.ID {
+	return conn.ID{Netns: s.net.near.inum, Local: s.local, Remote: s.remote}
 }
 
 func seconds(d time.Duration) int { return int(d / time.Second) }

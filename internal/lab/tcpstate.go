@@ -12,25 +12,25 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"katrace/internal/events"
+	"katrace/internal/conn"
 )
 
 // The steps that lead a connection into a TCP state.
 
 // halfClose says that the application will write no more, and then the peer vanishes.
 func (s *stage) halfClose() error {
-	return errors.Join(s.app.shutdown(), s.app.awaitState(events.StateFinWait2), s.silence())
+	return errors.Join(s.app.shutdown(), s.app.awaitState(conn.TCPFinWait2), s.silence())
 }
 
 // peerCloses has the peer say that it will write no more: CLOSE_WAIT.
 func (s *stage) peerCloses() error {
 	// Until the peer knows that its FIN has arrived, it would send it again.
-	return errors.Join(s.peer.shutdown(), s.app.awaitState(events.StateCloseWait), s.peer.awaitState(events.StateFinWait2))
+	return errors.Join(s.peer.shutdown(), s.app.awaitState(conn.TCPCloseWait), s.peer.awaitState(conn.TCPFinWait2))
 }
 
 // lastWordLost has the application say the same to a peer that does not hear
 // it: FIN_WAIT1, or LAST_ACK if the peer has said so before.
-func (s *stage) lastWordLost(state events.State) error {
+func (s *stage) lastWordLost(state conn.TCPState) error {
 	return errors.Join(s.silence(), s.app.shutdown(), s.app.awaitState(state))
 }
 
@@ -53,12 +53,12 @@ func callNobody(s *stage) error {
 		}
 		return nil
 	})
-	return errors.Join(err, s.identify(), s.app.awaitState(events.StateSynSent))
+	return errors.Join(err, s.identify(), s.app.awaitState(conn.TCPSynSent))
 }
 
 // untilListed waits until the namespace lists the traced side in a state: when
 // the application has closed it there is no socket to ask.
-func (s *stage) untilListed(ctx context.Context, state events.State) error {
+func (s *stage) untilListed(ctx context.Context, state conn.TCPState) error {
 	row := fmt.Appendf(nil, ":%04X %02X ", s.remote.Port(), uint8(state)) // remote address, state (tcp4_seq_show)
 	return poll(ctx, state.String(), func() (found bool, err error) {
 		err = s.net.near.do(func() error {
@@ -78,9 +78,9 @@ func (s *socket) shutdown() error {
 	return nil
 }
 
-func (s *socket) awaitState(state events.State) error {
+func (s *socket) awaitState(state conn.TCPState) error {
 	return s.awaitThat(state.String(), func(fd int) (bool, error) {
 		info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
-		return err == nil && events.State(info.State) == state, err
+		return err == nil && conn.TCPState(info.State) == state, err
 	})
 }

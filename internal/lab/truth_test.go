@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -31,9 +32,9 @@ var scripts = map[string]string{
 }
 
 // routerSays is what a router says to each probe.
-var routerSays = map[events.Family]ICMPSeen{
-	events.IPv4: {Type: 3, Code: 1, From: netip.MustParseAddr("192.0.2.254")},
-	events.IPv6: {Type: 1, Code: 0, From: netip.MustParseAddr("2001:db8:1::fe")},
+var routerSays = map[conn.Family]ICMPSeen{
+	conn.IPv4: {Type: 3, Code: 1, From: netip.MustParseAddr("192.0.2.254")},
+	conn.IPv6: {Type: 1, Code: 0, From: netip.MustParseAddr("2001:db8:1::fe")},
 }
 
 // truth makes an outcome of a case, and the events that a faithful tracer with
@@ -47,16 +48,16 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 	c := picked[0]
 	o := Outcome{
 		Case:  name,
-		Conn:  events.Conn{Netns: 4026532001, Local: netip.MustParseAddrPort("192.0.2.1:5432"), Remote: netip.MustParseAddrPort("192.0.2.2:40122")},
+		Conn:  conn.ID{Netns: 4026532001, Local: netip.MustParseAddrPort("192.0.2.1:5432"), Remote: netip.MustParseAddrPort("192.0.2.2:40122")},
 		Inode: 81932, PID: 812, Begun: time.Date(2026, 11, 22, 1, 2, 3, 0, time.UTC), Errno: c.Expect.Errno,
 		Subflow: c.proto == unix.IPPROTO_MPTCP,
 	}
 	var evs []events.Event
 	tell := func(at time.Time, kind events.Kind) *events.Event {
 		evs = append(evs, events.Event{
-			Time: at, Kind: kind, Netns: o.Conn.Netns, Local: o.Conn.Local, Remote: o.Conn.Remote, Family: c.Family,
-			Inode: o.Inode, State: c.Expect.State, Process: events.Process{PID: o.PID},
-			Keepalive: c.Setting, Has: events.HasKeepalive,
+			State: conn.State{Netns: o.Conn.Netns, Local: o.Conn.Local, Remote: o.Conn.Remote, Family: c.Family, Inode: o.Inode, TCPState: c.Expect.State, Keepalive: c.Setting, Has: conn.HasKeepalive, Owner: conn.Owner{Process: conn.Process{PID: o.PID}}},
+			Time:  at,
+			Kind:  kind,
 		})
 		return &evs[len(evs)-1]
 	}
@@ -68,8 +69,8 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 	}
 	// foresee says when the timer fires next, and when the kernel gives up.
 	foresee := func(e *events.Event, next time.Duration) {
-		e.Next, e.Has = next, e.Has|events.HasNext
-		e.DiesIn, e.Has = died-e.Time.Sub(o.Begun), e.Has|events.HasDiesIn
+		e.Next, e.Has = next, e.Has|conn.HasNext
+		e.DiesIn, e.Has = died-e.Time.Sub(o.Begun), e.Has|conn.HasDiesIn
 	}
 	if e := tell(o.Begun, events.KindEnabled); died > 0 {
 		foresee(e, c.Setting.Idle)
@@ -98,10 +99,10 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 		}
 		e := tell(now, events.KindProbe)
 		e.Seq, e.IdleFor = 1000, now.Sub(heard)
-		e.Has |= events.HasSeq | events.HasIdleFor | events.HasUnanswered
+		e.Has |= events.HasSeq | conn.HasIdleFor | conn.HasUnanswered
 		if what == 'c' {
 			e.SendError, e.Verdict, e.Next = events.Congested, events.VerdictCongested, 500*time.Millisecond
-			e.Has |= events.HasNext
+			e.Has |= conn.HasNext
 			continue
 		}
 		unanswered++
@@ -145,7 +146,7 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 			}
 			if p.Data && can.TimerReasons {
 				e := tell(now.Add(time.Second), events.KindTimer)
-				e.Reason, e.Unanswered, e.Has = events.ReasonNotIdle, unanswered, e.Has|events.HasUnanswered
+				e.Reason, e.Unanswered, e.Has = events.ReasonNotIdle, unanswered, e.Has|conn.HasUnanswered
 				foresee(e, dataAfter)
 			}
 		}
@@ -183,12 +184,12 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 	}
 	if c.Expect.Timer == events.ReasonDataInFlight {
 		e := tell(now, events.KindSuspended)
-		e.WaitsFor, e.Verdict = events.WaitsForRetransmission, events.VerdictSuspended
+		e.WaitsFor, e.Verdict = conn.WaitsRetransmission, events.VerdictSuspended
 		if c.Expect.WindowProbes {
-			e.WaitsFor = events.WaitsForWindow
+			e.WaitsFor = conn.WaitsWindowProbe
 		}
-		if e.WaitsFor == events.WaitsForRetransmission || c.Setting.UserTimeout > 0 {
-			e.DiesIn, e.Has = max(0, c.Expect.After-now.Sub(o.Begun)), e.Has|events.HasDiesIn
+		if e.WaitsFor == conn.WaitsRetransmission || c.Setting.UserTimeout > 0 {
+			e.DiesIn, e.Has = max(0, c.Expect.After-now.Sub(o.Begun)), e.Has|conn.HasDiesIn
 		}
 		if c.Expect.Resumes {
 			tell(now, events.KindResumed).Verdict = events.VerdictAlive
@@ -203,7 +204,7 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 		}
 		e := tell(o.Begun.Add(died), events.KindReset)
 		e.Errno, e.Reason, e.Verdict = unix.ErrnoName(o.Errno), c.Expect.Reason, events.VerdictTimedOut
-		e.Unanswered, e.Has = unanswered, e.Has|events.HasUnanswered
+		e.Unanswered, e.Has = unanswered, e.Has|conn.HasUnanswered
 		if (c.Expect.ICMP && can.ICMP) || (script[0] == 'e' && can.SendErrors) {
 			e.Verdict = events.VerdictUnreachable
 		}
@@ -214,7 +215,7 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 		}
 		e := tell(now, events.KindPeerReset)
 		e.Errno, e.Verdict = unix.ErrnoName(o.Errno), events.VerdictReset
-		e.Unanswered, e.Has = unanswered, e.Has|events.HasUnanswered
+		e.Unanswered, e.Has = unanswered, e.Has|conn.HasUnanswered
 		if can.RST {
 			e.RST, e.Verdict = c.Expect.RST, c.Expect.Verdict
 		}
@@ -223,7 +224,7 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 		now = o.Begun.Add(o.ErrnoAfter)
 		e := tell(now, events.KindEnded)
 		e.Errno, e.By, e.Reason, e.Verdict = unix.ErrnoName(o.Errno), c.Expect.By, c.Expect.Reason, c.Expect.Verdict
-		e.Unacked, e.Has = uint32(c.Expect.Unacked.Min), e.Has|events.HasUnacked|events.HasIdleFor
+		e.Unacked, e.Has = uint32(c.Expect.Unacked.Min), e.Has|events.HasUnacked|conn.HasIdleFor
 		e.RST = c.Expect.RST
 		switch {
 		case e.By == events.ByRetransmission:
@@ -236,7 +237,7 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 		}
 	case ByLab:
 		e := tell(now, events.KindClosed)
-		e.Inode, e.State = 0, 0
+		e.Inode, e.TCPState = 0, 0
 	}
 	return o, evs
 }
@@ -246,7 +247,7 @@ const dataAfter = 200 * time.Millisecond
 
 // firings are the times of a script's probes, since keepalive was switched on,
 // and of the firing after them.
-func firings(s events.Settings, script string) (at []time.Duration) {
+func firings(s conn.Settings, script string) (at []time.Duration) {
 	now := s.Idle
 	for _, what := range script {
 		at = append(at, now)

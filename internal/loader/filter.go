@@ -4,23 +4,13 @@ package loader
 
 import (
 	"net/netip"
-)
 
-// Filter is the part of the user's filter that the socket itself can answer.
-// Values of one kind are or-ed, kinds are and-ed; the zero value passes all.
-type Filter struct {
-	Netns       []uint32
-	Ports       []uint16 // either side's
-	LocalPorts  []uint16
-	RemotePorts []uint16
-	Prefixes    []netip.Prefix // either side's address
-	OnlyIPv4    bool           // IPv4-mapped included
-	OnlyIPv6    bool
-}
+	"katrace/internal/conn"
+)
 
 // kernelFilter is f as the programs take it. Kinds with more values than the
 // kernel's table holds are left to user space, which tests the whole filter.
-func (f *Filter) kernelFilter() katraceFilter {
+func kernelFilter(f *conn.SocketFilter) katraceFilter {
 	var k katraceFilter
 	if len(f.Netns) <= len(k.Netns) {
 		k.N_netns = uint8(copy(k.Netns[:], f.Netns))

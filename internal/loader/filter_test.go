@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"katrace/internal/conn"
 )
 
 // inPrefix is in_prefix of bpf/filter.h.
@@ -107,33 +109,33 @@ func TestKernelFilter(t *testing.T) {
 		}
 		return all
 	}
-	if k := (&Filter{}).kernelFilter(); k != (katraceFilter{}) {
+	if k := kernelFilter(&conn.SocketFilter{}); k != (katraceFilter{}) {
 		t.Errorf("no filter: %+v, want the zero value: off", k)
 	}
 	// The number of a kind's values, and that the kernel filters at all.
 	for name, tt := range map[string]struct {
-		f      Filter
+		f      conn.SocketFilter
 		n      func(*katraceFilter) uint8
 		want   uint8
 		wantOn uint8
 	}{
-		"netns":              {Filter{Netns: []uint32{7, 8}}, func(k *katraceFilter) uint8 { return k.N_netns }, 2, 1},
-		"port":               {Filter{Ports: ports(8)}, func(k *katraceFilter) uint8 { return k.N_port }, 8, 1},
-		"local port":         {Filter{LocalPorts: ports(1)}, func(k *katraceFilter) uint8 { return k.N_localPort }, 1, 1},
-		"remote port":        {Filter{RemotePorts: ports(3)}, func(k *katraceFilter) uint8 { return k.N_remotePort }, 3, 1},
-		"prefix":             {Filter{Prefixes: []netip.Prefix{netip.MustParsePrefix("::/0")}}, func(k *katraceFilter) uint8 { return k.N_prefix }, 1, 1},
-		"more than fit":      {Filter{Ports: ports(9)}, func(k *katraceFilter) uint8 { return k.N_port }, 0, 0},
-		"one of two fits":    {Filter{Ports: ports(9), LocalPorts: ports(1)}, func(k *katraceFilter) uint8 { return k.N_port }, 0, 1},
-		"only IPv4":          {Filter{OnlyIPv4: true}, func(k *katraceFilter) uint8 { return k.OnlyV4<<1 | k.OnlyV6 }, 2, 1},
-		"only IPv6":          {Filter{OnlyIPv6: true}, func(k *katraceFilter) uint8 { return k.OnlyV4<<1 | k.OnlyV6 }, 1, 1},
-		"both, that is: all": {Filter{OnlyIPv4: true, OnlyIPv6: true}, func(k *katraceFilter) uint8 { return k.OnlyV4<<1 | k.OnlyV6 }, 0, 0},
+		"netns":              {conn.SocketFilter{Netns: []uint32{7, 8}}, func(k *katraceFilter) uint8 { return k.N_netns }, 2, 1},
+		"port":               {conn.SocketFilter{Ports: ports(8)}, func(k *katraceFilter) uint8 { return k.N_port }, 8, 1},
+		"local port":         {conn.SocketFilter{LocalPorts: ports(1)}, func(k *katraceFilter) uint8 { return k.N_localPort }, 1, 1},
+		"remote port":        {conn.SocketFilter{RemotePorts: ports(3)}, func(k *katraceFilter) uint8 { return k.N_remotePort }, 3, 1},
+		"prefix":             {conn.SocketFilter{Prefixes: []netip.Prefix{netip.MustParsePrefix("::/0")}}, func(k *katraceFilter) uint8 { return k.N_prefix }, 1, 1},
+		"more than fit":      {conn.SocketFilter{Ports: ports(9)}, func(k *katraceFilter) uint8 { return k.N_port }, 0, 0},
+		"one of two fits":    {conn.SocketFilter{Ports: ports(9), LocalPorts: ports(1)}, func(k *katraceFilter) uint8 { return k.N_port }, 0, 1},
+		"only IPv4":          {conn.SocketFilter{OnlyIPv4: true}, func(k *katraceFilter) uint8 { return k.OnlyV4<<1 | k.OnlyV6 }, 2, 1},
+		"only IPv6":          {conn.SocketFilter{OnlyIPv6: true}, func(k *katraceFilter) uint8 { return k.OnlyV4<<1 | k.OnlyV6 }, 1, 1},
+		"both, that is: all": {conn.SocketFilter{OnlyIPv4: true, OnlyIPv6: true}, func(k *katraceFilter) uint8 { return k.OnlyV4<<1 | k.OnlyV6 }, 0, 0},
 	} {
-		k := tt.f.kernelFilter()
+		k := kernelFilter(&tt.f)
 		if got := tt.n(&k); got != tt.want || k.On != tt.wantOn {
 			t.Errorf("%s: %d, on %d; want %d, on %d", name, got, k.On, tt.want, tt.wantOn)
 		}
 	}
-	k := (&Filter{Netns: []uint32{7, 8}, Ports: []uint16{1}, LocalPorts: []uint16{2}, RemotePorts: []uint16{3}}).kernelFilter()
+	k := kernelFilter(&conn.SocketFilter{Netns: []uint32{7, 8}, Ports: []uint16{1}, LocalPorts: []uint16{2}, RemotePorts: []uint16{3}})
 	if k.Netns[1] != 8 || k.Port[0] != 1 || k.LocalPort[0] != 2 || k.RemotePort[0] != 3 {
 		t.Errorf("values in the wrong place: %+v", k)
 	}

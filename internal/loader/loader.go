@@ -19,6 +19,7 @@ import (
 	"github.com/cilium/ebpf/ringbuf"
 	"github.com/cilium/ebpf/rlimit"
 
+	"katrace/internal/conn"
 	"katrace/internal/jiffies"
 )
 
@@ -28,7 +29,7 @@ type Options struct {
 	Backend  Backend // "" is Auto
 	All      bool    // uneventful firings, zero-window probes, plain closes
 	ExactRTT bool    // time answers when they come, by a look at received segments
-	Filter   Filter
+	Filter   conn.SocketFilter
 	Closes   bool   // tell when a connection closes that was told of, also one that was not probed; All implies it
 	RingSize uint32 // bytes, a power of two times the page size; 0: 16 MiB
 	// Follow is how many connections with probes are followed at once; 0: 1,048,576,
@@ -296,7 +297,7 @@ func setVariables(spec *ebpf.CollectionSpec, b Backend, o *Options, types *btf.S
 		katraceVarCloses:       b2u(o.closes()),
 		katraceVarExactRtt:     b2u(o.ExactRTT),
 		katraceVarFindByTuple:  b2u(b.Facts().ICMP),
-		katraceVarFilter:       o.Filter.kernelFilter(),
+		katraceVarFilter:       kernelFilter(&o.Filter),
 		katraceVarHz:           uint32(hz),
 		katraceVarPidNamespace: pidNamespace(),
 	}

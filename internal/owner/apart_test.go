@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/childtest"
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -71,8 +72,8 @@ func ways(t *testing.T) map[string]func(func(found) bool) error {
 func TestWaysAgreeApart(t *testing.T) {
 	for _, c := range []struct {
 		what string
-		by   events.HeldBy
-	}{{"thread", events.HeldByThread}, {"ended", 0}, {"uring", events.HeldByIOUring}} {
+		by   conn.HeldBy
+	}{{"thread", conn.HeldByThread}, {"ended", 0}, {"uring", conn.HeldByIOUring}} {
 		t.Run(c.what, func(t *testing.T) {
 			child := startHelper(t, c.what)
 			if c.what == "uring" && child.first == "0" {
@@ -86,10 +87,10 @@ func TestWaysAgreeApart(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := events.Process{PID: pid, Comm: strings.TrimSpace(string(comm))}
+			want := conn.Process{PID: pid, Comm: strings.TrimSpace(string(comm))}
 			for way, each := range ways(t) {
 				r := newResolver(t, Options{list: each})
-				e := events.Event{Inode: inode}
+				e := events.Event{State: conn.State{Inode: inode}}
 				if r.Fill(&e); e.Process != want || e.HeldBy != c.by {
 					t.Errorf("by %s: %+v, held by %q", way, e.Process, e.HeldBy)
 				}
@@ -157,12 +158,12 @@ func TestWaysAgreeQueued(t *testing.T) {
 				continue // the same: it listens on IPv4 alone
 			}
 			port := uint16(l.Addr().(*net.TCPAddr).Port)
-			e := events.Event{Netns: ownNetns(t), State: events.StateEstablished, Family: events.IPv6}
+			e := events.Event{State: conn.State{Netns: ownNetns(t), TCPState: conn.TCPEstablished, Family: conn.IPv6}}
 			switch network {
 			case "tcp": // both
-				e.Family, e.Local = events.IPv6Mapped, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port)
+				e.Family, e.Local = conn.IPv6Mapped, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port)
 			case "tcp4":
-				e.Family, e.Local = events.IPv4, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port)
+				e.Family, e.Local = conn.IPv4, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port)
 			default:
 				e.Local = netip.AddrPortFrom(netip.MustParseAddr("::1"), port)
 			}
@@ -177,12 +178,12 @@ func TestWaysAgreeQueued(t *testing.T) {
 				r.Fill(&got)
 				return got.Process.PID == os.Getpid()
 			})
-			if got.HeldBy != events.HeldByAcceptQueue {
+			if got.HeldBy != conn.HeldByAcceptQueue {
 				t.Errorf("%s: held by %q", way, got.HeldBy)
 			}
 			for _, other := range []events.Event{
-				{Netns: e.Netns + 1, State: e.State, Family: e.Family, Local: e.Local},
-				{Netns: e.Netns, State: events.StateFinWait1, Family: e.Family, Local: e.Local},
+				{State: conn.State{Netns: e.Netns + 1, TCPState: e.TCPState, Family: e.Family, Local: e.Local}},
+				{State: conn.State{Netns: e.Netns, TCPState: conn.TCPFinWait1, Family: e.Family, Local: e.Local}},
 			} {
 				if r.Fill(&other); other.Process.PID != 0 {
 					t.Errorf("%s: %+v is said to be this process's", way, other)
@@ -216,20 +217,20 @@ func TestListeners(t *testing.T) {
 	l.Add(Listening{1, at("0.0.0.0:81"), false, 16})
 	for _, c := range []struct {
 		netns  uint32
-		family events.Family
+		family conn.Family
 		local  string
 		want   string
 	}{
-		{1, events.IPv4, "10.0.0.2:80", "[10]"},
-		{1, events.IPv4, "10.0.0.1:80", "[11]"},
-		{1, events.IPv6Mapped, "10.0.0.2:80", "[12]"},
-		{1, events.IPv6Mapped, "10.0.0.1:80", "[13]"},
-		{1, events.IPv6, "[fe80::1]:80", "[14]"},
-		{1, events.IPv6, "[fe80::2]:80", "[12]"},
-		{1, events.IPv4, "10.0.0.1:81", "[15 16]"},
-		{2, events.IPv4, "10.0.0.1:80", "[]"},
-		{1, events.IPv4, "10.0.0.1:8080", "[]"},
-		{1, events.IPv6, "[fe80::1]:81", "[]"},
+		{1, conn.IPv4, "10.0.0.2:80", "[10]"},
+		{1, conn.IPv4, "10.0.0.1:80", "[11]"},
+		{1, conn.IPv6Mapped, "10.0.0.2:80", "[12]"},
+		{1, conn.IPv6Mapped, "10.0.0.1:80", "[13]"},
+		{1, conn.IPv6, "[fe80::1]:80", "[14]"},
+		{1, conn.IPv6, "[fe80::2]:80", "[12]"},
+		{1, conn.IPv4, "10.0.0.1:81", "[15 16]"},
+		{2, conn.IPv4, "10.0.0.1:80", "[]"},
+		{1, conn.IPv4, "10.0.0.1:8080", "[]"},
+		{1, conn.IPv6, "[fe80::1]:81", "[]"},
 	} {
 		got := []uint64{}
 		l.Find(c.netns, c.family, at(c.local), func(inode uint64) { got = append(got, inode) })

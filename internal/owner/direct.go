@@ -7,7 +7,7 @@ import (
 	"os"
 	"strconv"
 
-	"katrace/internal/events"
+	"katrace/internal/conn"
 )
 
 // ringLink is what an io_uring's descriptor refers to.
@@ -23,7 +23,7 @@ func eachDirect(ring found, yield func(found) bool) bool {
 	if err != nil {
 		return true // it has ended, or may not be looked at
 	}
-	ring.by = events.HeldByIOUring
+	ring.by = conn.HeldByIOUring
 	return parseUserFiles(text, func(inode uint64) bool {
 		ring.inode = inode
 		return yield(ring)

@@ -15,7 +15,7 @@ import (
 	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
 
-	"katrace/internal/events"
+	"katrace/internal/conn"
 )
 
 // files is the BPF iterator over the descriptors of all processes
@@ -86,7 +86,7 @@ func (f *files) each(yield func(found) bool) error {
 		}
 		at := found{inode: raw.Inode, pid: int32(raw.Pid), task: int32(raw.Task), fd: int32(raw.Fd)}
 		if raw.Apart != 0 {
-			at.by = events.HeldByThread
+			at.by = conn.HeldByThread
 		}
 		switch ownerOwnerKind(raw.Kind) {
 		case ownerOwnerKindOWNER_IO_URING:

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -26,7 +27,7 @@ func TestHurry(t *testing.T) {
 	r.checks.limit = 0 // /proc knows nothing of it
 	<-scanned
 	made.Store(7)
-	e := events.Event{Inode: 7}
+	e := events.Event{State: conn.State{Inode: 7}}
 	if !r.Fill(&e) || e.Process.PID != 0 {
 		t.Fatalf("a socket that no scan has seen: %+v", e.Process)
 	}
@@ -37,7 +38,7 @@ func TestHurry(t *testing.T) {
 	if r.Fill(&e) || e.Process.PID != os.Getpid() {
 		t.Errorf("after the scan: %+v", e.Process)
 	}
-	e = events.Event{Inode: 8}
+	e = events.Event{State: conn.State{Inode: 8}}
 	if !r.Fill(&e) || !r.Hurry(time.Hour) {
 		t.Fatal("no scan for another")
 	}

@@ -5,7 +5,7 @@ package owner
 import (
 	"net/netip"
 
-	"katrace/internal/events"
+	"katrace/internal/conn"
 )
 
 // Listening is a socket that listens. A connection that nobody has accepted has
@@ -55,8 +55,8 @@ func (l *Listeners) Add(s Listening) {
 // net/ipv4/inet_hashtables.c), it takes one that listens on the address itself
 // before one that listens on all. It is one of several only where they share
 // the port (SO_REUSEPORT) or are bound to network devices.
-func (l *Listeners) Find(netns uint32, family events.Family, local netip.AddrPort, yield func(inode uint64)) {
-	ipv6 := family != events.IPv4 // a connection has its listener's family
+func (l *Listeners) Find(netns uint32, family conn.Family, local netip.AddrPort, yield func(inode uint64)) {
+	ipv6 := family != conn.IPv4 // a connection has its listener's family
 	some := l.at[listeningAt{netns, local.Port()}]
 	exact := false
 	for i := range some {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -87,7 +88,7 @@ func BenchmarkFill(b *testing.B) {
 			var e events.Event
 			for i := 0; b.Loop(); i++ {
 				// Half a million sockets, one after the other in no order of memory.
-				e = events.Event{Inode: first + uint64(i)*7919%500_000}
+				e = events.Event{State: conn.State{Inode: first + uint64(i)*7919%500_000}}
 				r.Fill(&e)
 			}
 		})

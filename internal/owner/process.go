@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync/atomic"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -30,7 +31,7 @@ func (k procKey) older(than procKey) bool {
 // threads, or its io_urings.
 type holder struct {
 	pid, task int32
-	by        events.HeldBy
+	by        conn.HeldBy
 }
 
 func (f found) holder() holder { return holder{f.pid, f.task, f.by} }
@@ -52,7 +53,7 @@ type process struct {
 // before says which of several holders of a socket is its owner: the oldest
 // process; of its tables its own. An io_uring is asked last.
 func (p *process) before(than *process) bool {
-	if ring := p.holder.by == events.HeldByIOUring; ring != (than.holder.by == events.HeldByIOUring) {
+	if ring := p.holder.by == conn.HeldByIOUring; ring != (than.holder.by == conn.HeldByIOUring) {
 		return !ring
 	}
 	if p.procKey != than.procKey {
@@ -63,7 +64,7 @@ func (p *process) before(than *process) bool {
 
 // name names it in an event.
 func (p *process) name(e *events.Event) {
-	e.Process, e.HeldBy = events.Process{PID: int(p.pid), Comm: p.comm}, p.holder.by
+	e.Process, e.HeldBy = conn.Process{PID: int(p.pid), Comm: p.comm}, p.holder.by
 }
 
 // readProcess reads what is shown of the process that the holder belongs to.

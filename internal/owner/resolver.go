@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -159,12 +160,12 @@ func (r *Resolver) now() time.Duration { return time.Since(r.start) }
 // them by start time, then by pid: the parent. An answer is checked against
 // /proc first unless there are more than 2,000 a second; a process that has
 // ended, or has closed the socket, is no answer.
-func (r *Resolver) Lookup(inode uint64) (events.Process, bool) {
+func (r *Resolver) Lookup(inode uint64) (conn.Process, bool) {
 	p, _ := r.lookup(inode)
 	if p == nil {
-		return events.Process{}, false
+		return conn.Process{}, false
 	}
-	return events.Process{PID: int(p.pid), Comm: p.comm}, true
+	return conn.Process{PID: int(p.pid), Comm: p.comm}, true
 }
 
 // lookup is Lookup; asked says that a scan will look for it.
@@ -255,7 +256,7 @@ func (r *Resolver) Fill(e *events.Event) (asked bool) {
 	}
 	var p *process
 	switch {
-	case e.HeldBy == events.HeldByKernel:
+	case e.HeldBy == conn.HeldByKernel:
 	case e.Inode != 0:
 		if p, asked = r.lookup(e.Inode); p != nil {
 			p.name(e)
@@ -264,7 +265,7 @@ func (r *Resolver) Fill(e *events.Event) (asked bool) {
 		if p, asked = r.queued(e); p != nil {
 			p.name(e)
 		}
-		e.HeldBy = events.HeldByAcceptQueue
+		e.HeldBy = conn.HeldByAcceptQueue
 	}
 	// The root says nothing: the socket's cgroup is known by cgroup v2 only,
 	// and under v1 that is where everything is.

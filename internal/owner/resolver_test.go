@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/childtest"
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -157,7 +158,7 @@ func TestLookupOwnSocket(t *testing.T) {
 	if !ok || p.PID != os.Getpid() || p.Comm == "" {
 		t.Fatalf("got %+v, %v", p, ok)
 	}
-	e := events.Event{Inode: inode}
+	e := events.Event{State: conn.State{Inode: inode}}
 	r.Fill(&e)
 	text, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
@@ -242,7 +243,7 @@ func TestHostileComm(t *testing.T) {
 	if !ok || p.Comm != comm {
 		t.Fatalf("got %q, %v", p.Comm, ok)
 	}
-	line := events.AppendOwner(nil, &events.Event{Process: p})
+	line := (&conn.State{Owner: conn.Owner{Process: p}}).AppendOwner(nil)
 	if i := strings.IndexFunc(string(line), func(c rune) bool { return c < ' ' }); i >= 0 {
 		t.Errorf("a control character reaches the terminal: %q", line)
 	}
@@ -256,7 +257,7 @@ func TestLookupNeverWaits(t *testing.T) {
 	defer r.Close()
 	ask := func(from uint64) {
 		for i := range uint64(100_000) {
-			e := events.Event{Inode: from + i}
+			e := events.Event{State: conn.State{Inode: from + i}}
 			if r.Fill(&e); e.Process.PID != 0 {
 				t.Errorf("socket %d has an owner", e.Inode)
 			}
@@ -342,14 +343,14 @@ func TestFillCgroup(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := st.Ino
-	e := events.Event{CgroupID: id}
+	e := events.Event{State: conn.State{Owner: conn.Owner{CgroupID: id}}}
 	if r.Fill(&e); e.Cgroup != "/"+name || e.Container != id64 || e.Pod != uid {
 		t.Errorf("got %q, container %q, pod %q", e.Cgroup, e.Container, e.Pod)
 	}
 	if err := syscall.Rmdir(dir); err != nil {
 		t.Fatal(err)
 	}
-	e = events.Event{CgroupID: id}
+	e = events.Event{State: conn.State{Owner: conn.Owner{CgroupID: id}}}
 	if r.Fill(&e); e.Cgroup != "/"+name || e.Container != id64 || e.Pod != uid {
 		t.Errorf("what an id was found to be is forgotten: %q, container %q, pod %q", e.Cgroup, e.Container, e.Pod)
 	}

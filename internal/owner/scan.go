@@ -13,17 +13,17 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"katrace/internal/events"
+	"katrace/internal/conn"
 )
 
 // found is a descriptor that refers to a socket, or to a namespace (inode 0).
 type found struct {
 	inode   uint64
-	pid     int32         // the process
-	task    int32         // the thread in whose table the descriptor is; pid: the process's own
-	fd      int32         // by HeldByIOUring: of the io_uring
-	by      events.HeldBy // 0, HeldByThread or HeldByIOUring
-	listens *Listening    // where the socket listens and this way of scanning tells
+	pid     int32       // the process
+	task    int32       // the thread in whose table the descriptor is; pid: the process's own
+	fd      int32       // by HeldByIOUring: of the io_uring
+	by      conn.HeldBy // 0, HeldByThread or HeldByIOUring
+	listens *Listening  // where the socket listens and this way of scanning tells
 }
 
 // procFS reads which process holds which socket from /proc/PID/fd, where no BPF
@@ -95,14 +95,14 @@ func (s *procFS) apart(pid int32, yield func(found) bool) {
 		s.threads = append(s.threads, tid)
 		return true
 	})
-	by := events.HeldBy(0)
+	by := conn.HeldBy(0)
 	for _, tid := range s.threads {
 		if tid == pid || slices.ContainsFunc(s.tables, func(other int32) bool { return !differ(tid, other) }) {
 			continue
 		}
 		if len(s.tables) == 1 {
 			if p, err := readStat(pid); err == nil && p.state != 'Z' {
-				by = events.HeldByThread
+				by = conn.HeldByThread
 			}
 		}
 		s.tables = append(s.tables, tid)
@@ -234,7 +234,7 @@ func (f found) letGo() bool {
 	switch {
 	case errno != 0:
 		return errno != unix.EACCES && errno != unix.EPERM
-	case f.by == events.HeldByIOUring:
+	case f.by == conn.HeldByIOUring:
 		return string(target) != ringLink
 	}
 	inode, ok := parseLink(target, "socket:[")

@@ -9,15 +9,15 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"katrace/internal/events"
+	"katrace/internal/conn"
 )
 
 // Holder is a process that holds a socket, and by which descriptor.
 type Holder struct {
-	Process   events.Process
-	HeldBy    events.HeldBy // 0, HeldByThread or HeldByIOUring
-	Task      int           // the thread in whose table FD is; the pid: the process's own
-	FD        int           // by HeldByIOUring: of the io_uring
+	Process   conn.Process
+	HeldBy    conn.HeldBy // 0, HeldByThread or HeldByIOUring
+	Task      int         // the thread in whose table FD is; the pid: the process's own
+	FD        int         // by HeldByIOUring: of the io_uring
 	Cgroup    string
 	Container Container
 	Count     int // processes that hold it; this is the oldest of them
@@ -196,5 +196,5 @@ func (t *Table) Find(inode uint64) (Holder, bool) {
 		return Holder{}, false
 	}
 	p := t.procs[e.proc]
-	return Holder{events.Process{PID: int(p.pid), Comm: p.comm}, p.holder.by, int(p.holder.task), int(e.fd), p.cgroup, p.container, int(e.count)}, true
+	return Holder{conn.Process{PID: int(p.pid), Comm: p.comm}, p.holder.by, int(p.holder.task), int(e.fd), p.cgroup, p.container, int(e.count)}, true
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 	"katrace/internal/jiffies"
 )
@@ -20,7 +21,7 @@ func advise(f *facts, now nanos, lacks []string) []string {
 	case classTimedOut, classForgotten, classAborted, classReset, classEnded, classUnreachableEnded:
 		a = adviseEnd(a, f)
 	case classSilent:
-		probes := count(f.unanswered, "probe")
+		probes := count(f.Unanswered, "probe")
 		if f.uncounted() {
 			probes = "More probes than the kernel's counter of 8 bits holds are"
 		}
@@ -47,7 +48,7 @@ func advise(f *facts, now nanos, lacks []string) []string {
 	if f.overdue(now) {
 		a = append(a, fmt.Sprintf("No news: the timer was due %s ago and no event came. Data may have flowed (a firing that sends nothing is an event only with --all; the next listing of the sockets shows it), the connection may have closed unseen, or the record was lost (see the header).", short(time.Duration(now-f.next))))
 	}
-	if f.state == events.StateCloseWait && !f.ended {
+	if f.TCPState == conn.TCPCloseWait && !f.ended {
 		a = append(a, "CLOSE_WAIT: the peer has closed its side, the application here has not. If it stays so, the application leaks sockets: keepalive does not end it while the peer's host answers.")
 	}
 	if f.class().failing() && len(lacks) > 0 {
@@ -100,9 +101,9 @@ func advisePeer(a []string, f *facts, now nanos) []string {
 func adviseTimedOut(a []string, f *facts) []string {
 	switch {
 	case f.reason == events.ReasonUserTimeout:
-		a = append(a, fmt.Sprintf("The kernel gave the connection up: TCP_USER_TIMEOUT%s was over with %s unanswered; TCP_KEEPCNT played no part.%s", after(f.keep.UserTimeout), count(f.unanswered, "probe"), reader(f)))
-	case f.unanswered > 0:
-		a = append(a, fmt.Sprintf("The kernel gave the connection up: %s in a row unanswered.%s", count(f.unanswered, "probe"), reader(f)))
+		a = append(a, fmt.Sprintf("The kernel gave the connection up: TCP_USER_TIMEOUT%s was over with %s unanswered; TCP_KEEPCNT played no part.%s", after(f.Keepalive.UserTimeout), count(f.Unanswered, "probe"), reader(f)))
+	case f.Unanswered > 0:
+		a = append(a, fmt.Sprintf("The kernel gave the connection up: %s in a row unanswered.%s", count(f.Unanswered, "probe"), reader(f)))
 	default:
 		a = append(a, "The kernel gave the connection up."+reader(f))
 	}
@@ -115,7 +116,7 @@ func adviseErrors(a []string, f *facts) []string {
 		from := "a router"
 		if f.icmp.From.IsValid() {
 			from = f.icmp.From.String()
-			if f.icmp.From.Unmap() == f.conn.Remote.Addr().Unmap() {
+			if f.icmp.From.Unmap() == f.Remote.Addr().Unmap() {
 				from += " (the peer itself)"
 			}
 		}
@@ -126,35 +127,35 @@ func adviseErrors(a []string, f *facts) []string {
 		a = append(a, s)
 	}
 	if f.sendError != "" && f.sendError != "congested" {
-		a = append(a, fmt.Sprintf("The probe did not leave this host: %s. The kernel counts it as a probe nonetheless. Look at the own route and link: ip route get %s.", f.sendError, f.conn.Remote.Addr().Unmap().WithZone("")))
+		a = append(a, fmt.Sprintf("The probe did not leave this host: %s. The kernel counts it as a probe nonetheless. Look at the own route and link: ip route get %s.", f.sendError, f.Remote.Addr().Unmap().WithZone("")))
 	}
 	return a
 }
 
 // adviseSettings adds what follows from the settings.
 func adviseSettings(a []string, f *facts) []string {
-	if f.has&events.HasKeepalive == 0 || f.ended {
+	if f.Has&conn.HasKeepalive == 0 || f.ended {
 		return a
 	}
-	k := f.keep
+	k := f.Keepalive
 	if k.UserTimeout > 0 {
 		at, probes := patience(k)
 		s := fmt.Sprintf("TCP_USER_TIMEOUT %s makes KEEPCNT %d ineffective: a silent peer is given up %s after its last segment, with %s unanswered.",
-			exactly(k.UserTimeout), k.Count, exactly(at), count(probes, "probe"))
+			conn.Exact(k.UserTimeout), k.Count, conn.Exact(at), count(probes, "probe"))
 		if probes == 1 {
 			s += " One lost probe is enough."
 		}
 		a = append(a, s)
 	}
 	var faster []string
-	for _, m := range events.Middleboxes {
+	for _, m := range conn.Middleboxes {
 		const unknown jiffies.HZ = 0
-		if m.Judge(k.Period(), unknown) != events.InTime {
-			faster = append(faster, fmt.Sprintf("%s (%s)", exactly(m.Forgets), m.Title))
+		if m.Judge(k.Period(), unknown) != conn.InTime {
+			faster = append(faster, fmt.Sprintf("%s (%s)", conn.Exact(m.Forgets), m.Title))
 		}
 	}
 	if len(faster) > 0 {
-		a = append(a, fmt.Sprintf("A probe after %s idle: a middlebox that forgets idle flows sooner is faster, by default after %s. If one is on the path, set TCP_KEEPIDLE and TCP_KEEPINTVL below its limit.", exactly(k.Period()), strings.Join(faster, ", ")))
+		a = append(a, fmt.Sprintf("A probe after %s idle: a middlebox that forgets idle flows sooner is faster, by default after %s. If one is on the path, set TCP_KEEPIDLE and TCP_KEEPINTVL below its limit.", conn.Exact(k.Period()), strings.Join(faster, ", ")))
 	}
 	var from []string
 	for _, s := range settings(k) {
@@ -170,17 +171,17 @@ func adviseSettings(a []string, f *facts) []string {
 
 // patience is how long after the peer's last segment the kernel gives up a
 // peer that is silent, and after how many unanswered probes.
-func patience(k events.Settings) (time.Duration, int) {
+func patience(k conn.Settings) (time.Duration, int) {
 	return k.DiesIn(0, 0, k.Idle), k.ProbesLeft(0, 0, k.Idle)
 }
 
 // found says how soon a dead peer is found.
 func found(f *facts) string {
-	if f.has&events.HasKeepalive == 0 || f.keep.Idle <= 0 {
+	if f.Has&conn.HasKeepalive == 0 || f.Keepalive.Idle <= 0 {
 		return ""
 	}
-	at, _ := patience(f.keep)
-	return fmt.Sprintf(" If it fell silent, the kernel would give up %s after its last segment.", exactly(at))
+	at, _ := patience(f.Keepalive)
+	return fmt.Sprintf(" If it fell silent, the kernel would give up %s after its last segment.", conn.Exact(at))
 }
 
 func givesUp(f *facts, now nanos) string {
@@ -197,7 +198,7 @@ func after(d time.Duration) string {
 	if d <= 0 {
 		return ""
 	}
-	return " (" + exactly(d) + ")"
+	return " (" + conn.Exact(d) + ")"
 }
 
 // reader says what the application gets to know.

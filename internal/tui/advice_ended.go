@@ -5,6 +5,7 @@ package tui
 import (
 	"fmt"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -40,10 +41,10 @@ func adviseEnded(a []string, f *facts) []string {
 
 // adviseSuspended says what keepalive waits for: data, or the peer's window.
 func adviseSuspended(a []string, f *facts, now int64) []string {
-	if f.waits == events.WaitsForWindow {
+	if f.WaitsFor == conn.WaitsWindowProbe {
 		s := "The peer's receive window is closed: its application does not read. No keepalive probe is sent while data waits here; window probes are. "
 		if f.dies != 0 {
-			s += "TCP_USER_TIMEOUT" + after(f.keep.UserTimeout) + " then ends it." + givesUp(f, now)
+			s += "TCP_USER_TIMEOUT" + after(f.Keepalive.UserTimeout) + " then ends it." + givesUp(f, now)
 		} else {
 			s += "A peer that answers them is never given up; one that does not is after net.ipv4.tcp_retries2 of them (15: about 15 minutes)."
 		}
@@ -57,7 +58,7 @@ func adviseSuspended(a []string, f *facts, now int64) []string {
 func overBy(f *facts) string {
 	switch f.reason {
 	case events.ReasonUserTimeout:
-		return " TCP_USER_TIMEOUT" + after(f.keep.UserTimeout) + " was over."
+		return " TCP_USER_TIMEOUT" + after(f.Keepalive.UserTimeout) + " was over."
 	case events.ReasonCount:
 		return " net.ipv4.tcp_retries2 was over."
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -22,10 +23,10 @@ func row(t *testing.T, list ...events.Event) (facts, nanos) {
 }
 
 func TestAdvice(t *testing.T) {
-	defaults := events.Settings{Idle: 2 * time.Hour, Interval: 75 * time.Second, Count: 9,
-		Inherited: events.SettingIdle | events.SettingInterval | events.SettingCount}
-	ut := func(d time.Duration) events.Settings {
-		return events.Settings{Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 9, UserTimeout: d}
+	defaults := conn.Settings{Idle: 2 * time.Hour, Interval: 75 * time.Second, Count: 9,
+		Inherited: conn.SettingIdle | conn.SettingInterval | conn.SettingCount}
+	ut := func(d time.Duration) conn.Settings {
+		return conn.Settings{Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 9, UserTimeout: d}
 	}
 	for _, tt := range []struct {
 		name   string
@@ -34,15 +35,15 @@ func TestAdvice(t *testing.T) {
 		not    []string
 	}{
 		{"alive on the defaults", []events.Event{ev(events.KindAnswer, 1, keepalive(defaults), answered(1))},
-			[]string{"would give up 2h11m15s after", "A probe after 2h idle", "4m (Azure's load balancer), 5m50s (AWS NLB), 15m (IPVS)",
+			[]string{"would give up 2h11m15s after", "A probe after 2h idle", "240s (Azure's load balancer), 350s (AWS NLB), 15m (IPVS)",
 				"Not set on the socket", "net.ipv4.tcp_keepalive_time"},
 			[]string{"ineffective"}},
-		{"alive, set on the socket", []events.Event{ev(events.KindAnswer, 1, keepalive(events.Settings{Idle: time.Minute, Interval: 10 * time.Second, Count: 6}), answered(1))},
-			[]string{"would give up 2m after"}, []string{"A probe after", "Not set on the socket", "ineffective"}},
-		{"probes that are in time only while the interval is shorter", []events.Event{ev(events.KindAnswer, 1, keepalive(events.Settings{Idle: time.Minute, Interval: 400 * time.Second, Count: 6}), answered(1))},
-			[]string{"A probe after 6m40s idle", "after 4m (Azure's load balancer), 5m50s (AWS NLB). If"}, nil},
-		{"a timer that may be late", []events.Event{ev(events.KindAnswer, 1, keepalive(events.Settings{Idle: 345 * time.Second, Interval: 10 * time.Second, Count: 6}), answered(1))},
-			[]string{"5m50s (AWS NLB). If"}, nil},
+		{"alive, set on the socket", []events.Event{ev(events.KindAnswer, 1, keepalive(conn.Settings{Idle: time.Minute, Interval: 10 * time.Second, Count: 6}), answered(1))},
+			[]string{"would give up 120s after"}, []string{"A probe after", "Not set on the socket", "ineffective"}},
+		{"probes that are in time only while the interval is shorter", []events.Event{ev(events.KindAnswer, 1, keepalive(conn.Settings{Idle: time.Minute, Interval: 400 * time.Second, Count: 6}), answered(1))},
+			[]string{"A probe after 400s idle", "after 240s (Azure's load balancer), 350s (AWS NLB). If"}, nil},
+		{"a timer that may be late", []events.Event{ev(events.KindAnswer, 1, keepalive(conn.Settings{Idle: 345 * time.Second, Interval: 10 * time.Second, Count: 6}), answered(1))},
+			[]string{"350s (AWS NLB). If"}, nil},
 		{"user timeout", []events.Event{ev(events.KindProbe, 1, keepalive(ut(20*time.Second)), unanswered(2))},
 			[]string{"TCP_USER_TIMEOUT 20s makes KEEPCNT 9 ineffective", "given up 20s after its last segment, with 2 probes unanswered", "gives up in"},
 			[]string{"One lost probe"}},
@@ -51,13 +52,17 @@ func TestAdvice(t *testing.T) {
 		{"data in flight", []events.Event{ev(events.KindTimer, 1, verdict(events.VerdictSuspended), func(e *events.Event) { e.Reason = events.ReasonDataInFlight })},
 			[]string{"Data in flight: retransmission decides, not keepalive"}, []string{"unanswered in a row"}},
 		{"suspended, with an estimate", []events.Event{ev(events.KindSuspended, 1, verdict(events.VerdictSuspended), func(e *events.Event) {
-			e.WaitsFor, e.Retransmits, e.Unacked, e.DiesIn = events.WaitsForRetransmission, 3, 100, 13*time.Minute
-			e.Has |= events.HasUnacked | events.HasDiesIn
+			e.WaitsFor, e.Retransmits, e.Unacked, e.DiesIn = conn.WaitsRetransmission, 3, 100, 13*time.Minute
+			e.Has |= events.HasUnacked | conn.HasDiesIn
 		})}, []string{"Data in flight: retransmission decides", "gives up in 12m59s unless it answers"}, []string{"window"}},
 		{"a closed window", []events.Event{ev(events.KindSuspended, 1, verdict(events.VerdictSuspended), func(e *events.Event) {
-			e.WaitsFor, e.Unacked, e.DiesIn = events.WaitsForWindow, 100, 0
-			e.Has = e.Has&^events.HasDiesIn | events.HasUnacked
+			e.WaitsFor, e.Unacked, e.DiesIn = conn.WaitsWindowProbe, 100, 0
+			e.Has = e.Has&^conn.HasDiesIn | events.HasUnacked
 		})}, []string{"receive window is closed", "A peer that answers them is never given up"}, []string{"retransmission decides", "gives up in"}},
+		{"a closed window, and firings that send nothing after it", []events.Event{
+			ev(events.KindSuspended, 1, verdict(events.VerdictSuspended), func(e *events.Event) { e.WaitsFor = conn.WaitsWindowProbe }),
+			ev(events.KindTimer, 1, verdict(events.VerdictSuspended), func(e *events.Event) { e.Reason = events.ReasonDataInFlight }),
+		}, []string{"receive window is closed"}, nil},
 		{"timed out", []events.Event{ev(events.KindReset, 1, unanswered(6), gaveUp(events.ReasonCount, "ETIMEDOUT"))},
 			[]string{"6 probes in a row unanswered", `reads ETIMEDOUT ("Connection timed out")`}, []string{"gives up in", "No news"}},
 		{"timed out by the user timeout", []events.Event{ev(events.KindReset, 1, keepalive(ut(20*time.Second)), unanswered(2), gaveUp(events.ReasonUserTimeout, "ETIMEDOUT"))},
@@ -90,7 +95,7 @@ func TestAdvice(t *testing.T) {
 			[]string{"local queue is full", "every 0.5 s"}, []string{"did not leave this host: congested"}},
 		{"asking", []events.Event{ev(events.KindProbe, 1, unanswered(1))}, []string{"A first probe is out"}, nil},
 		{"the peer probes too", []events.Event{ev(events.KindAnswer, 1, answered(1)), ev(events.KindProbed, 1)}, []string{"last 1s ago, and we answer. Both sides"}, nil},
-		{"close_wait", []events.Event{ev(events.KindAnswer, 1, answered(1), func(e *events.Event) { e.State = events.StateCloseWait })}, []string{"CLOSE_WAIT"}, nil},
+		{"close_wait", []events.Event{ev(events.KindAnswer, 1, answered(1), func(e *events.Event) { e.TCPState = conn.TCPCloseWait })}, []string{"CLOSE_WAIT"}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f, now := row(t, tt.events...)
@@ -125,13 +130,13 @@ func TestPatienceIsTheKernels(t *testing.T) {
 	// ends that at the third firing with two unanswered.
 	s := time.Second
 	for _, tt := range []struct {
-		k      events.Settings
+		k      conn.Settings
 		at     time.Duration
 		probes int
 	}{
-		{events.Settings{Idle: 7200 * s, Interval: 75 * s, Count: 9}, 7875 * s, 9},
-		{events.Settings{Idle: s, Interval: s, Count: 3}, 4 * s, 3},
-		{events.Settings{Idle: s, Interval: s, Count: 3, UserTimeout: 2500 * time.Millisecond}, 3 * s, 2},
+		{conn.Settings{Idle: 7200 * s, Interval: 75 * s, Count: 9}, 7875 * s, 9},
+		{conn.Settings{Idle: s, Interval: s, Count: 3}, 4 * s, 3},
+		{conn.Settings{Idle: s, Interval: s, Count: 3, UserTimeout: 2500 * time.Millisecond}, 3 * s, 2},
 	} {
 		if at, probes := patience(tt.k); at != tt.at || probes != tt.probes {
 			t.Errorf("%+v: %s, %d; want %s, %d", tt.k, at, probes, tt.at, tt.probes)

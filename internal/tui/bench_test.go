@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -24,13 +25,9 @@ func (c *churn) next() *events.Event {
 	c.i++
 	c.at = c.at.Add(10 * time.Microsecond)
 	c.event = events.Event{
-		Time: c.at, Netns: 4026531840, Inode: uint64(id + 1), Family: events.IPv4, State: events.StateEstablished,
-		Local:     netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, 1}), 5432),
-		Remote:    netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(id >> 16), byte(id >> 8), byte(id)}), 40000),
-		Process:   events.Process{PID: 812, Comm: "postgres"},
-		Keepalive: events.Settings{Idle: time.Minute, Interval: 10 * time.Second, Count: 6},
-		Has:       events.HasKeepalive | events.HasUnanswered | events.HasNext | events.HasDiesIn | events.HasIdleFor,
-		IdleFor:   time.Minute,
+		State: conn.State{Netns: 4026531840, Inode: uint64(id + 1), Family: conn.IPv4, TCPState: conn.TCPEstablished, Local: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, 1}), 5432), Remote: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(id >> 16), byte(id >> 8), byte(id)}), 40000), Keepalive: conn.Settings{Idle: time.Minute, Interval: 10 * time.Second, Count: 6}, Has: conn.HasKeepalive | conn.HasUnanswered | conn.HasNext | conn.HasDiesIn | conn.HasIdleFor, Owner: conn.Owner{Process: conn.Process{PID: 812, Comm: "postgres"}}},
+		Timer: conn.Timer{IdleFor: time.Minute},
+		Time:  c.at,
 	}
 	e := &c.event
 	switch {

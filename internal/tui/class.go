@@ -2,7 +2,9 @@
 
 package tui
 
-import "katrace/internal/events"
+import (
+	"katrace/internal/events"
+)
 
 // class is what a row is shown as: the verdict, with what the verdict leaves
 // open told apart. The order is the order of the table: worst first.
@@ -41,65 +43,79 @@ func (c class) failing() bool { return c == classSilent || c == classUnreachable
 // class tells as what the connection is shown.
 func (f *facts) class() class {
 	if f.ended {
-		switch {
-		case f.verdict == events.VerdictUnreachable:
-			return classUnreachableEnded
-		case f.verdict == events.VerdictForgotten:
-			return classForgotten
-		case f.verdict == events.VerdictAborted:
-			return classAborted
-		case f.verdict == events.VerdictReset, f.kind == events.KindPeerReset:
-			return classReset
-		case f.verdict == 0:
-			return classEnded
-		}
-		return classTimedOut
+		return endClass(f.verdict, f.kind)
 	}
-	switch f.verdict {
-	case events.VerdictAlive:
-		return classAlive
-	case events.VerdictSilent, events.VerdictTimedOut, events.VerdictForgotten, events.VerdictAborted, events.VerdictReset:
-		return classSilent // an end's verdict without the end: not over yet
-	case events.VerdictUnreachable:
-		return classUnreachable
-	case events.VerdictCongested:
-		return classCongested
-	case events.VerdictSuspended:
-		return classSuspended
+	if cl, told := verdictClass(f.verdict); told {
+		return cl
 	}
-	if f.unanswered > 0 && !f.heardSince() {
+	if f.Unanswered > 0 && !f.heardSince() {
 		return classAsking
 	}
 	return classWaiting
 }
 
+// endClass is the class of a connection that has ended, by its last event.
+func endClass(v events.Verdict, k events.Kind) class {
+	switch {
+	case v == events.VerdictUnreachable:
+		return classUnreachableEnded
+	case v == events.VerdictForgotten:
+		return classForgotten
+	case v == events.VerdictAborted:
+		return classAborted
+	case v == events.VerdictReset, k == events.KindPeerReset:
+		return classReset
+	case v == 0:
+		return classEnded
+	}
+	return classTimedOut
+}
+
+// verdictClass is the class that a verdict brings; false: none does.
+func verdictClass(v events.Verdict) (class, bool) {
+	switch v {
+	case events.VerdictAlive:
+		return classAlive, true
+	case events.VerdictSilent, events.VerdictTimedOut, events.VerdictForgotten, events.VerdictAborted, events.VerdictReset:
+		return classSilent, true // an end's verdict without the end: not over yet
+	case events.VerdictUnreachable:
+		return classUnreachable, true
+	case events.VerdictCongested:
+		return classCongested, true
+	case events.VerdictSuspended:
+		return classSuspended, true
+	}
+	return classWaiting, false
+}
+
 // healthy tells whether the peer answers, and no more than the probe that goes
 // out once in the idle time is on its way: nothing to worry about.
-func (f *facts) healthy() bool { return f.class() == classAlive && f.unanswered <= 1 }
+func (f *facts) healthy() bool { return f.class() == classAlive && f.Unanswered <= 1 }
 
 // probeOut tells whether a first probe is out: it may be answered yet.
 func (f *facts) probeOut() bool {
 	cl := f.class()
-	return f.unanswered == 1 && (cl == classAlive || cl == classAsking)
+	return f.Unanswered == 1 && (cl == classAlive || cl == classAsking)
 }
 
 // heardSince says that the peer was heard after the probes that the kernel still
 // counts: it has not been silent for long enough for a probe. Data from the peer
 // need not clear the count.
 func (f *facts) heardSince() bool {
-	return f.heard != 0 && max(f.last, f.listed)-f.heard < int64(f.keep.Idle)
+	return f.heard != 0 && max(f.last, f.listed)-f.heard < int64(f.Keepalive.Idle)
 }
 
 // eventSign is the sign of an event in the log: that of the verdict it brings,
 // or a neutral one where it brings none.
 func (t *theme) eventSign(e *events.Event) (ink, string) {
-	f := facts{kind: e.Kind, verdict: e.Verdict}
-	f.ended = e.Kind.Ends()
+	cl, told := verdictClass(e.Verdict)
 	switch {
 	case e.Kind == events.KindLost:
 		return t.alarm, "!"
-	case !f.ended && e.Verdict == 0:
+	case e.Kind.Ends():
+		cl = endClass(e.Verdict, e.Kind)
+	case !told:
 		return t.dim, "-"
 	}
-	return t.class[f.class()], t.glyph.class[f.class()]
+	return t.class[cl], t.glyph.class[cl]
 }

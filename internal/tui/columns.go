@@ -2,123 +2,236 @@
 
 package tui
 
-// columnSpec is how a column is laid out.
+import (
+	"math"
+	"slices"
+	"strings"
+)
+
+// Column is a column of the table, and an order of its rows.
+type Column uint8
+
+// The columns, from left to right. Sorting by the verdict is the default: worst first.
+const (
+	ColVerdict Column = iota
+	ColRemote
+	ColLocal
+	ColOwner
+	ColUnanswered
+	ColNext
+	ColDeath
+	ColRTT
+	ColLast
+	numColumns
+)
+
+// localLeast is what the local address needs; below, its port stands alone.
+const localLeast = 14
+
+// columnSpec is all there is to a column.
 type columnSpec struct {
 	title, brief string
-	least        int // cells below which it is left out
-	decent       int // cells it is given when it is taken in
+	help         string // a note of the help page; "": the title says it
+	least        int    // cells below which it is left out
+	decent       int    // cells it is given when it is taken in
 	most         int
-	flexible     bool // grows with what is in it, and keeps its width then
+	rank         int  // a narrow terminal keeps the lower ones
+	hunger       int  // on a wide terminal the lower ones grow first; 0: it does not grow
 	right        bool // aligned to the right
+	// want is how wide what is in it is: it grows so far, and keeps that width.
+	// nil: it grows to most.
+	want func(*theme, *facts) int
+	draw func(*cell)
+	key  func(c *entry, late bool) orderKey // orders by it; late says that the timer is overdue
 }
 
 var columnSpecs = [numColumns]columnSpec{
-	ColVerdict:    {title: "VERDICT", brief: "VERDICT", least: 13, decent: 13, most: 13},
-	ColRemote:     {title: "REMOTE", brief: "REMOTE", least: 9, decent: 14, most: 47, flexible: true},
-	ColLocal:      {title: "LOCAL", brief: "LOCAL", least: 14, decent: 16, most: 47, flexible: true},
-	ColOwner:      {title: "OWNER", brief: "OWNER", least: 8, decent: 12, most: 24, flexible: true},
-	ColUnanswered: {title: "UNANSWERED", brief: "UNANS", least: 5, decent: 11, most: 17},
-	ColNext:       {title: "NEXT", brief: "NEXT", least: 7, decent: 7, most: 8, right: true},
-	ColDeath:      {title: "GIVES UP", brief: "DIES", least: 6, decent: 10, most: 12, right: true},
-	ColRTT:        {title: "ROUND TRIPS", brief: "RTT", least: 7, decent: 7, most: 20},
-	ColLast:       {title: "LAST EVENT", brief: "LAST", least: 11, decent: 14, most: 18},
+	ColVerdict: {
+		title: "VERDICT", brief: "VERDICT", least: 13, decent: 13, most: 13, rank: 1,
+		draw: drawVerdict,
+		key: func(c *entry, late bool) (k orderKey) {
+			k.hi, k.lo = badness(c, late)
+			return k
+		},
+	},
+	ColRemote: {
+		title: "REMOTE", brief: "REMOTE", least: 9, decent: 14, most: 47, rank: 2, hunger: 1,
+		want: func(_ *theme, f *facts) int { return len(f.Remote.String()) },
+		draw: drawRemote,
+		key:  func(c *entry, _ bool) orderKey { return addrOrder(c.Remote, c.id) },
+	},
+	ColLocal: {
+		title: "LOCAL", brief: "LOCAL", least: localLeast, decent: 16, most: 47, rank: 9, hunger: 3,
+		want: func(_ *theme, f *facts) int { return len(f.Local.String()) },
+		draw: drawLocal,
+		key:  func(c *entry, _ bool) orderKey { return addrOrder(c.Local, c.id) },
+	},
+	ColOwner: {
+		title: "OWNER", brief: "OWNER", least: 8, decent: 12, most: 24, rank: 5, hunger: 2,
+		want: func(t *theme, f *facts) int { return cells(t.owner(f)) },
+		draw: func(c *cell) { c.add(c.text, c.fitOwner(c.owner(c.f), c.w)) },
+		key:  ownerKey,
+	},
+	ColUnanswered: {
+		title: "UNANSWERED", brief: "UNANS", least: 5, decent: 11, most: 17, rank: 4, hunger: 7,
+		help: "UNANSWERED: probes without an answer, of those that the kernel allows. \"1 out\": a first probe is on its way, which is no sign of anything. With \"ut\" TCP_USER_TIMEOUT decides: the bar is the time.",
+		draw: drawUnanswered,
+		key: func(c *entry, _ bool) orderKey { // the fullest first
+			share := 0
+			if c.Keepalive.Count > 0 {
+				share = c.Unanswered * 1000 / c.Keepalive.Count
+			}
+			return orderKey{hi: math.MaxUint64 - uint64(share), lo: math.MaxUint64 - uint64(c.Unanswered)}
+		},
+	},
+	ColNext: {
+		title: "NEXT", brief: "NEXT", least: 7, decent: 7, most: 8, rank: 6, hunger: 8, right: true,
+		help: "NEXT and GIVES UP count down between events to what the kernel planned. A peer that answers has no GIVES UP, the detail has one; \"alive 12s\": it was last heard then. \"no news\": the timer should have fired and nothing was heard of it. GIVES UP of a connection that ended is what the application reads. The kernel's timers stand still while the machine sleeps: after a suspend they fire later than shown.",
+		draw: drawNext,
+		key:  func(c *entry, late bool) orderKey { return orderKey{hi: soonest(c.next, late)} },
+	},
+	ColDeath: {
+		title: "GIVES UP", brief: "DIES", least: 6, decent: 10, most: 12, rank: 3, hunger: 5, right: true,
+		draw: drawDeath,
+		key:  func(c *entry, late bool) orderKey { return orderKey{hi: soonest(c.dies, late || c.healthy())} }, // as the column shows it
+	},
+	ColRTT: {
+		title: "ROUND TRIPS", brief: "RTT", least: 7, decent: 7, most: 20, rank: 8, hunger: 4,
+		help: "ROUND TRIPS: the last 12, each against their median, a level for half as much again. \"~\": known to a jiffy only.",
+		draw: drawTrips,
+		key: func(c *entry, _ bool) orderKey { // the slowest first
+			latest := uint64(0)
+			if c.numRTT > 0 {
+				latest = uint64(c.rtts[c.numRTT-1])
+			}
+			return orderKey{hi: math.MaxUint64 - latest}
+		},
+	},
+	ColLast: {
+		title: "LAST EVENT", brief: "LAST", least: 11, decent: 14, most: 18, rank: 7, hunger: 6,
+		draw: func(c *cell) { c.add(c.dim, c.fit(lastEvent(c.f, c.now), c.w)) },
+		key:  func(c *entry, _ bool) orderKey { return orderKey{hi: math.MaxUint64 - uint64(c.last)} }, // those without an event last
+	},
 }
 
 // Which columns a narrow terminal keeps, and which grow first on a wide one.
-var (
-	byPriority = []Column{ColVerdict, ColRemote, ColDeath, ColUnanswered, ColOwner, ColNext, ColLast, ColRTT, ColLocal}
-	// The same where rows have one remote address: there the local port tells them apart.
-	byPriorityTwins = []Column{ColVerdict, ColRemote, ColLocal, ColDeath, ColUnanswered, ColOwner, ColNext, ColLast, ColRTT}
-	byHunger        = []Column{ColRemote, ColOwner, ColLocal, ColRTT, ColDeath, ColLast, ColUnanswered, ColNext}
-)
+var byRank, byHunger = sortColumns(func(s *columnSpec) int { return s.rank }), sortColumns(func(s *columnSpec) int { return s.hunger })
 
-// portWidth is what a local port alone needs, with its colon.
-const portWidth = 6
-
-// remoteLeast is what the remote address keeps where the giving up needs room.
-const remoteLeast = 15
-
-// placed is a column on the screen.
-type placed struct {
-	col   Column
-	x, w  int
-	title string
+// sortColumns lists the columns whose number is not 0, in its order.
+func sortColumns(number func(*columnSpec) int) (cols []Column) {
+	for col := range numColumns {
+		if number(&columnSpecs[col]) > 0 {
+			cols = append(cols, col)
+		}
+	}
+	slices.SortFunc(cols, func(a, b Column) int { return number(&columnSpecs[a]) - number(&columnSpecs[b]) })
+	return cols
 }
 
-// place lays out the columns on width cells: taken in by priority, grown to
-// what they want, in the fixed order of the table. Where not even the verdict
-// fits as a word, its sign alone stands before the remote address. twins says that
-// rows are told apart by their local end alone: of it at least the port stays.
-func place(width int, wants [numColumns]int, twins bool) []placed {
-	const cursor = 1
-	gap := 1
-	if width >= 150 {
-		gap = 2
-	}
-	var w [numColumns]int
-	left := width - cursor
-	priority := byPriority
-	if twins {
-		priority = byPriorityTwins
-	}
-	for i, col := range priority {
-		spec := columnSpecs[col]
-		need := spec.decent
-		if twins && col == ColLocal {
-			spec.least, need = portWidth, portWidth
-		}
-		if col == ColRemote { // an IPv4 address is never cut, if that can be helped
-			need = min(max(need, wants[col]), 21)
-		}
-		if i > 0 {
-			left -= gap
-		}
-		if need > left {
-			need = max(spec.least, min(need, left))
-		}
-		if col == ColVerdict && width < 32 {
-			need = 1
-		}
-		if spare := w[ColRemote] - remoteLeast; need > left && (col == ColDeath || twins && col == ColLocal) && spare > 0 {
-			// How long it has left, and which it is, matter more than the whole address.
-			take := min(spare, need-left)
-			w[ColRemote] -= take
-			left += take
-		}
-		if need > left {
-			left += gap
-			break // what is less important does not overtake
-		}
-		w[col] = need
-		left -= need
-	}
-	for _, col := range byHunger {
-		spec := columnSpecs[col]
-		want := spec.most
-		if spec.flexible {
-			want = min(want, wants[col])
-		}
-		if w[col] > 0 && want > w[col] && left > 0 {
-			more := min(want-w[col], left)
-			w[col] += more
-			left -= more
-		}
-	}
-	var out []placed
-	x := cursor
+// helpOfColumns are the notes that the columns need.
+func helpOfColumns() (notes []string) {
 	for col := range numColumns {
-		if w[col] == 0 {
-			continue
+		if help := columnSpecs[col].help; help != "" {
+			notes = append(notes, help)
 		}
-		title := columnSpecs[col].title
-		if len(title)+1 > w[col] {
-			title = columnSpecs[col].brief
-		}
-		out = append(out, placed{col, x, w[col], title})
-		x += w[col] + gap
 	}
-	if len(out) == 0 && width > 0 {
-		out = append(out, placed{ColVerdict, 0, 1, ""})
+	return notes
+}
+
+// cell is where a connection's cell of a column is drawn.
+type cell struct {
+	*line
+	*theme
+	f              *facts
+	cl             class
+	w              int // cells
+	now            nanos
+	own, dim, text ink // the verdict's colour, and those of the row
+	spark          ink
+}
+
+func drawVerdict(c *cell) {
+	sign := c.glyph.class[c.cl]
+	if c.w == 1 {
+		c.add(c.own, sign)
+		return
 	}
-	return out
+	word := sign + " " + c.cl.String()
+	c.add(c.own, word)
+	c.add(c.dim, c.fit(lastHeard(c.f, c.now), max(0, c.w-cells(word))))
+}
+
+func drawRemote(c *cell) {
+	s := c.text
+	if c.cl.ended() || c.cl.failing() {
+		s = s.Bold()
+	}
+	c.add(s, c.fitAddr(c.f.Remote.String(), c.w))
+}
+
+func drawLocal(c *cell) {
+	s := c.f.Local.String()
+	if c.w < localLeast { // the port alone
+		s = s[strings.LastIndexByte(s, ':'):]
+	}
+	c.add(c.dim, c.fitAddr(s, c.w))
+}
+
+func drawUnanswered(c *cell) {
+	_, _, figure := c.gauge(c.f, c.now, 0)
+	if c.f.probeOut() {
+		figure = "1 out"
+	}
+	room, w, text := 0, c.w, c.text
+	if w >= 10 {
+		room = max(0, w-1-max(5, cells(figure))) // hundreds of probes take from the bar
+	}
+	full, empty, _ := c.gauge(c.f, c.now, room)
+	if c.f.Unanswered == 0 && !c.f.uncounted() || c.f.probeOut() { // no bar: what has one stands out
+		text = c.dim
+		full, empty = "", strings.Repeat(" ", room)
+	}
+	if room > 0 && full+empty != "" {
+		c.add(c.own, full)
+		c.add(c.dim, empty+" ")
+		w -= room + 1
+	}
+	c.add(text, c.fit(figure, w))
+}
+
+func drawNext(c *cell) {
+	s := c.text
+	if !c.cl.failing() {
+		s = c.dim
+	}
+	c.add(s, c.fitRight(countdown(c.f, c.f.next, c.now), c.w))
+}
+
+// drawDeath draws the countdown to the giving up, and of what has ended the
+// error that the application reads.
+func drawDeath(c *cell) {
+	switch f := c.f; {
+	case f.ended && f.errno != "":
+		c.add(c.own, c.fitRight(sanitize(f.errno, c.ascii), c.w))
+	case f.healthy():
+		c.add(c.dim, c.fitRight("-", c.w))
+	case c.cl.failing():
+		c.add(c.own, c.fitRight(countdown(f, f.dies, c.now), c.w))
+	default:
+		c.add(c.dim, c.fitRight(countdown(f, f.dies, c.now), c.w))
+	}
+}
+
+// drawTrips draws the sparkline and the latest round trip.
+func drawTrips(c *cell) {
+	f, figure, w := c.f, "", c.w
+	if f.numRTT > 0 {
+		figure = roundTrip(f.latestRTT(), f.rttExact)
+	}
+	if room := min(w-8, sparkLen); room > 2 {
+		c.add(c.spark, c.fit(c.sparkline(f, room), room))
+		c.add(c.dim, " ")
+		w -= room + 1
+	}
+	c.add(c.dim, c.fitRight(figure, w))
 }

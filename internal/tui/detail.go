@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"katrace/internal/conn"
 )
 
 // detail is the pane of one connection: who it is, what is going on, what is
@@ -118,9 +120,9 @@ func (d *detail) who(m *model, width int) []string {
 	cl := f.class()
 	var l line
 	l.add(t.class[cl], " "+t.glyph.class[cl]+" "+cl.String()+"  ")
-	l.add(t.bold, f.conn.Local.String()+" "+t.glyph.arrow+" "+f.conn.Remote.String())
+	l.add(t.bold, f.Local.String()+" "+t.glyph.arrow+" "+f.Remote.String())
 	var kind []string
-	for _, s := range []string{f.family.String(), f.state.String()} {
+	for _, s := range []string{f.Family.String(), f.TCPState.String()} {
 		if s != "" {
 			kind = append(kind, s)
 		}
@@ -133,23 +135,23 @@ func (d *detail) who(m *model, width int) []string {
 		lines = append(lines, t.alarm.Render(t.cut(" GONE: closed, not by keepalive, or dismissed. This is its last state. ", width)))
 	}
 	facts := []pair{{"owner", t.owner(f)}}
-	if f.has&hasUID != 0 && f.process.PID != 0 {
-		facts = append(facts, pair{"uid", thousandsPlain(uint64(f.uid))})
+	if f.Has&hasUID != 0 && f.Process.PID != 0 {
+		facts = append(facts, pair{"uid", thousandsPlain(uint64(f.UID))})
 	}
-	if f.container != "" {
-		facts = append(facts, pair{"container", sanitize(f.container, t.ascii)})
+	if f.Container != "" {
+		facts = append(facts, pair{"container", sanitize(f.Container, t.ascii)})
 	}
-	if f.pod != "" {
-		facts = append(facts, pair{"pod", sanitize(f.pod, t.ascii)})
+	if f.Pod != "" {
+		facts = append(facts, pair{"pod", sanitize(f.Pod, t.ascii)})
 	}
-	if f.cgroup != "" {
-		facts = append(facts, pair{"cgroup", sanitize(f.cgroup, t.ascii)})
+	if f.Cgroup != "" {
+		facts = append(facts, pair{"cgroup", sanitize(f.Cgroup, t.ascii)})
 	}
-	if f.conn.Netns != 0 {
-		facts = append(facts, pair{"netns", sanitize(netnsWords(f.conn.Netns, m.opt.NetnsName), t.ascii)})
+	if f.Netns != 0 {
+		facts = append(facts, pair{"netns", sanitize(conn.NetnsWords(f.Netns, m.opt.NetnsName), t.ascii)})
 	}
-	if f.inode != 0 {
-		facts = append(facts, pair{"inode", thousandsPlain(f.inode)})
+	if f.Inode != 0 {
+		facts = append(facts, pair{"inode", thousandsPlain(f.Inode)})
 	}
 	return append(lines, t.pairs(facts, width)...)
 }
@@ -223,10 +225,10 @@ func (t *theme) item(bullet, text ink, s string, width int) []string {
 func (d *detail) settings(m *model, width int) []string {
 	t, f := m.theme, &d.facts
 	lines := t.section("Settings", "", width)
-	if f.has&hasKeepalive == 0 {
+	if f.Has&hasKeepalive == 0 {
 		return t.clip(append(lines, t.dim.Render("   not known: nothing has told them yet")), width)
 	}
-	for _, s := range settings(f.keep) {
+	for _, s := range settings(f.Keepalive) {
 		var l line
 		l.add(t.dim, "   "+t.fit(s.name, 13))
 		l.add(t.bold, t.fit(s.value, 9)+" ")

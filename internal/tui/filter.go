@@ -4,7 +4,6 @@ package tui
 
 import (
 	"bytes"
-	"strconv"
 	"strings"
 
 	"katrace/internal/events"
@@ -69,9 +68,9 @@ func newFilter(text string) *filter {
 }
 
 // match tells whether the connection is to be shown. The Store is locked.
-func (f *filter) match(c *conn) bool {
+func (f *filter) match(c *entry) bool {
 	if c.match.filter != f || c.match.version != c.version {
-		f.buf = c.appendHaystack(f.buf[:0], f.netns)
+		f.buf = c.AppendHaystack(f.buf[:0], c.errno, f.netns)
 		c.match = matchCache{f, c.version, f.find(f.buf)}
 	}
 	for i := range f.terms {
@@ -104,38 +103,4 @@ func (f *filter) matchLine(text []byte) bool {
 		}
 	}
 	return true
-}
-
-// appendHaystack appends what the screen shows of a connection for all its life
-// or nearly so, in lower case: addresses, owner, where it lives, and once it has
-// ended the error that the application reads.
-func (f *facts) appendHaystack(b []byte, netns func(uint32) string) []byte {
-	from := len(b)
-	b = f.conn.Local.AppendTo(b)
-	b = append(b, ' ')
-	b = f.conn.Remote.AppendTo(b)
-	b = append(b, ' ')
-	b = f.appendOwner(b)
-	if f.has&events.HasUID != 0 {
-		b = append(b, " uid:"...)
-		b = strconv.AppendUint(b, uint64(f.uid), 10)
-	}
-	for _, s := range [...]string{f.cgroup, f.container, f.pod, f.errno} {
-		b = append(append(b, ' '), s...)
-	}
-	b = append(b, " netns:"...)
-	b = append(b, netnsWords(f.conn.Netns, netns)...)
-	return append(b[:from], bytes.ToLower(b[from:])...)
-}
-
-// netnsWords names a network namespace: "red (4026532190)", or its number alone.
-func netnsWords(netns uint32, name func(uint32) string) string {
-	number := strconv.FormatUint(uint64(netns), 10)
-	if name == nil || netns == 0 {
-		return number
-	}
-	if s := name(netns); s != "" {
-		return s + " (" + number + ")"
-	}
-	return number
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -88,7 +89,7 @@ func TestFilterFindsTheSameInTheLog(t *testing.T) {
 	for _, filter := range []string{"0b9e5c1a-7d3f", "3f2a9c0d3f2a", "/kubepods.slice", "postgres[819]", "POSTGRES[819]", "uid:105", "10.0.0.19:40019", "red", "netns:red", "4026531840"} {
 		s := newScene(t, opt, 140, 40)
 		s.event(ev(events.KindProbe, 19, unanswered(1), inPod))
-		nobody := func(e *events.Event) { e.Process, e.UID, e.Has = events.Process{}, 0, e.Has&^events.HasUID }
+		nobody := func(e *events.Event) { e.Process, e.UID, e.Has = conn.Process{}, 0, e.Has&^conn.HasUID }
 		s.event(ev(events.KindProbe, 19, unanswered(2), nobody))
 		s.event(ev(events.KindClosed, 19, nobody))
 		s.event(ev(events.KindProbe, 19, unanswered(1), inPod))

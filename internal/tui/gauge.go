@@ -16,24 +16,24 @@ import (
 func (t *theme) gauge(f *facts, now nanos, cells int) (full, empty, figure string) {
 	share := 0.0
 	switch {
-	case f.keep.UserTimeout > 0:
+	case f.Keepalive.UserTimeout > 0:
 		figure = f.unansweredWord() + "/ut"
-		if (f.unanswered > 0 || f.uncounted()) && f.dies != 0 && f.heard != 0 && f.dies > f.heard {
+		if (f.Unanswered > 0 || f.uncounted()) && f.dies != 0 && f.heard != 0 && f.dies > f.heard {
 			share = float64(now-f.heard) / float64(f.dies-f.heard)
 		}
 		if f.ended {
 			share = 1
 		}
-	case f.keep.Count > 0:
-		figure = fmt.Sprintf("%s/%d", f.unansweredWord(), f.keep.Count)
-		share = float64(f.unanswered) / float64(f.keep.Count)
-	case f.unanswered > 0:
-		return "", "", fmt.Sprintf("%d", f.unanswered)
+	case f.Keepalive.Count > 0:
+		figure = fmt.Sprintf("%s/%d", f.unansweredWord(), f.Keepalive.Count)
+		share = float64(f.Unanswered) / float64(f.Keepalive.Count)
+	case f.Unanswered > 0:
+		return "", "", fmt.Sprintf("%d", f.Unanswered)
 	default:
 		return "", "", ""
 	}
 	n := int(math.Round(min(1, max(0, share)) * float64(cells)))
-	if n == 0 && f.unanswered > 0 {
+	if n == 0 && f.Unanswered > 0 {
 		n = min(1, cells)
 	}
 	return strings.Repeat(t.glyph.full, n), strings.Repeat(t.glyph.empty, max(0, cells-n)), figure
@@ -70,7 +70,7 @@ func (f *facts) unansweredWord() string {
 	if f.uncounted() {
 		return "?"
 	}
-	return strconv.Itoa(f.unanswered)
+	return strconv.Itoa(f.Unanswered)
 }
 
 func insertionSort(a []uint32) {

@@ -93,14 +93,14 @@ func TestRecordingHasItsOwnTime(t *testing.T) {
 	s.hasNot(t, "up 0s")
 	s.event(ev(events.KindProbe, 1, unanswered(1)))
 	s.tick(50 * time.Minute)
-	s.has(t, "replay of night.json · 01:02:03 to 01:52:03Z (50m00s)")
+	s.has(t, "replay of night.json · 01:02:03 to 01:52:03Z (50m)")
 	s.press("space")
 	s.tick(time.Hour)
-	s.has(t, "FROZEN", "to 01:52:03Z (50m00s)")
+	s.has(t, "FROZEN", "to 01:52:03Z (50m)")
 	s.press("space")
 	s.tick(23 * time.Hour)
 	s.size(120, 40)
-	s.has(t, "2026 · 11-22 01:02:03 to 11-23 01:52:03Z (1d00h)")
+	s.has(t, "2026 · 11-22 01:02:03 to 11-23 01:52:03Z (24h50m)")
 	s.hasNot(t, "· up ")
 }
 

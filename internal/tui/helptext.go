@@ -23,11 +23,8 @@ var classHelp = [numClasses]string{
 	"no probe is out, and no answer was seen",
 }
 
-// helpNotes explain what the columns do not say themselves.
+// helpNotes explain the rest.
 var helpNotes = []string{
-	"NEXT and GIVES UP count down between events to what the kernel planned. A peer that answers has no GIVES UP, the detail has one; \"alive 12s\": it was last heard then. \"no news\": the timer should have fired and nothing was heard of it. GIVES UP of a connection that ended is what the application reads. The kernel's timers stand still while the machine sleeps: after a suspend they fire later than shown.",
-	"UNANSWERED: probes without an answer, of those that the kernel allows. \"1 out\": a first probe is on its way, which is no sign of anything. With \"ut\" TCP_USER_TIMEOUT decides: the bar is the time.",
-	"ROUND TRIPS: the last 12, each against their median, a level for half as much again. \"~\": known to a jiffy only.",
 	"Sockets with keepalive show before their first event, and are listed again every few seconds (\"listed 3s\": no event so far). They are waiting, not alive: nobody saw the peer answer.",
 	"A filter is words that all have to match: parts of an address, port, process, pid, container, pod, cgroup, network namespace, verdict or event, in the table and in the log; \"!word\" must not match.",
 	"In the log, answers of healthy peers that follow each other are one line with their probes. A recovery, and a probe that is out, have their own.",

@@ -12,6 +12,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -180,11 +181,11 @@ func TestColumnOrders(t *testing.T) {
 	s.clock.after(time.Second)
 	s.event(ev(events.KindProbe, 2, unanswered(5))) // 20 s to live
 	s.clock.after(time.Second)
-	s.event(ev(events.KindProbe, 3, keepalive(events.Settings{Idle: time.Minute, Interval: 5 * time.Second, Count: 3}), unanswered(2)))
+	s.event(ev(events.KindProbe, 3, keepalive(conn.Settings{Idle: time.Minute, Interval: 5 * time.Second, Count: 3}), unanswered(2)))
 	s.clock.after(time.Second)
-	s.event(ev(events.KindProbe, 4, keepalive(events.Settings{Idle: time.Minute, Interval: 2 * time.Second, Count: 60}), unanswered(1)))
+	s.event(ev(events.KindProbe, 4, keepalive(conn.Settings{Idle: time.Minute, Interval: 2 * time.Second, Count: 60}), unanswered(1)))
 	s.event(ev(events.KindTimer, 5, verdict(events.VerdictSuspended), func(e *events.Event) {
-		e.Reason, e.Process = events.ReasonDataInFlight, events.Process{PID: 9, Comm: "apache"}
+		e.Reason, e.Process = events.ReasonDataInFlight, conn.Process{PID: 9, Comm: "apache"}
 	}))
 	s.tick(100 * time.Millisecond)
 	for _, tt := range []struct {

@@ -3,6 +3,7 @@
 package tui
 
 import (
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -23,15 +24,15 @@ type Listing struct {
 
 // listingState is what a Store knows of listings.
 type listingState struct {
-	n        uint32                   // the latest one's number
-	complete int                      // how many came to their end
-	unlisted int                      // what the latest complete one had no room for
-	closed   map[events.Conn]struct{} // closed since the one under way began; nil: none is
+	n        uint32               // the latest one's number
+	complete int                  // how many came to their end
+	unlisted int                  // what the latest complete one had no room for
+	closed   map[conn.ID]struct{} // closed since the one under way began; nil: none is
 }
 
 // close notes that a connection has closed, so that a listing under way, which
 // saw it before, does not bring it back.
-func (l *listingState) close(c events.Conn, most int) {
+func (l *listingState) close(c conn.ID, most int) {
 	if l.closed != nil && len(l.closed) < most {
 		l.closed[c] = struct{}{}
 	}
@@ -42,7 +43,7 @@ func (s *Store) Listing() *Listing {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.listing.n++
-	s.listing.closed = make(map[events.Conn]struct{})
+	s.listing.closed = make(map[conn.ID]struct{})
 	return &Listing{store: s, n: s.listing.n}
 }
 
@@ -53,7 +54,7 @@ func (l *Listing) Add(e *events.Event) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l.told++
-	key := e.Conn()
+	key := e.ID()
 	if _, closed := s.listing.closed[key]; closed {
 		return false
 	}
@@ -124,15 +125,15 @@ func (f *facts) relist(e *events.Event) {
 	at := e.Time.UnixNano()
 	f.listed, f.ours = at, true
 	fresh := !f.seen
-	if !fresh && e.Verdict != events.VerdictSuspended && (e.Has&events.HasUnanswered == 0 || e.Unanswered != f.unanswered) {
+	if !fresh && e.Verdict != events.VerdictSuspended && (e.Has&conn.HasUnanswered == 0 || e.Unanswered != f.Unanswered) {
 		return
 	}
-	was := f.keep
+	was := f.Keepalive
 	f.applySocket(e, at)
-	if same := f.keep; same.Unsure != 0 && was.Unsure == 0 {
+	if same := f.Keepalive; same.Unsure != 0 && was.Unsure == 0 {
 		same.Inherited, same.Unsure = was.Inherited, 0
 		if same == was {
-			f.keep = was // an event told who set them, netlink does not
+			f.Keepalive = was // an event told who set them, netlink does not
 		}
 	}
 	switch {
@@ -141,22 +142,19 @@ func (f *facts) relist(e *events.Event) {
 	case f.verdict == events.VerdictSuspended:
 		f.verdict = 0
 	}
-	if e.Has&events.HasUnanswered != 0 {
-		f.unanswered = e.Unanswered
-	}
-	if !fresh && e.Verdict != events.VerdictSuspended && e.Has&events.HasNext == 0 {
+	if !fresh && e.Verdict != events.VerdictSuspended && e.Has&conn.HasNext == 0 {
 		return // not known
 	}
 	f.next, f.plan, f.dies = 0, 0, 0
-	if e.Has&events.HasNext != 0 {
-		f.next, f.plan = at+int64(e.Next), max(e.Next, f.keep.Interval)
+	if e.Has&conn.HasNext != 0 {
+		f.next, f.plan = at+int64(e.Next), max(e.Next, f.Keepalive.Interval)
 		if e.Unanswered == 0 {
 			// The timer has been running since before the listing: for the idle
 			// time at the most. After a probe it runs for the interval.
-			f.plan = max(f.plan, f.keep.Idle)
+			f.plan = max(f.plan, f.Keepalive.Idle)
 		}
 	}
-	if e.Has&events.HasDiesIn != 0 {
+	if e.Has&conn.HasDiesIn != 0 {
 		f.dies = at + int64(e.DiesIn)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"katrace/docs"
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -45,13 +46,13 @@ func socket(n int, idleFor time.Duration, unanswered int, with ...func(*events.E
 			e.Verdict = events.VerdictSilent
 		}
 		e.DiesIn = k.DiesIn(unanswered, idleFor, e.Next)
-		e.Has |= events.HasIdleFor | events.HasUnanswered | events.HasNext | events.HasDiesIn
+		e.Has |= conn.HasIdleFor | conn.HasUnanswered | conn.HasNext | conn.HasDiesIn
 	}}, with...)...)
 }
 
 func suspended(e *events.Event) {
 	e.Verdict = events.VerdictSuspended
-	e.Has &^= events.HasUnanswered | events.HasNext | events.HasDiesIn
+	e.Has &^= conn.HasUnanswered | conn.HasNext | conn.HasDiesIn
 }
 
 // listedScene plays a start beside connections that exist: idle ones, one whose
@@ -59,8 +60,8 @@ func suspended(e *events.Event) {
 func (s *scene) listedScene() {
 	s.list(socket(1, 15*time.Second, 0), socket(2, 3*time.Second, 0), socket(3, 85*time.Second, 3), socket(4, 20*time.Second, 0, suspended),
 		socket(5, 59*time.Second, 0), socket(6, 30*time.Second, 0, func(e *events.Event) {
-			e.Keepalive.Inherited, e.Keepalive.Unsure = 0, events.SettingIdle|events.SettingInterval
-			e.Process = events.Process{}
+			e.Keepalive.Inherited, e.Keepalive.Unsure = 0, conn.SettingIdle|conn.SettingInterval
+			e.Process = conn.Process{}
 		}))
 	s.tick(time.Second)
 	s.event(ev(events.KindProbe, 5, unanswered(1)))
@@ -95,7 +96,7 @@ func TestListedBeforeTheFirstEvent(t *testing.T) {
 	if got, want := s.counted(), "silent 1 suspended 1 asking 1 waiting 3 "; got != want {
 		t.Errorf("counted %s, want %s", got, want)
 	}
-	s.has(t, "10.0.0.1:40001 10.0.0.1:5432 postgres[801] 0/6 43s 1m43s listed 2s", "postgres[803] ███░░ 3/6 3.0s 33s listed 2s")
+	s.has(t, "10.0.0.1:40001 10.0.0.1:5432 postgres[801] 0/6 43s 103s listed 2s", "postgres[803] ███░░ 3/6 3s 33s listed 2s")
 	if s.snap.Total != 1 {
 		t.Errorf("%d events, want 1: a listing is none", s.snap.Total)
 	}
@@ -201,9 +202,9 @@ func TestListingCorrectsTheCountdown(t *testing.T) {
 		{"data flowed", ev(events.KindAnswer, 1, answered(84*time.Microsecond)), socket(1, 5*time.Second, 0), "alive 6s 10.0.0.1:40001 postgres[801] 0/6 54s -"},
 		{"data in flight", ev(events.KindAnswer, 1, answered(84*time.Microsecond)), socket(1, 5*time.Second, 0, suspended), "suspended 10.0.0.1:40001 postgres[801] 0/6 - -"},
 		{"no more", ev(events.KindTimer, 1, verdict(events.VerdictSuspended), func(e *events.Event) { e.Reason = events.ReasonDataInFlight }),
-			socket(1, 5*time.Second, 0), "waiting 10.0.0.1:40001 postgres[801] 0/6 54s 1m54s"},
+			socket(1, 5*time.Second, 0), "waiting 10.0.0.1:40001 postgres[801] 0/6 54s 114s"},
 		{"an answer that no event told yet", ev(events.KindProbe, 1, unanswered(3)), socket(1, time.Second, 0), "silent 10.0.0.1:40001 postgres[801] ███░░ 3/6 no news no news"},
-		{"silent goes on", ev(events.KindProbe, 1, unanswered(3)), socket(1, 85*time.Second, 3), "silent 10.0.0.1:40001 postgres[801] ███░░ 3/6 4.0s 34s"},
+		{"silent goes on", ev(events.KindProbe, 1, unanswered(3)), socket(1, 85*time.Second, 3), "silent 10.0.0.1:40001 postgres[801] ███░░ 3/6 4s 34s"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newScene(t, testOptions, 100, 24)
@@ -223,15 +224,15 @@ func TestListingKnowsLess(t *testing.T) {
 	s.event(ev(events.KindAnswer, 1, answered(1))) // the count is the sysctl's
 	s.clock.after(time.Second)
 	unsure := func(e *events.Event) {
-		e.Keepalive.Inherited, e.Keepalive.Unsure = 0, events.SettingIdle|events.SettingCount
+		e.Keepalive.Inherited, e.Keepalive.Unsure = 0, conn.SettingIdle|conn.SettingCount
 	}
 	s.list(socket(1, time.Second, 0, unsure))
-	if k := s.store.row(s.store.conns[0]).keep; k.Inherited != events.SettingCount || k.Unsure != 0 {
+	if k := s.store.row(s.store.conns[0]).Keepalive; k.Inherited != conn.SettingCount || k.Unsure != 0 {
 		t.Errorf("%+v", k)
 	}
 	s.clock.after(time.Second)
 	s.list(socket(1, time.Second, 0, unsure, func(e *events.Event) { e.Keepalive.Idle = time.Hour })) // set anew since
-	if k := s.store.row(s.store.conns[0]).keep; k.Idle != time.Hour || k.Unsure == 0 {
+	if k := s.store.row(s.store.conns[0]).Keepalive; k.Idle != time.Hour || k.Unsure == 0 {
 		t.Errorf("%+v", k)
 	}
 }
@@ -353,7 +354,7 @@ func TestPeerProbes(t *testing.T) {
 		{"one", nil, "The peer probes us (one probe seen: how often shows with the next), last 1s ago"},
 		{"steady", []time.Duration{30 * time.Second, 30*time.Second + 700*time.Millisecond, 30 * time.Second}, "The peer probes us every 30s (4 probes seen), last 1s ago"},
 		{"fast", []time.Duration{1020 * time.Millisecond, 1060 * time.Millisecond}, "The peer probes us every 1.1s (3 probes seen)"},
-		{"with data between", []time.Duration{30 * time.Second, 90 * time.Second}, "The peer probes us, 30s to 1m30s apart (3 probes seen"},
+		{"with data between", []time.Duration{30 * time.Second, 90 * time.Second}, "The peer probes us, 30s to 90s apart (3 probes seen"},
 		{"hours", []time.Duration{2*time.Hour + 40*time.Second}, "every 2h1m (2 probes seen)"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

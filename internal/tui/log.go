@@ -106,11 +106,7 @@ func (p *logPane) matching(m *model) []logLine {
 func (p *logPane) text(m *model, e *logEntry) []byte {
 	if e.text == nil {
 		ev := &e.event
-		var f facts
-		f.conn = ev.Conn()
-		f.applyOwner(ev)
-		f.has = ev.Has & events.HasUID
-		e.text = f.appendHaystack(nil, m.opt.NetnsName)
+		e.text = ev.AppendHaystack(nil, "", m.opt.NetnsName)
 		words := ev.Kind.String() + " " + ev.Verdict.String() + " " + string(events.AppendWords(nil, ev))
 		e.text = append(append(e.text, ' '), strings.ToLower(words)...)
 	}
@@ -177,7 +173,7 @@ func (p *logPane) line(m *model, shown *logLine, width int) string {
 	case events.KindTimer, events.KindWindowProbe, events.KindClosed:
 		style = t.dim
 	}
-	words, who := string(events.AppendWords(nil, ev)), string(events.AppendOwner(nil, ev))
+	words, who := string(events.AppendWords(nil, ev)), string(ev.AppendOwner(nil))
 	remote := t.fitAddr(ev.Remote.String(), 21)
 	if shown.answers > 1 {
 		words = shown.words()

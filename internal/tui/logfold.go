@@ -5,6 +5,7 @@ package tui
 import (
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -25,7 +26,7 @@ type logLine struct {
 func fold(entries []logEntry, matching []int) []logLine {
 	healthy, hidden := pairs(entries, matching)
 	var lines []logLine
-	var peers map[events.Conn]struct{}
+	var peers map[conn.ID]struct{}
 	missing := uint64(0)
 	for _, i := range matching {
 		if i > 0 {
@@ -42,9 +43,9 @@ func fold(entries []logEntry, matching []int) []logLine {
 		e := &entries[i].event
 		if peers == nil || missing > 0 {
 			lines = append(lines, logLine{missing: missing, exact: true})
-			missing, peers = 0, make(map[events.Conn]struct{})
+			missing, peers = 0, make(map[conn.ID]struct{})
 		}
-		peers[e.Conn()] = struct{}{}
+		peers[e.ID()] = struct{}{}
 		l := &lines[len(lines)-1]
 		l.entry, l.peers = i, len(peers)
 		l.answers++
@@ -63,28 +64,28 @@ func fold(entries []logEntry, matching []int) []logLine {
 // the probes that they answer.
 func pairs(entries []logEntry, matching []int) (healthy, hidden map[int]bool) {
 	healthy, hidden = make(map[int]bool), make(map[int]bool)
-	out := make(map[events.Conn]int) // a first probe, not answered yet
-	failing := make(map[events.Conn]bool)
+	out := make(map[conn.ID]int) // a first probe, not answered yet
+	failing := make(map[conn.ID]bool)
 	for _, i := range matching {
 		e := &entries[i].event
-		conn := e.Conn()
+		id := e.ID()
 		switch e.Kind {
 		case events.KindAnswer:
-			probe, asked := out[conn]
-			delete(out, conn)
-			if failing[conn] {
-				delete(failing, conn) // a recovery is news
+			probe, asked := out[id]
+			delete(out, id)
+			if failing[id] {
+				delete(failing, id) // a recovery is news
 			} else if healthy[i] = true; asked {
 				hidden[probe] = true
 			}
 		case events.KindProbe:
 			if e.Unanswered > 1 || e.SendError != "" {
-				failing[conn] = true
+				failing[id] = true
 			} else {
-				out[conn] = i
+				out[id] = i
 			}
 		case events.KindICMP:
-			failing[conn] = true
+			failing[id] = true
 		}
 	}
 	return healthy, hidden

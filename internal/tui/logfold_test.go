@@ -48,7 +48,7 @@ func TestHealthyPairsAreOneLine(t *testing.T) {
 		{"two of one peer", all(one(1, 90*time.Microsecond), one(1, 90*time.Microsecond)), []string{"● 10.0.0.1:40001 2 probes answered, round trips 90us"}},
 		{"of two peers, interleaved", []events.Event{
 			ev(events.KindProbe, 1, probe), ev(events.KindProbe, 2, probe), ev(events.KindAnswer, 1, rtt(70*time.Microsecond)), ev(events.KindAnswer, 2, rtt(4*time.Millisecond)),
-		}, []string{"● 2 peers 2 probes answered, round trips 70us to 4.0ms"}},
+		}, []string{"● 2 peers 2 probes answered, round trips 70us to 4ms"}},
 		{"news amid", all(one(1, time.Millisecond), []events.Event{ev(events.KindProbed, 3)}, one(2, time.Millisecond)), []string{
 			"● 10.0.0.1:40001 peer answered, round trip 1ms, timer fires in 60s",
 			"- 10.0.0.3:40003 peer sent a keepalive probe, this side answers",
@@ -97,7 +97,7 @@ func TestFoldedLinesGrowAndEnd(t *testing.T) {
 	many(4)
 	many(logBurst + 50)
 	many(5)
-	want := []string{"● 10.0.0.1:40001 207 probes answered, round trips 1.0ms", "… 50 events not shown", "● 10.0.0.1:40001 5 probes answered, round trips 1.0ms"}
+	want := []string{"● 10.0.0.1:40001 207 probes answered, round trips 1ms", "… 50 events not shown", "● 10.0.0.1:40001 5 probes answered, round trips 1ms"}
 	if diff := cmp.Diff(want, s.logLines()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

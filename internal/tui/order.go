@@ -6,27 +6,11 @@ import (
 	"cmp"
 	"encoding/binary"
 	"math"
+	"net/netip"
 	"slices"
 	"time"
 
-	"katrace/internal/events"
-)
-
-// Column is a column of the table, and an order of its rows.
-type Column uint8
-
-// The columns. Sorting by the verdict is the default: worst first.
-const (
-	ColVerdict Column = iota
-	ColRemote
-	ColLocal
-	ColOwner
-	ColUnanswered
-	ColNext
-	ColDeath
-	ColRTT
-	ColLast
-	numColumns
+	"katrace/internal/conn"
 )
 
 // orderKey orders one connection among others: by hi, then lo, then tie.
@@ -45,7 +29,7 @@ func (a orderKey) compare(b orderKey) int {
 // sortKey is the key that a connection had when it was put in order.
 type sortKey struct {
 	orderKey
-	c *conn
+	c *entry
 }
 
 // sorter keeps the order of the snapshot before: most keys have not changed
@@ -66,7 +50,7 @@ func (s *sorter) begin(col Column) {
 }
 
 // add takes a connection into the round.
-func (s *sorter) add(c *conn, late bool) {
+func (s *sorter) add(c *entry, late bool) {
 	c.key = s.column.key(c, late)
 	if c.round != s.round-1 || s.round == 1 {
 		s.moved = append(s.moved, sortKey{c.key, c})
@@ -91,7 +75,7 @@ func (s *sorter) sift() {
 }
 
 // finish sorts, and appends the connections in their order to dst.
-func (s *sorter) finish(dst []*conn, reverse bool) []*conn {
+func (s *sorter) finish(dst []*entry, reverse bool) []*entry {
 	slices.SortFunc(s.moved, func(a, b sortKey) int { return a.compare(b.orderKey) })
 	out := s.sorted[:0]
 	kept, moved := s.kept, s.moved
@@ -115,47 +99,27 @@ func (s *sorter) finish(dst []*conn, reverse bool) []*conn {
 	return dst
 }
 
-// key is the connection's place by the column; late says that its timer is overdue.
-func (col Column) key(c *conn, late bool) orderKey {
-	k := orderKey{tie: c.id}
-	switch col {
-	case ColVerdict:
-		k.hi, k.lo = badness(c, late)
-	case ColRemote:
-		k.hi, k.lo = addrKey(c.conn.Remote.Addr().As16())
-		k.tie = uint64(c.conn.Remote.Port())<<48 | c.id
-	case ColLocal:
-		k.hi, k.lo = addrKey(c.conn.Local.Addr().As16())
-		k.tie = uint64(c.conn.Local.Port())<<48 | c.id
-	case ColOwner:
-		k.hi, k.lo = ownerKey(c)
-		k.tie = uint64(c.process.PID)<<32 | c.id&math.MaxUint32
-	case ColUnanswered: // the fullest first
-		share := 0
-		if c.keep.Count > 0 {
-			share = c.unanswered * 1000 / c.keep.Count
-		}
-		k.hi = math.MaxUint64 - uint64(share)
-		k.lo = math.MaxUint64 - uint64(c.unanswered)
-	case ColNext: // the soonest first
-		k.hi = soonest(c.next, late)
-	case ColDeath:
-		k.hi = soonest(c.dies, late || c.healthy()) // as the column shows it
-	case ColRTT: // the slowest first
-		if c.numRTT > 0 {
-			k.hi = uint64(c.rtts[c.numRTT-1])
-		}
-		k.hi = math.MaxUint64 - k.hi
-	case ColLast: // the latest first, those without an event last
-		k.hi = math.MaxUint64 - uint64(c.last)
+// key is the connection's place by the column. What the column does not tell
+// apart stays in the order of first sight.
+func (col Column) key(c *entry, late bool) orderKey {
+	k := columnSpecs[col].key(c, late)
+	if k.tie == 0 {
+		k.tie = c.id
 	}
+	return k
+}
+
+// addrOrder orders by an address and its port.
+func addrOrder(a netip.AddrPort, id uint64) (k orderKey) {
+	k.hi, k.lo = addrKey(a.Addr().As16())
+	k.tie = uint64(a.Port())<<48 | id
 	return k
 }
 
 // badness orders by what needs a look first: what has ended, the latest first;
 // what fails, by nearness of death; then the others, each class in the order
 // of first sight, so that rows do not jump.
-func badness(c *conn, late bool) (hi, lo uint64) {
+func badness(c *entry, late bool) (hi, lo uint64) {
 	switch cl := c.shown; {
 	case cl.ended():
 		return 0, math.MaxUint64 - uint64(c.last)
@@ -186,18 +150,20 @@ func addrKey(a [16]byte) (hi, lo uint64) {
 
 // ownerKey orders by the process name, which has 15 bytes at most, then by the
 // user; connections of unknown owners come last.
-func ownerKey(c *conn) (hi, lo uint64) {
+func ownerKey(c *entry, _ bool) (k orderKey) {
 	var name [16]byte
 	switch {
-	case c.process.PID != 0:
-		copy(name[:], c.process.Comm)
-	case c.heldBy == events.HeldByKernel:
+	case c.Process.PID != 0:
+		copy(name[:], c.Process.Comm)
+	case c.HeldBy == conn.HeldByKernel:
 		copy(name[:], "kernel")
-	case c.has&events.HasUID != 0:
+	case c.Has&conn.HasUID != 0:
 		name[0] = 0xfe
-		binary.BigEndian.PutUint32(name[1:], c.uid)
+		binary.BigEndian.PutUint32(name[1:], c.UID)
 	default:
 		name[0] = 0xff
 	}
-	return addrKey(name)
+	k.hi, k.lo = addrKey(name)
+	k.tie = uint64(c.Process.PID)<<32 | c.id&math.MaxUint32
+	return k
 }

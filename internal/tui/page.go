@@ -3,6 +3,7 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -43,7 +44,7 @@ func (m *model) helpText() []string {
 		text = append(text, ansi.Truncate(l.String(), m.width, t.glyph.ellipsis))
 	}
 	text = append(text, "")
-	for _, s := range append(helpNotes, m.boundsNote()) {
+	for _, s := range slices.Concat(helpOfColumns(), helpNotes, []string{m.boundsNote()}) {
 		text = append(text, t.item(t.key, t.text, s, m.width)...)
 	}
 	return text

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/jiffies"
 )
 
@@ -54,9 +55,9 @@ func (p *peerProbes) words() string {
 func about(d time.Duration) string {
 	switch {
 	case d < 10*time.Second:
-		return exactly(d.Round(100 * time.Millisecond))
+		return conn.Exact(d.Round(100 * time.Millisecond))
 	case d < 10*time.Minute:
-		return exactly(d.Round(time.Second))
+		return conn.Exact(d.Round(time.Second))
 	}
-	return exactly(d.Round(time.Minute))
+	return conn.Exact(d.Round(time.Minute))
 }

@@ -10,12 +10,13 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
 const (
-	hasUID       = events.HasUID
-	hasKeepalive = events.HasKeepalive
+	hasUID       = conn.HasUID
+	hasKeepalive = conn.HasKeepalive
 )
 
 func timeBetween(a, b nanos) time.Duration { return time.Duration(b - a) }
@@ -93,16 +94,16 @@ func in(at, now nanos) string {
 func (d *detail) timeline(t *theme, now nanos, width int) []string {
 	f := &d.facts
 	wide := min(width-6, 100)
-	if f.heard == 0 || f.dies == 0 || f.dies <= f.heard || wide < 24 || f.keep.Interval <= 0 {
+	if f.heard == 0 || f.dies == 0 || f.dies <= f.heard || wide < 24 || f.Keepalive.Interval <= 0 {
 		return nil
 	}
 	from := f.heard
 	at := func(n nanos) int {
 		return int(math.Round(float64(n-from) / float64(f.dies-from) * float64(wide-1)))
 	}
-	if idle := at(f.heard + int64(f.keep.Idle)); idle > wide/2 {
+	if idle := at(f.heard + int64(f.Keepalive.Idle)); idle > wide/2 {
 		// A long idle time would press the probes together: begin later.
-		from = max(f.heard, min(now, f.heard+int64(f.keep.Idle))-(f.dies-f.heard-int64(f.keep.Idle))/4)
+		from = max(f.heard, min(now, f.heard+int64(f.Keepalive.Idle))-(f.dies-f.heard-int64(f.Keepalive.Idle))/4)
 	}
 	row := make([]string, wide)
 	style := make([]ink, wide)
@@ -115,7 +116,7 @@ func (d *detail) timeline(t *theme, now nanos, width int) []string {
 		}
 	}
 	// One for each probe to come, or of very many one for each cell.
-	interval := int64(f.keep.Interval)
+	interval := int64(f.Keepalive.Interval)
 	every := interval * max(1, (f.dies-from)/interval/int64(wide))
 	for n, i := f.next, 0; f.next > 0 && n < f.dies-interval/2 && i < 2*wide; n, i = n+every, i+1 {
 		put(n, t.glyph.planned, t.text)

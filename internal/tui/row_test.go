@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -47,17 +48,17 @@ func TestHealthyRow(t *testing.T) {
 	s.event(ev(events.KindProbe, 1, unanswered(2)))
 	look(0)
 	s.event(ev(events.KindAnswer, 1, answered(time.Millisecond), func(e *events.Event) { // by data: the kernel's count stays
-		e.Unanswered, e.Has = 2, e.Has|events.HasUnanswered
+		e.Unanswered, e.Has = 2, e.Has|conn.HasUnanswered
 	}))
 	look(0)
 	want := []string{
-		"● alive 0s 10.0.0.1:40001 postgres[801] 0/6 1m00s -",
+		"● alive 0s 10.0.0.1:40001 postgres[801] 0/6 60s -",
 		"● alive 12s 10.0.0.1:40001 postgres[801] 0/6 48s -",
-		"● alive 1m00s 10.0.0.1:40001 postgres[801] 0/6 now -",
-		"● alive 1m01s 10.0.0.1:40001 postgres[801] 1 out 9.0s -",
-		"● alive 0s 10.0.0.1:40001 postgres[801] 0/6 1m00s -",
+		"● alive 60s 10.0.0.1:40001 postgres[801] 0/6 now -",
+		"● alive 61s 10.0.0.1:40001 postgres[801] 1 out 9s -",
+		"● alive 0s 10.0.0.1:40001 postgres[801] 0/6 60s -",
 		"▲ silent 10.0.0.1:40001 postgres[801] ███░░░░░░ 2/6 10s 50s",
-		"● alive 0s 10.0.0.1:40001 postgres[801] ███░░░░░░ 2/6 1m00s 2m00s",
+		"● alive 0s 10.0.0.1:40001 postgres[801] ███░░░░░░ 2/6 60s 2m",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -163,9 +164,9 @@ func TestTwinsAreToldApart(t *testing.T) {
 		s := newScene(t, testOptions, width, 24)
 		for n := range 4 {
 			s.event(ev(events.KindProbe, n, unanswered(2), func(e *events.Event) {
-				e.Local, e.Remote, e.Process = netip.AddrPortFrom(netip.MustParseAddr("10.0.0.1"), uint16(40000+n)), server, events.Process{PID: 7, Comm: "shop"}
+				e.Local, e.Remote, e.Process = netip.AddrPortFrom(netip.MustParseAddr("10.0.0.1"), uint16(40000+n)), server, conn.Process{PID: 7, Comm: "shop"}
 				if n > 1 {
-					e.Local, e.Remote, e.Family = netip.AddrPortFrom(netip.MustParseAddr("2001:db8:1::5"), uint16(40000+n)), server6, events.IPv6
+					e.Local, e.Remote, e.Family = netip.AddrPortFrom(netip.MustParseAddr("2001:db8:1::5"), uint16(40000+n)), server6, conn.IPv6
 				}
 			}))
 		}

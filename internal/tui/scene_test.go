@@ -15,6 +15,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -115,13 +116,8 @@ func (s *scene) text() string { return ansi.Strip(strings.Join(s.lines(), "\n"))
 // ev makes an event about the nth peer of a database server.
 func ev(kind events.Kind, n int, with ...func(*events.Event)) events.Event {
 	e := events.Event{
-		Kind: kind, Netns: 4026531840, Inode: uint64(81900 + n), Family: events.IPv4, State: events.StateEstablished,
-		Local:     netip.MustParseAddrPort("10.0.0.1:5432"),
-		Remote:    netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(n)}), uint16(40000+n)),
-		Process:   events.Process{PID: 800 + n, Comm: "postgres"},
-		UID:       105,
-		Keepalive: events.Settings{Idle: time.Minute, Interval: 10 * time.Second, Count: 6, Inherited: events.SettingCount},
-		Has:       events.HasUID | events.HasKeepalive,
+		State: conn.State{Netns: 4026531840, Inode: uint64(81900 + n), Family: conn.IPv4, TCPState: conn.TCPEstablished, Local: netip.MustParseAddrPort("10.0.0.1:5432"), Remote: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(n)}), uint16(40000+n)), Keepalive: conn.Settings{Idle: time.Minute, Interval: 10 * time.Second, Count: 6, Inherited: conn.SettingCount}, Has: conn.HasUID | conn.HasKeepalive, Owner: conn.Owner{Process: conn.Process{PID: 800 + n, Comm: "postgres"}, UID: 105}},
+		Kind:  kind,
 	}
 	for _, f := range with {
 		f(&e)
@@ -131,11 +127,11 @@ func ev(kind events.Kind, n int, with ...func(*events.Event)) events.Event {
 
 func unanswered(n int) func(*events.Event) {
 	return func(e *events.Event) {
-		e.Unanswered, e.Has = n, e.Has|events.HasUnanswered
+		e.Unanswered, e.Has = n, e.Has|conn.HasUnanswered
 		e.IdleFor = e.Keepalive.Idle + time.Duration(n-1)*e.Keepalive.Interval
 		e.Next = e.Keepalive.Interval
 		e.DiesIn = e.Keepalive.DiesIn(n, e.IdleFor, e.Next)
-		e.Has |= events.HasIdleFor | events.HasNext | events.HasDiesIn
+		e.Has |= conn.HasIdleFor | conn.HasNext | conn.HasDiesIn
 		if e.Kind == events.KindProbe {
 			e.Seq, e.Has = uint32(n), e.Has|events.HasSeq
 		}
@@ -149,7 +145,7 @@ func verdict(v events.Verdict) func(*events.Event) {
 	return func(e *events.Event) { e.Verdict = v }
 }
 
-func keepalive(k events.Settings) func(*events.Event) {
+func keepalive(k conn.Settings) func(*events.Event) {
 	return func(e *events.Event) { e.Keepalive = k }
 }
 
@@ -157,7 +153,7 @@ func answered(rtt time.Duration) func(*events.Event) {
 	return func(e *events.Event) {
 		e.Verdict, e.RTT, e.RTTExact = events.VerdictAlive, rtt, true
 		e.Next, e.DiesIn = e.Keepalive.Idle, e.Keepalive.DiesIn(0, 0, e.Keepalive.Idle)
-		e.Has |= events.HasRTT | events.HasNext | events.HasDiesIn
+		e.Has |= events.HasRTT | conn.HasNext | conn.HasDiesIn
 	}
 }
 
@@ -178,15 +174,15 @@ func endedBy(by events.By, rst events.RST, r events.Reason, errno string, v even
 	return ev(events.KindEnded, 1, func(e *events.Event) {
 		e.By, e.RST, e.Reason, e.Errno, e.Verdict = by, rst, r, errno, v
 		e.Retransmits, e.Unacked = 3, 100
-		e.Has = e.Has&^(events.HasNext|events.HasDiesIn) | events.HasUnacked
+		e.Has = e.Has&^(conn.HasNext|conn.HasDiesIn) | events.HasUnacked
 	})
 }
 
 // everyState plays one connection of each kind, and leaves the clock a moment later.
 func (s *scene) everyState() {
-	long := events.Settings{Idle: 2 * time.Hour, Interval: 75 * time.Second, Count: 9,
-		Inherited: events.SettingIdle | events.SettingInterval | events.SettingCount}
-	ut := events.Settings{Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 9, UserTimeout: 20 * time.Second}
+	long := conn.Settings{Idle: 2 * time.Hour, Interval: 75 * time.Second, Count: 9,
+		Inherited: conn.SettingIdle | conn.SettingInterval | conn.SettingCount}
+	ut := conn.Settings{Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 9, UserTimeout: 20 * time.Second}
 	for n := 30; n < 42; n++ { // alive
 		for i := range 14 {
 			s.event(ev(events.KindAnswer, n, answered(time.Duration(80+n*i%7*30)*time.Microsecond)))
@@ -198,24 +194,24 @@ func (s *scene) everyState() {
 		s.event(ev(events.KindProbe, 13, unanswered(i)))
 	}
 	s.event(ev(events.KindEnabled, 20, keepalive(long), func(e *events.Event) {
-		e.Next, e.DiesIn, e.Has = long.Idle, long.DiesIn(0, 0, long.Idle), e.Has|events.HasNext|events.HasDiesIn
+		e.Next, e.DiesIn, e.Has = long.Idle, long.DiesIn(0, 0, long.Idle), e.Has|conn.HasNext|conn.HasDiesIn
 	}))
 	s.event(ev(events.KindProbe, 19, unanswered(1), inPod))
 	s.event(ev(events.KindTimer, 18, keepalive(long), verdict(events.VerdictSuspended), func(e *events.Event) {
-		e.Reason, e.Next, e.Has = events.ReasonDataInFlight, long.Idle, e.Has|events.HasNext
+		e.Reason, e.Next, e.Has = events.ReasonDataInFlight, long.Idle, e.Has|conn.HasNext
 		e.Process.Comm = "ja\x1b[31mva\u202e"
 	}))
 	s.event(ev(events.KindProbe, 17, verdict(events.VerdictCongested), func(e *events.Event) {
-		e.SendError, e.Next, e.Has = events.Congested, events.RetryCongested, e.Has|events.HasNext|events.HasUnanswered|events.HasSeq|events.HasIdleFor
+		e.SendError, e.Next, e.Has = events.Congested, conn.RetryCongested, e.Has|conn.HasNext|conn.HasUnanswered|events.HasSeq|conn.HasIdleFor
 		e.IdleFor = time.Minute
 	}))
 	s.event(ev(events.KindProbe, 16, unanswered(3), verdict(events.VerdictUnreachable), func(e *events.Event) {
 		e.Local, e.Remote = netip.MustParseAddrPort("[2001:db8:1::5]:443"), netip.MustParseAddrPort("[2001:db8:ffff:12::a3f1]:52110")
-		e.Family, e.Process = events.IPv6, events.Process{}
+		e.Family, e.Process = conn.IPv6, conn.Process{}
 	}))
 	s.event(ev(events.KindICMP, 16, verdict(events.VerdictUnreachable), func(e *events.Event) {
 		e.Local, e.Remote = netip.MustParseAddrPort("[2001:db8:1::5]:443"), netip.MustParseAddrPort("[2001:db8:ffff:12::a3f1]:52110")
-		e.Family, e.Process = events.IPv6, events.Process{}
+		e.Family, e.Process = conn.IPv6, conn.Process{}
 		e.ICMP = events.ICMP{Type: 1, Code: 3, Text: "address unreachable", From: netip.MustParseAddr("2001:db8:1::1")}
 	}))
 	s.event(ev(events.KindProbe, 15, unanswered(2), verdict(events.VerdictUnreachable), func(e *events.Event) { e.SendError = "EHOSTUNREACH" }))
@@ -226,7 +222,7 @@ func (s *scene) everyState() {
 	s.event(ev(events.KindPeerReset, 11, unanswered(1), verdict(events.VerdictForgotten), func(e *events.Event) {
 		e.RST = events.RSTUnknownConnection
 		e.Errno = "ECONNRESET"
-		e.Has &^= events.HasNext | events.HasDiesIn
+		e.Has &^= conn.HasNext | conn.HasDiesIn
 	}))
 	s.clock.after(2 * time.Second)
 	s.event(ev(events.KindReset, 10, unanswered(6), gaveUp(events.ReasonCount, "ETIMEDOUT")))

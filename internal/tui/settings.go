@@ -5,7 +5,7 @@ package tui
 import (
 	"strconv"
 
-	"katrace/internal/events"
+	"katrace/internal/conn"
 )
 
 // setting is one keepalive setting of a connection with its source.
@@ -15,8 +15,8 @@ type setting struct {
 }
 
 // settings lists the settings in force.
-func settings(k events.Settings) []setting {
-	from := func(s events.Setting, socket, sysctl string) (string, bool) {
+func settings(k conn.Settings) []setting {
+	from := func(s conn.Setting, socket, sysctl string) (string, bool) {
 		if k.Unsure&s != 0 {
 			return sysctl + ", or set to the same", false
 		}
@@ -26,16 +26,16 @@ func settings(k events.Settings) []setting {
 		return "socket, " + socket, false
 	}
 	list := []setting{
-		{name: "idle", value: exactly(k.Idle)},
-		{name: "interval", value: exactly(k.Interval)},
+		{name: "idle", value: conn.Exact(k.Idle)},
+		{name: "interval", value: conn.Exact(k.Interval)},
 		{name: "count", value: strconv.Itoa(k.Count)},
 	}
-	list[0].from, list[0].sysctl = from(events.SettingIdle, "TCP_KEEPIDLE", "net.ipv4.tcp_keepalive_time")
-	list[1].from, list[1].sysctl = from(events.SettingInterval, "TCP_KEEPINTVL", "net.ipv4.tcp_keepalive_intvl")
-	list[2].from, list[2].sysctl = from(events.SettingCount, "TCP_KEEPCNT", "net.ipv4.tcp_keepalive_probes")
+	list[0].from, list[0].sysctl = from(conn.SettingIdle, "TCP_KEEPIDLE", "net.ipv4.tcp_keepalive_time")
+	list[1].from, list[1].sysctl = from(conn.SettingInterval, "TCP_KEEPINTVL", "net.ipv4.tcp_keepalive_intvl")
+	list[2].from, list[2].sysctl = from(conn.SettingCount, "TCP_KEEPCNT", "net.ipv4.tcp_keepalive_probes")
 	ut := setting{name: "user timeout", value: "not set", from: "count decides"}
 	if k.UserTimeout > 0 {
-		ut.value, ut.from = exactly(k.UserTimeout), "socket, TCP_USER_TIMEOUT: decides, count does not"
+		ut.value, ut.from = conn.Exact(k.UserTimeout), "socket, TCP_USER_TIMEOUT: decides, count does not"
 	}
 	return append(list, ut)
 }

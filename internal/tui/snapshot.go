@@ -32,7 +32,7 @@ type Snapshot struct {
 	Listings  int    // complete ones so far
 	Took      time.Duration
 
-	order []*conn // those that the query asks for, in its order
+	order []*entry // those that the query asks for, in its order
 	log   []logEntry
 }
 
@@ -119,14 +119,14 @@ func (s *Store) collect(q Query, now nanos, sn *Snapshot) {
 }
 
 // row copies the facts of a connection.
-func (s *Store) row(c *conn) facts {
+func (s *Store) row(c *entry) facts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return c.facts
 }
 
 // rows appends the facts of the connections to dst.
-func (s *Store) rows(dst []facts, conns []*conn) []facts {
+func (s *Store) rows(dst []facts, conns []*entry) []facts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range conns {
@@ -143,7 +143,7 @@ type tale struct {
 }
 
 // tale copies the story of a connection, or returns false if it is gone.
-func (s *Store) tale(c *conn) (t tale, ok bool) {
+func (s *Store) tale(c *entry) (t tale, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c.index < 0 {
@@ -165,7 +165,7 @@ const freezeMax = 20_000
 // stories, and gets no events. Of more than freezeMax connections it holds those
 // in order first, which are shown, and then as many of the others as there is
 // room for.
-func (s *Store) freeze(order []*conn) *Store {
+func (s *Store) freeze(order []*entry) *Store {
 	f := NewStore(s.opt)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -176,13 +176,13 @@ func (s *Store) freeze(order []*conn) *Store {
 	f.listing = listingState{unlisted: s.listing.unlisted, complete: s.listing.complete}
 	f.rate = s.rate
 	f.counts = s.counts
-	held := make(map[*conn]struct{}, min(len(s.conns), freezeMax))
-	hold := func(c *conn) {
+	held := make(map[*entry]struct{}, min(len(s.conns), freezeMax))
+	hold := func(c *entry) {
 		if _, has := held[c]; has || c.index < 0 || len(held) == freezeMax {
 			return
 		}
 		held[c] = struct{}{}
-		d := &conn{facts: c.facts, index: len(f.conns), shown: c.shown}
+		d := &entry{facts: c.facts, index: len(f.conns), shown: c.shown}
 		d.story = c.story
 		d.story.ring = append([]record(nil), c.story.ring...)
 		f.conns = append(f.conns, d)
@@ -190,7 +190,7 @@ func (s *Store) freeze(order []*conn) *Store {
 			f.ended.push(d)
 		}
 	}
-	for _, list := range [...][]*conn{order, s.conns} {
+	for _, list := range [...][]*entry{order, s.conns} {
 		for _, c := range list[:min(len(list), 2*freezeMax)] {
 			hold(c)
 		}
@@ -239,7 +239,7 @@ func (r *rate) since(now time.Time, total uint64) float64 {
 }
 
 // byID finds a connection, or nil.
-func (s *Store) byID(id uint64) *conn {
+func (s *Store) byID(id uint64) *entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.conns {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -16,8 +17,8 @@ type Store struct {
 	opt Options
 
 	mu      sync.Mutex
-	byConn  map[events.Conn]*conn // the latest connection of each tuple
-	conns   []*conn               // all that are kept, in no order
+	byConn  map[conn.ID]*entry // the latest connection of each tuple
+	conns   []*entry           // all that are kept, in no order
 	ended   endedQueue
 	unseen  int // those that a listing alone shows: no event of them came
 	listing listingState
@@ -45,7 +46,7 @@ type Store struct {
 // NewStore makes an empty Store.
 func NewStore(opt Options) *Store {
 	opt = opt.withDefaults()
-	return &Store{opt: opt, byConn: make(map[events.Conn]*conn), log: newLogRing(opt.MaxLog)}
+	return &Store{opt: opt, byConn: make(map[conn.ID]*entry), log: newLogRing(opt.MaxLog)}
 }
 
 // Flush is a no-op: the view shows what there is on its own tick.
@@ -70,8 +71,8 @@ func (s *Store) Event(e *events.Event) error {
 		s.lost = s.lost.Plus(e.Lost)
 		return nil
 	case events.KindClosed:
-		s.listing.close(e.Conn(), s.opt.MaxListed)
-		if c := s.byConn[e.Conn()]; c != nil && !c.ended && !reused(c, e) {
+		s.listing.close(e.ID(), s.opt.MaxListed)
+		if c := s.byConn[e.ID()]; c != nil && !c.ended && !reused(c, e) {
 			c.lendOwner(logged)
 			s.drop(c)
 		}
@@ -88,7 +89,7 @@ func (s *Store) Event(e *events.Event) error {
 	c.apply(e)
 	c.lendOwner(logged)
 	c.slack = s.opt.HZ.Slack(c.plan)
-	s.records += c.story.add(s.newRecord(e, c.keep.Count), s.records < storyBudget)
+	s.records += c.story.add(s.newRecord(e, c.Keepalive.Count), s.records < storyBudget)
 	s.reclass(c)
 	if c.ended && !wasEnded {
 		s.ended.push(c)
@@ -102,8 +103,8 @@ func (s *Store) Event(e *events.Event) error {
 
 // find returns the connection that the event is about, a new one if need be,
 // or nil if there is no room for it.
-func (s *Store) find(e *events.Event) *conn {
-	key := e.Conn()
+func (s *Store) find(e *events.Event) *entry {
+	key := e.ID()
 	c := s.byConn[key]
 	switch {
 	case c == nil:
@@ -149,9 +150,9 @@ func lives(k events.Kind) bool {
 func (s *Store) seen() int { return len(s.conns) - s.ended.n - s.unseen }
 
 // insert makes a connection of which nothing is known yet.
-func (s *Store) insert(key events.Conn) *conn {
+func (s *Store) insert(key conn.ID) *entry {
 	s.nextID++
-	c := &conn{facts: facts{id: s.nextID, conn: key}, index: len(s.conns), shown: classWaiting} // its round is 0: new
+	c := &entry{facts: facts{id: s.nextID, State: conn.State{Netns: key.Netns, Local: key.Local, Remote: key.Remote}}, index: len(s.conns), shown: classWaiting} // its round is 0: new
 	s.counts[classWaiting]++
 	s.unseen++
 	s.conns = append(s.conns, c)
@@ -160,7 +161,7 @@ func (s *Store) insert(key events.Conn) *conn {
 }
 
 // reclass counts a connection under the class that it has now.
-func (s *Store) reclass(c *conn) {
+func (s *Store) reclass(c *entry) {
 	if now := c.class(); now != c.shown {
 		s.counts[c.shown]--
 		s.counts[now]++
@@ -182,12 +183,12 @@ func begins(e *events.Event) bool {
 
 // reused tells whether the event's tuple is that of another connection: the
 // same addresses and ports, another socket.
-func reused(c *conn, e *events.Event) bool {
-	return c.inode != 0 && e.Inode != 0 && c.inode != e.Inode
+func reused(c *entry, e *events.Event) bool {
+	return c.Inode != 0 && e.Inode != 0 && c.Inode != e.Inode
 }
 
 // drop forgets a connection.
-func (s *Store) drop(c *conn) {
+func (s *Store) drop(c *entry) {
 	if c.index < 0 {
 		return
 	}
@@ -206,8 +207,8 @@ func (s *Store) drop(c *conn) {
 	case !c.seen:
 		s.unseen--
 	}
-	if s.byConn[c.conn] == c {
-		delete(s.byConn, c.conn)
+	if s.byConn[c.ID()] == c {
+		delete(s.byConn, c.ID())
 	}
 }
 
@@ -286,11 +287,11 @@ func (s *Store) events() uint64 {
 // endedQueue holds the ended connections in the order of their ends. Those
 // that were dropped meanwhile stay in it until it is compacted.
 type endedQueue struct {
-	q []*conn
+	q []*entry
 	n int // not dropped
 }
 
-func (q *endedQueue) push(c *conn) {
+func (q *endedQueue) push(c *entry) {
 	if len(q.q) > 64 && len(q.q) > 2*q.n {
 		kept := q.q[:0]
 		for _, c := range q.q {
@@ -306,7 +307,7 @@ func (q *endedQueue) push(c *conn) {
 }
 
 // oldest returns the connection that ended first.
-func (q *endedQueue) oldest() *conn {
+func (q *endedQueue) oldest() *entry {
 	for i, c := range q.q {
 		if c.index >= 0 {
 			clear(q.q[:i])

@@ -17,7 +17,7 @@ func (s *scene) order(q Query) (remotes []string) {
 	var sn Snapshot
 	s.store.Snapshot(q, 0, &sn)
 	for _, f := range s.store.rows(nil, sn.order) {
-		remotes = append(remotes, fmt.Sprint(f.conn.Remote.Port()%1000))
+		remotes = append(remotes, fmt.Sprint(f.Remote.Port()%1000))
 	}
 	return remotes
 }
@@ -84,7 +84,7 @@ func TestSameTupleOtherSocket(t *testing.T) {
 	if n := len(s.snap.order); n != 1 || s.snap.Counts[classAlive] != 1 {
 		t.Fatalf("%d rows, %v", n, s.snap.Counts)
 	}
-	if f := s.store.row(s.snap.order[0]); f.inode != 5 || f.probes != 0 {
+	if f := s.store.row(s.snap.order[0]); f.Inode != 5 || f.probes != 0 {
 		t.Errorf("inherited from the connection before: %+v", f)
 	}
 	// One that has ended stays beside its successor.

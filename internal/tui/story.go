@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -32,7 +33,7 @@ type record struct {
 	verdict    events.Verdict
 	reason     events.Reason
 	count      uint8 // TCP_KEEPCNT; of KindSuspended and KindEnded the retransmits
-	waits      events.Waits
+	waits      conn.Waiting
 	has        recordFact
 }
 
@@ -49,26 +50,25 @@ const (
 
 // event makes a record of the story of f an Event again, as far as words need it.
 func (r *record) event(f *facts, n note) events.Event {
-	e := events.Event{Time: time.Unix(0, r.at).UTC(), Kind: r.kind, Verdict: r.verdict, Reason: r.reason, Keepalive: f.keep}
+	e := events.Event{State: conn.State{Keepalive: f.Keepalive}, Time: time.Unix(0, r.at).UTC(), Kind: r.kind, Verdict: r.verdict, Reason: r.reason}
 	e.WaitsFor = r.waits
-	switch {
-	case r.hasData():
+	if r.hasData() {
 		e.Retransmits, e.Unacked, e.Has = int(r.count), r.unanswered, e.Has|events.HasUnacked
-	default:
+	} else {
 		e.Keepalive.Count, e.Unanswered = int(r.count), int(r.unanswered)
 	}
 	if r.has&recUnanswered != 0 {
-		e.Has |= events.HasUnanswered
+		e.Has |= conn.HasUnanswered
 	}
 	if r.has&recDies != 0 {
-		e.DiesIn, e.Has = time.Duration(r.dies)*diesUnit, e.Has|events.HasDiesIn
+		e.DiesIn, e.Has = time.Duration(r.dies)*diesUnit, e.Has|conn.HasDiesIn
 	}
 	switch {
 	case r.has&recSpan == 0:
 	case r.kind == events.KindAnswer:
 		e.RTT, e.RTTExact, e.Has = r.span, r.has&recExact != 0, e.Has|events.HasRTT
 	default:
-		e.IdleFor, e.Has = r.span, e.Has|events.HasIdleFor
+		e.IdleFor, e.Has = r.span, e.Has|conn.HasIdleFor
 	}
 	switch r.kind {
 	case events.KindProbe:
@@ -170,11 +170,11 @@ func (s *Store) newRecord(e *events.Event, count int) record {
 	if r.hasData() {
 		r.unanswered, r.count = e.Unacked, uint8(min(max(e.Retransmits, 0), 255))
 	}
-	if e.Has&events.HasUnanswered != 0 {
+	if e.Has&conn.HasUnanswered != 0 {
 		r.unanswered = uint32(min(max(e.Unanswered, 0), math.MaxUint32))
 		r.has |= recUnanswered
 	}
-	if e.Has&events.HasDiesIn != 0 {
+	if e.Has&conn.HasDiesIn != 0 {
 		r.dies = uint32(min(max(e.DiesIn.Round(diesUnit)/diesUnit, 0), math.MaxUint32))
 		r.has |= recDies
 	}
@@ -187,7 +187,7 @@ func (s *Store) newRecord(e *events.Event, count int) record {
 				r.has |= recExact
 			}
 		}
-	case e.Has&events.HasIdleFor != 0:
+	case e.Has&conn.HasIdleFor != 0:
 		r.span = e.IdleFor
 		r.has |= recSpan
 	}

@@ -13,6 +13,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -126,7 +127,7 @@ func TestNoNewsFades(t *testing.T) {
 	// What has ended waits for no timer, whatever is told of it late.
 	s.event(ev(events.KindReset, 1, unanswered(6), gaveUp(events.ReasonCount, "ETIMEDOUT")))
 	s.event(ev(events.KindTimer, 1, func(e *events.Event) {
-		e.Reason, e.Next, e.Has = events.ReasonClosed, time.Second, e.Has|events.HasNext
+		e.Reason, e.Next, e.Has = events.ReasonClosed, time.Second, e.Has|conn.HasNext
 	}))
 	s.tick(time.Hour)
 	if s.snap.NoNews != 0 || strings.Contains(s.text(), "no news") {

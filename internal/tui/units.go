@@ -8,72 +8,36 @@ import (
 	"strings"
 	"time"
 
+	"katrace/internal/conn"
+
 	"github.com/charmbracelet/x/ansi"
 )
 
-// short writes a duration in at most six cells: "4.2s", "52s", "1m12s",
-// "1h58m", "2d03h". Negative ones are 0.
+// short writes the time to something that comes, in seconds at the finest:
+// "0.4s", "4.2s", "52s", "2m5s". What is past is 0.
 func short(d time.Duration) string {
 	switch {
-	case d < 0:
-		return "0s"
-	case d < 9950*time.Millisecond:
-		return fmt.Sprintf("%.1fs", d.Seconds())
-	case d < 60*time.Second:
-		return fmt.Sprintf("%ds", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
-	case d < 24*time.Hour:
-		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
-	case d < 100*24*time.Hour:
-		return fmt.Sprintf("%dd%02dh", int(d.Hours())/24, int(d.Hours())%24)
+	case d < time.Second:
+		return fmt.Sprintf("%.1fs", max(d, 0).Seconds())
+	case d < 10*time.Second:
+		return conn.Span(d.Truncate(100 * time.Millisecond))
 	}
-	return fmt.Sprintf("%dd", int(d.Hours())/24)
+	return age(d)
 }
 
 // age writes how long ago something was, in whole seconds: it does not flicker.
-func age(d time.Duration) string {
-	if d < 10*time.Second {
-		return fmt.Sprintf("%ds", max(0, int(d.Seconds())))
-	}
-	return short(d)
-}
+func age(d time.Duration) string { return conn.Span(max(d, 0).Truncate(time.Second)) }
 
-// exactly writes a setting as its user would: "75s", "2h", "2h11m15s", "1.5s".
-func exactly(d time.Duration) string {
-	s := d.Round(time.Millisecond).String()
-	if strings.HasSuffix(s, "m0s") {
-		s = s[:len(s)-2]
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = s[:len(s)-2]
-	}
-	return s
-}
-
-// roundTrip writes a round trip in at most six cells: "84us", "3.1ms", "612ms",
-// "1.2s". One that is known to a jiffy only has a "~" before it, and may be
-// less than that.
+// roundTrip writes a round trip: "84us", "3.1ms", "1.2s". One that is known to a
+// jiffy only has a "~" before it, and may be less than that.
 func roundTrip(d time.Duration, exact bool) string {
-	var s string
 	switch {
-	case d <= 0 && !exact:
+	case exact:
+		return conn.Span(d)
+	case d <= 0:
 		return "<jiffy"
-	case d < time.Millisecond:
-		s = strconv.Itoa(int(d.Microseconds())) + "us"
-	case d < 10*time.Millisecond:
-		s = fmt.Sprintf("%.1fms", float64(d.Microseconds())/1000)
-	case d < time.Second:
-		s = fmt.Sprintf("%dms", d.Milliseconds())
-	case d < 100*time.Second:
-		s = fmt.Sprintf("%.1fs", d.Seconds())
-	default:
-		s = short(d)
 	}
-	if !exact {
-		s = "~" + s
-	}
-	return s
+	return "~" + conn.Span(d)
 }
 
 // thousands writes a number with separators: "1,234,567".

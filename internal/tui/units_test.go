@@ -12,8 +12,8 @@ func TestShortIsShort(t *testing.T) {
 		d    time.Duration
 		want string
 	}{
-		{-time.Second, "0s"}, {0, "0.0s"}, {4240 * time.Millisecond, "4.2s"}, {9960 * time.Millisecond, "9s"}, {52 * time.Second, "52s"},
-		{72 * time.Second, "1m12s"}, {118*time.Minute + 3*time.Second, "1h58m"}, {51 * time.Hour, "2d03h"}, {2400 * time.Hour, "100d"},
+		{-time.Second, "0.0s"}, {0, "0.0s"}, {4240 * time.Millisecond, "4.2s"}, {9960 * time.Millisecond, "9.9s"}, {52 * time.Second, "52s"},
+		{72 * time.Second, "72s"}, {118*time.Minute + 3*time.Second, "1h58m"}, {51 * time.Hour, "2d3h"}, {2400 * time.Hour, "100d"},
 	} {
 		if got := short(tt.d); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.d, got, tt.want)
@@ -25,15 +25,6 @@ func TestShortIsShort(t *testing.T) {
 		}
 		if s := roundTrip(d, true); len(s) > 6 {
 			t.Errorf("%s: round trip %q is too long", d, s)
-		}
-	}
-}
-
-func TestExactly(t *testing.T) {
-	for want, d := range map[string]time.Duration{"2h": 2 * time.Hour, "1m15s": 75 * time.Second, "2h11m15s": 7875 * time.Second,
-		"5m50s": 350 * time.Second, "15m": 15 * time.Minute, "1.5s": 1500 * time.Millisecond, "10s": 10 * time.Second} {
-		if got := exactly(d); got != want {
-			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 	"katrace/internal/jiffies"
 )
@@ -19,7 +20,7 @@ func (s *scene) selected() string {
 	if s.table.sel == nil {
 		return ""
 	}
-	return s.table.sel.conn.Remote.String()
+	return s.table.sel.Remote.String()
 }
 
 func TestCursorStaysOnItsConnection(t *testing.T) {
@@ -202,7 +203,7 @@ func TestCopy(t *testing.T) {
 func TestCopyTellsOwner(t *testing.T) {
 	s := newScene(t, testOptions, 80, 24)
 	s.event(ev(events.KindProbe, 19, unanswered(1), inPod))
-	s.event(ev(events.KindProbe, 19, unanswered(2), func(e *events.Event) { e.Process = events.Process{} }))
+	s.event(ev(events.KindProbe, 19, unanswered(2), func(e *events.Event) { e.Process = conn.Process{} }))
 	s.tick(time.Second)
 	s.press("down")
 	f := s.src.row(s.table.sel)
@@ -272,7 +273,7 @@ func TestCountdownRunsBetweenEvents(t *testing.T) {
 // late (HZ 300), and until then there is nothing to be missed. Of a recording's
 // host the tick is not known: as late as on any kernel.
 func TestNoNewsOnlyAfterTheSlack(t *testing.T) {
-	long := keepalive(events.Settings{Idle: 2 * time.Hour, Interval: 75 * time.Second, Count: 9})
+	long := keepalive(conn.Settings{Idle: 2 * time.Hour, Interval: 75 * time.Second, Count: 9})
 	const quarter = 873813333333 * time.Nanosecond // 8^6 ticks of 1/300 s
 	for _, tt := range []struct {
 		hz   jiffies.HZ
@@ -309,7 +310,7 @@ func TestNoNewsOnlyAfterTheSlack(t *testing.T) {
 // the view drawing.
 func TestTimelineOfMany(t *testing.T) {
 	s := newScene(t, testOptions, 120, 50)
-	s.event(ev(events.KindProbe, 1, keepalive(events.Settings{Idle: time.Second, Interval: time.Millisecond, Count: 9, UserTimeout: time.Hour}), unanswered(1),
+	s.event(ev(events.KindProbe, 1, keepalive(conn.Settings{Idle: time.Second, Interval: time.Millisecond, Count: 9, UserTimeout: time.Hour}), unanswered(1),
 		func(e *events.Event) { e.DiesIn = 200 * 365 * 24 * time.Hour }))
 	s.event(ev(events.KindProbe, 2, unanswered(1), func(e *events.Event) { e.Next, e.DiesIn, e.Keepalive.Interval = math.MaxInt64, math.MaxInt64, 1 }))
 	s.tick(time.Millisecond)
@@ -324,10 +325,10 @@ func TestTimelineOfMany(t *testing.T) {
 // 255, and where only a listing knows of them that it does not know.
 func TestMoreThanTheKernelCounts(t *testing.T) {
 	s := newScene(t, testOptions, 120, 50)
-	ut := keepalive(events.Settings{Idle: time.Second, Interval: time.Second, Count: 5, UserTimeout: 10 * time.Minute})
+	ut := keepalive(conn.Settings{Idle: time.Second, Interval: time.Second, Count: 5, UserTimeout: 10 * time.Minute})
 	s.event(ev(events.KindProbe, 1, ut, unanswered(300)))
 	s.list(socket(2, 300*time.Second, 0, ut, verdict(events.VerdictSilent), func(e *events.Event) {
-		e.Has &^= events.HasUnanswered
+		e.Has &^= conn.HasUnanswered
 		e.Next, e.DiesIn = time.Second, 300*time.Second
 	}))
 	s.tick(time.Millisecond)

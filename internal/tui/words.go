@@ -3,7 +3,6 @@
 package tui
 
 import (
-	"strconv"
 	"time"
 
 	"katrace/internal/events"
@@ -12,14 +11,7 @@ import (
 // owner says who holds the connection's socket, as the text stream does:
 // "postgres[812]", "postgres[812] (not accepted yet)", "uid 105", "-".
 func (t *theme) owner(f *facts) string {
-	if f.process.PID != 0 {
-		return sanitize(f.process.Comm, t.ascii) + "[" + strconv.Itoa(f.process.PID) + "]" + f.heldBy.Words()
-	}
-	return sanitize(string(f.appendOwner(nil)), t.ascii)
-}
-
-func (f *facts) appendOwner(dst []byte) []byte {
-	return events.AppendOwner(dst, &events.Event{Process: f.process, HeldBy: f.heldBy, Module: f.module, UID: f.uid, Has: f.has & events.HasUID})
+	return sanitize(string(f.AppendOwner(nil)), t.ascii)
 }
 
 // words says in the text stream's words what a record of the story of f

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 	"katrace/internal/lab"
 	"katrace/internal/loader"
@@ -274,14 +275,14 @@ func (r *result) checkProbed(t *testing.T, by loader.Backend, evs []events.Event
 // events may be missing as katrace reports; hidden is how many of these are left.
 func (r *result) checkEnabled(t *testing.T, by loader.Backend, evs []events.Event, hidden *uint64) {
 	t.Helper()
-	var got, want []events.Process
+	var got, want []conn.Process
 	for _, e := range evs {
 		if e.Kind == events.KindEnabled {
 			got = append(got, e.Process)
 		}
 	}
 	if factsHere(t, by).Enabled {
-		want = []events.Process{self(t)}
+		want = []conn.Process{self(t)}
 	}
 	if len(got) < len(want) && *hidden > 0 {
 		*hidden--

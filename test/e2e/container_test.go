@@ -17,6 +17,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 	"katrace/internal/lab"
 )
@@ -102,7 +103,7 @@ func TestContainers(t *testing.T) {
 			told := r.seen()
 			left = slices.DeleteFunc(left, func(c contained) bool {
 				return slices.ContainsFunc(told, func(e events.Event) bool {
-					return e.Container == c.id && e.Pod == c.pod && e.Cgroup == c.path && e.Process == events.Process{PID: pids[c.id], Comm: containedComm}
+					return e.Container == c.id && e.Pod == c.pod && e.Cgroup == c.path && e.Process == conn.Process{PID: pids[c.id], Comm: containedComm}
 				})
 			})
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -25,25 +26,25 @@ func TestFaultCrowd(t *testing.T) {
 // crowdStories holds what a katrace told of the connections against what they
 // did. A firing that the kernel ran no program for, and katrace reports as
 // missed, makes one story wrong.
-func crowdStories(r tracer, conns []events.Conn) {
+func crowdStories(r tracer, conns []conn.ID) {
 	r.t.Helper()
-	stories := map[events.Conn]string{}
+	stories := map[conn.ID]string{}
 	var first, last time.Time
 	evs := r.stop()
 	for i := range evs {
 		e := &evs[i]
 		switch e.Kind {
 		case events.KindProbe:
-			stories[e.Conn()] += fmt.Sprintf("probe %d %s, ", e.Unanswered, e.Verdict)
+			stories[e.ID()] += fmt.Sprintf("probe %d %s, ", e.Unanswered, e.Verdict)
 		case events.KindReset:
-			stories[e.Conn()] += fmt.Sprintf("reset %d %s %s", e.Unanswered, e.Errno, e.Verdict)
+			stories[e.ID()] += fmt.Sprintf("reset %d %s %s", e.Unanswered, e.Errno, e.Verdict)
 			if first.IsZero() {
 				first = e.Time
 			}
 			last = e.Time
 		case events.KindLost:
 		default:
-			stories[e.Conn()] += e.Kind.String() + ", "
+			stories[e.ID()] += e.Kind.String() + ", "
 		}
 	}
 	want := fmt.Sprintf("probe 1 %s, probe 2 %s, reset 2 ETIMEDOUT timed_out", events.Verdict(0), events.VerdictSilent)

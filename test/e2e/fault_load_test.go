@@ -15,6 +15,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 	"katrace/internal/lab"
 	"katrace/internal/loader"
@@ -205,9 +206,9 @@ func (l *load) counted() uint64 {
 }
 
 // conns are the connections as events name them.
-func (l *load) conns() []events.Conn {
+func (l *load) conns() []conn.ID {
 	l.t.Helper()
-	var conns []events.Conn
+	var conns []conn.ID
 	for _, fd := range l.socks {
 		c, err := l.conn(fd)
 		if err != nil {
@@ -218,20 +219,20 @@ func (l *load) conns() []events.Conn {
 	return conns
 }
 
-func (l *load) conn(fd int) (events.Conn, error) {
+func (l *load) conn(fd int) (conn.ID, error) {
 	local, err := unix.Getsockname(fd)
 	if err != nil {
-		return events.Conn{}, err
+		return conn.ID{}, err
 	}
 	remote, err := unix.Getsockname(l.ln)
 	if err != nil {
-		return events.Conn{}, err
+		return conn.ID{}, err
 	}
 	at := func(s unix.Sockaddr) netip.AddrPort {
 		a := s.(*unix.SockaddrInet4)
 		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
 	}
-	return events.Conn{Netns: l.inum, Local: at(local), Remote: at(remote)}, nil
+	return conn.ID{Netns: l.inum, Local: at(local), Remote: at(remote)}, nil
 }
 
 // only are the flags that restrict katrace to this load.

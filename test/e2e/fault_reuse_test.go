@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 	"katrace/internal/loader"
 )
@@ -24,7 +25,7 @@ func TestFaultReuse(t *testing.T) {
 	}
 	const conns = 200
 	l := newLoad(t, conns, true, 127)
-	witness, err := loader.Open(loader.Options{Backend: loader.Tracepoint, Filter: loader.Filter{Netns: []uint32{l.inum}}})
+	witness, err := loader.Open(loader.Options{Backend: loader.Tracepoint, Filter: conn.SocketFilter{Netns: []uint32{l.inum}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,11 +68,11 @@ func TestFaultReuse(t *testing.T) {
 
 // checkFresh holds what is told of new connections against what they do: they
 // are probed, and each probe is answered.
-func checkFresh(r tracer, fresh []events.Conn, since time.Time) {
-	stories := map[events.Conn][]events.Event{}
+func checkFresh(r tracer, fresh []conn.ID, since time.Time) {
+	stories := map[conn.ID][]events.Event{}
 	for _, e := range r.stop() {
 		if e.Time.After(since) {
-			stories[e.Conn()] = append(stories[e.Conn()], e)
+			stories[e.ID()] = append(stories[e.ID()], e)
 		}
 	}
 	for _, c := range fresh {
@@ -93,10 +94,10 @@ func checkFresh(r tracer, fresh []events.Conn, since time.Time) {
 
 // shared counts the new connections that are at an old one's address, and those
 // of them that have its ports as well.
-func shared(t *testing.T, witness *loader.Tracer, old, fresh []events.Conn) (addresses, tuples int) {
+func shared(t *testing.T, witness *loader.Tracer, old, fresh []conn.ID) (addresses, tuples int) {
 	t.Helper()
 	witness.Stop()
-	port := func(c events.Conn) uint16 { return c.Local.Port() }
+	port := func(c conn.ID) uint16 { return c.Local.Port() }
 	isFresh, isOld := map[uint16]bool{}, map[uint16]bool{}
 	for i := range old {
 		isOld[port(old[i])], isFresh[port(fresh[i])] = true, true

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 	"katrace/internal/lab"
 )
@@ -38,11 +39,11 @@ func unlessHidden(t *testing.T, try func(*testing.T) (wrong []string, lost event
 }
 
 // self is this process as the kernel names it.
-func self(t *testing.T) events.Process {
+func self(t *testing.T) conn.Process {
 	t.Helper()
 	comm, err := os.ReadFile("/proc/self/comm")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return events.Process{PID: os.Getpid(), Comm: strings.TrimSpace(string(comm))}
+	return conn.Process{PID: os.Getpid(), Comm: strings.TrimSpace(string(comm))}
 }

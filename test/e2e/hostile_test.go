@@ -14,6 +14,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 	"katrace/internal/lab"
 )
@@ -61,7 +62,7 @@ func TestHostileNames(t *testing.T) {
 
 	names := map[uint16]string{} // by local port
 	told := func(name string) bool {
-		return strings.Contains(stdout.String(), " "+events.Safe(name)+"[") && strings.Contains(drawn.String(), asciiSafe(name)+"[") &&
+		return strings.Contains(stdout.String(), " "+conn.Safe(name)+"[") && strings.Contains(drawn.String(), asciiSafe(name)+"[") &&
 			slices.ContainsFunc(asJSON.seen(), func(e events.Event) bool { return e.Process.Comm == string([]rune(name)) })
 	}
 	left := hostileNames
@@ -167,9 +168,9 @@ func checkHostileList(t *testing.T, names map[uint16]string) {
 		}
 		checkPrinting(t, "list -o "+output, out)
 		for port, name := range names {
-			want := events.Safe(name) + "["
+			want := conn.Safe(name) + "["
 			if output == "json" {
-				want = string(events.AppendString([]byte(`"comm":`), name))
+				want = string(conn.AppendString([]byte(`"comm":`), name))
 			}
 			if !strings.Contains(out, want) {
 				t.Errorf("list -o %s does not name %q (port %d) as %s", output, name, port, want)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 	"katrace/internal/loader"
 )
@@ -80,7 +81,7 @@ func (n *nfs) checkProbe(t *testing.T, r *run, client held) {
 		}
 		return false
 	})
-	if probe.Remote.Port() != nfsPort || probe.HeldBy.String() != client.HeldBy || probe.Module != client.Module || probe.Process != (events.Process{}) || probe.Keepalive != n.settings() {
+	if probe.Remote.Port() != nfsPort || probe.HeldBy.String() != client.HeldBy || probe.Module != client.Module || probe.Process != (conn.Process{}) || probe.Keepalive != n.settings() {
 		t.Errorf("%+v, want it of the client's end, held by %q, module %q, no process, and %+v", probe, client.HeldBy, client.Module, n.settings())
 	}
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"katrace/internal/events"
+	"katrace/internal/conn"
 )
 
 // nfsLease, seconds, is long enough for the client to ask for nothing meanwhile.
@@ -129,15 +129,15 @@ func (n *nfs) namespace() string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpi
 // xs_tcp_default_timeout: see xs_tcp_set_socket_timeouts(). (A lease of less than
 // three minutes would take their place, and the client would ask the server again
 // before the first probe: nfs4_set_lease_period().)
-func (n *nfs) settings() events.Settings {
-	return events.Settings{Idle: time.Minute, Interval: time.Minute, Count: 3, UserTimeout: 3 * time.Minute}
+func (n *nfs) settings() conn.Settings {
+	return conn.Settings{Idle: time.Minute, Interval: time.Minute, Count: 3, UserTimeout: 3 * time.Minute}
 }
 
 // held is what the list says of one end.
 type held struct {
 	HeldBy    string `json:"held_by"`
 	Module    string
-	Process   *events.Process
+	Process   *conn.Process
 	Keepalive struct {
 		On          bool
 		Idle        int64 `json:"idle_ms"`

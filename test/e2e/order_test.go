@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 	"katrace/internal/lab"
 	"katrace/internal/loader"
@@ -73,12 +74,12 @@ func timeless(evs []events.Event) []events.Event {
 	out := make([]events.Event, len(evs))
 	for i, e := range evs {
 		e.Time, e.IdleFor, e.Next, e.DiesIn, e.RTT = time.Time{}, 0, 0, 0, 0
-		e.Process, e.HeldBy, e.Module = events.Process{}, 0, ""
+		e.Process, e.HeldBy, e.Module = conn.Process{}, 0, ""
 		e.Cgroup, e.Container, e.Pod = "", "", ""
 		if e.Kind == events.KindAnswer {
 			// A handler that runs a tick before the kernel looks at the clock says
 			// that the timer will fire in a tick, the other that it probes now.
-			e.Has &^= events.HasNext | events.HasDiesIn
+			e.Has &^= conn.HasNext | conn.HasDiesIn
 		}
 		out[i] = e
 	}
@@ -100,7 +101,7 @@ func known(evs []events.Event, can loader.Facts) (left []events.Event) {
 			if e.SendError == events.Congested {
 				// It does not show: a firing that sent nothing, it is not known why.
 				e.Kind, e.Verdict, e.Seq = events.KindTimer, 0, 0
-				e.Has &^= events.HasSeq | events.HasNext
+				e.Has &^= events.HasSeq | conn.HasNext
 			}
 			e.SendError = ""
 		}

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/childtest"
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -54,15 +55,15 @@ func holdApart(by string) (shown bool, err error) {
 		return false, err
 	}
 	switch by {
-	case events.HeldByAcceptQueue.String():
+	case conn.HeldByAcceptQueue.String():
 		// What the listener has is inherited.
 		client, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 		return true, errors.Join(err, everySecond(listener), unix.Connect(client, addr))
-	case events.HeldByThread.String():
+	case conn.HeldByThread.String():
 		var made error
 		err := childtest.InThread(nil, func() { _, made = probing(addr) })
 		return true, errors.Join(err, made)
-	case events.HeldByIOUring.String():
+	case conn.HeldByIOUring.String():
 		fd, err := probing(addr)
 		if err != nil {
 			return false, err
@@ -121,7 +122,7 @@ func holdDirect(fd int) (shown bool, err error) {
 // is told in the stream and in the list, without the privileges that katrace has
 // given up.
 func TestHeldApart(t *testing.T) {
-	for by := events.HeldByAcceptQueue; by <= events.HeldByIOUring; by++ {
+	for by := conn.HeldByAcceptQueue; by <= conn.HeldByIOUring; by++ {
 		t.Run(by.String(), func(t *testing.T) {
 			cmd := exec.Command("/proc/self/exe")
 			cmd.Env = append(os.Environ(), apartHolder+"="+by.String())
@@ -177,13 +178,13 @@ func TestFirstProbe(t *testing.T) {
 	for _, r := range []*run{all, named} { // perhaps by two backends, of which one gives more events
 		waitFor(t, 2*time.Minute, "the ends of the connections", func() bool { return told(r) >= conns*each })
 	}
-	first := map[events.Conn]bool{}
+	first := map[conn.ID]bool{}
 	owned := 0
 	for _, e := range ofConns(all.stop()) {
-		if first[e.Conn()] {
+		if first[e.ID()] {
 			continue
 		}
-		if first[e.Conn()] = true; e.Process.Comm == name && e.Process.PID != 0 {
+		if first[e.ID()] = true; e.Process.Comm == name && e.Process.PID != 0 {
 			owned++
 		}
 	}

@@ -24,6 +24,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/childtest"
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -180,10 +181,10 @@ func attachEnabler(t *testing.T, cgroup string, one, other int32) {
 // softirq, which interrupts anybody; on the other one from the backlog of
 // connect(2), or in it, by the process that holds the socket.
 func (ports enabled) check(t *testing.T, r *run, pid int) {
-	want := map[uint16]events.Process{
+	want := map[uint16]conn.Process{
 		ports.Thread: {PID: pid, Comm: enablerComm}, ports.Connect: {}, ports.Active: {}, ports.Passive: {}, ports.Subflow: {}, ports.SubflowPassive: {},
 	}
-	got := map[uint16]events.Process{}
+	got := map[uint16]conn.Process{}
 	waitFor(t, time.Minute, fmt.Sprintf("%d events", len(want)), func() bool {
 		for _, e := range r.seen() {
 			if e.Kind == events.KindEnabled {

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
+
+	"katrace/internal/conn"
 	"katrace/internal/events"
 	"katrace/internal/lab"
 	"katrace/internal/loader"
@@ -86,15 +88,15 @@ func filters(t *testing.T) (wrong []string, lost events.Lost) {
 	for i, test := range tests {
 		told := runs[i].stop()
 		lost = lost.Plus(tallyOf(told).lost)
-		got := map[events.Conn]map[events.Kind]int{}
+		got := map[conn.ID]map[events.Kind]int{}
 		for _, e := range told {
 			if e.Kind != events.KindProbe && e.Kind != events.KindReset {
 				continue
 			}
-			if got[e.Conn()] == nil {
-				got[e.Conn()] = map[events.Kind]int{}
+			if got[e.ID()] == nil {
+				got[e.ID()] = map[events.Kind]int{}
 			}
-			got[e.Conn()][e.Kind]++
+			got[e.ID()][e.Kind]++
 		}
 		probes, resets := 3, 1
 		if strings.Contains(test.args, "--dead") {
@@ -107,11 +109,11 @@ func filters(t *testing.T) (wrong []string, lost events.Lost) {
 			if !test.want(c) {
 				continue
 			}
-			if n := got[c.Conn]; n[events.KindProbe] != probes || n[events.KindReset] != resets {
+			if n := got[c.ID]; n[events.KindProbe] != probes || n[events.KindReset] != resets {
 				wrong = append(wrong, fmt.Sprintf("%s: %s: %d probes and %d resets, want %d and %d",
 					test.args, c.Case, n[events.KindProbe], n[events.KindReset], probes, resets))
 			}
-			delete(got, c.Conn)
+			delete(got, c.ID)
 		}
 		for c, n := range got {
 			t.Errorf("%s: %v events of %v, which was not asked for", test.args, n, c)

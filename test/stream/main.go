@@ -16,6 +16,7 @@ import (
 	"os"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -32,7 +33,7 @@ func main() {
 }
 
 // conn is one connection; its number makes its addresses.
-type conn struct {
+type connection struct {
 	number     uint32
 	unanswered int
 	probed     bool
@@ -40,12 +41,12 @@ type conn struct {
 
 func write(conns, total, rate, deaths int) error {
 	out := bufio.NewWriterSize(os.Stdout, 1<<20)
-	all := make([]conn, conns)
+	all := make([]connection, conns)
 	for i := range all {
 		all[i].number = uint32(i)
 	}
 	next := uint32(conns)
-	settings := events.Settings{Idle: 5 * time.Second, Interval: time.Second, Count: 5}
+	settings := conn.Settings{Idle: 5 * time.Second, Interval: time.Second, Count: 5}
 	start := time.Now()
 	var line []byte
 	for n := range total {
@@ -57,10 +58,9 @@ func write(conns, total, rate, deaths int) error {
 		}
 		c := &all[n%conns]
 		e := events.Event{
-			Time: time.Now(), Netns: 4026531840, Inode: uint64(c.number) + 1000, Family: events.IPv4, State: events.StateEstablished,
-			Local: addr(10<<24|1, 5432), Remote: addr(172<<24|16<<16|c.number>>8, uint16(1024+c.number&0xff)),
-			Process: events.Process{PID: 812, Comm: "postgres"}, UID: 105, Keepalive: settings,
-			Has: events.HasUID | events.HasKeepalive | events.HasIdleFor, IdleFor: 5 * time.Second,
+			State: conn.State{Netns: 4026531840, Inode: uint64(c.number) + 1000, Family: conn.IPv4, TCPState: conn.TCPEstablished, Local: addr(10<<24|1, 5432), Remote: addr(172<<24|16<<16|c.number>>8, uint16(1024+c.number&0xff)), Keepalive: settings, Has: conn.HasUID | conn.HasKeepalive | conn.HasIdleFor, Owner: conn.Owner{Process: conn.Process{PID: 812, Comm: "postgres"}, UID: 105}},
+			Timer: conn.Timer{IdleFor: 5 * time.Second},
+			Time:  time.Now(),
 		}
 		if next = c.step(&e, settings, deaths, next); e.Kind == 0 {
 			continue
@@ -74,13 +74,13 @@ func write(conns, total, rate, deaths int) error {
 }
 
 // step makes the connection's next event, and a new connection of one that ended.
-func (c *conn) step(e *events.Event, s events.Settings, deaths int, next uint32) uint32 {
+func (c *connection) step(e *events.Event, s conn.Settings, deaths int, next uint32) uint32 {
 	silent := int(c.number)%deaths == 0
 	switch {
 	case silent && c.unanswered == s.Count:
 		e.Kind, e.Reason, e.Errno, e.Verdict = events.KindReset, events.ReasonCount, "ETIMEDOUT", events.VerdictTimedOut
-		e.Unanswered, e.Has = c.unanswered, e.Has|events.HasUnanswered
-		*c = conn{number: next}
+		e.Unanswered, e.Has = c.unanswered, e.Has|conn.HasUnanswered
+		*c = connection{number: next}
 		return next + 1
 	case !silent && c.probed:
 		c.probed, c.unanswered = false, 0
@@ -91,7 +91,7 @@ func (c *conn) step(e *events.Event, s events.Settings, deaths int, next uint32)
 		c.unanswered++
 		e.Kind, e.Unanswered, e.Next = events.KindProbe, c.unanswered, s.Interval
 		e.DiesIn = s.DiesIn(c.unanswered, e.IdleFor, e.Next)
-		e.Has |= events.HasUnanswered | events.HasNext | events.HasDiesIn
+		e.Has |= conn.HasUnanswered | conn.HasNext | conn.HasDiesIn
 		if c.unanswered > 1 {
 			e.Verdict = events.VerdictSilent
 		}

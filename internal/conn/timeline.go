@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
-package inventory
+package conn
 
 import (
 	"math"
 	"sort"
 	"time"
 
-	"katrace/internal/events"
 	"katrace/internal/jiffies"
 )
 
@@ -32,13 +31,13 @@ type Step struct {
 }
 
 // NewTimeline is what the kernel does, by the settings, about a peer that was
-// last heard idleFor ago; out and next are those of events.Settings.ProbesLeft.
-func NewTimeline(s events.Settings, out int, idleFor, next time.Duration, hz jiffies.HZ) Timeline {
+// last heard idleFor ago; out and next are those of Settings.ProbesLeft.
+func NewTimeline(s Settings, out int, idleFor, next time.Duration, hz jiffies.HZ) Timeline {
 	s.Interval = max(s.Interval, hz.Tick()) // 0 by sysctl: it fires at every tick
 	t := Timeline{
 		Probes: s.ProbesLeft(out, idleFor, next), Every: s.Interval, out: out,
 		first: Step{At: idleFor + next, Latest: idleFor + next + hz.Slack(next)},
-		slack: hz.Slack(s.Interval), latest: events.Forever,
+		slack: hz.Slack(s.Interval), latest: Forever,
 	}
 	if s.UserTimeout != 0 {
 		// The first firing after the user timeout gives up, however many there were,
@@ -50,15 +49,15 @@ func NewTimeline(s events.Settings, out int, idleFor, next time.Duration, hz jif
 		if int(uint8(out))+t.Probes > math.MaxUint8 {
 			after++
 		}
-		t.latest = max(events.After(t.first.Latest, first, t.Every+t.slack), events.After(s.UserTimeout, after, t.Every+t.slack))
+		t.latest = max(After(t.first.Latest, first, t.Every+t.slack), After(s.UserTimeout, after, t.Every+t.slack))
 	}
 	return t
 }
 
 // Step is the i-th firing from now on, from 0 to Probes: the last one gives up.
 func (t *Timeline) Step(i int) Step {
-	s := Step{At: events.After(t.first.At, i, t.Every)}
-	s.Latest = max(s.At, min(events.After(t.first.Latest, i, t.Every+t.slack), t.latest))
+	s := Step{At: After(t.first.At, i, t.Every)}
+	s.Latest = max(s.At, min(After(t.first.Latest, i, t.Every+t.slack), t.latest))
 	if i < t.Probes {
 		s.Probe = t.out + i + 1
 	}

@@ -1,18 +1,32 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
-package events
+package conn
 
 import (
 	"math"
 	"time"
 )
 
+// Settings are the keepalive values in force on a socket, whatever their
+// source (tcp_sock.keepalive_time and friends, else the namespace's sysctls).
+type Settings struct {
+	Idle        time.Duration // TCP_KEEPIDLE
+	Interval    time.Duration // TCP_KEEPINTVL
+	Count       int           // TCP_KEEPCNT
+	UserTimeout time.Duration // TCP_USER_TIMEOUT; 0: not set, Count decides
+	Inherited   Setting       // those that the socket did not set itself
+	Unsure      Setting       // those of which that is not known; never in an event from the kernel
+}
+
+// Own are the settings that are certainly the socket's own.
+func (s *Settings) Own() Setting { return AllSettings &^ (s.Inherited | s.Unsure) }
+
 // RetryCongested is how long tcp_keepalive_timer waits after a probe that the
 // local queue refused (TCP_RESOURCE_PROBE_INTERVAL, HZ/2).
 const RetryCongested = 500 * time.Millisecond
 
-// retryBusy is how long it waits where a process holds the socket (HZ/20).
-const retryBusy = 50 * time.Millisecond
+// RetryBusy is how long it waits where a process holds the socket (HZ/20).
+const RetryBusy = 50 * time.Millisecond
 
 // Forever is the longest time that DiesIn gives: a hundred years.
 const Forever = 100 * 365 * 24 * time.Hour

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
-package events
+package conn
 
 import (
 	"time"
 
+	"katrace/internal/enum"
 	"katrace/internal/jiffies"
 )
 
@@ -41,10 +42,10 @@ const (
 	TooLate
 )
 
-var timelinessNames = names[Timeliness]{"verdict on a middlebox", []string{"", "in_time", "perhaps_too_late", "too_late"}}
+var timelinessNames = enum.Names[Timeliness]{What: "verdict on a middlebox", Words: []string{"", "in_time", "perhaps_too_late", "too_late"}}
 
 // String is the name in the JSON: "too_late".
-func (t Timeliness) String() string { return timelinessNames.name(t) }
+func (t Timeliness) String() string { return timelinessNames.Name(t) }
 
 // Judge says whether the middlebox still remembers a connection on which a
 // probe is due after that time without any segment.

@@ -1,49 +1,49 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
-package main
+package predict
 
 import (
 	"fmt"
 	"strings"
 	"time"
 
-	"katrace/internal/events"
+	"katrace/internal/conn"
 	"katrace/internal/inventory"
 )
 
-// sayPrediction is the timeline for people.
-func sayPrediction(b []byte, o *predictOptions, p *prediction) []byte {
-	s := &p.settings
-	if p.socket != nil {
-		b = fmt.Appendf(b, "%s > %s, %s\n", p.socket.Local, p.socket.Remote, appendOwnerCell(nil, p.socket))
+// AppendText appends the timeline for people.
+func (p *Prediction) AppendText(b []byte) []byte {
+	s := &p.Settings
+	if p.Socket != nil {
+		b = fmt.Appendf(b, "%s > %s, %s\n", p.Socket.Local, p.Socket.Remote, p.Socket.Holder())
 	}
 	b = fmt.Appendf(b, "idle %s (%s), interval %s (%s), count %d (%s), user timeout %s\n\n",
-		settingWord(s.Idle), p.source(events.SettingIdle), settingWord(s.Interval), p.source(events.SettingInterval),
-		s.Count, p.source(events.SettingCount), userTimeoutWord(s.UserTimeout))
+		conn.Exact(s.Idle), p.source(conn.SettingIdle), conn.Exact(s.Interval), p.source(conn.SettingInterval),
+		s.Count, p.source(conn.SettingCount), userTimeoutWord(s.UserTimeout))
 	b = fmt.Appendf(b, "%12s  %13s\n", "AFTER", "AT THE LATEST")
-	if p.socket == nil {
+	if p.Socket == nil {
 		b = fmt.Appendf(b, "%12s  %13s  the last segment from the peer\n", "0s", "")
 	} else {
-		b = fmt.Appendf(b, "%12s  %13s  %s\n", events.AppendSpan(nil, p.socket.IdleFor), "", sayNow(p.socket))
+		b = fmt.Appendf(b, "%12s  %13s  %s\n", conn.AppendSpan(nil, p.Socket.IdleFor), "", sayNow(p.Socket))
 	}
 	skipped := p.skipped()
-	for i := 0; i <= p.line.Probes; i++ {
+	for i := 0; i <= p.Line.Probes; i++ {
 		if skipped > 0 && i == headSteps {
-			b = fmt.Appendf(b, "%12s  %13s  %d more probes, one every %s\n", "...", "", skipped, settingWord(p.line.Every))
+			b = fmt.Appendf(b, "%12s  %13s  %d more probes, one every %s\n", "...", "", skipped, conn.Exact(p.Line.Every))
 			i += skipped - 1
 			continue
 		}
-		step := p.line.Step(i)
+		step := p.Line.Step(i)
 		b = fmt.Appendf(b, "%12s  %13s  %s\n", exact(step.At), exact(step.Latest), p.say(step))
 	}
 	if note := p.note(); note != "" {
 		b = append(append(b, '\n'), note...)
 	}
 	if p.armed() {
-		b = append(append(append(b, "\nThe timer was armed before the change, for longer than the settings in force say, and runs on until "...), rearm...), ".\n"...)
+		b = append(append(append(b, "\nThe timer was armed before the change, for longer than the settings in force say, and runs on until "...), inventory.Rearm...), ".\n"...)
 	}
-	if o.idleLimit.Forgets > 0 {
-		b = append(append(b, '\n'), p.sayMiddlebox(o.idleLimit, o.hz)...)
+	if p.Limit.Forgets > 0 {
+		b = append(append(b, '\n'), p.middlebox()...)
 		b = append(b, '\n')
 	}
 	return b
@@ -58,7 +58,7 @@ func sayNow(s *inventory.Socket) string {
 		return fmt.Sprintf("%d probes are", n)
 	}
 	switch {
-	case s.Has&inventory.HasUnanswered == 0:
+	case s.Has&conn.HasUnanswered == 0:
 		return fmt.Sprintf("now; the peer has been silent since 0s, for so long that the kernel's count of probes, %d, may have begun anew after 255", s.ProbesOut)
 	case s.Unanswered > s.SinceHeard:
 		return fmt.Sprintf("now; the peer was last heard at 0s, but the kernel still counts %d probes from before; %s out since", s.Unanswered-s.SinceHeard, probes(s.SinceHeard))
@@ -72,58 +72,58 @@ const (
 	tailSteps = 3 // the giving up included
 )
 
-func (p *prediction) skipped() int {
-	if n := p.line.Probes + 1 - headSteps - tailSteps; n > 1 {
+func (p *Prediction) skipped() int {
+	if n := p.Line.Probes + 1 - headSteps - tailSteps; n > 1 {
 		return n
 	}
 	return 0
 }
 
-func (p *prediction) say(step inventory.Step) string {
+func (p *Prediction) say(step conn.Step) string {
 	switch {
 	case step.Probe == 0:
 		return "gives up: sends RST; the application reads ETIMEDOUT"
-	case p.settings.UserTimeout != 0:
+	case p.Settings.UserTimeout != 0:
 		return fmt.Sprintf("probe %d", step.Probe)
 	}
-	return fmt.Sprintf("probe %d/%d", step.Probe, p.settings.Count)
+	return fmt.Sprintf("probe %d/%d", step.Probe, p.Settings.Count)
 }
 
-func (p *prediction) source(one events.Setting) string {
+func (p *Prediction) source(one conn.Setting) string {
 	switch {
-	case p.own&one != 0 && p.socket == nil:
+	case p.Settings.Own()&one != 0 && p.Socket == nil:
 		return "given"
-	case p.own&one != 0:
+	case p.Settings.Own()&one != 0:
 		return "set"
-	case p.settings.Inherited&one != 0:
+	case p.Settings.Inherited&one != 0:
 		return "sysctl"
 	}
 	return "set or sysctl"
 }
 
 // note says what people do not expect of TCP_USER_TIMEOUT.
-func (p *prediction) note() string {
-	s := &p.settings
+func (p *Prediction) note() string {
+	s := &p.Settings
 	if s.UserTimeout == 0 {
 		return ""
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "TCP_USER_TIMEOUT decides, TCP_KEEPCNT %d does not", s.Count)
 	switch {
-	case p.socket == nil:
-		fmt.Fprintf(&b, ": given up with %d unanswered", p.line.Probes)
-	case p.socket.Has&inventory.HasUnanswered != 0:
-		fmt.Fprintf(&b, ": given up with %d unanswered", p.socket.SinceHeard+p.line.Probes)
+	case p.Socket == nil:
+		fmt.Fprintf(&b, ": given up with %d unanswered", p.Line.Probes)
+	case p.Socket.Has&conn.HasUnanswered != 0:
+		fmt.Fprintf(&b, ": given up with %d unanswered", p.Socket.SinceHeard+p.Line.Probes)
 	}
 	b.WriteString(".\n")
-	if s.UserTimeout <= s.Idle && p.socket == nil {
+	if s.UserTimeout <= s.Idle && p.Socket == nil {
 		b.WriteString("It is over before the first probe, but one probe has to be out: the second firing gives up.\n")
 	}
 	from := 0
-	if p.socket == nil || p.socket.ProbesOut == 0 {
+	if p.Socket == nil || p.Socket.ProbesOut == 0 {
 		from = 1 // the first firing sends a probe, however late it is
 	}
-	if step, ok := p.line.Reaches(from, s.UserTimeout); ok && step.At < s.UserTimeout {
+	if step, ok := p.Line.Reaches(from, s.UserTimeout); ok && step.At < s.UserTimeout {
 		fmt.Fprintf(&b, "Where timers are late, the firing due after %s may be the one that gives up.\n", exact(step.At))
 	}
 	return b.String()
@@ -133,18 +133,14 @@ func userTimeoutWord(d time.Duration) string {
 	if d == 0 {
 		return "not set"
 	}
-	return settingWord(d)
+	return conn.Exact(d)
 }
 
-// settingWord says a setting, exactly.
-func settingWord(d time.Duration) string { return string(events.AppendSetting(nil, d)) }
-
-// exact says a time to the tenth of a second, for figures that are compared:
-// 2h11m15s, 350s, 2.5s.
+// exact says a time to the tenth of a second, or to the second where it is long.
 func exact(d time.Duration) string {
-	d = d.Round(100 * time.Millisecond)
-	if d < 10*time.Minute {
-		return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Seconds()), ".0") + "s"
+	to := 100 * time.Millisecond
+	if d >= 10*time.Minute {
+		to = time.Second
 	}
-	return d.Round(time.Second).String()
+	return conn.Exact(d.Round(to))
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -33,36 +34,23 @@ type facts struct {
 	reason  events.Reason
 	ended   bool // with an error that the application reads
 	seen    bool // an event of it came; else a listing alone shows it
-	family  events.Family
-	state   events.State
-	has     events.Fact // HasUID, HasKeepalive, HasSeq, HasUnacked
 
-	conn  events.Conn
-	inode uint64 // 0: not known, or no file refers to the socket
-	first nanos  // its first event
+	conn.State // Has also holds HasSeq
 
-	version   uint32 // counts changes of the owner and of errno
-	process   events.Process
-	heldBy    events.HeldBy
-	module    string
-	uid       uint32
-	cgroup    string
-	container string
-	pod       string
+	first nanos // its first event
 
-	keep       events.Settings
-	unanswered int
-	seq        uint32
-	heard      nanos // the latest segment from the peer
-	ours       bool  // this side's keepalive timer was seen, by an event or a listing
-	peer       peerProbes
+	version uint32 // counts changes of the owner and of errno
+
+	seq   uint32
+	heard nanos // the latest segment from the peer
+	ours  bool  // this side's keepalive timer was seen, by an event or a listing
+	peer  peerProbes
 
 	probes, answers uint32 // seen so far
 	sendError       string // of the latest probe
 	errno           string
 	rst             events.RST
 	by              events.By
-	waits           events.Waits // what keepalive waits for while it is suspended; 0: not known
 	// HasUnacked, as the connection ended or was suspended:
 	retransmits uint8
 	unacked     uint32
@@ -74,8 +62,8 @@ type facts struct {
 	rttExact bool
 }
 
-// conn is one connection in the Store.
-type conn struct {
+// entry is one connection in the Store.
+type entry struct {
 	key   orderKey
 	index int    // in Store.conns; -1: dropped
 	round uint32 // of the latest snapshot that it was part of
@@ -96,9 +84,6 @@ func (f *facts) apply(e *events.Event) {
 	f.ours = f.ours || e.Kind != events.KindProbed
 	f.applySocket(e, at)
 	f.applyVerdict(e)
-	if e.WaitsFor != 0 {
-		f.waits = e.WaitsFor
-	}
 	if e.Reason != 0 {
 		f.reason = e.Reason
 	}
@@ -131,77 +116,28 @@ func (f *facts) apply(e *events.Event) {
 
 // applySocket takes over what the socket is, and how it is set.
 func (f *facts) applySocket(e *events.Event, at nanos) {
-	f.applyOwner(e)
-	if e.Inode != 0 {
-		f.inode = e.Inode
+	if e.Verdict != events.VerdictSuspended { // a firing that sends nothing does not say for what
+		f.WaitsFor = 0
 	}
-	if e.Family != 0 {
-		f.family = e.Family
-	}
-	if e.State != 0 {
-		f.state = e.State
-	}
-	if e.Has&events.HasKeepalive != 0 {
-		f.keep = e.Keepalive
+	if f.Merge(&e.State) {
+		f.version++
 	}
 	if e.Has&events.HasSeq != 0 {
-		f.seq = e.Seq
+		f.seq, f.Has = e.Seq, f.Has|events.HasSeq
 	}
 	switch {
-	case e.Has&events.HasIdleFor != 0:
+	case e.Has&conn.HasIdleFor != 0:
 		f.heard = at - int64(e.IdleFor)
 	case e.Kind == events.KindAnswer:
 		f.heard = at
-	}
-	f.has |= e.Has & (events.HasUID | events.HasKeepalive | events.HasSeq)
-}
-
-// applyOwner takes over the owner. What is absent is not forgotten: a reset
-// may come when the socket has left its process already.
-func (f *facts) applyOwner(e *events.Event) {
-	switch {
-	case e.Process.PID != 0:
-		f.changed(f.process.PID != e.Process.PID || f.heldBy != e.HeldBy)
-		f.process.PID, f.heldBy = e.Process.PID, e.HeldBy
-		f.learn(&f.process.Comm, e.Process.Comm)
-	case e.HeldBy != 0 && e.HeldBy != f.heldBy:
-		f.process, f.heldBy = events.Process{}, e.HeldBy
-		f.version++
-	}
-	if e.Has&events.HasUID != 0 {
-		f.changed(f.uid != e.UID || f.has&events.HasUID == 0)
-		f.uid = e.UID
-	}
-	for _, s := range [...]struct {
-		known *string
-		told  string
-	}{{&f.module, e.Module}, {&f.cgroup, e.Cgroup}, {&f.container, e.Container}, {&f.pod, e.Pod}} {
-		if s.told != "" {
-			f.learn(s.known, s.told)
-		}
 	}
 }
 
 // lendOwner gives an event of the log the owner that the row has: the log shows
 // and a filter finds what the table does.
 func (f *facts) lendOwner(e *events.Event) {
-	if e == nil {
-		return
-	}
-	e.Process, e.HeldBy, e.Module, e.UID = f.process, f.heldBy, f.module, f.uid
-	e.Cgroup, e.Container, e.Pod = f.cgroup, f.container, f.pod
-	e.Has |= f.has & events.HasUID
-}
-
-// learn is keep for what the haystack holds.
-func (f *facts) learn(known *string, told string) {
-	f.changed(*known != told)
-	keep(known, told)
-}
-
-func (f *facts) changed(is bool) {
-	if is {
-		f.version++
+	if e != nil {
+		e.Owner, e.Has = f.Owner, e.Has|f.Has&conn.HasUID
 	}
 }
 
@@ -219,19 +155,16 @@ func (f *facts) applyVerdict(e *events.Event) {
 
 // applyTimer takes over the counts and predictions.
 func (f *facts) applyTimer(e *events.Event, at nanos) {
-	switch {
-	case e.Has&events.HasUnanswered != 0:
-		f.unanswered = e.Unanswered
-	case e.Kind == events.KindAnswer:
-		f.unanswered = 0
+	if e.Kind == events.KindAnswer && e.Has&conn.HasUnanswered == 0 {
+		f.Unanswered = 0
 	}
-	if e.Has&events.HasNext != 0 {
+	if e.Has&conn.HasNext != 0 {
 		f.next, f.plan = at+int64(e.Next), e.Next
 	}
 	switch {
-	case e.Has&events.HasDiesIn != 0:
+	case e.Has&conn.HasDiesIn != 0:
 		f.dies = at + int64(e.DiesIn)
-	case e.Has&events.HasNext != 0, e.Kind == events.KindAnswer:
+	case e.Has&conn.HasNext != 0, e.Kind == events.KindAnswer:
 		f.dies = 0 // a new plan without a giving up, or the old one is void
 	}
 }
@@ -239,7 +172,7 @@ func (f *facts) applyTimer(e *events.Event, at nanos) {
 // stall takes over what became of the data.
 func (f *facts) stall(e *events.Event) {
 	f.retransmits, f.unacked = uint8(min(max(e.Retransmits, 0), math.MaxUint8)), e.Unacked
-	f.has |= e.Has & events.HasUnacked
+	f.Has |= e.Has & events.HasUnacked
 }
 
 // end tells how the connection ended, but for the errno.
@@ -251,7 +184,12 @@ func (f *facts) end(e *events.Event) {
 // data tells what stall took over.
 func (f *facts) data(e *events.Event) {
 	e.Retransmits, e.Unacked = int(f.retransmits), f.unacked
-	e.Has |= f.has & events.HasUnacked
+	e.Has |= f.Has & events.HasUnacked
+}
+
+// latestRTT is the latest round trip; there has to be one.
+func (f *facts) latestRTT() time.Duration {
+	return time.Duration(f.rtts[f.numRTT-1]) * time.Microsecond
 }
 
 func (f *facts) addRTT(d time.Duration, exact bool) {
@@ -275,7 +213,7 @@ func keep(dst *string, s string) {
 
 // uncounted says that probes are unanswered, but not how many: more than the
 // kernel's counter holds, by a listing.
-func (f *facts) uncounted() bool { return f.unanswered == 0 && f.verdict == events.VerdictSilent }
+func (f *facts) uncounted() bool { return f.Unanswered == 0 && f.verdict == events.VerdictSilent }
 
 // onItsWay is how long after a firing its event may be on its way here.
 const onItsWay = 2 * time.Second
@@ -300,29 +238,32 @@ func (f *facts) event() events.Event {
 		at, kind = f.listed, 0
 	}
 	e := events.Event{
-		Time: time.Unix(0, at).UTC(), Kind: kind, Has: f.has,
-		Netns: f.conn.Netns, Inode: f.inode, Family: f.family, State: f.state,
-		Local: f.conn.Local, Remote: f.conn.Remote,
-		Process: f.process, HeldBy: f.heldBy, Module: f.module, UID: f.uid, Cgroup: f.cgroup, Container: f.container, Pod: f.pod,
-		Keepalive: f.keep, Unanswered: f.unanswered, Seq: f.seq,
+		State:   f.State,
+		Time:    time.Unix(0, at).UTC(),
+		Kind:    kind,
+		Seq:     f.seq,
 		Verdict: f.verdict,
 	}
+	e.Has &^= events.HasUnacked // data() tells it, where the event does
 	if kind != events.KindProbe { // a probe's alone
 		e.Has &^= events.HasSeq
 	}
-	if !f.uncounted() {
-		e.Has |= events.HasUnanswered
+	if kind != 0 { // a listing's alone
+		e.WaitsFor = 0
+	}
+	if e.Has |= conn.HasUnanswered; f.uncounted() {
+		e.Has &^= conn.HasUnanswered
 	}
 	if f.heard != 0 && f.heard <= at {
-		e.Has |= events.HasIdleFor
+		e.Has |= conn.HasIdleFor
 		e.IdleFor = time.Duration(at - f.heard)
 	}
 	if f.next != 0 {
-		e.Has |= events.HasNext
+		e.Has |= conn.HasNext
 		e.Next = time.Duration(f.next - at)
 	}
 	if f.dies != 0 {
-		e.Has |= events.HasDiesIn
+		e.Has |= conn.HasDiesIn
 		e.DiesIn = time.Duration(f.dies - at)
 	}
 	switch kind {
@@ -331,7 +272,7 @@ func (f *facts) event() events.Event {
 	case events.KindAnswer:
 		if f.numRTT > 0 {
 			e.Has |= events.HasRTT
-			e.RTT = time.Duration(f.rtts[f.numRTT-1]) * time.Microsecond
+			e.RTT = f.latestRTT()
 			e.RTTExact = f.rttExact
 		}
 	case events.KindICMP:
@@ -342,10 +283,10 @@ func (f *facts) event() events.Event {
 	case events.KindTimer:
 		e.Reason = f.reason
 	case events.KindSuspended:
-		e.WaitsFor = f.waits
+		e.WaitsFor = f.WaitsFor
 		f.data(&e)
 	case events.KindResumed:
-		e.WaitsFor = f.waits
+		e.WaitsFor = f.WaitsFor
 	}
 	return e
 }

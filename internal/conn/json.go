@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package conn
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"time"
+)
+
+// AppendKeys appends the keys of the state that say which connection it is and
+// who holds it, each with a comma before it. It is written by hand, as all that
+// writes an event's line, because encoding/json allocates for every event.
+func (s *State) AppendKeys(dst []byte) []byte {
+	if s.Netns != 0 {
+		dst = AppendUint(dst, "netns", uint64(s.Netns))
+	}
+	if s.Inode != 0 {
+		dst = AppendUint(dst, "inode", s.Inode)
+	}
+	dst = AppendWord(dst, "family", s.Family.String())
+	dst = AppendWord(dst, "state", s.TCPState.String())
+	dst = appendAddr(dst, "local", s.Local)
+	dst = appendAddr(dst, "remote", s.Remote)
+	if s.Process.PID != 0 {
+		dst = append(dst, `,"process":{"pid":`...)
+		dst = strconv.AppendInt(dst, int64(s.Process.PID), 10)
+		dst = append(AppendText(dst, "comm", s.Process.Comm), '}')
+	}
+	dst = AppendWord(dst, "held_by", s.HeldBy.String())
+	dst = AppendText(dst, "module", s.Module)
+	if s.Has&HasUID != 0 {
+		dst = AppendUint(dst, "uid", uint64(s.UID))
+	}
+	dst = AppendText(dst, "cgroup", s.Cgroup)
+	dst = AppendText(dst, "container", s.Container)
+	return AppendText(dst, "pod", s.Pod)
+}
+
+// AppendKeys appends the keys of the settings in force, without the
+// braces around them and with a comma before each but the first.
+func (s *Settings) AppendKeys(dst []byte) []byte {
+	dst = append(dst, `"idle_ms":`...)
+	dst = strconv.AppendInt(dst, s.Idle.Milliseconds(), 10)
+	dst = append(dst, `,"intvl_ms":`...)
+	dst = strconv.AppendInt(dst, s.Interval.Milliseconds(), 10)
+	dst = append(dst, `,"cnt":`...)
+	dst = strconv.AppendInt(dst, int64(s.Count), 10)
+	dst = append(dst, `,"user_timeout_ms":`...)
+	dst = strconv.AppendInt(dst, s.UserTimeout.Milliseconds(), 10)
+	if s.Unsure != 0 {
+		return appendSettingNames(dst, `,"set":[`, s.Own()) // these are certain, the others may be, too
+	}
+	return appendSettingNames(dst, `,"inherited":[`, s.Inherited)
+}
+
+func appendSettingNames(dst []byte, key string, set Setting) []byte {
+	dst = append(dst, key...)
+	first := true
+	for one := SettingIdle; one <= SettingCount; one <<= 1 {
+		if set&one == 0 {
+			continue
+		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		dst = append(dst, '"')
+		dst = append(dst, one.Name()...)
+		dst = append(dst, '"')
+	}
+	return append(dst, ']')
+}
+
+func appendKey(dst []byte, key string) []byte {
+	dst = append(dst, ',', '"')
+	dst = append(dst, key...)
+	return append(dst, '"', ':')
+}
+
+// AppendUint appends a key and its number, with a comma before them, as the
+// following functions do.
+func AppendUint(dst []byte, key string, n uint64) []byte {
+	return strconv.AppendUint(appendKey(dst, key), n, 10)
+}
+
+// AppendMillis appends a time in whole milliseconds.
+func AppendMillis(dst []byte, key string, d time.Duration) []byte {
+	return strconv.AppendInt(appendKey(dst, key), d.Milliseconds(), 10)
+}
+
+// AppendWord appends a word of our own, which needs no escaping; none if empty.
+func AppendWord(dst []byte, key, word string) []byte {
+	if word == "" {
+		return dst
+	}
+	dst = append(appendKey(dst, key), '"')
+	dst = append(dst, word...)
+	return append(dst, '"')
+}
+
+// AppendText appends a string from outside, a recording included; none if empty.
+func AppendText(dst []byte, key, text string) []byte {
+	if text == "" {
+		return dst
+	}
+	return AppendString(appendKey(dst, key), text)
+}
+
+func appendAddr(dst []byte, key string, a netip.AddrPort) []byte {
+	if !a.IsValid() {
+		return dst
+	}
+	dst = append(appendKey(dst, key), `{"addr":"`...)
+	dst = a.Addr().AppendTo(dst)
+	dst = append(dst, `","port":`...)
+	dst = strconv.AppendUint(dst, uint64(a.Port()), 10)
+	return append(dst, '}')
+}
+
+// Keys are the JSON keys of a State and a Timer as encoding/json reads them.
+// Those that are absent stay nil or empty.
+type Keys struct {
+	Netns  uint32    `json:"netns"`
+	Inode  uint64    `json:"inode"`
+	Family string    `json:"family"`
+	State  string    `json:"state"`
+	Local  *addrPort `json:"local"`
+	Remote *addrPort `json:"remote"`
+
+	Process *struct {
+		PID  int    `json:"pid"`
+		Comm string `json:"comm"`
+	} `json:"process"`
+	HeldBy    string  `json:"held_by"`
+	Module    string  `json:"module"`
+	UID       *uint32 `json:"uid"`
+	Cgroup    string  `json:"cgroup"`
+	Container string  `json:"container"`
+	Pod       string  `json:"pod"`
+
+	Keepalive *struct {
+		Idle        millis   `json:"idle_ms"`
+		Interval    millis   `json:"intvl_ms"`
+		Count       uint8    `json:"cnt"`
+		UserTimeout millis   `json:"user_timeout_ms"`
+		Inherited   []string `json:"inherited"`
+		Set         []string `json:"set"`
+	} `json:"keepalive"`
+	WaitsFor   string  `json:"waits_for"`
+	Unanswered *uint32 `json:"unanswered"`
+	IdleFor    *millis `json:"idle_for_ms"`
+	Next       *millis `json:"next_ms"`
+	DiesIn     *millis `json:"dies_in_ms"`
+}
+
+type addrPort struct {
+	Addr netip.Addr `json:"addr"`
+	Port uint16     `json:"port"`
+}
+
+// millis is a time in whole milliseconds.
+type millis int64
+
+func (m millis) span() time.Duration { return time.Duration(m) * time.Millisecond }
+
+// UnmarshalJSON refuses what a time.Duration does not hold.
+func (m *millis) UnmarshalJSON(data []byte) error {
+	n, err := strconv.ParseInt(string(data), 10, 64)
+	if err != nil || n != int64(millis(n).span()/time.Millisecond) {
+		return fmt.Errorf("%q: want a time in milliseconds", data)
+	}
+	*m = millis(n)
+	return nil
+}
+
+// Read makes a State and a Timer of the keys. An error says what no connection
+// can have, or what would not be the same if it were written again.
+func (k *Keys) Read(s *State, t *Timer) error {
+	s.Netns, s.Inode = k.Netns, k.Inode
+	s.Module, s.Cgroup, s.Container, s.Pod = k.Module, k.Cgroup, k.Container, k.Pod
+	if err := cmp.Or(
+		ParseWord(k.Family, &s.Family, ParseFamily), ParseWord(k.State, &s.TCPState, ParseTCPState),
+		ParseWord(k.HeldBy, &s.HeldBy, ParseHeldBy), ParseWord(k.WaitsFor, &s.WaitsFor, ParseWaiting)); err != nil {
+		return err
+	}
+	for _, a := range [...]struct {
+		in  *addrPort
+		out *netip.AddrPort
+	}{{k.Local, &s.Local}, {k.Remote, &s.Remote}} {
+		if a.in == nil {
+			continue
+		}
+		if !a.in.Addr.IsValid() || a.in.Addr.Zone() != "" {
+			return fmt.Errorf("local, remote: %q is no address", a.in.Addr)
+		}
+		*a.out = netip.AddrPortFrom(a.in.Addr, a.in.Port)
+	}
+	if k.Process != nil {
+		if k.Process.PID < 1 {
+			return fmt.Errorf("process: pid %d", k.Process.PID)
+		}
+		s.Process = Process{k.Process.PID, k.Process.Comm}
+	}
+	if k.UID != nil {
+		s.UID, s.Has = *k.UID, s.Has|HasUID
+	}
+	if in := k.Keepalive; in != nil {
+		s.Keepalive = Settings{Idle: in.Idle.span(), Interval: in.Interval.span(), Count: int(in.Count), UserTimeout: in.UserTimeout.span(),
+			Inherited: settingSet(in.Inherited)}
+		if in.Set != nil {
+			s.Keepalive.Unsure = AllSettings &^ settingSet(in.Set)
+		}
+		s.Has |= HasKeepalive
+	}
+	if k.Unanswered != nil {
+		s.Unanswered, s.Has = int(*k.Unanswered), s.Has|HasUnanswered
+	}
+	for _, d := range [...]struct {
+		in   *millis
+		out  *time.Duration
+		fact Fact
+	}{{k.IdleFor, &t.IdleFor, HasIdleFor}, {k.Next, &t.Next, HasNext}, {k.DiesIn, &t.DiesIn, HasDiesIn}} {
+		if d.in != nil {
+			*d.out, s.Has = d.in.span(), s.Has|d.fact
+		}
+	}
+	return nil
+}
+
+func settingSet(names []string) (set Setting) {
+	for _, name := range names {
+		for one := SettingIdle; one <= SettingCount; one <<= 1 {
+			if one.Name() == name {
+				set |= one
+			}
+		}
+	}
+	return set
+}
+
+// ParseWord reads a word of the JSON into *out; an empty one is absent.
+func ParseWord[T any](in string, out *T, parse func(string) (T, error)) (err error) {
+	if in != "" {
+		*out, err = parse(in)
+	}
+	return err
+}
