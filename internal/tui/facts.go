@@ -244,7 +244,7 @@ func (f *facts) event() events.Event {
 		Seq:     f.seq,
 		Verdict: f.verdict,
 	}
-	e.Has &^= events.HasUnacked // data() tells it, where the event does
+	e.Has &^= events.HasUnacked   // data() tells it, where the event does
 	if kind != events.KindProbe { // a probe's alone
 		e.Has &^= events.HasSeq
 	}
