@@ -50,18 +50,20 @@ static __always_inline void handle_firing(struct sock *sk)
 	if (waits != (f ? f->waits : 0))
 		tell_suspension(sk, waits);
 	if (f && is_answered(sk, f)) {
-		struct record r = { .reason = why_no_probe(sk) };
+		struct record *r = &firing->made;
 
-		if (!r.reason)
+		__builtin_memset(r, 0, sizeof(*r));
+		r->reason = why_no_probe(sk);
+		if (!r->reason)
 			return;
-		read_tuple(sk, &r);
-		if (f->tuple != hash_tuple(&r))
+		read_tuple(sk, r);
+		if (f->tuple != hash_tuple(r))
 			return;
-		take_answer(sk, f, &r);
-		read_rest(sk, &r);
-		r.flags |= FLAG_FOLLOWED;
-		r.kind = RECORD_ANSWER;
-		submit(&r);
+		take_answer(sk, f, r);
+		read_rest(sk, r);
+		r->flags |= FLAG_FOLLOWED;
+		r->kind = RECORD_ANSWER;
+		submit(r);
 	}
 }
 

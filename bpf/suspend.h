@@ -77,24 +77,30 @@ static __always_inline void read_stall(struct sock *sk, struct record *r)
  * Called, for it is rare. */
 static __noinline int tell_suspension(struct sock *sk, __u8 waits)
 {
-	struct record r = { .waits = waits };
+	struct firing *firing = this_firing();
+	struct record *r;
 	struct follow *f;
 
-	read_tuple(sk, &r);
-	if (!passes(&r))
+	if (!firing)
 		return 0;
-	f = waits ? follow(&r) : followed_of(&r);
+	r = &firing->made;
+	__builtin_memset(r, 0, sizeof(*r));
+	r->waits = waits;
+	read_tuple(sk, r);
+	if (!passes(r))
+		return 0;
+	f = waits ? follow(r) : followed_of(r);
 	if (!f || f->waits == waits)
 		return 0;
-	r.kind = waits ? RECORD_SUSPENDED : RECORD_RESUMED;
-	r.flags |= FLAG_FOLLOWED;
-	read_rest(sk, &r);
+	r->kind = waits ? RECORD_SUSPENDED : RECORD_RESUMED;
+	r->flags |= FLAG_FOLLOWED;
+	read_rest(sk, r);
 	if (waits)
-		read_stall(sk, &r);
+		read_stall(sk, r);
 	else
-		r.waits = f->waits;
+		r->waits = f->waits;
 	f->waits = waits;
-	submit_long(&r);
+	submit_long(r);
 	return 0;
 }
 

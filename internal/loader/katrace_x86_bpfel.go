@@ -50,6 +50,7 @@ type katraceFiring struct {
 	ResetSk   uint64
 	Told      uint64
 	Rec       katraceRecord
+	Made      katraceRecord
 }
 
 type katraceFollow struct {
