@@ -24,6 +24,15 @@ static __always_inline struct sock *sock_of_timer(struct timer_list *t)
 	return (void *)t - bpf_core_field_offset(struct sock, sk_timer);
 }
 
+/* retransmit_timer_of is the timer of retransmissions and window probes. It has
+ * taken the place of the keepalive timer where that moved. */
+static __always_inline struct timer_list *retransmit_timer_of(struct sock *sk)
+{
+	if (bpf_core_field_exists(struct inet_connection_sock, icsk_retransmit_timer))
+		return (void *)sk + bpf_core_field_offset(struct inet_connection_sock, icsk_retransmit_timer);
+	return (void *)sk + bpf_core_field_offset(struct sock, sk_timer);
+}
+
 /* cgroup_of is the socket's cgroup v2 id (that of the directory's inode), 0 if
  * it cannot be told. */
 static __always_inline __u64 cgroup_of(struct sock *sk)

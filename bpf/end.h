@@ -5,6 +5,15 @@
 
 #include "keepalive.h"
 
+/* leaves_host: does the connection's route lead out of this host? Not where both
+ * ends are on it. */
+static __always_inline int leaves_host(struct sock *sk)
+{
+	struct net_device *dev = BPF_CORE_READ(sk, sk_dst_cache, dev);
+
+	return dev && BPF_CORE_READ(dev, ifindex) != LOOPBACK_IFINDEX;
+}
+
 /* tcp_reset(sk, skb): what tcp_receive_reset, the tracepoint in it, does not
  * show: the segment. Its flags are kept until then. */
 static __always_inline void handle_reset_segment(struct sock *sk, struct sk_buff *skb)
@@ -19,6 +28,7 @@ static __always_inline void handle_reset_segment(struct sock *sk, struct sk_buff
 	    !(tcp.flags & TCP_FLAG_RST_BYTE))
 		return;
 	firing->rst_flags = tcp.flags;
+	firing->rst_here = BPF_CORE_READ(skb, skb_iif) == LOOPBACK_IFINDEX && leaves_host(sk);
 	firing->rst_sk = (__u64)sk;
 }
 
@@ -49,10 +59,13 @@ static __always_inline enum record_rst rst_of(struct sock *sk, const struct foll
 /* tcp_receive_reset: told if a keepalive probe is out. */
 static __always_inline void handle_receive_reset(struct sock *sk)
 {
+	struct firing *firing = this_firing();
 	struct record r = {};
 	struct follow *f;
 
 	count_seen(seen_resets);
+	if (firing)
+		firing->reset_sk = (__u64)sk;
 	if (!ICSK(sk, icsk_probes_out) || !keepalive_on(sk) || !nothing_to_send(sk))
 		return;
 	read_tuple(sk, &r);
@@ -68,27 +81,97 @@ static __always_inline void handle_receive_reset(struct sock *sk)
 	r.reason = rst_of(sk, f, r.time);
 	if (!is_subflow(sk)) /* tcp_reset() */
 		r.ret = r.state == TCP_SYN_SENT ? ECONNREFUSED : r.state == TCP_CLOSE_WAIT ? EPIPE : ECONNRESET;
-	f = follow(&r);
-	if (f)
-		f->ended = 1;
+	end(&r);
 	submit(&r);
 }
 
-/* inet_sock_set_state: a followed connection ends. Its address can be another
- * socket's at once, so this has to be heard. */
-static __always_inline void handle_state(struct sock *sk, int state)
+/* by_timer: a timer gave the connection up, and not keepalive's, which does so
+ * only where all is acknowledged. tcp_retransmit_timer() asks
+ * retransmits_timed_out() where the peer's window is open; that expires only after
+ * a retransmission, and asks for the count (tcp_retries2, as a time) only where
+ * there is no user timeout. Where the window is closed it asks
+ * tcp_rtx_probe0_timed_out(). tcp_probe_timer() has its turn where all that was
+ * sent is acknowledged: it asks for the user timeout, then for the count of probes
+ * out. */
+static __always_inline void by_timer(struct sock *sk, struct record *r)
+{
+	__u8 enough;
+
+	if (TCP(sk, snd_wnd) && r->retransmits) {
+		r->by = BY_RETRANSMISSION;
+		r->reason = r->user_timeout ? REASON_USER_TIMEOUT : REASON_COUNT;
+		return;
+	}
+	r->by = BY_ZERO_WINDOW;
+	enough = r->probes >= READ(READ(sk, __sk_common.skc_net.net), ipv4.sysctl_tcp_retries2);
+	if (enough != !!r->user_timeout)
+		r->reason = enough ? REASON_COUNT : REASON_USER_TIMEOUT;
+}
+
+/* explain_end says by whom a connection with keepalive on ends, whose application
+ * will read err. 0: it will not, or the end was told. Its own close() is no such
+ * end, where an error was left unread before (IP_RECVERR). */
+static __always_inline int explain_end(struct sock *sk, struct record *r, int err, __u64 tuple)
+{
+	struct firing *firing = this_firing();
+	int rst = err == ECONNRESET || err == EPIPE;
+
+	if (!firing || firing->told == tuple)
+		return 0;
+	r->retransmits = ICSK(sk, icsk_retransmits);
+	r->unacked = unacked_of(sk, r->state);
+	if (err == ECONNABORTED) {
+		r->by = BY_THIS_HOST;
+	} else if (rst && firing->reset_sk == r->sk) {
+		r->by = BY_PEER;
+		if (firing->rst_sk == r->sk) {
+			r->rst = firing->rst_flags & TCP_FLAG_ACK_BYTE ? RST_ABORT : RST_UNKNOWN_CONNECTION;
+			if (firing->rst_here)
+				r->by = BY_THIS_HOST;
+		}
+	} else if (READ(sk, sk_lock.owned) && READ(sk, sk_shutdown) == SHUTDOWN_MASK) {
+		return 0;
+	} else if (!rst) {
+		if (err != (READ(sk, sk_err_soft) ?: ETIMEDOUT) || TCP(sk, write_seq) == TCP(sk, snd_una))
+			return 0;
+		by_timer(sk, r);
+	}
+	if (!is_subflow(sk))
+		r->ret = err;
+	return 1;
+}
+
+/* error_of: the error with which a connection ends. 0: none, or one that is not
+ * told: keepalive is off, it was not established, or no application will read it.
+ * Most ends cost no more than these two reads. */
+static __always_inline int error_of(struct sock *sk, int state)
+{
+	int err = READ(sk, sk_err);
+
+	if (!err || !keepalive_on(sk) || sock_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_DEAD)))
+		return 0;
+	if (state == TCP_SYN_SENT || state == TCP_SYN_RECV || state == TCP_LISTEN || state == TCP_NEW_SYN_RECV)
+		return 0;
+	return err;
+}
+
+/* inet_sock_set_state: a connection ends. A followed one's address can be another
+ * socket's at once, so this has to be heard; any other is told if its end is an
+ * error. */
+static __always_inline void handle_state(struct sock *sk, int before, int state)
 {
 	__u64 key = (__u64)sk, tuple, *known = NULL;
 	struct record r = {};
 	struct follow *f;
-	int same = 0;
+	int err, same = 0;
 
 	if (state != TCP_CLOSE)
 		return;
+	err = error_of(sk, before);
 	f = bpf_map_lookup_elem(&followed, &key);
 	if (closes)
 		known = bpf_map_lookup_elem(&told, &key);
-	if (!f && !known)
+	if (!f && !known && !err)
 		return;
 	read_tuple(sk, &r);
 	if (!r.local_port) /* inet_put_port() has taken it already */
@@ -102,17 +185,24 @@ static __always_inline void handle_state(struct sock *sk, int state)
 		forget(f, key);
 		f = NULL;
 	}
-	if (!f && !same)
+	if (!f && !same && (!err || !passes(&r)))
 		return;
 	if (f) {
 		take_answer(sk, f, &r);
-		if (f->ended)
+		if (f->ended) {
 			r.flags |= FLAG_GAVE_UP;
+			err = 0;
+		}
 		forget(f, key);
 	}
 	read_rest(sk, &r);
-	r.kind = RECORD_CLOSED;
-	submit(&r);
+	if (err && explain_end(sk, &r, err, tuple)) {
+		r.kind = RECORD_ENDED;
+		submit_long(&r);
+	} else if (f || same) {
+		r.kind = RECORD_CLOSED;
+		submit(&r);
+	}
 }
 
 #endif

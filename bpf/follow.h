@@ -171,6 +171,22 @@ static __always_inline struct follow *follow(struct record *r)
 	return f;
 }
 
+/* end notes that the connection's end is told, by this record. */
+static __always_inline struct follow *end(struct record *r)
+{
+	struct follow *f = follow(r);
+	struct firing *firing;
+
+	if (f) {
+		f->ended = 1;
+		return f;
+	}
+	firing = this_firing(); /* CLOSE comes at once */
+	if (firing)
+		firing->told = hash_tuple(r);
+	return NULL;
+}
+
 /* remember notes a connection that is told about and not probed, where its end
  * is to be told. */
 static __always_inline void remember(const struct record *r)

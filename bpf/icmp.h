@@ -34,44 +34,56 @@ static __always_inline void handle_icmp(struct sk_buff *skb, struct record *r, v
 static __always_inline void handle_icmp4(struct sk_buff *skb)
 {
 	struct ipv4_header inner = {}, outer = {};
-	struct record r = {};
+	struct firing *firing = this_firing();
+	struct record *r;
 	__u8 *head = BPF_CORE_READ(skb, head), *data = BPF_CORE_READ(skb, data);
 	void *th;
 
+	if (!firing)
+		return;
+	r = &firing->made;
+	__builtin_memset(r, 0, sizeof(*r));
 	if (bpf_probe_read_kernel(&inner, sizeof(inner), data) ||
 	    bpf_probe_read_kernel(&outer, sizeof(outer), head + BPF_CORE_READ(skb, network_header)) ||
-	    bpf_probe_read_kernel(&r.icmp_type, 2, head + BPF_CORE_READ(skb, transport_header)))
+	    bpf_probe_read_kernel(&r->icmp_type, 2, head + BPF_CORE_READ(skb, transport_header)))
 		return;
-	__builtin_memcpy(r.local, inner.saddr, 4);
-	__builtin_memcpy(r.remote, inner.daddr, 4);
-	__builtin_memcpy(r.from, outer.saddr, 4);
+	__builtin_memcpy(r->local, inner.saddr, 4);
+	__builtin_memcpy(r->remote, inner.daddr, 4);
+	__builtin_memcpy(r->from, outer.saddr, 4);
 	th = data + (inner.version_ihl & 15) * 4;
-	handle_icmp(skb, &r, th);
-	if (r.kind)
+	handle_icmp(skb, r, th);
+	if (r->kind)
 		return;
 	/* Not an AF_INET socket's: perhaps an AF_INET6 one's that talks IPv4. */
-	__builtin_memset(&r, 0, __builtin_offsetof(struct record, from));
-	__builtin_memcpy(r.local, inner.saddr, 4);
-	__builtin_memcpy(r.remote, inner.daddr, 4);
-	map_addr(r.local);
-	map_addr(r.remote);
-	map_addr(r.from);
-	handle_icmp(skb, &r, th);
+	__builtin_memset(r, 0, __builtin_offsetof(struct record, from));
+	__builtin_memcpy(r->local, inner.saddr, 4);
+	__builtin_memcpy(r->remote, inner.daddr, 4);
+	map_addr(r->local);
+	map_addr(r->remote);
+	map_addr(r->from);
+	handle_icmp(skb, r, th);
 }
 
 static __always_inline void handle_icmp6(struct sk_buff *skb, __u8 type, __u8 code, int offset)
 {
 	struct ipv6_header inner = {}, outer = {};
-	struct record r = { .icmp_type = type, .icmp_code = code };
+	struct firing *firing = this_firing();
+	struct record *r;
 	__u8 *head = BPF_CORE_READ(skb, head), *data = BPF_CORE_READ(skb, data);
 
+	if (!firing)
+		return;
+	r = &firing->made;
+	__builtin_memset(r, 0, sizeof(*r));
+	r->icmp_type = type;
+	r->icmp_code = code;
 	if (bpf_probe_read_kernel(&inner, sizeof(inner), data) ||
 	    bpf_probe_read_kernel(&outer, sizeof(outer), head + BPF_CORE_READ(skb, network_header)))
 		return;
-	__builtin_memcpy(r.local, inner.saddr, 16);
-	__builtin_memcpy(r.remote, inner.daddr, 16);
-	__builtin_memcpy(r.from, outer.saddr, 16);
-	handle_icmp(skb, &r, data + offset);
+	__builtin_memcpy(r->local, inner.saddr, 16);
+	__builtin_memcpy(r->remote, inner.daddr, 16);
+	__builtin_memcpy(r->from, outer.saddr, 16);
+	handle_icmp(skb, r, data + offset);
 }
 
 #endif

@@ -31,7 +31,7 @@ int tp_receive_reset(struct bpf_raw_tracepoint_args *ctx)
 SEC("raw_tp/inet_sock_set_state")
 int tp_set_state(struct bpf_raw_tracepoint_args *ctx)
 {
-	handle_state((struct sock *)ctx->args[0], ctx->args[2]);
+	handle_state((struct sock *)ctx->args[0], ctx->args[1], ctx->args[2]);
 	return 0;
 }
 

@@ -3,14 +3,10 @@
 #ifndef KATRACE_KEEPALIVE_H
 #define KATRACE_KEEPALIVE_H
 
-#include "filter.h"
-#include "follow.h"
+#include "suspend.h"
 
 /* --all: firings that sent nothing, zero-window probes, plain closes. */
 const volatile __u8 all = 0;
-/* Ticks a second. */
-const volatile __u32 hz = 1000;
-
 /* tcp_keepalive_timer ends. Only attached where it has to be: for --all, and
  * by the tracepoints. */
 static __always_inline void handle_firing_end(struct firing *firing)
@@ -30,6 +26,7 @@ static __always_inline void handle_firing(struct sock *sk)
 	struct firing *firing = this_firing();
 	__u64 key = (__u64)sk;
 	struct follow *f;
+	__u8 waits;
 
 	count_seen(seen_firings);
 	if (!firing)
@@ -49,19 +46,24 @@ static __always_inline void handle_firing(struct sock *sk)
 			handle_firing_end(firing);
 	}
 	f = bpf_map_lookup_elem(&followed, &key);
+	waits = waits_of(sk);
+	if (waits != (f ? f->waits : 0))
+		tell_suspension(sk, waits);
 	if (f && is_answered(sk, f)) {
-		struct record r = { .reason = why_no_probe(sk) };
+		struct record *r = &firing->made;
 
-		if (!r.reason)
+		__builtin_memset(r, 0, sizeof(*r));
+		r->reason = why_no_probe(sk);
+		if (!r->reason)
 			return;
-		read_tuple(sk, &r);
-		if (f->tuple != hash_tuple(&r))
+		read_tuple(sk, r);
+		if (f->tuple != hash_tuple(r))
 			return;
-		take_answer(sk, f, &r);
-		read_rest(sk, &r);
-		r.flags |= FLAG_FOLLOWED;
-		r.kind = RECORD_ANSWER;
-		submit(&r);
+		take_answer(sk, f, r);
+		read_rest(sk, r);
+		r->flags |= FLAG_FOLLOWED;
+		r->kind = RECORD_ANSWER;
+		submit(r);
 	}
 }
 
@@ -167,11 +169,9 @@ static __always_inline void handle_reset(struct sock *sk)
 	r.kind = RECORD_RESET;
 	if (!is_subflow(sk))
 		r.ret = READ(sk, sk_err_soft) ?: ETIMEDOUT; /* tcp_write_err() */
-	f = follow(&r); /* its probes may have been sent before the start */
-	if (f) {
-		f->ended = 1;
+	f = end(&r); /* its probes may have been sent before the start */
+	if (f)
 		note_unseen(f, r.probes);
-	}
 	submit(&r);
 }
 

@@ -10,10 +10,15 @@
 enum {
 	TCP_ESTABLISHED = 1,
 	TCP_SYN_SENT = 2,
+	TCP_SYN_RECV = 3,
+	TCP_FIN_WAIT1 = 4,
 	TCP_FIN_WAIT2 = 5,
 	TCP_CLOSE = 7,
 	TCP_CLOSE_WAIT = 8,
+	TCP_LAST_ACK = 9,
 	TCP_LISTEN = 10,
+	TCP_CLOSING = 11,
+	TCP_NEW_SYN_RECV = 12,
 };
 
 #define AF_INET 2
@@ -24,9 +29,13 @@ enum {
 #define EPERM 1
 #define E2BIG 7
 #define EPIPE 32
+#define ECONNABORTED 103 /* tcp_abort(), by sock_diag or bpf_sock_destroy() */
 #define ECONNRESET 104
 #define ETIMEDOUT 110
 #define ECONNREFUSED 111
+
+#define SHUTDOWN_MASK 3 /* include/net/sock.h: of sk_shutdown, both directions */
+#define LOOPBACK_IFINDEX 1 /* include/net/flow.h: lo, in each network namespace */
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -56,6 +65,7 @@ struct netns_ipv4 {
 	int sysctl_tcp_keepalive_time;	/* jiffies */
 	__u8 sysctl_tcp_keepalive_probes;
 	int sysctl_tcp_keepalive_intvl; /* jiffies */
+	__u8 sysctl_tcp_retries2;	/* int before 5.13; at most 255 */
 };
 
 struct net {
@@ -87,6 +97,7 @@ struct sock_common {
 };
 
 struct timer_list {
+	unsigned long expires;			 /* jiffies */
 	void (*function)(struct timer_list *); /* tells whose timer it is */
 };
 
@@ -128,6 +139,15 @@ struct sock_cgroup_data___5_10 {
 	__u64 val; /* the pointer, unless bit 0 is set (cgroup v1 data) */
 };
 
+struct net_device {
+	int ifindex;
+	possible_net_t nd_net;
+};
+
+struct dst_entry {
+	struct net_device *dev;
+};
+
 struct sock {
 	struct sock_common __sk_common;
 	struct {
@@ -138,7 +158,10 @@ struct sock {
 	} sk_backlog;
 	__u8 sk_kern_sock : 1; /* opened by the kernel, or accepted from such a one */
 	struct timer_list sk_timer; /* keepalive's before 6.19, retransmission's after; see compat.h */
+	int sk_err;		    /* what the application will read */
 	int sk_err_soft;	    /* what an ICMP error left */
+	__u8 sk_shutdown;	    /* SHUTDOWN_MASK; close() sets both bits first */
+	struct dst_entry *sk_dst_cache; /* the route that it sends by */
 	kuid_t sk_uid;
 	struct socket *sk_socket; /* NULL: orphan */
 	struct sock_cgroup_data sk_cgrp_data;
@@ -155,6 +178,12 @@ struct mptcp_subflow_context {
 
 struct inet_connection_sock {
 	void *icsk_ulp_data; /* of a subflow: its struct mptcp_subflow_context */
+	__u8 icsk_backoff;	  /* of the window probes that were sent, where nothing is in flight */
+	__u32 icsk_rto;		  /* jiffies, doubled by each retransmission */
+	__u32 icsk_rto_max;	  /* jiffies, from 6.15 on; TCP_RTO_MAX before */
+	__u32 icsk_probes_tstamp; /* jiffies, the first window probe; from 5.11 on */
+	struct timer_list icsk_retransmit_timer; /* up to 6.18, see retransmit_timer_of() */
+	__u8 icsk_retransmits;	  /* by the retransmission timer, of the oldest data */
 	__u8 icsk_probes_out;	  /* shared by keepalive and zero-window probes */
 	__u32 icsk_user_timeout; /* ms */
 	struct {
@@ -172,6 +201,7 @@ struct tcp_sock {
 	__u32 snd_una;
 	__u32 snd_nxt;
 	__u32 write_seq;
+	__u32 snd_wnd; /* the peer's receive window */
 	__u32 rcv_tstamp; /* jiffies, last ACK received */
 	__u32 segs_in;	  /* segments received */
 	__u32 data_segs_in; /* of these, with data */
@@ -181,19 +211,14 @@ struct tcp_sock {
 	unsigned int keepalive_time;  /* jiffies, 0: the sysctl applies */
 	unsigned int keepalive_intvl; /* jiffies, 0: the sysctl applies */
 	__u8 keepalive_probes;	      /* 0: the sysctl applies */
+	__u32 retrans_stamp;	      /* the first retransmission: ms, or us with tcp_usec_ts */
+	__u8 tcp_usec_ts : 1;	      /* from 6.7 on */
 	__u8 is_mptcp : 1;	      /* a subflow; not in every configuration */
-};
-
-struct net_device {
-	possible_net_t nd_net;
-};
-
-struct dst_entry {
-	struct net_device *dev;
 };
 
 struct sk_buff {
 	unsigned int len; /* from data on */
+	int skb_iif;	  /* the interface that it came by */
 	struct sock *sk;
 	unsigned long _skb_refdst; /* struct dst_entry *, with bits in the lowest places */
 	struct net_device *dev;

@@ -51,7 +51,8 @@ struct follow {
 	__u8 told;	 /* .probes holds */
 	__u8 waiting;	 /* counted in waiting */
 	__u8 tried;	 /* the local queue refused a probe, and none is out */
-	__u8 pad[7];
+	__u8 waits;	 /* enum record_waits, as it was told */
+	__u8 pad[6];
 	__u64 drops;	 /* kinds of drops told since the peer was heard: first() */
 };
 
@@ -100,9 +101,13 @@ struct firing {
 	__u8 orphan;	 /* tracepoints: in FIN_WAIT2 at entry */
 	__u8 idle;	 /* tracepoints: nothing to send at entry */
 	__u8 rst_flags;	 /* of the segment that tcp_reset is about, 0: not known */
-	__u8 pad[3];
-	__u64 rst_sk;	 /* the socket that .rst_flags is about */
+	__u8 rst_here;	 /* it came by lo, and the connection's way is another */
+	__u8 pad[2];
+	__u64 rst_sk;	 /* the socket that .rst_flags and .rst_here are about */
+	__u64 reset_sk;	 /* the socket that a RST is ending */
+	__u64 told;	 /* the tuple whose end a record has told, where there was no room to follow it */
 	struct record rec; /* with --all: the socket at entry */
+	struct record made; /* one being made: the stack has no room for it in two functions */
 };
 
 struct {

@@ -16,6 +16,9 @@ enum record_kind {
 	RECORD_PROBED,
 	RECORD_ENABLED,
 	RECORD_DROPPED,
+	RECORD_ENDED,
+	RECORD_SUSPENDED,
+	RECORD_RESUMED,
 };
 
 enum record_flag {
@@ -64,6 +67,23 @@ enum record_direction {
 	DIRECTION_OUT,
 };
 
+/* Who ended the connection of RECORD_ENDED; the values of events.By. */
+enum record_by {
+	BY_UNKNOWN,
+	BY_RETRANSMISSION,
+	BY_ZERO_WINDOW,
+	BY_PEER,
+	BY_THIS_HOST,
+};
+
+/* What keepalive waits for, of RECORD_SUSPENDED and RECORD_RESUMED; the values of
+ * conn.Waiting. */
+enum record_waits {
+	WAITS_FOR_NOTHING = 0,
+	WAITS_FOR_RETRANSMISSION = 2,
+	WAITS_FOR_WINDOW = 3,
+};
+
 struct record {
 	__u64 time;	    /* ns, CLOCK_BOOTTIME */
 	__u64 sk;	    /* the socket's address: tells connections apart, never shown */
@@ -81,7 +101,7 @@ struct record {
 	__u32 user_timeout; /* ms, 0: not set */
 	__u32 idle_for;	    /* jiffies since the last segment received */
 	__u32 rtt;	    /* from the probe to its answer: jiffies, or ns (up to 4.29 s) */
-	__s32 ret;	    /* RECORD_PROBE: what tcp_write_wakeup returned; RESET, PEER_RESET: errno, 0: unknown */
+	__s32 ret;	    /* RECORD_PROBE: what tcp_write_wakeup returned; RESET, PEER_RESET, ENDED: errno, 0: unknown */
 	__u8 kind;	    /* enum record_kind */
 	__u8 family;	    /* AF_INET, AF_INET6 */
 	__u8 state;	    /* TCP_* */
@@ -91,8 +111,8 @@ struct record {
 	__u8 inherited;	    /* enum record_inherited */
 	__u8 reason;	    /* enum record_reason; PEER_RESET: enum record_rst; DROPPED: enum record_direction */
 
-	/* What follows only RECORD_ICMP, RECORD_ENABLED, RECORD_DROPPED and those with
-	 * FLAG_KERNEL have; the others end here. */
+	/* What follows only RECORD_ICMP, RECORD_ENABLED, RECORD_DROPPED, RECORD_ENDED,
+	 * RECORD_SUSPENDED, RECORD_RESUMED and those with FLAG_KERNEL have; the others end here. */
 	__u8 from[16];	    /* ICMP: who said it, in the form of local and remote */
 	__u8 comm[16];	    /* ENABLED: the process that did it */
 	__u64 location;	    /* DROPPED: the code that dropped the segment */
@@ -100,7 +120,19 @@ struct record {
 	__u32 pid;	    /* ENABLED: as katrace's own /proc shows it; 0: not known */
 	__u8 icmp_type;
 	__u8 icmp_code;
-	__u8 pad[6];
+	__u8 by;	  /* ENDED: enum record_by */
+	__u8 rst;	  /* ENDED: enum record_rst */
+	__u32 unacked;	  /* ENDED, SUSPENDED: bytes sent and not acknowledged, or not sent yet */
+	__u8 retransmits; /* ENDED, SUSPENDED: of the oldest of these */
+	__u8 waits;	  /* SUSPENDED, RESUMED: enum record_waits */
+	/* What SUSPENDED has of the timer that is in charge, in jiffies; 0: not known. */
+	__u8 retries2;	  /* net.ipv4.tcp_retries2 */
+	__u8 pad;
+	__u32 since;	  /* since the first retransmission, in us; or since the first window probe */
+	__u32 now;
+	__u32 expires;	  /* when it is to fire */
+	__u32 rto;
+	__u32 rto_max;
 };
 
 /* A record about a socket that the kernel opened. */

@@ -76,7 +76,7 @@ func (r *rawStreamFlags) registerFilter(cmd *cobra.Command, group string) {
 	r.conns.register(cmd, group)
 	addFlags(cmd, group,
 		flagSpec{name: "event", to: &r.event, help: "only these events: " + strings.Join(events.KindNames(), ", "), values: events.KindNames()},
-		flagSpec{name: "dead", to: &r.dead, help: "only ends: reset, peer_reset"},
+		flagSpec{name: "dead", to: &r.dead, help: "only ends: reset, peer_reset, ended"},
 		flagSpec{name: "silent", to: &r.silent, help: "only unanswered: probes that follow an unanswered one or did not leave"})
 }
 

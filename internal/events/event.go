@@ -37,12 +37,17 @@ type Event struct {
 	// What came of it.
 	RTT      time.Duration // HasRTT, on KindAnswer: probe to answer
 	RTTExact bool          // false: RTT is known to a jiffy only
-	Reason   Reason        // on KindReset and KindTimer
-	Errno    string        // on KindReset and KindPeerReset: what the application will read
-	RST      RST           // on KindPeerReset: who sent it; 0: not known
+	Reason   Reason        // on KindReset, KindEnded and KindTimer
+	Errno    string        // on KindReset, KindPeerReset and KindEnded: what the application will read
+	RST      RST           // on KindPeerReset and KindEnded: who sent it; 0: not known
+	By       By            // on KindEnded: who did it; 0: not known
 	ICMP     ICMP          // on KindICMP
 	Drop     Drop          // on KindDropped
 	Verdict  Verdict
+
+	// The data, on KindEnded and KindSuspended.
+	Retransmits int    // HasUnacked: of the oldest data that is not acknowledged (icsk_retransmits)
+	Unacked     uint32 // HasUnacked: bytes that the peer has not acknowledged, those not sent yet included
 
 	Lost    Lost   // on KindLost: since the last such event
 	LeftOut uint64 // on KindLost: events that a filter by owner dropped because their owner was not known
@@ -52,6 +57,7 @@ type Event struct {
 const (
 	HasSeq = conn.FirstOwnFact << iota
 	HasRTT
+	HasUnacked
 	HasDoer // on KindEnabled: Process is the one that did it; not in the stream
 )
 

@@ -15,7 +15,7 @@ type Filter struct {
 	Socket conn.SocketFilter
 	Owner  conn.OwnerFilter
 	Kinds  []Kind
-	Dead   bool // only ends: reset, peer_reset
+	Dead   bool // only ends: reset, peer_reset, ended
 	Silent bool // only unanswered: a probe after an unanswered one, or that did not leave
 }
 
@@ -32,7 +32,7 @@ func (f *Filter) MatchBesidesOwner(e *Event) bool {
 	if len(f.Kinds) > 0 && !slices.Contains(f.Kinds, e.Kind) {
 		return false
 	}
-	if (f.Dead || f.Silent) && !(f.Dead && isEnd(e) || f.Silent && isSilent(e)) {
+	if (f.Dead || f.Silent) && !(f.Dead && e.Kind.Ends() || f.Silent && isSilent(e)) {
 		return false
 	}
 	return f.Socket.Match(&e.State)
@@ -40,11 +40,13 @@ func (f *Filter) MatchBesidesOwner(e *Event) bool {
 
 // The kinds of events that Dead and Silent leave.
 var (
-	EndKinds    = []Kind{KindReset, KindPeerReset}
+	EndKinds    = []Kind{KindReset, KindPeerReset, KindEnded}
 	SilentKinds = []Kind{KindProbe, KindICMP, KindDropped}
 )
 
-func isEnd(e *Event) bool { return slices.Contains(EndKinds, e.Kind) }
+// Ends says that the kind is a connection's end, with an error that its
+// application reads.
+func (k Kind) Ends() bool { return slices.Contains(EndKinds, k) }
 
 func isSilent(e *Event) bool {
 	return slices.Contains(SilentKinds, e.Kind) && (e.Kind != KindProbe || e.Unanswered > 1 || e.SendError != "")

@@ -43,7 +43,7 @@ func TestFilter(t *testing.T) {
 	}{
 		{"the zero value wants all", Filter{}, []Event{owned, bare, six, mapped, answer, reset}, none},
 		{"event", Filter{Kinds: []Kind{KindProbe, KindAnswer}}, []Event{first, answer}, []Event{reset, icmpError}},
-		{"dead", Filter{Dead: true}, []Event{reset, peerReset}, []Event{first, second, answer, icmpError, of(KindClosed)}},
+		{"dead", Filter{Dead: true}, []Event{reset, peerReset, of(KindEnded)}, []Event{first, second, answer, icmpError, of(KindClosed), of(KindSuspended)}},
 		{"silent", Filter{Silent: true}, []Event{second, unsent, icmpError}, []Event{first, answer, reset}},
 		{"dead or silent", Filter{Dead: true, Silent: true}, []Event{second, unsent, icmpError, reset, peerReset}, []Event{first, answer}},
 		{"dead, of one event", Filter{Dead: true, Kinds: []Kind{KindReset}}, []Event{reset}, []Event{peerReset, first}},

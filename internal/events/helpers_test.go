@@ -158,6 +158,55 @@ func everyKind() []namedEvent {
 		e.Inode, e.UID, e.TCPState = 0, 0, conn.TCPClose
 		e.Family = conn.IPv6Mapped
 	})
+	for _, end := range []struct {
+		name        string
+		by          By
+		reason      Reason
+		errno       string
+		rst         RST
+		retransmits int
+		unacked     uint32
+		verdict     Verdict
+	}{
+		{"retransmission by count", ByRetransmission, ReasonCount, "ETIMEDOUT", 0, 15, 100, VerdictTimedOut},
+		{"retransmission of a FIN", ByRetransmission, ReasonCount, "EHOSTUNREACH", 0, 4, 0, VerdictUnreachable},
+		{"retransmission by user timeout", ByRetransmission, ReasonUserTimeout, "ETIMEDOUT", 0, 5, 1, VerdictTimedOut},
+		{"zero window", ByZeroWindow, ReasonUserTimeout, "ETIMEDOUT", 0, 0, 4294967295, VerdictTimedOut},
+		{"zero window, not known why", ByZeroWindow, 0, "ETIMEDOUT", 0, 0, 5000, VerdictTimedOut},
+		{"rst", ByPeer, 0, "ECONNRESET", 0, 0, 0, VerdictReset},
+		{"rst of one that does not know", ByPeer, 0, "ECONNRESET", RSTUnknownConnection, 1, 100, VerdictForgotten},
+		{"rst of one that knew", ByPeer, 0, "EPIPE", RSTAbort, 0, 0, VerdictAborted},
+		{"rst of this host", ByThisHost, 0, "ECONNRESET", RSTThisHost, 0, 100, VerdictReset},
+		{"destroyed", ByThisHost, 0, "ECONNABORTED", 0, 0, 0, 0},
+		{"of a subflow, by nobody known", 0, 0, "", 0, 0, 0, 0},
+	} {
+		add(end.name, KindEnded, func(e *Event) {
+			e.Keepalive.UserTimeout = 30 * time.Second
+			e.By, e.Reason, e.Errno, e.RST, e.Verdict = end.by, end.reason, end.errno, end.rst, end.verdict
+			e.Retransmits, e.Unacked, e.Has = end.retransmits, end.unacked, e.Has|HasUnacked
+		})
+	}
+	for _, s := range []struct {
+		name        string
+		waits       conn.Waiting
+		retransmits int
+		unacked     uint32
+		dies        time.Duration
+	}{
+		{"retransmission", conn.WaitsRetransmission, 3, 100, 13 * time.Minute},
+		{"retransmission, not known for how long", conn.WaitsRetransmission, 1, 1, 0},
+		{"window, user timeout", conn.WaitsWindowProbe, 0, 5000, 20 * time.Second},
+		{"window", conn.WaitsWindowProbe, 0, 5000, 0},
+	} {
+		add(s.name, KindSuspended, func(e *Event) {
+			e.WaitsFor, e.Retransmits, e.Unacked, e.Verdict = s.waits, s.retransmits, s.unacked, VerdictSuspended
+			e.Next, e.Has = time.Minute, e.Has|HasUnacked|conn.HasNext
+			if e.DiesIn = s.dies; s.dies > 0 {
+				e.Has |= conn.HasDiesIn
+			}
+		})
+		add("no more: "+s.name, KindResumed, func(e *Event) { e.WaitsFor, e.Verdict = s.waits, VerdictAlive })
+	}
 	all = append(all, namedEvent{"all three", Event{Time: someTime, Kind: KindLost, Lost: Lost{Ring: 1200, Missed: 3, Follow: 4}}})
 	all = append(all, namedEvent{"no memory", Event{Time: someTime, Kind: KindLost, Lost: Lost{Memory: 5, Tuple: 6}}})
 	all = append(all, namedEvent{"left out", Event{Time: someTime, Kind: KindLost, LeftOut: 12}})

@@ -49,9 +49,14 @@ func AppendJSON(dst []byte, e *Event) []byte {
 		dst = append(dst, `,"rtt_exact":`...)
 		dst = strconv.AppendBool(dst, e.RTTExact)
 	}
+	dst = conn.AppendWord(dst, "by", e.By.String())
 	dst = conn.AppendWord(dst, "reason", e.Reason.String())
 	dst = conn.AppendText(dst, "errno", e.Errno)
 	dst = conn.AppendWord(dst, "rst", e.RST.String())
+	if e.Has&HasUnacked != 0 {
+		dst = conn.AppendUint(dst, "retransmits", uint64(max(0, e.Retransmits)))
+		dst = conn.AppendUint(dst, "unacked_bytes", uint64(e.Unacked))
+	}
 	if e.Kind == KindICMP {
 		dst = appendICMP(dst, &e.ICMP)
 	}

@@ -13,6 +13,9 @@ const (
 	KindAnswer                      // the peer answered
 	KindReset                       // the keepalive timer gave the connection up
 	KindPeerReset                   // the peer answered a probe with RST
+	KindEnded                       // a connection ended otherwise, with an error that the application reads
+	KindSuspended                   // keepalive has no say: data is retransmitted, or the peer's window is closed
+	KindResumed                     // that is over
 	KindICMP                        // an ICMP error about a connection with probes outstanding
 	KindDropped                     // a segment was dropped on this host while a probe was out
 	KindProbed                      // the peer sent a keepalive probe, and we answer
@@ -23,8 +26,8 @@ const (
 	KindLost                        // records were lost
 )
 
-var kindNames = enum.Names[Kind]{What: "kind", Words: []string{"", "probe", "answer", "reset", "peer_reset", "icmp", "dropped", "probed", "enabled",
-	"window_probe", "timer", "closed", "lost"}}
+var kindNames = enum.Names[Kind]{What: "kind", Words: []string{"", "probe", "answer", "reset", "peer_reset", "ended", "suspended", "resumed", "icmp", "dropped",
+	"probed", "enabled", "window_probe", "timer", "closed", "lost"}}
 
 // String is the name in the stream: "probe".
 func (k Kind) String() string { return kindNames.Name(k) }
@@ -71,7 +74,8 @@ const (
 	RSTUnknownConnection RST = iota + 1
 	// RSTAbort has the ACK flag: its sender knew the connection.
 	RSTAbort
-	// RSTThisHost comes from this host's own firewall, which refused the probe.
+	// RSTThisHost comes from this host: its own firewall refused the probe, or the
+	// segment came by lo on a connection that leads elsewhere.
 	RSTThisHost
 )
 
@@ -100,13 +104,32 @@ func (d Direction) String() string { return directionNames.Name(d) }
 // ParseDirection is the inverse of Direction.String.
 func ParseDirection(s string) (Direction, error) { return directionNames.Parse(s) }
 
+// By says who ended a connection that keepalive did not end.
+type By uint8
+
+// The ends.
+const (
+	ByRetransmission By = iota + 1 // data was sent again and again, and never acknowledged
+	ByZeroWindow                   // the peer's receive window was closed
+	ByPeer                         // a RST in the peer's name, while no keepalive probe was out
+	ByThisHost                     // a RST that was made on this host, or somebody on it destroyed the socket (ss -K)
+)
+
+var byNames = enum.Names[By]{What: "end", Words: []string{"", "retransmission", "zero_window", "peer", "this_host"}}
+
+// String is the name in the stream: "zero_window".
+func (b By) String() string { return byNames.Name(b) }
+
+// ParseBy is the inverse of By.String.
+func ParseBy(s string) (By, error) { return byNames.Parse(s) }
+
 // Reason says why the connection was reset, or why a firing sent nothing.
 type Reason uint8
 
-// The reasons: the first two on KindReset, the others on KindTimer, in the
+// The reasons: the first two on KindReset and KindEnded, the others on KindTimer, in the
 // order in which tcp_keepalive_timer tests for them.
 const (
-	ReasonCount        Reason = iota + 1 // TCP_KEEPCNT probes are unanswered
+	ReasonCount        Reason = iota + 1 // TCP_KEEPCNT probes are unanswered; on KindEnded: tcp_retries2 is over
 	ReasonUserTimeout                    // TCP_USER_TIMEOUT is over
 	ReasonSocketBusy                     // a process holds the socket's lock
 	ReasonFinWait2                       // the timer serves an orphan in FIN_WAIT2

@@ -15,6 +15,7 @@ func TestNames(t *testing.T) {
 	enumtest.RoundTrip(t, verdictNames, VerdictReset, ParseVerdict)
 	enumtest.RoundTrip(t, directionNames, DirectionOut, ParseDirection)
 	enumtest.RoundTrip(t, rstNames, RSTThisHost, ParseRST)
+	enumtest.RoundTrip(t, byNames, ByThisHost, ParseBy)
 	enumtest.RoundTrip(t, reasonNames, ReasonNotIdle, ParseReason)
 }
 

@@ -29,6 +29,7 @@ type line struct {
 
 	RTT      *int64 `json:"rtt_us"`
 	RTTExact bool   `json:"rtt_exact"`
+	By       string `json:"by"`
 	Reason   string `json:"reason"`
 	Errno    string `json:"errno"`
 	RST      string `json:"rst"`
@@ -44,7 +45,9 @@ type line struct {
 		Text      string `json:"text"`
 		Where     string `json:"where"`
 	} `json:"drop"`
-	Verdict string `json:"verdict"`
+	Retransmits *uint8  `json:"retransmits"`
+	Unacked     *uint32 `json:"unacked_bytes"`
+	Verdict     string  `json:"verdict"`
 
 	Lost *struct {
 		Ring   uint64 `json:"ring"`
@@ -72,7 +75,7 @@ func ParseJSON(data []byte) (Event, error) {
 	if err := cmp.Or(
 		conn.ParseWord(l.Event, &e.Kind, ParseKind), conn.ParseWord(l.Reason, &e.Reason, ParseReason),
 		conn.ParseWord(l.RST, &e.RST, ParseRST), conn.ParseWord(l.direction(), &e.Drop.Direction, ParseDirection),
-		conn.ParseWord(l.Verdict, &e.Verdict, ParseVerdict),
+		conn.ParseWord(l.By, &e.By, ParseBy), conn.ParseWord(l.Verdict, &e.Verdict, ParseVerdict),
 		l.Read(&e.State, &e.Timer)); err != nil {
 		return Event{}, err
 	}
@@ -128,6 +131,9 @@ func (l *line) fill(e *Event) {
 	}
 	if e.Drop.Direction != 0 {
 		e.Drop.Reason, e.Drop.Text, e.Drop.Where = l.Drop.Reason, l.Drop.Text, l.Drop.Where
+	}
+	if l.Retransmits != nil && l.Unacked != nil {
+		e.Retransmits, e.Unacked, e.Has = int(*l.Retransmits), *l.Unacked, e.Has|HasUnacked
 	}
 	if l.ICMP != nil && e.Kind == KindICMP {
 		e.ICMP = ICMP{Type: l.ICMP.Type, Code: l.ICMP.Code, Text: l.ICMP.Text}

@@ -106,6 +106,12 @@ func AppendWords(dst []byte, e *Event) []byte {
 		return appendNext(append(dst, words...), e)
 	case KindClosed:
 		return append(dst, "closed, not by keepalive"...)
+	case KindSuspended:
+		return appendSuspendedWords(dst, e)
+	case KindResumed:
+		return append(dst, resumedWords[min(int(e.WaitsFor), len(resumedWords)-1)]...)
+	case KindEnded:
+		return appendEndedWords(dst, e)
 	case KindLost:
 		return appendLostWords(dst, e)
 	}

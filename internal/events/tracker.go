@@ -86,7 +86,8 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 		e.Kind = KindPeerReset
 		e.Errno = readErrno(r.Ret)
 		s.count(r, e)
-		e.RST, e.Verdict = rstOf(r)
+		e.RST = RST(r.Reason)
+		e.Verdict = verdictOf(e.RST)
 	case loader.RecordTimer:
 		e.Kind = KindTimer
 		e.Reason = Reason(r.Reason)
@@ -125,6 +126,20 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 			e.DiesIn = e.Keepalive.DiesIn(int(r.Probes), e.IdleFor, e.Next)
 			e.Has |= conn.HasDiesIn
 		}
+	case loader.RecordSuspended:
+		e.Kind = KindSuspended
+		t.suspended(r, e)
+	case loader.RecordResumed:
+		e.Kind = KindResumed
+		e.WaitsFor, e.Verdict = conn.Waiting(r.Waits), VerdictAlive
+		s.hear()
+	case loader.RecordEnded:
+		delete(t.conns, r.Sk)
+		if r.LocalPort == 0 {
+			return nil // as below
+		}
+		e.Kind = KindEnded
+		t.ended(r, s, e)
 	case loader.RecordClosed:
 		delete(t.conns, r.Sk)
 		if r.LocalPort == 0 {
@@ -157,6 +172,9 @@ func (t *Tracker) story(r *loader.Record) *story {
 	*s = story{netns: r.Netns, family: family, local: local, remote: remote}
 	return s
 }
+
+// hear notes that the peer was heard.
+func (s *story) hear() { s.unreachable, s.unheard, s.whole, s.heard = false, 0, true, true }
 
 // count takes over the kernel's count of unanswered probes, and tells it: what
 // the kernel decides by, carried on beyond its 8 bits. It is absent where more
@@ -194,7 +212,7 @@ func (t *Tracker) start(r *loader.Record, s *story) *Event {
 }
 
 func (t *Tracker) answer(r *loader.Record, s *story, tell func(*Event) error) error {
-	s.unreachable, s.unheard, s.whole, s.heard = false, 0, true, true
+	s.hear()
 	e := t.start(r, s)
 	e.Kind = KindAnswer
 	e.Verdict = VerdictAlive
@@ -273,14 +291,14 @@ func (e *Event) setNext(why Reason, probes uint8) {
 	}
 }
 
-// rstOf says who sent the RST, and what that means for the peer.
-func rstOf(r *loader.Record) (RST, Verdict) {
-	switch rst := RST(r.Reason); rst {
+// verdictOf is what a RST means for the peer.
+func verdictOf(rst RST) Verdict {
+	switch rst {
 	case RSTUnknownConnection:
-		return rst, VerdictForgotten
+		return VerdictForgotten
 	case RSTAbort:
-		return rst, VerdictAborted
+		return VerdictAborted
 	default:
-		return rst, VerdictReset
+		return VerdictReset
 	}
 }

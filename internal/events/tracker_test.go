@@ -109,6 +109,32 @@ func TestUnansweredBeyond8Bits(t *testing.T) {
 	}
 }
 
+func by(who By, rst RST, retransmits uint8, unacked uint32) func(*loader.Record) {
+	return func(r *loader.Record) {
+		r.By, r.Rst, r.Retransmits, r.Unacked = uint8(who), uint8(rst), retransmits, unacked
+	}
+}
+
+func endedBy(who By, rst RST, retransmits int, unacked uint32) func(*Event) {
+	return func(e *Event) {
+		e.By, e.RST, e.Retransmits, e.Unacked, e.Has = who, rst, retransmits, unacked, e.Has|HasUnacked
+	}
+}
+
+// stalled is data that was sent again 1.65 s ago for the first time; see TestStallDiesIn.
+func stalled(w conn.Waiting, retransmits uint8, unacked uint32) func(*loader.Record) {
+	return func(r *loader.Record) {
+		r.Waits, r.Retransmits, r.Unacked = uint8(w), retransmits, unacked
+		r.Since, r.Now, r.Expires, r.Rto, r.RtoMax, r.Retries2 = 1_650_000, 1_000_000, 1_000_300, 408, 120*second, 3
+	}
+}
+
+func stall(w conn.Waiting, retransmits int, unacked uint32) func(*Event) {
+	return func(e *Event) {
+		e.WaitsFor, e.Retransmits, e.Unacked, e.Has = w, retransmits, unacked, e.Has|HasUnacked
+	}
+}
+
 func TestTracker(t *testing.T) {
 	hostUnreachable := want(KindICMP, unanswered(1), verdict(VerdictUnreachable), func(e *Event) {
 		e.ICMP = ICMP{3, 1, "host unreachable", netipAddr("10.0.0.254")}
@@ -196,6 +222,59 @@ func TestTracker(t *testing.T) {
 			{rec(loader.RecordProbe, 1), probed(1, 0)},
 			{rec(loader.RecordClosed, 1, flags(loader.FlagAnswered)), append(want(KindAnswer, verdict(VerdictAlive)), want(KindClosed)...)},
 		}, 0},
+		{"ended by retransmission, the answer told before", []step{
+			{rec(loader.RecordProbe, 1), probed(1, 0)},
+			{rec(loader.RecordEnded, 0, flags(loader.FlagAnswered), ret(int32(unix.ETIMEDOUT)), reason(ReasonCount), by(ByRetransmission, 0, 4, 100)),
+				append(want(KindAnswer, verdict(VerdictAlive)),
+					want(KindEnded, why(ReasonCount), errno("ETIMEDOUT"), verdict(VerdictTimedOut), endedBy(ByRetransmission, 0, 4, 100))...)},
+		}, 0},
+		{"ended, and never told of before: by what an ICMP error left", []step{
+			{rec(loader.RecordEnded, 0, ret(int32(unix.EHOSTUNREACH)), reason(ReasonUserTimeout), by(ByZeroWindow, 0, 0, 100)),
+				want(KindEnded, why(ReasonUserTimeout), errno("EHOSTUNREACH"), verdict(VerdictUnreachable), endedBy(ByZeroWindow, 0, 0, 100))},
+		}, 0},
+		{"ended by retransmission after a send error", []step{
+			{rec(loader.RecordProbe, 1, ret(-int32(unix.ENETUNREACH))), notSent},
+			{rec(loader.RecordEnded, 0, ret(int32(unix.ETIMEDOUT)), by(ByRetransmission, 0, 4, 100)),
+				want(KindEnded, errno("ETIMEDOUT"), verdict(VerdictUnreachable), endedBy(ByRetransmission, 0, 4, 100))},
+		}, 0},
+		{"ended by a RST", []step{
+			{rec(loader.RecordEnded, 0, ret(int32(unix.ECONNRESET)), by(ByPeer, 0, 0, 0)),
+				want(KindEnded, errno("ECONNRESET"), verdict(VerdictReset), endedBy(ByPeer, 0, 0, 0))},
+			{rec(loader.RecordEnded, 0, ret(int32(unix.EPIPE)), by(ByPeer, RSTAbort, 0, 0)),
+				want(KindEnded, errno("EPIPE"), verdict(VerdictAborted), endedBy(ByPeer, RSTAbort, 0, 0))},
+			{rec(loader.RecordEnded, 0, ret(int32(unix.ECONNRESET)), by(ByPeer, RSTUnknownConnection, 0, 0)),
+				want(KindEnded, errno("ECONNRESET"), verdict(VerdictForgotten), endedBy(ByPeer, RSTUnknownConnection, 0, 0))},
+			{rec(loader.RecordEnded, 0, ret(int32(unix.ECONNRESET)), by(ByThisHost, RSTUnknownConnection, 1, 100)),
+				want(KindEnded, errno("ECONNRESET"), verdict(VerdictReset), endedBy(ByThisHost, RSTThisHost, 1, 100))},
+		}, 0},
+		{"destroyed", []step{
+			{rec(loader.RecordEnded, 0, ret(int32(unix.ECONNABORTED)), by(ByThisHost, 0, 0, 0)),
+				want(KindEnded, errno("ECONNABORTED"), endedBy(ByThisHost, 0, 0, 0))},
+		}, 0},
+		{"a subflow's end, by nobody known", []step{
+			{rec(loader.RecordEnded, 0), want(KindEnded, endedBy(0, 0, 0, 0))},
+		}, 0},
+		{"ended, and which connection it was is not known", []step{
+			{rec(loader.RecordEnded, 0, func(r *loader.Record) { r.LocalPort = 0 }), nil},
+		}, 0},
+		{"suspended: the retransmission timer says when it ends; resumed: the peer was heard", []step{
+			{rec(loader.RecordProbe, 1, ret(-int32(unix.ENETUNREACH))), notSent},
+			{rec(loader.RecordSuspended, 1, stalled(conn.WaitsRetransmission, 3, 100)),
+				want(KindSuspended, next(time.Minute), verdict(VerdictSuspended), stall(conn.WaitsRetransmission, 3, 100), dies(4608*time.Millisecond))},
+			{rec(loader.RecordResumed, 0, stalled(conn.WaitsRetransmission, 0, 0)),
+				want(KindResumed, verdict(VerdictAlive), func(e *Event) { e.WaitsFor = conn.WaitsRetransmission })},
+			{rec(loader.RecordProbe, 1), probed(1, 0)},
+			{rec(loader.RecordProbe, 2), probed(2, VerdictSilent)},
+		}, 1},
+		{"suspended by a closed window: the peer may answer for ever", []step{
+			{rec(loader.RecordSuspended, 0, stalled(conn.WaitsWindowProbe, 0, 5000)),
+				want(KindSuspended, next(time.Minute), verdict(VerdictSuspended), stall(conn.WaitsWindowProbe, 0, 5000))},
+		}, 1},
+		{"suspended by a closed window, with a user timeout", []step{
+			{rec(loader.RecordSuspended, 0, stalled(conn.WaitsWindowProbe, 0, 5000), timeout(30_000), func(r *loader.Record) { r.Since = 10 * second }),
+				want(KindSuspended, next(time.Minute), verdict(VerdictSuspended), stall(conn.WaitsWindowProbe, 0, 5000), dies(20*time.Second),
+					func(e *Event) { e.Keepalive.UserTimeout = 30 * time.Second })},
+		}, 1},
 		{"closed, and which connection it was is not known", []step{
 			{rec(loader.RecordClosed, 0, func(r *loader.Record) { r.LocalPort = 0 }), nil},
 		}, 0},

@@ -62,7 +62,18 @@ type inventoryInventorySocket struct {
 		Pid         uint32
 		IcmpType    uint8
 		IcmpCode    uint8
-		Pad         [6]uint8
+		By          uint8
+		Rst         uint8
+		Unacked     uint32
+		Retransmits uint8
+		Waits       uint8
+		Retries2    uint8
+		Pad         uint8
+		Since       uint32
+		Now         uint32
+		Expires     uint32
+		Rto         uint32
+		RtoMax      uint32
 	}
 	Timer uint32
 	Flags uint32

@@ -93,14 +93,27 @@ func (hz HZ) Slack(d time.Duration) time.Duration {
 		}
 		return most
 	}
+	return hz.Span(gran(hz.ticks(d)))
+}
+
+// Fires is the jiffy at which the wheel fires a timer that is set to expire at
+// expires, and to run for so many jiffies: as calc_index() rounds it up.
+func Fires(expires, run uint64) uint64 {
+	g := uint64(gran(run))
+	return (expires/g + 1) * g
+}
+
+// gran is the granularity of the wheel's level for a timer that runs for so many
+// jiffies, in jiffies: a power of two.
+func gran(run uint64) uint32 {
 	const (
 		levelSize  = 64
 		clockShift = 3
 		levels     = 9
 	)
-	ticks, gran := hz.ticks(d), uint32(1)
-	for level := 1; level < levels && ticks >= (levelSize-1)<<((level-1)*clockShift); level++ {
-		gran = 1 << (level * clockShift)
+	g := uint32(1)
+	for level := 1; level < levels && run >= (levelSize-1)<<((level-1)*clockShift); level++ {
+		g = 1 << (level * clockShift)
 	}
-	return hz.Span(gran)
+	return g
 }

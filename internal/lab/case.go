@@ -39,6 +39,7 @@ type Case struct {
 	proto         int                                 // IPPROTO_TCP, or IPPROTO_MPTCP
 	connect       func(*stage) error                  // nil: both ends, as usual
 	finTimeout    int                                 // net.ipv4.tcp_fin_timeout, seconds
+	retries2      int                                 // net.ipv4.tcp_retries2
 	receiveBuffer int                                 // the peer's, bytes; 0: the system's
 	unread        bool                                // the application reads nothing, it waits for an error
 	prepare       func(*stage) error                  // just before keepalive is switched on
@@ -54,6 +55,7 @@ const (
 	ByKeepalive               // the keepalive timer gave it up
 	ByPeer                    // the peer sent a RST while a probe was out
 	ByHost                    // so did this host, and nothing of it was on the wire
+	ByOther                   // another one, as Expect.By says, with an error and no probe out
 )
 
 // Expect is what the kernel does in a Case, and what a tracer that misses
@@ -72,12 +74,15 @@ type Expect struct {
 
 	Verdict   events.Verdict   // in the end
 	Said      []events.Verdict // verdicts on the way there, in this order
-	Reason    events.Reason    // of the keepalive timer's reset
-	RST       events.RST       // ByPeer and ByHost: who sent it
+	Reason    events.Reason    // of a timer's giving up
+	RST       events.RST       // who sent the RST, where one ended it
+	By        events.By        // ByOther: who
+	Unacked   Range            // ByOther: bytes that were not acknowledged in the end
 	KeepCount bool             // the peer's data does not clear the kernel's count of unanswered probes
 	ICMP      bool             // a router answers each probe with ICMP host unreachable
 	SendError []string         // a probe that does not leave has one of these
 	Swallowed bool             // probes do not leave, and the kernel takes them for sent
+	Resumes   bool             // data in flight is acknowledged, and keepalive is in charge again
 	Timer     events.Reason    // firings that send nothing, of which there are some
 	State     conn.TCPState    // while probes are sent
 	Dropped   []Dropped        // segments that this host drops while a probe is out

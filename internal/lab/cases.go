@@ -45,7 +45,7 @@ var loopback4, loopback6 = netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loo
 func Cases() []Case {
 	var all []Case
 	for _, group := range [][]Case{stateCases(), settingCases(), resetCases(), suspendedCases(), recoveryCases(), heardCases(),
-		probedCases(), endingCases(), tcpStateCases(), linkCases(), droppedCases(), socketCases()} {
+		probedCases(), endingCases(), endedCases(), tcpStateCases(), linkCases(), droppedCases(), socketCases()} {
 		all = append(all, group...)
 	}
 	for i := range all {
@@ -64,6 +64,9 @@ func Cases() []Case {
 		}
 		if c.run == nil {
 			c.run = untilError
+		}
+		if c.retries2 == 0 {
+			c.retries2 = 15 // the kernel's default
 		}
 		if c.finTimeout == 0 {
 			c.finTimeout = 60 // the kernel's default

@@ -4,8 +4,10 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -38,5 +40,22 @@ func suspendedCases() []Case {
 		receiveBuffer: 4096,
 		prepare:       (*stage).overfill,
 		run:           watch,
+	}, {
+		Name:   "data-resumes",
+		About:  "Data is retransmitted until the peer hears again: then keepalive is in charge again.",
+		Staged: "data to a peer that drops everything, until 4 retransmits",
+		Expect: Expect{
+			Counted: atLeast(1), Wire: atLeast(1), Answers: atLeast(1), Resumes: true,
+			Verdict: events.VerdictAlive, Said: []events.Verdict{events.VerdictSuspended, events.VerdictAlive},
+			Timer: events.ReasonDataInFlight, State: conn.TCPEstablished,
+		},
+		prepare: (*stage).silenceWithData,
+		run: func(ctx context.Context, s *stage) error {
+			err := s.until(ctx, "4 retransmits", func(c *Capture) bool { return c.Retransmits >= 4 })
+			if err != nil {
+				return err
+			}
+			return errors.Join(s.speak(), s.untilAnswers(ctx, 1))
+		},
 	}}
 }

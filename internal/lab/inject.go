@@ -17,6 +17,20 @@ import (
 // answer.
 func (s *stage) injectProbe(ctx context.Context, garbage int) error {
 	segment, before := s.capture.probeOfPeer(garbage)
+	if err := s.inject(segment); err != nil {
+		return err
+	}
+	return s.until(ctx, "an answer to the peer's probe", func(c *Capture) bool {
+		return len(c.Probed) > before && !c.Probed[before].Answer.IsZero()
+	})
+}
+
+// injectReset sends the traced socket a RST without the ACK flag in the peer's
+// name, as a middlebox does that knows the sequence numbers.
+func (s *stage) injectReset() error { return s.inject(s.capture.resetOfPeer()) }
+
+// inject sends a segment from the peer's host.
+func (s *stage) inject(segment []byte) error {
 	err := s.net.far.do(func() error {
 		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
 		if err != nil {
@@ -28,9 +42,15 @@ func (s *stage) injectProbe(ctx context.Context, garbage int) error {
 	if err != nil {
 		return fmt.Errorf("send a segment in the peer's name: %w", err)
 	}
-	return s.until(ctx, "an answer to the peer's probe", func(c *Capture) bool {
-		return len(c.Probed) > before && !c.Probed[before].Answer.IsZero()
-	})
+	return nil
+}
+
+// resetOfPeer makes a RST that is taken for the peer's: its sequence number has
+// to be the expected one (RFC 5961, 3.2).
+func (c *capture) resetOfPeer() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return ipv4Segment(packet{src: c.wire.remote, dst: c.wire.local, seq: c.wire.peerNext, flags: flagRST}, nil)
 }
 
 // probeOfPeer makes a probe that the peer might send now, and says how many it

@@ -121,6 +121,7 @@ func Judge(o Outcome, evs []events.Event, lost events.Lost, can Backend) Row {
 	r.end()
 	r.icmp()
 	r.uneventful()
+	r.suspended()
 	r.probed()
 	r.dropped()
 	r.verdicts()
@@ -179,6 +180,9 @@ func (r *review) said() string {
 			said += strings.TrimSuffix(fmt.Sprintf(", %s %s", kind, e.Errno), " ")
 		}
 	}
+	for _, e := range r.kinds[events.KindEnded] {
+		said += strings.TrimSuffix(fmt.Sprintf(", ended by %s %s", e.By, e.Errno), " ")
+	}
 	if n := len(r.kinds[events.KindICMP]); n > 0 {
 		said += fmt.Sprintf(", %d icmp", n)
 	}
@@ -231,7 +235,7 @@ func (r *review) identity() {
 			r.no("%s event comes after a later %s event", e.Kind, r.all[i-1].Kind)
 		}
 	}
-	for _, kind := range []events.Kind{events.KindProbe, events.KindReset, events.KindPeerReset} {
+	for _, kind := range []events.Kind{events.KindProbe, events.KindReset, events.KindPeerReset, events.KindEnded} {
 		for _, e := range r.kinds[kind] {
 			if e.Inode == 0 {
 				r.no("%s event without the inode", kind)

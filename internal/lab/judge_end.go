@@ -5,17 +5,19 @@ package lab
 import (
 	"slices"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
 // end: a reset event if and only if the keepalive timer gave the connection up,
-// a peer_reset event if and only if the peer reset it, each with the errno that
-// the application read, and nothing but closed after it.
+// a peer_reset event if and only if the peer reset it while a probe was out, an
+// ended event if and only if it ended with an error otherwise; each with the errno
+// that the application read, and nothing but closed after it.
 func (r *review) end() {
 	for _, ending := range []struct {
 		kind events.Kind
 		by   Ending
-	}{{events.KindReset, ByKeepalive}, {events.KindPeerReset, ByPeer}} {
+	}{{events.KindReset, ByKeepalive}, {events.KindPeerReset, ByPeer}, {events.KindEnded, ByOther}} {
 		told := r.kinds[ending.kind]
 		end := r.c.Expect.End
 		if end == ByHost {
@@ -44,6 +46,9 @@ func (r *review) end() {
 			if e.Reason != r.c.Expect.Reason {
 				r.no("%s event says reason %q, not %q", ending.kind, e.Reason, r.c.Expect.Reason)
 			}
+			if e.Kind == events.KindEnded {
+				r.ended(e)
+			}
 		}
 	}
 	over := false
@@ -51,7 +56,9 @@ func (r *review) end() {
 		e := &r.all[i]
 		var rst events.RST
 		// A refused probe shows this host's own RST without the segment.
-		if e.Kind == events.KindPeerReset && (r.can.RST || r.can.SendErrors && r.c.Expect.RST == events.RSTThisHost) {
+		if e.Kind == events.KindEnded && r.can.RST {
+			rst = r.c.Expect.RST
+		} else if e.Kind == events.KindPeerReset && (r.can.RST || r.can.SendErrors && r.c.Expect.RST == events.RSTThisHost) {
 			rst = r.c.Expect.RST
 		}
 		if e.RST != rst {
@@ -60,7 +67,32 @@ func (r *review) end() {
 		if over && !slices.Contains([]events.Kind{events.KindClosed, events.KindICMP}, e.Kind) {
 			r.no("%s event after the end", e.Kind)
 		}
-		over = over || e.Kind == events.KindReset || e.Kind == events.KindPeerReset || e.Kind == events.KindClosed
+		over = over || e.Kind.Ends() || e.Kind == events.KindClosed
+	}
+}
+
+// ended: who did it, as far as the backend can know, and what became of the data.
+func (r *review) ended(e *events.Event) {
+	by := r.c.Expect.By
+	if !r.can.RST && r.c.Expect.RST == events.RSTThisHost {
+		by = events.ByPeer // it looks so to the kernel
+	}
+	if e.By != by {
+		r.no("ended event says by %q, not %q", e.By, by)
+	}
+	if e.Has&events.HasUnacked == 0 || !r.c.Expect.Unacked.holds(int(e.Unacked)) {
+		r.no("ended event says %d bytes unacknowledged, not %s", e.Unacked, r.c.Expect.Unacked)
+	}
+	retransmits := exactly(0)
+	if by == events.ByRetransmission {
+		// The first may have been a tail loss probe, which does not count.
+		retransmits = between(r.o.Captured.Retransmits-1, r.o.Captured.Retransmits)
+	}
+	if !retransmits.holds(e.Retransmits) {
+		r.no("ended event says %d retransmits, the capture %s", e.Retransmits, retransmits)
+	}
+	if e.Has&conn.HasIdleFor == 0 {
+		r.no("ended event does not say for how long the connection was idle")
 	}
 }
 
@@ -158,12 +190,8 @@ func (r *review) verdicts() {
 		if (r.c.Expect.ICMP && !r.can.ICMP) || (!r.c.Expect.ICMP && !r.can.SendErrors) {
 			want = []events.Verdict{events.VerdictTimedOut}
 		}
-	case events.VerdictSuspended:
-		if !r.can.TimerReasons {
-			want = append(want, 0) // nothing that would carry it is told
-		}
 	case events.VerdictAlive:
-		if !r.can.PromptAnswers && len(r.kinds[events.KindAnswer]) == 0 {
+		if !r.can.PromptAnswers && len(r.kinds[events.KindAnswer])+len(r.kinds[events.KindResumed]) == 0 {
 			want = []events.Verdict{0} // it ended before the backend could know
 		}
 	}

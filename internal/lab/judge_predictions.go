@@ -56,8 +56,8 @@ func (r *review) next(i, n int) {
 		return // nor are some of the others
 	}
 	came := r.firingsAfter(i)
-	if e.Kind != events.KindAnswer && len(came) > 1 {
-		came = came[:1] // an answer may be told by a firing, whose own event follows
+	if e.Kind != events.KindAnswer && e.Kind != events.KindSuspended && len(came) > 1 {
+		came = came[:1] // those two may be told by a firing, whose own event follows
 	}
 	for _, at := range came {
 		if r.near(want, at) {

@@ -107,7 +107,7 @@ func saw(change func(*Outcome)) func(*Outcome, *[]events.Event) {
 
 // TestJudgeDisagrees: the judge sees each single lie, and says which.
 func TestJudgeDisagrees(t *testing.T) {
-	for _, l := range slices.Concat(liesAboutIdentity, liesAboutProbes, liesAboutHeard, liesAboutRST, liesAboutDrops, liesAboutEnds, failedStagings) {
+	for _, l := range slices.Concat(liesAboutIdentity, liesAboutProbes, liesAboutHeard, liesAboutRST, liesAboutDrops, liesAboutEnds, liesAboutOtherEnds, liesAboutSuspension, failedStagings) {
 		t.Run(l.name+": "+l.want, func(t *testing.T) {
 			o, evs := truth(t, l.name, l.can)
 			if row := Judge(o, evs, events.Lost{}, l.can); !row.Agrees {

@@ -85,6 +85,7 @@ func (s *stage) setSysctls() error {
 		sysctl("net.ipv4.tcp_keepalive_time", inherits(conn.SettingIdle, seconds(s.Setting.Idle), 7200)),
 		sysctl("net.ipv4.tcp_keepalive_intvl", inherits(conn.SettingInterval, seconds(s.Setting.Interval), 75)),
 		sysctl("net.ipv4.tcp_keepalive_probes", inherits(conn.SettingCount, s.Setting.Count, 9)),
+		sysctl("net.ipv4.tcp_retries2", s.retries2),
 		sysctl("net.ipv4.tcp_fin_timeout", max(s.finTimeout, 1)),
 	)
 }

@@ -29,6 +29,8 @@ var scripts = map[string]string{
 	"heard-by-data": "ssdss", "windows-probe": "a",
 	"answers-dropped": "sss", "ipv6-answers-dropped": "sss", "answers-filtered": "sss", "probes-dropped": "fff",
 	"tc-ingress": "sss", "tc-egress": "cccaa", "rp-filter": "sss", "rolled-back": "sss", "full-capture": "sss",
+	"data-retries2": "", "data-resumes": "a", "data-user-timeout": "", "window-user-timeout": "", "window-retries2": "",
+	"idle-abort": "", "idle-middlebox": "", "data-own-firewall": "", "destroyed": "",
 }
 
 // routerSays is what a router says to each probe.
@@ -193,6 +195,19 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 			e.Verdict = events.VerdictSuspended
 		}
 	}
+	if c.Expect.Timer == events.ReasonDataInFlight {
+		e := tell(now, events.KindSuspended)
+		e.WaitsFor, e.Verdict = conn.WaitsRetransmission, events.VerdictSuspended
+		if c.Expect.WindowProbes {
+			e.WaitsFor = conn.WaitsWindowProbe
+		}
+		if e.WaitsFor == conn.WaitsRetransmission || c.Setting.UserTimeout > 0 {
+			e.DiesIn, e.Has = max(0, c.Expect.After-now.Sub(o.Begun)), e.Has|conn.HasDiesIn
+		}
+		if c.Expect.Resumes {
+			tell(now, events.KindResumed).Verdict = events.VerdictAlive
+		}
+	}
 	o.Captured.ResetsOut = c.Expect.ResetsOut.Min
 	switch c.Expect.End {
 	case ByKeepalive:
@@ -216,6 +231,22 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 		e.Unanswered, e.Has = unanswered, e.Has|conn.HasUnanswered
 		if can.RST {
 			e.RST, e.Verdict = c.Expect.RST, c.Expect.Verdict
+		}
+	case ByOther:
+		o.ErrnoAfter = max(now.Sub(o.Begun), c.Expect.After)
+		now = o.Begun.Add(o.ErrnoAfter)
+		e := tell(now, events.KindEnded)
+		e.Errno, e.By, e.Reason, e.Verdict = unix.ErrnoName(o.Errno), c.Expect.By, c.Expect.Reason, c.Expect.Verdict
+		e.Unacked, e.Has = uint32(c.Expect.Unacked.Min), e.Has|events.HasUnacked|conn.HasIdleFor
+		e.RST = c.Expect.RST
+		switch {
+		case e.By == events.ByRetransmission:
+			o.Captured.Retransmits, e.Retransmits = 4, 3
+		case e.By == events.ByPeer:
+			o.Captured.ResetsIn, o.Captured.Reset, o.Captured.RST = 1, now, c.Expect.RST
+		}
+		if c.Expect.RST != 0 && !can.RST {
+			e.By, e.RST, e.Verdict = events.ByPeer, 0, events.VerdictReset
 		}
 	case ByLab:
 		e := tell(now, events.KindClosed)

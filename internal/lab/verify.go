@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"katrace/internal/events"
 )
 
 // DefaultSlack is how late a timer may be, or how far a prediction off, on a
@@ -64,7 +66,7 @@ func (o Outcome) verify(e Expect, interval, slack time.Duration) (why []string) 
 	if windowProbes := len(seen.WindowProbes) > 0; windowProbes != e.WindowProbes {
 		no("%d zero-window probes captured", len(seen.WindowProbes))
 	}
-	if reset := seen.ResetsIn > 0; reset != (e.End == ByPeer) {
+	if reset := seen.ResetsIn > 0; reset != (e.End == ByPeer || e.End == ByOther && e.By == events.ByPeer) {
 		no("%d resets captured from the peer", seen.ResetsIn)
 	} else if reset && seen.RST != e.RST {
 		no("the captured reset is %q, not %q", seen.RST, e.RST)

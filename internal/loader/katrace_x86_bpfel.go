@@ -44,9 +44,13 @@ type katraceFiring struct {
 	Orphan    uint8
 	Idle      uint8
 	RstFlags  uint8
-	Pad       [3]uint8
+	RstHere   uint8
+	Pad       [2]uint8
 	RstSk     uint64
+	ResetSk   uint64
+	Told      uint64
 	Rec       katraceRecord
+	Made      katraceRecord
 }
 
 type katraceFollow struct {
@@ -66,7 +70,8 @@ type katraceFollow struct {
 	Told        uint8
 	Waiting     uint8
 	Tried       uint8
-	Pad         [7]uint8
+	Waits       uint8
+	Pad         [6]uint8
 	Drops       uint64
 }
 
@@ -110,7 +115,18 @@ type katraceRecord struct {
 	Pid         uint32
 	IcmpType    uint8
 	IcmpCode    uint8
-	Pad         [6]uint8
+	By          uint8
+	Rst         uint8
+	Unacked     uint32
+	Retransmits uint8
+	Waits       uint8
+	Retries2    uint8
+	Pad         uint8
+	Since       uint32
+	Now         uint32
+	Expires     uint32
+	Rto         uint32
+	RtoMax      uint32
 }
 
 type katraceRecordFlag uint32
@@ -140,6 +156,9 @@ const (
 	katraceRecordKindRECORD_PROBED       katraceRecordKind = 9
 	katraceRecordKindRECORD_ENABLED      katraceRecordKind = 10
 	katraceRecordKindRECORD_DROPPED      katraceRecordKind = 11
+	katraceRecordKindRECORD_ENDED        katraceRecordKind = 12
+	katraceRecordKindRECORD_SUSPENDED    katraceRecordKind = 13
+	katraceRecordKindRECORD_RESUMED      katraceRecordKind = 14
 )
 
 // Names of all BPF objects in the ELF.

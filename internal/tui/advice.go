@@ -18,10 +18,8 @@ import (
 func advise(f *facts, now nanos, lacks []string) []string {
 	var a []string
 	switch f.class() {
-	case classTimedOut, classUnreachableEnded:
-		a = adviseTimedOut(a, f)
-	case classForgotten, classAborted, classReset:
-		a = adviseReset(a, f)
+	case classTimedOut, classForgotten, classAborted, classReset, classEnded, classUnreachableEnded:
+		a = adviseEnd(a, f)
 	case classSilent:
 		probes := count(f.Unanswered, "probe")
 		if f.uncounted() {
@@ -38,8 +36,7 @@ func advise(f *facts, now nanos, lacks []string) []string {
 	case classCongested:
 		a = append(a, "The probe did not leave this host: the local queue is full (tcp_write_wakeup returned > 0). The kernel does not count it as a probe, tries again every 0.5 s and does not give up meanwhile. Look at the interface's queue: tc -s qdisc.")
 	case classSuspended:
-		a = append(a, "Data in flight: retransmission decides, not keepalive. No probe is sent while sent data is unacknowledged or data is unsent; net.ipv4.tcp_retries2 (15: about 15 minutes) or TCP_USER_TIMEOUT then ends it.",
-			"To find a dead peer sooner while data is in flight, set TCP_USER_TIMEOUT on the socket.")
+		a = adviseSuspended(a, f, now)
 	case classAsking:
 		a = append(a, "A first probe is out. Whether the peer answers shows when it does, or at the timer's next firing.")
 	case classAlive:
@@ -67,9 +64,19 @@ func advise(f *facts, now nanos, lacks []string) []string {
 	return a
 }
 
+// adviseEnd says who ended the connection.
+func adviseEnd(a []string, f *facts) []string {
+	switch f.kind {
+	case events.KindEnded:
+		return adviseEnded(a, f)
+	case events.KindPeerReset:
+		return adviseReset(a, f)
+	}
+	return adviseTimedOut(a, f)
+}
+
 // adviseReset says what a RST means that came while a probe was out.
 func adviseReset(a []string, f *facts) []string {
-	const whoever = "A RST bears the peer's address whoever sent it: a middlebox may have made it. The peer's own log, or a capture on its side, shows which."
 	switch f.rst {
 	case events.RSTUnknownConnection:
 		return append(a, "A RST answered the probe, and its sender does not know this connection (no ACK flag): the peer restarted or failed over, or it gave the connection up while it was cut off."+reader(f), whoever)

@@ -51,12 +51,41 @@ func TestAdvice(t *testing.T) {
 			[]string{"given up 15s after its last segment, with 1 probe unanswered. One lost probe is enough."}, nil},
 		{"data in flight", []events.Event{ev(events.KindTimer, 1, verdict(events.VerdictSuspended), func(e *events.Event) { e.Reason = events.ReasonDataInFlight })},
 			[]string{"Data in flight: retransmission decides, not keepalive"}, []string{"unanswered in a row"}},
+		{"suspended, with an estimate", []events.Event{ev(events.KindSuspended, 1, verdict(events.VerdictSuspended), func(e *events.Event) {
+			e.WaitsFor, e.Retransmits, e.Unacked, e.DiesIn = conn.WaitsRetransmission, 3, 100, 13*time.Minute
+			e.Has |= events.HasUnacked | conn.HasDiesIn
+		})}, []string{"Data in flight: retransmission decides", "gives up in 12m59s unless it answers"}, []string{"window"}},
+		{"a closed window", []events.Event{ev(events.KindSuspended, 1, verdict(events.VerdictSuspended), func(e *events.Event) {
+			e.WaitsFor, e.Unacked, e.DiesIn = conn.WaitsWindowProbe, 100, 0
+			e.Has = e.Has&^conn.HasDiesIn | events.HasUnacked
+		})}, []string{"receive window is closed", "A peer that answers them is never given up"}, []string{"retransmission decides", "gives up in"}},
+		{"a closed window, and firings that send nothing after it", []events.Event{
+			ev(events.KindSuspended, 1, verdict(events.VerdictSuspended), func(e *events.Event) { e.WaitsFor = conn.WaitsWindowProbe }),
+			ev(events.KindTimer, 1, verdict(events.VerdictSuspended), func(e *events.Event) { e.Reason = events.ReasonDataInFlight }),
+		}, []string{"receive window is closed"}, nil},
 		{"timed out", []events.Event{ev(events.KindReset, 1, unanswered(6), gaveUp(events.ReasonCount, "ETIMEDOUT"))},
 			[]string{"6 probes in a row unanswered", `reads ETIMEDOUT ("Connection timed out")`}, []string{"gives up in", "No news"}},
 		{"timed out by the user timeout", []events.Event{ev(events.KindReset, 1, keepalive(ut(20*time.Second)), unanswered(2), gaveUp(events.ReasonUserTimeout, "ETIMEDOUT"))},
 			[]string{"TCP_USER_TIMEOUT (20s) was over with 2 probes unanswered; TCP_KEEPCNT played no part"}, nil},
 		{"forgotten", []events.Event{ev(events.KindPeerReset, 1, verdict(events.VerdictForgotten), func(e *events.Event) { e.Errno, e.RST = "ECONNRESET", events.RSTUnknownConnection })},
 			[]string{"A RST answered the probe, and its sender does not know this connection", "ECONNRESET", "whoever sent it"}, nil},
+		{"retransmission by count", []events.Event{endedBy(events.ByRetransmission, 0, events.ReasonCount, "ETIMEDOUT", events.VerdictTimedOut)},
+			[]string{"Data was on the way (100 bytes)", "sent again 3 times", "tcp_retries2 was over", `reads ETIMEDOUT ("Connection timed out")`}, []string{"probe", "whoever"}},
+		{"zero window by user timeout", []events.Event{ev(events.KindEnabled, 1, keepalive(ut(20*time.Second))), func() events.Event {
+			e := endedBy(events.ByZeroWindow, 0, events.ReasonUserTimeout, "ETIMEDOUT", events.VerdictTimedOut)
+			e.Keepalive = ut(20 * time.Second)
+			return e
+		}()}, []string{"receive window was closed", "100 bytes waited", "TCP_USER_TIMEOUT (20s) was over"}, []string{"Data was on the way"}},
+		{"RST while idle, by a middlebox", []events.Event{endedBy(events.ByPeer, events.RSTUnknownConnection, 0, "ECONNRESET", events.VerdictForgotten)},
+			[]string{"no probe was out", "NAT gateway or firewall", "whoever sent it"}, []string{"answered the probe"}},
+		{"RST while idle, by the peer", []events.Event{endedBy(events.ByPeer, events.RSTAbort, 0, "ECONNRESET", events.VerdictAborted)},
+			[]string{"no probe was out, and knew it"}, []string{"NAT"}},
+		{"RST while idle, whose is not known", []events.Event{endedBy(events.ByPeer, 0, 0, "ECONNRESET", events.VerdictReset)},
+			[]string{"cannot see which"}, nil},
+		{"RST made here", []events.Event{endedBy(events.ByThisHost, events.RSTThisHost, 0, "ECONNRESET", events.VerdictReset)},
+			[]string{"made on this host", "nft list ruleset"}, []string{"destroyed"}},
+		{"destroyed", []events.Event{endedBy(events.ByThisHost, 0, 0, "ECONNABORTED", 0)}, []string{"destroyed the socket, as ss -K", "reads ECONNABORTED"}, []string{"RST"}},
+		{"ended, by nobody known", []events.Event{endedBy(0, 0, 0, "ECONNRESET", 0)}, []string{"by whom is not known"}, nil},
 		{"icmp", []events.Event{ev(events.KindICMP, 1, verdict(events.VerdictUnreachable), func(e *events.Event) {
 			e.ICMP = events.ICMP{Type: 3, Code: 1, Text: "host unreachable", From: e.Remote.Addr()}
 		})}, []string{"ICMP from 10.0.0.1 (the peer itself): host unreachable (type 3, code 1)", "reads ETIMEDOUT all the same"}, nil},

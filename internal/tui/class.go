@@ -3,8 +3,6 @@
 package tui
 
 import (
-	"slices"
-
 	"katrace/internal/events"
 )
 
@@ -14,9 +12,10 @@ type class uint8
 
 const (
 	classTimedOut         class = iota // the kernel gave up
-	classForgotten                     // a RST that does not know the connection answered a probe
-	classAborted                       // the peer reset the connection while a probe was out
-	classReset                         // a RST came while a probe was out; which kind is not known
+	classForgotten                     // a RST of one that does not know the connection
+	classAborted                       // the peer reset the connection
+	classReset                         // a RST came; which kind is not known
+	classEnded                         // with an error; by whom is not known, or the socket was destroyed
 	classUnreachableEnded              // gave up, and an error on the way was seen
 	classSilent                        // probes go unanswered
 	classUnreachable                   // the same, and an error on the way was seen
@@ -31,7 +30,7 @@ const (
 // String is the word for the class: the verdict's name in the stream where
 // there is one.
 func (c class) String() string {
-	return [numClasses]string{"timed_out", "forgotten", "aborted", "reset", "unreachable", "silent", "unreachable",
+	return [numClasses]string{"timed_out", "forgotten", "aborted", "reset", "ended", "unreachable", "silent", "unreachable",
 		"congested", "suspended", "asking", "alive", "waiting"}[c]
 }
 
@@ -66,6 +65,8 @@ func endClass(v events.Verdict, k events.Kind) class {
 		return classAborted
 	case v == events.VerdictReset, k == events.KindPeerReset:
 		return classReset
+	case v == 0:
+		return classEnded
 	}
 	return classTimedOut
 }
@@ -113,7 +114,7 @@ func (t *theme) eventSign(e *events.Event) (ink, string) {
 		return t.alarm, "!"
 	case e.Kind == events.KindDropped:
 		cl = classUnreachable
-	case slices.Contains(events.EndKinds, e.Kind):
+	case e.Kind.Ends():
 		cl = endClass(e.Verdict, e.Kind)
 	case !told:
 		return t.dim, "-"

@@ -3,6 +3,7 @@
 package tui
 
 import (
+	"math"
 	"strings"
 	"time"
 
@@ -31,7 +32,7 @@ type facts struct {
 	kind    events.Kind   // of the latest event
 	verdict events.Verdict
 	reason  events.Reason
-	ended   bool // by a reset, ours or the peer's
+	ended   bool // with an error that the application reads
 	seen    bool // an event of it came; else a listing alone shows it
 
 	conn.State // Has also holds HasSeq
@@ -49,8 +50,12 @@ type facts struct {
 	sendError       string // of the latest probe
 	errno           string
 	rst             events.RST
-	icmp            events.ICMP
-	icmpAt          nanos
+	by              events.By
+	// HasUnacked, as the connection ended or was suspended:
+	retransmits uint8
+	unacked     uint32
+	icmp        events.ICMP
+	icmpAt      nanos
 	drop            *events.Drop // the latest segment that this host dropped since the peer answered; never changed
 
 	rtts     [sparkLen]uint32 // microseconds, oldest first
@@ -102,10 +107,13 @@ func (f *facts) apply(e *events.Event) {
 		f.drop = &d
 	case events.KindProbed:
 		f.peer.add(at)
-	case events.KindReset, events.KindPeerReset:
+	case events.KindSuspended:
+		f.stall(e)
+	case events.KindReset, events.KindPeerReset, events.KindEnded:
 		f.ended = true
 		f.next, f.dies = 0, 0
-		f.rst = e.RST
+		f.reason, f.rst, f.by = e.Reason, e.RST, e.By
+		f.stall(e)
 		keep(&f.errno, e.Errno)
 		f.version++
 	}
@@ -113,7 +121,9 @@ func (f *facts) apply(e *events.Event) {
 
 // applySocket takes over what the socket is, and how it is set.
 func (f *facts) applySocket(e *events.Event, at nanos) {
-	f.WaitsFor = 0 // for what is told now
+	if e.Verdict != events.VerdictSuspended { // a firing that sends nothing does not say for what
+		f.WaitsFor = 0
+	}
 	if f.Merge(&e.State) {
 		f.version++
 	}
@@ -140,7 +150,7 @@ func (f *facts) lendOwner(e *events.Event) {
 // peer that answered before as it is, and ends what only held for the moment.
 func (f *facts) applyVerdict(e *events.Event) {
 	switch {
-	case e.Verdict != 0:
+	case e.Verdict != 0, e.Kind == events.KindEnded: // without one: nobody is known to have ended it
 		f.verdict = e.Verdict
 	case f.verdict == events.VerdictAlive:
 	case e.Kind == events.KindProbe, e.Kind == events.KindTimer && e.Reason == events.ReasonNotIdle:
@@ -162,6 +172,24 @@ func (f *facts) applyTimer(e *events.Event, at nanos) {
 	case e.Has&conn.HasNext != 0, e.Kind == events.KindAnswer:
 		f.dies = 0 // a new plan without a giving up, or the old one is void
 	}
+}
+
+// stall takes over what became of the data.
+func (f *facts) stall(e *events.Event) {
+	f.retransmits, f.unacked = uint8(min(max(e.Retransmits, 0), math.MaxUint8)), e.Unacked
+	f.Has |= e.Has & events.HasUnacked
+}
+
+// end tells how the connection ended, but for the errno.
+func (f *facts) end(e *events.Event) {
+	e.Reason, e.RST, e.By = f.reason, f.rst, f.by
+	f.data(e)
+}
+
+// data tells what stall took over.
+func (f *facts) data(e *events.Event) {
+	e.Retransmits, e.Unacked = int(f.retransmits), f.unacked
+	e.Has |= f.Has & events.HasUnacked
 }
 
 // latestRTT is the latest round trip; there has to be one.
@@ -227,6 +255,7 @@ func (f *facts) event() events.Event {
 		Seq:     f.seq,
 		Verdict: f.verdict,
 	}
+	e.Has &^= events.HasUnacked   // data() tells it, where the event does
 	if kind != events.KindProbe { // a probe's alone
 		e.Has &^= events.HasSeq
 	}
@@ -263,12 +292,16 @@ func (f *facts) event() events.Event {
 		if f.drop != nil {
 			e.Drop = *f.drop
 		}
-	case events.KindReset, events.KindPeerReset:
+	case events.KindReset, events.KindPeerReset, events.KindEnded:
+		f.end(&e)
 		e.Errno = f.errno
-		e.RST = f.rst
-		e.Reason = f.reason
 	case events.KindTimer:
 		e.Reason = f.reason
+	case events.KindSuspended:
+		e.WaitsFor = f.WaitsFor
+		f.data(&e)
+	case events.KindResumed:
+		e.WaitsFor = f.WaitsFor
 	}
 	return e
 }

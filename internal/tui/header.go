@@ -137,7 +137,7 @@ func (m *model) lostText() string {
 // shyness is the order in which the words of the counts give way where the
 // line is too narrow for all of them: their signs and the rows below remain.
 var shyness = []class{classWaiting, classAsking, classSuspended, classCongested, classAlive,
-	classUnreachable, classUnreachableEnded, classReset, classAborted, classForgotten, classTimedOut, classSilent}
+	classUnreachable, classUnreachableEnded, classEnded, classReset, classAborted, classForgotten, classTimedOut, classSilent}
 
 // countsLine: the connections by verdict, worst first. What there is none of
 // is left out.

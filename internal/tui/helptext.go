@@ -8,10 +8,11 @@ type keyBinding = key.Binding
 
 // classHelp explains the words of the verdict column.
 var classHelp = [numClasses]string{
-	"ended: the kernel gave up after unanswered probes",
+	"ended: the kernel gave up: probes, or data, unanswered",
 	"ended: a RST says the peer does not know the connection",
 	"ended: the peer reset the connection (RST with ACK)",
-	"ended: a RST came while a probe was out",
+	"ended: a RST came, whose is not known",
+	"ended with an error, by whom is not known, or destroyed here",
 	"ended: given up, and an ICMP or send error was seen",
 	"two probes or more in a row are unanswered",
 	"an ICMP error, or probes cannot be sent from here",

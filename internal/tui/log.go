@@ -166,7 +166,7 @@ func (p *logPane) line(m *model, shown *logLine, width int) string {
 	ev := &p.entries[shown.entry].event
 	style := t.text
 	switch ev.Kind {
-	case events.KindReset, events.KindPeerReset:
+	case events.KindReset, events.KindPeerReset, events.KindEnded:
 		style = t.class[classTimedOut]
 	case events.KindDropped:
 		style = t.class[classUnreachable]

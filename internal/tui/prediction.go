@@ -26,11 +26,13 @@ func thousandsPlain(n uint64) string { return strconv.FormatUint(n, 10) }
 // storyInk is how an event's words look in a story.
 func (t *theme) storyInk(k events.Kind, unanswered uint32) ink {
 	switch k {
-	case events.KindReset, events.KindPeerReset:
+	case events.KindReset, events.KindPeerReset, events.KindEnded:
 		return t.class[classTimedOut]
 	case events.KindICMP, events.KindDropped:
 		return t.class[classUnreachable]
-	case events.KindAnswer:
+	case events.KindSuspended:
+		return t.class[classSuspended]
+	case events.KindAnswer, events.KindResumed:
 		return t.class[classAlive]
 	case events.KindProbe:
 		if unanswered > 1 {

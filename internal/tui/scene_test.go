@@ -169,6 +169,15 @@ func gaveUp(r events.Reason, errno string) func(*events.Event) {
 	}
 }
 
+// endedBy is an end that keepalive did not bring about.
+func endedBy(by events.By, rst events.RST, r events.Reason, errno string, v events.Verdict) events.Event {
+	return ev(events.KindEnded, 1, func(e *events.Event) {
+		e.By, e.RST, e.Reason, e.Errno, e.Verdict = by, rst, r, errno, v
+		e.Retransmits, e.Unacked = 3, 100
+		e.Has = e.Has&^(conn.HasNext|conn.HasDiesIn) | events.HasUnacked
+	})
+}
+
 // everyState plays one connection of each kind, and leaves the clock a moment later.
 func (s *scene) everyState() {
 	long := conn.Settings{Idle: 2 * time.Hour, Interval: 75 * time.Second, Count: 9,

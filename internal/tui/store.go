@@ -108,7 +108,7 @@ func (s *Store) find(e *events.Event) *entry {
 	c := s.byConn[key]
 	switch {
 	case c == nil:
-	case c.ended && (e.Kind == events.KindProbe || e.Kind == events.KindEnabled || e.Kind == events.KindAnswer || e.Kind == events.KindProbed):
+	case c.ended && lives(e.Kind):
 		// The tuple lives again; what ended stays on the table beside it.
 		delete(s.byConn, key)
 		c = nil
@@ -135,6 +135,15 @@ func (s *Store) find(e *events.Event) *entry {
 		c = s.insert(key)
 	}
 	return c
+}
+
+// lives tells whether an event of the kind is of a connection that has not ended.
+func lives(k events.Kind) bool {
+	switch k {
+	case events.KindProbe, events.KindEnabled, events.KindAnswer, events.KindProbed, events.KindSuspended, events.KindResumed:
+		return true
+	}
+	return false
 }
 
 // seen is the number of live connections of which events came.

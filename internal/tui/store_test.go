@@ -128,6 +128,11 @@ func TestVerdictsThatPass(t *testing.T) {
 		}, classAsking},
 		{"silent ends with an answer", []events.Event{ev(events.KindProbe, 1, unanswered(4)), ev(events.KindAnswer, 1, answered(1))}, classAlive},
 		{"unreachable after the end", []events.Event{ev(events.KindReset, 1, gaveUp(events.ReasonCount, "EHOSTUNREACH"), verdict(events.VerdictUnreachable))}, classUnreachableEnded},
+		{"ended by retransmission", []events.Event{endedBy(events.ByRetransmission, 0, events.ReasonCount, "ETIMEDOUT", events.VerdictTimedOut)}, classTimedOut},
+		{"ended by a router's word", []events.Event{endedBy(events.ByRetransmission, 0, events.ReasonCount, "EHOSTUNREACH", events.VerdictUnreachable)}, classUnreachableEnded},
+		{"ended by the peer", []events.Event{endedBy(events.ByPeer, events.RSTAbort, 0, "ECONNRESET", events.VerdictAborted)}, classAborted},
+		{"ended by whose RST is not known", []events.Event{endedBy(events.ByPeer, 0, 0, "ECONNRESET", events.VerdictReset)}, classReset},
+		{"destroyed, and what was known before does not stay", []events.Event{ev(events.KindProbe, 1, unanswered(4)), endedBy(events.ByThisHost, 0, 0, "ECONNABORTED", 0)}, classEnded},
 		{"switched on", []events.Event{ev(events.KindEnabled, 1)}, classWaiting},
 	} {
 		s := newScene(t, testOptions, 80, 24)

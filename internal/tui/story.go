@@ -27,12 +27,13 @@ type record struct {
 	at         nanos
 	span       time.Duration // of an answer the round trip, else since the last segment from the peer
 	dies       uint32        // until the kernel gives up, in diesUnit; at most 497 days
-	unanswered uint32
-	note       uint16 // in Store.notes: errno, send error, ICMP error, or drop
+	unanswered uint32        // of KindSuspended and KindEnded the bytes that are not acknowledged
+	note       uint16        // in Store.notes: errno, send error, ICMP error, or drop
 	kind       events.Kind
 	verdict    events.Verdict
 	reason     events.Reason
-	count      uint8 // TCP_KEEPCNT
+	count      uint8 // TCP_KEEPCNT; of KindSuspended and KindEnded the retransmits
+	waits      conn.Waiting
 	has        recordFact
 }
 
@@ -50,8 +51,12 @@ const (
 // event makes a record of the story of f an Event again, as far as words need it.
 func (r *record) event(f *facts, n note) events.Event {
 	e := events.Event{State: conn.State{Keepalive: f.Keepalive}, Time: time.Unix(0, r.at).UTC(), Kind: r.kind, Verdict: r.verdict, Reason: r.reason}
-	e.Keepalive.Count = int(r.count)
-	e.Unanswered = int(r.unanswered)
+	e.WaitsFor = r.waits
+	if r.hasData() {
+		e.Retransmits, e.Unacked, e.Has = int(r.count), r.unanswered, e.Has|events.HasUnacked
+	} else {
+		e.Keepalive.Count, e.Unanswered = int(r.count), int(r.unanswered)
+	}
 	if r.has&recUnanswered != 0 {
 		e.Has |= conn.HasUnanswered
 	}
@@ -72,11 +77,14 @@ func (r *record) event(f *facts, n note) events.Event {
 		e.ICMP.Text, e.ICMP.From = n.text, n.from
 	case events.KindDropped:
 		e.Drop = n.drop
-	default:
-		e.Errno = n.text
+	case events.KindReset, events.KindPeerReset, events.KindEnded: // a connection ends once
+		e.RST, e.By, e.Errno = f.rst, f.by, n.text
 	}
 	return e
 }
+
+// hasData tells whether the record is of data rather than of probes.
+func (r *record) hasData() bool { return r.kind == events.KindSuspended || r.kind == events.KindEnded }
 
 // story is a ring of a connection's latest records.
 type story struct {
@@ -163,7 +171,10 @@ func (n *notes) get(i uint16) note {
 // newRecord makes the record of an event.
 func (s *Store) newRecord(e *events.Event, count int) record {
 	r := record{at: e.Time.UnixNano(), kind: e.Kind, verdict: e.Verdict, reason: e.Reason,
-		count: uint8(min(count, 255))}
+		count: uint8(min(count, 255)), waits: e.WaitsFor}
+	if r.hasData() {
+		r.unanswered, r.count = e.Unacked, uint8(min(max(e.Retransmits, 0), 255))
+	}
 	if e.Has&conn.HasUnanswered != 0 {
 		r.unanswered = uint32(min(max(e.Unanswered, 0), math.MaxUint32))
 		r.has |= recUnanswered
@@ -188,7 +199,7 @@ func (s *Store) newRecord(e *events.Event, count int) record {
 	switch e.Kind {
 	case events.KindProbe:
 		r.note = s.notes.intern(note{text: e.SendError})
-	case events.KindReset, events.KindPeerReset:
+	case events.KindReset, events.KindPeerReset, events.KindEnded:
 		r.note = s.notes.intern(note{text: e.Errno})
 	case events.KindICMP:
 		r.note = s.notes.intern(note{text: e.ICMP.Text, from: e.ICMP.From})

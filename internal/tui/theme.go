@@ -26,7 +26,7 @@ type glyphs struct {
 }
 
 var unicodeGlyphs = glyphs{
-	class:    [numClasses]string{"✖", "↻", "⊣", "↯", "⊗", "▲", "⊘", "≈", "‖", "?", "●", "○"},
+	class:    [numClasses]string{"✖", "↻", "⊣", "↯", "⊠", "⊗", "▲", "⊘", "≈", "‖", "?", "●", "○"},
 	ellipsis: "…", cursor: "▌", up: "▲", down: "▼",
 	full: "█", empty: "░",
 	spark: []string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
@@ -35,7 +35,7 @@ var unicodeGlyphs = glyphs{
 }
 
 var asciiGlyphs = glyphs{
-	class:    [numClasses]string{"X", "F", "A", "R", "U", "!", "u", "~", "=", "?", "+", "."},
+	class:    [numClasses]string{"X", "F", "A", "R", "E", "U", "!", "u", "~", "=", "?", "+", "."},
 	ellipsis: "~", cursor: ">", up: "^", down: "v",
 	full: "#", empty: ".",
 	spark: []string{"_", "_", ".", "-", "-", "=", "^", "^"},
@@ -127,7 +127,7 @@ func newTheme(l look) *theme {
 	t.bar, t.barTitle, t.barSort = make(bar), make(barTitle), make(barSort)
 	t.class = [numClasses]ink{
 		classTimedOut: make(fg(p.red).Bold(true)), classForgotten: make(fg(p.magenta).Bold(true)),
-		classAborted: make(fg(p.magenta).Bold(true)), classReset: make(fg(p.magenta).Bold(true)), classUnreachableEnded: make(fg(p.red).Bold(true)),
+		classAborted: make(fg(p.magenta).Bold(true)), classReset: make(fg(p.magenta).Bold(true)), classEnded: make(fg(p.magenta).Bold(true)), classUnreachableEnded: make(fg(p.red).Bold(true)),
 		classSilent: make(fg(p.orange).Bold(true)), classUnreachable: make(fg(p.yellow).Bold(true)), classCongested: make(fg(p.yellow)),
 		classSuspended: make(fg(p.blue)), classAsking: make(fg(p.cyan)), classAlive: make(fg(p.green)), classWaiting: make(dim),
 	}

@@ -32,6 +32,7 @@ const (
 	answeredProbe             // a probe that a socket of this host answers, as the one before
 	lateAnswer                // a firing that sends nothing, and finds that the last probe was answered
 	uneventful                // a firing that sends nothing, and has nothing to tell of a connection that it knows
+	openReset                 // a connection without keepalive, opened and reset
 	segment                   // a received segment, no probe outstanding
 	segmentArmed              // a received segment while a probe is outstanding elsewhere
 	works
@@ -46,7 +47,7 @@ func (o *options) works() work {
 }
 
 func (w work) String() string {
-	return [works]string{"other timer", "never probed", "first probe", "probe", "answered probe", "answer only", "no event", "segment", "segment, probe out"}[w]
+	return [works]string{"other timer", "never probed", "first probe", "probe", "answered probe", "answer only", "no event", "open and reset", "segment", "segment, probe out"}[w]
 }
 
 // sample is one measurement: the clock's units per firing or segment, and what
@@ -102,6 +103,10 @@ func (b *bench) measure(v variant) (s sample, err error) {
 				costs = append(costs, cost)
 			}
 			s.cost[w] = median(costs)
+		case openReset:
+			if s.cost[w], err = b.openAndReset(); err != nil {
+				return s, fmt.Errorf("%v: %w", w, err)
+			}
 		case segment, segmentArmed:
 			if w == segmentArmed {
 				silent, err := b.probeSilent()
