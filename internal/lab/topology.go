@@ -169,7 +169,11 @@ func plug(a, b end) error {
 			return err
 		}
 	}
-	return a.ns.do(func() error { return awaitLink(a.name) })
+	// Both: an end that is not up yet drops its own answers to who looks for it, and
+	// after three IPv6 solicitations in vain connect gives EHOSTUNREACH.
+	return errors.Join(
+		a.ns.do(func() error { return awaitLink(a.name) }),
+		b.ns.do(func() error { return awaitLink(b.name) }))
 }
 
 func vethHint(err error) string {
