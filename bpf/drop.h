@@ -9,6 +9,8 @@
 /* How many parameters the tracepoint has: skb, location; from 5.17 on the
  * reason; from 6.11 on the socket that was to receive it. */
 const volatile __u8 drop_params = 2;
+/* Somebody wants to know of drops. */
+const volatile __u8 drops = 1;
 
 /* A segment that is dropped, as its headers have it. */
 struct dropped {
@@ -186,7 +188,7 @@ int tp_kfree_skb(struct bpf_raw_tracepoint_args *ctx)
 		rx_sk = (struct sock *)ctx->args[3];
 		told = handle_old_drop(skb, reason, rx_sk);
 	}
-	if (waiting > 0)
+	if (drops && waiting > 0)
 		told += handle_dropped(skb, ctx->args[1], reason, rx_sk);
 	return told;
 }

@@ -108,7 +108,7 @@ func (r *rawStreamFlags) validate() (streamOptions, error) {
 	if err := lacking(o.filter.Kinds, backend, backend.Facts()); err != nil {
 		return o, usagef("--event %s with --attach %s: %w", join(o.filter.Kinds), backend, err)
 	}
-	o.load = loader.Options{Backend: backend, All: r.all, ExactRTT: r.rtt, Filter: o.filter.Socket, RingSize: size, Follow: uint32(r.followSize), BTF: r.btf}
+	o.load = loader.Options{Backend: backend, All: r.all, NoDrops: !o.filter.Takes(events.KindDropped), ExactRTT: r.rtt, Filter: o.filter.Socket, RingSize: size, Follow: uint32(r.followSize), BTF: r.btf}
 	return o, nil
 }
 

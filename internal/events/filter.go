@@ -29,13 +29,21 @@ func (f *Filter) MatchBesidesOwner(e *Event) bool {
 	if e.Kind == KindLost {
 		return true
 	}
-	if len(f.Kinds) > 0 && !slices.Contains(f.Kinds, e.Kind) {
+	if !f.Takes(e.Kind) {
 		return false
 	}
 	if (f.Dead || f.Silent) && !(f.Dead && e.Kind.Ends() || f.Silent && isSilent(e)) {
 		return false
 	}
 	return f.Socket.Match(&e.State)
+}
+
+// Takes says that the filter may want events of this kind.
+func (f *Filter) Takes(k Kind) bool {
+	if len(f.Kinds) > 0 && !slices.Contains(f.Kinds, k) {
+		return false
+	}
+	return !f.Dead && !f.Silent || f.Dead && k.Ends() || f.Silent && slices.Contains(SilentKinds, k)
 }
 
 // The kinds of events that Dead and Silent leave.

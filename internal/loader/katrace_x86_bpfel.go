@@ -201,6 +201,7 @@ const (
 	katraceVarCloses                   = "closes"
 	katraceVarDirectReads              = "direct_reads"
 	katraceVarDropParams               = "drop_params"
+	katraceVarDrops                    = "drops"
 	katraceVarExactRtt                 = "exact_rtt"
 	katraceVarFilter                   = "filter"
 	katraceVarHz                       = "hz"
@@ -310,6 +311,7 @@ type katraceVariableSpecs struct {
 	Closes             *ebpf.VariableSpec `ebpf:"closes"`
 	DirectReads        *ebpf.VariableSpec `ebpf:"direct_reads"`
 	DropParams         *ebpf.VariableSpec `ebpf:"drop_params"`
+	Drops              *ebpf.VariableSpec `ebpf:"drops"`
 	ExactRtt           *ebpf.VariableSpec `ebpf:"exact_rtt"`
 	Filter             *ebpf.VariableSpec `ebpf:"filter"`
 	Hz                 *ebpf.VariableSpec `ebpf:"hz"`
@@ -375,6 +377,7 @@ type katraceVariables struct {
 	Closes             *ebpf.Variable `ebpf:"closes"`
 	DirectReads        *ebpf.Variable `ebpf:"direct_reads"`
 	DropParams         *ebpf.Variable `ebpf:"drop_params"`
+	Drops              *ebpf.Variable `ebpf:"drops"`
 	ExactRtt           *ebpf.Variable `ebpf:"exact_rtt"`
 	Filter             *ebpf.Variable `ebpf:"filter"`
 	Hz                 *ebpf.Variable `ebpf:"hz"`

@@ -31,6 +31,7 @@ type Options struct {
 	ExactRTT bool    // time answers when they come, by a look at received segments
 	Filter   conn.SocketFilter
 	Closes   bool   // tell when a connection closes that was told of, also one that was not probed; All implies it
+	NoDrops  bool   // do not tell of segments that this host drops
 	RingSize uint32 // bytes, a power of two times the page size; 0: 16 MiB
 	// Follow is how many connections with probes are followed at once; 0: 1,048,576,
 	// or 65,536 before 6.1 and on PREEMPT_RT, where the memory for all of them is
@@ -299,6 +300,7 @@ func setVariables(spec *ebpf.CollectionSpec, b Backend, o *Options, types *btf.S
 		katraceVarCloses:       b2u(o.closes()),
 		katraceVarExactRtt:     b2u(o.ExactRTT),
 		katraceVarDropParams:   uint8(dropParameters(types)),
+		katraceVarDrops:        b2u(!o.NoDrops),
 		katraceVarFilter:       kernelFilter(&o.Filter),
 		katraceVarHz:           uint32(hz),
 		katraceVarPidNamespace: pidNamespace(),

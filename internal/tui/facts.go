@@ -56,7 +56,7 @@ type facts struct {
 	unacked     uint32
 	icmp        events.ICMP
 	icmpAt      nanos
-	drop            *events.Drop // the latest segment that this host dropped since the peer answered; never changed
+	drop        *events.Drop // the latest segment that this host dropped since the peer answered; never changed
 
 	rtts     [sparkLen]uint32 // microseconds, oldest first
 	numRTT   uint8

@@ -26,7 +26,7 @@ func TestFaultProcessorGone(t *testing.T) {
 	}
 	defer set("1")
 	l := newLoad(t, 200, true, 127)
-	all := startAll(t, l.only())
+	all := startAll(t, l.only(), noDrops)
 	l.begin()
 	time.Sleep(1500 * time.Millisecond)
 	set("0")

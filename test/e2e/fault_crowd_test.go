@@ -16,7 +16,7 @@ import (
 func TestFaultCrowd(t *testing.T) {
 	l := newLoad(t, pick(10_000, 2000), true, 2)
 	conns := l.conns()
-	r := startOne(t, l.only())
+	r := startOne(t, l.only(), noDrops)
 	l.begin()
 	waitFor(t, time.Minute, "the last connection to end", func() bool { return l.counted() == uint64(2*len(conns)) })
 	time.Sleep(2500 * time.Millisecond) // a timer, and its slack

@@ -238,6 +238,10 @@ func (l *load) conn(fd int) (conn.ID, error) {
 // only are the flags that restrict katrace to this load.
 func (l *load) only() string { return fmt.Sprintf("--netns=%d", l.inum) }
 
+// noDrops leaves out that the peers' filters drop the probes, on this host: there
+// is no witness of how many of these were seen.
+const noDrops = "--event=probe,answer,reset,peer_reset,enabled"
+
 // close closes every socket, and with the last the namespace goes.
 func (l *load) close() {
 	l.closed.Do(func() {

@@ -12,7 +12,7 @@ import (
 func TestFaultNetnsGone(t *testing.T) {
 	nativeOnly(t)
 	goes, stays := newLoad(t, 100, true, 127), newLoad(t, 100, true, 127)
-	r := start(t, goes.only(), stays.only())
+	r := start(t, goes.only(), stays.only(), noDrops)
 	goes.begin()
 	stays.begin()
 	time.Sleep(2500 * time.Millisecond)

@@ -30,7 +30,7 @@ func TestFaultReuse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer witness.Close()
-	r := startOne(t, l.only())
+	r := startOne(t, l.only(), noDrops)
 	old := l.conns()
 	l.begin()
 	time.Sleep(2500 * time.Millisecond)

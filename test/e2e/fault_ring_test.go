@@ -14,8 +14,8 @@ import (
 // lost are together what there was. The other one shows them all.
 func TestFaultRing(t *testing.T) {
 	l := newLoad(t, pick(3000, 300), true, 127)
-	small := startAll(t, l.only(), "--ring-size=4KiB")
-	normal := startOne(t, l.only())
+	small := startAll(t, l.only(), noDrops, "--ring-size=4KiB")
+	normal := startOne(t, l.only(), noDrops)
 	l.begin()
 	time.Sleep(4 * time.Second)
 	counted := l.end()

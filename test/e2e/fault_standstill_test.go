@@ -19,8 +19,8 @@ func TestFaultStandstill(t *testing.T) {
 	nativeOnly(t)
 	l := newLoad(t, 400, true, 127)
 	var gate sync.Mutex
-	blocked := startBehind(t, &gate, l.only(), "--ring-size=64KiB")
-	stopped := startOne(t, l.only(), "--ring-size=64KiB")
+	blocked := startBehind(t, &gate, l.only(), noDrops, "--ring-size=64KiB")
+	stopped := startOne(t, l.only(), noDrops, "--ring-size=64KiB")
 	l.begin()
 	time.Sleep(2500 * time.Millisecond)
 

@@ -22,7 +22,7 @@ func TestMany(t *testing.T) {
 		conns = 300
 	}
 	l := newLoad(t, conns, false, 3)
-	runs := startAll(t, "--debug", l.only())
+	runs := startAll(t, "--debug", l.only(), noDrops)
 	for _, r := range runs {
 		// No kernel of the matrix refuses the programs that read by loads; without
 		// its compiler every one does.
