@@ -56,10 +56,10 @@ func appendEndedWords(dst []byte, e *Event) []byte {
 			dst = append(conn.AppendCount(append(dst, ", "...), uint64(e.Unacked), "byte"), " unacknowledged"...)
 		}
 	}
-	switch {
-	case e.Reason == ReasonUserTimeout:
+	switch e.Reason {
+	case ReasonUserTimeout:
 		dst = conn.AppendSetting(append(dst, ": TCP_USER_TIMEOUT "...), e.Keepalive.UserTimeout)
-	case e.Reason == ReasonCount:
+	case ReasonCount:
 		dst = append(dst, ": tcp_retries2"...)
 	}
 	return appendReads(dst, e)

@@ -239,10 +239,10 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 		e.Errno, e.By, e.Reason, e.Verdict = unix.ErrnoName(o.Errno), c.Expect.By, c.Expect.Reason, c.Expect.Verdict
 		e.Unacked, e.Has = uint32(c.Expect.Unacked.Min), e.Has|events.HasUnacked|conn.HasIdleFor
 		e.RST = c.Expect.RST
-		switch {
-		case e.By == events.ByRetransmission:
+		switch e.By {
+		case events.ByRetransmission:
 			o.Captured.Retransmits, e.Retransmits = 4, 3
-		case e.By == events.ByPeer:
+		case events.ByPeer:
 			o.Captured.ResetsIn, o.Captured.Reset, o.Captured.RST = 1, now, c.Expect.RST
 		}
 		if c.Expect.RST != 0 && !can.RST {

@@ -113,14 +113,14 @@ func endedOnly(t *testing.T) (wrong []string, lost events.Lost) {
 				if err := p.take(); err != nil {
 					return err
 				}
-				want[local] = errnoOf(p.server).(unix.Errno).Error()
+				want[local] = errnoOf(p.server).Error()
 				return nil
 			},
 			func(p *pairOf) error { // FIN_WAIT2, its application there
 				err := errors.Join(p.take(), unix.Shutdown(p.client, unix.SHUT_WR), unix.SetsockoptInt(p.server, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 0))
 				local := port(p.client)
 				err = errors.Join(err, abort(&p.server))
-				want[local] = errnoOf(p.client).(unix.Errno).Error()
+				want[local] = errnoOf(p.client).Error()
 				return err
 			},
 			func(p *pairOf) error { // its own close, with unread data
