@@ -142,18 +142,18 @@ type Keys struct {
 	Pod       string  `json:"pod"`
 
 	Keepalive *struct {
-		Idle        millis   `json:"idle_ms"`
-		Interval    millis   `json:"intvl_ms"`
+		Idle        Millis   `json:"idle_ms"`
+		Interval    Millis   `json:"intvl_ms"`
 		Count       uint8    `json:"cnt"`
-		UserTimeout millis   `json:"user_timeout_ms"`
+		UserTimeout Millis   `json:"user_timeout_ms"`
 		Inherited   []string `json:"inherited"`
 		Set         []string `json:"set"`
 	} `json:"keepalive"`
 	WaitsFor   string  `json:"waits_for"`
 	Unanswered *uint32 `json:"unanswered"`
-	IdleFor    *millis `json:"idle_for_ms"`
-	Next       *millis `json:"next_ms"`
-	DiesIn     *millis `json:"dies_in_ms"`
+	IdleFor    *Millis `json:"idle_for_ms"`
+	Next       *Millis `json:"next_ms"`
+	DiesIn     *Millis `json:"dies_in_ms"`
 }
 
 type addrPort struct {
@@ -161,18 +161,19 @@ type addrPort struct {
 	Port uint16     `json:"port"`
 }
 
-// millis is a time in whole milliseconds.
-type millis int64
+// Millis is a time in whole milliseconds.
+type Millis int64
 
-func (m millis) span() time.Duration { return time.Duration(m) * time.Millisecond }
+// Span is the time.
+func (m Millis) Span() time.Duration { return time.Duration(m) * time.Millisecond }
 
 // UnmarshalJSON refuses what a time.Duration does not hold.
-func (m *millis) UnmarshalJSON(data []byte) error {
+func (m *Millis) UnmarshalJSON(data []byte) error {
 	n, err := strconv.ParseInt(string(data), 10, 64)
-	if err != nil || n != int64(millis(n).span()/time.Millisecond) {
+	if err != nil || n != int64(Millis(n).Span()/time.Millisecond) {
 		return fmt.Errorf("%q: want a time in milliseconds", data)
 	}
-	*m = millis(n)
+	*m = Millis(n)
 	return nil
 }
 
@@ -208,7 +209,7 @@ func (k *Keys) Read(s *State, t *Timer) error {
 		s.UID, s.Has = *k.UID, s.Has|HasUID
 	}
 	if in := k.Keepalive; in != nil {
-		s.Keepalive = Settings{Idle: in.Idle.span(), Interval: in.Interval.span(), Count: int(in.Count), UserTimeout: in.UserTimeout.span(),
+		s.Keepalive = Settings{Idle: in.Idle.Span(), Interval: in.Interval.Span(), Count: int(in.Count), UserTimeout: in.UserTimeout.Span(),
 			Inherited: settingSet(in.Inherited)}
 		if in.Set != nil {
 			s.Keepalive.Unsure = AllSettings &^ settingSet(in.Set)
@@ -219,12 +220,12 @@ func (k *Keys) Read(s *State, t *Timer) error {
 		s.Unanswered, s.Has = int(*k.Unanswered), s.Has|HasUnanswered
 	}
 	for _, d := range [...]struct {
-		in   *millis
+		in   *Millis
 		out  *time.Duration
 		fact Fact
 	}{{k.IdleFor, &t.IdleFor, HasIdleFor}, {k.Next, &t.Next, HasNext}, {k.DiesIn, &t.DiesIn, HasDiesIn}} {
 		if d.in != nil {
-			*d.out, s.Has = d.in.span(), s.Has|d.fact
+			*d.out, s.Has = d.in.Span(), s.Has|d.fact
 		}
 	}
 	return nil

@@ -44,6 +44,11 @@ type Event struct {
 	ICMP     ICMP          // on KindICMP
 	Drop     Drop          // on KindDropped
 	Verdict  Verdict
+	Change   Change // what is different from here on; 0: nothing
+
+	// On KindAnswer, after two or more unanswered probes: a recovery.
+	AfterProbes int           // 0: none, or not known
+	SilentFor   time.Duration // from the peer's segment before to the answer
 
 	// The data, on KindEnded and KindSuspended.
 	Retransmits int    // HasUnacked: of the oldest data that is not acknowledged (icsk_retransmits)

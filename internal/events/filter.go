@@ -16,7 +16,9 @@ type Filter struct {
 	Owner  conn.OwnerFilter
 	Kinds  []Kind
 	Dead   bool // only ends: reset, peer_reset, ended
-	Silent bool // only unanswered: a probe after an unanswered one, or that did not leave
+	Silent bool // only unanswered: a probe after an unanswered one, or that did not leave; and the recovery
+	// Changes: only events from which on the connection's state is another one.
+	Changes bool
 }
 
 // Match says whether the event is wanted. KindLost always is.
@@ -35,7 +37,7 @@ func (f *Filter) MatchBesidesOwner(e *Event) bool {
 	if (f.Dead || f.Silent) && !(f.Dead && e.Kind.Ends() || f.Silent && isSilent(e)) {
 		return false
 	}
-	return f.Socket.Match(&e.State)
+	return (!f.Changes || e.Change != 0) && f.Socket.Match(&e.State)
 }
 
 // Takes says that the filter may want events of this kind.
@@ -49,7 +51,7 @@ func (f *Filter) Takes(k Kind) bool {
 // The kinds of events that Dead and Silent leave.
 var (
 	EndKinds    = []Kind{KindReset, KindPeerReset, KindEnded}
-	SilentKinds = []Kind{KindProbe, KindICMP, KindDropped}
+	SilentKinds = []Kind{KindProbe, KindICMP, KindDropped, KindAnswer}
 )
 
 // Ends says that the kind is a connection's end, with an error that its
@@ -57,5 +59,12 @@ var (
 func (k Kind) Ends() bool { return slices.Contains(EndKinds, k) }
 
 func isSilent(e *Event) bool {
-	return slices.Contains(SilentKinds, e.Kind) && (e.Kind != KindProbe || e.Unanswered > 1 || e.SendError != "")
+	switch e.Kind {
+	case KindProbe:
+		return e.Unanswered > 1 || e.SendError != ""
+	case KindAnswer:
+		return e.AfterProbes > 0
+	default:
+		return slices.Contains(SilentKinds, e.Kind)
+	}
 }

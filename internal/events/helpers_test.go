@@ -93,6 +93,10 @@ func everyKind() []namedEvent {
 		e.RTT, e.RTTExact, e.Verdict = 84*time.Microsecond, true, VerdictAlive
 		e.Next, e.DiesIn, e.Has = time.Minute, 2*time.Minute, e.Has|HasRTT|conn.HasNext|conn.HasDiesIn
 	})
+	add("recovery", KindAnswer, func(e *Event) {
+		e.RTT, e.RTTExact, e.Verdict = 84*time.Microsecond, true, VerdictAlive
+		e.AfterProbes, e.SilentFor, e.Change, e.Has = 3, 90*time.Second, ChangeRecovered, e.Has|HasRTT
+	})
 	add("not known how many", KindProbe, func(e *Event) {
 		e.Next, e.Verdict, e.Has = 10*time.Second, VerdictSilent, e.Has|HasSeq|conn.HasNext
 	})

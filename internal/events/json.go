@@ -49,6 +49,10 @@ func AppendJSON(dst []byte, e *Event) []byte {
 		dst = append(dst, `,"rtt_exact":`...)
 		dst = strconv.AppendBool(dst, e.RTTExact)
 	}
+	if e.AfterProbes > 0 {
+		dst = conn.AppendUint(dst, "after_probes", uint64(e.AfterProbes))
+		dst = conn.AppendMillis(dst, "silent_for_ms", e.SilentFor)
+	}
 	dst = conn.AppendWord(dst, "by", e.By.String())
 	dst = conn.AppendWord(dst, "reason", e.Reason.String())
 	dst = conn.AppendText(dst, "errno", e.Errno)
@@ -64,6 +68,7 @@ func AppendJSON(dst []byte, e *Event) []byte {
 		dst = appendDrop(dst, &e.Drop)
 	}
 	dst = conn.AppendWord(dst, "verdict", e.Verdict.String())
+	dst = conn.AppendWord(dst, "change", e.Change.String())
 	return append(dst, '}')
 }
 

@@ -14,6 +14,7 @@ func TestNames(t *testing.T) {
 	enumtest.RoundTrip(t, kindNames, KindLost, ParseKind)
 	enumtest.RoundTrip(t, verdictNames, VerdictReset, ParseVerdict)
 	enumtest.RoundTrip(t, directionNames, DirectionOut, ParseDirection)
+	enumtest.RoundTrip(t, changeNames, ChangeEnded, ParseChange)
 	enumtest.RoundTrip(t, rstNames, RSTThisHost, ParseRST)
 	enumtest.RoundTrip(t, byNames, ByThisHost, ParseBy)
 	enumtest.RoundTrip(t, reasonNames, ReasonNotIdle, ParseReason)

@@ -29,6 +29,11 @@ type line struct {
 
 	RTT      *int64 `json:"rtt_us"`
 	RTTExact bool   `json:"rtt_exact"`
+
+	AfterProbes uint32       `json:"after_probes"`
+	SilentFor   *conn.Millis `json:"silent_for_ms"`
+	Change      string       `json:"change"`
+
 	By       string `json:"by"`
 	Reason   string `json:"reason"`
 	Errno    string `json:"errno"`
@@ -75,7 +80,7 @@ func ParseJSON(data []byte) (Event, error) {
 	if err := cmp.Or(
 		conn.ParseWord(l.Event, &e.Kind, ParseKind), conn.ParseWord(l.Reason, &e.Reason, ParseReason),
 		conn.ParseWord(l.RST, &e.RST, ParseRST), conn.ParseWord(l.direction(), &e.Drop.Direction, ParseDirection),
-		conn.ParseWord(l.By, &e.By, ParseBy), conn.ParseWord(l.Verdict, &e.Verdict, ParseVerdict),
+		conn.ParseWord(l.By, &e.By, ParseBy), conn.ParseWord(l.Verdict, &e.Verdict, ParseVerdict), conn.ParseWord(l.Change, &e.Change, ParseChange),
 		l.Read(&e.State, &e.Timer)); err != nil {
 		return Event{}, err
 	}
@@ -125,6 +130,9 @@ func (l *line) direction() string {
 func (l *line) fill(e *Event) {
 	if l.Seq != nil {
 		e.Seq, e.Has = *l.Seq, e.Has|HasSeq
+	}
+	if l.SilentFor != nil && l.AfterProbes > 0 && e.Kind == KindAnswer {
+		e.AfterProbes, e.SilentFor = int(l.AfterProbes), l.SilentFor.Span()
 	}
 	if l.RTT != nil {
 		e.RTT, e.RTTExact, e.Has = time.Duration(*l.RTT)*time.Microsecond, l.RTTExact, e.Has|HasRTT

@@ -69,6 +69,10 @@ func AppendWords(dst []byte, e *Event) []byte {
 		return appendProbeWords(dst, e)
 	case KindAnswer:
 		dst = append(dst, "peer answered"...)
+		if e.AfterProbes > 0 {
+			dst = conn.AppendCount(append(dst, " again, after "...), uint64(e.AfterProbes), "unanswered probe")
+			dst = append(conn.AppendSpan(append(dst, " and "...), e.SilentFor), " of silence"...)
+		}
 		if e.Has&HasRTT != 0 {
 			dst = appendRTT(append(dst, ", round trip "...), e)
 		}

@@ -37,6 +37,9 @@ type story struct {
 	unheard int
 	whole   bool
 	heard   bool // the peer was heard after the last probe told
+	// heardAt is the boot clock of the peer's last segment before the last probe.
+	heardAt time.Duration
+	failing Change // ChangeSilent or ChangeUnreachable, since the peer was last heard
 }
 
 // NewTracker makes a Tracker for a kernel whose tick is jiffy long.
@@ -152,6 +155,7 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 	default:
 		return nil // a newer object than this decoder: not possible within one binary
 	}
+	e.Change = s.changed(e)
 	return tell(e)
 }
 
@@ -212,9 +216,10 @@ func (t *Tracker) start(r *loader.Record, s *story) *Event {
 }
 
 func (t *Tracker) answer(r *loader.Record, s *story, tell func(*Event) error) error {
-	s.hear()
 	e := t.start(r, s)
 	e.Kind = KindAnswer
+	s.recovery(r, e, t.clock.span)
+	s.hear()
 	e.Verdict = VerdictAlive
 	if r.Flags&loader.FlagRTT != 0 {
 		e.Has |= HasRTT
@@ -230,6 +235,7 @@ func (t *Tracker) answer(r *loader.Record, s *story, tell func(*Event) error) er
 		}
 		e.setNext(Reason(r.Reason), r.Probes)
 	}
+	e.Change = s.changed(e)
 	return tell(e)
 }
 
@@ -249,6 +255,7 @@ func (t *Tracker) probe(r *loader.Record, s *story, e *Event) {
 		return
 	}
 	s.heard = false
+	s.heardAt = time.Duration(r.Time) - e.IdleFor
 	s.unheard++
 	s.whole = s.whole || r.Probes == 1 // or the 257th: then it is not known to be silent
 	if r.Ret < 0 {
