@@ -75,8 +75,9 @@ func lacking(kinds []events.Kind, b loader.Backend, facts loader.Facts) error {
 			return facts.Probed
 		case events.KindEnabled:
 			return facts.Enabled
+		default:
+			return true
 		}
-		return true
 	}
 	if b == loader.Auto || len(kinds) == 0 || slices.ContainsFunc(kinds, gives) {
 		return nil

@@ -206,8 +206,7 @@ func (s *stream) judge(e *events.Event) bool {
 			now.set(e) // that one has let go of it
 		}
 	}
-	switch e.Kind {
-	case events.KindReset, events.KindPeerReset, events.KindClosed:
+	if e.Kind.Ends() || e.Kind == events.KindClosed {
 		s.owned.forget(e)
 	}
 	return wanted

@@ -32,7 +32,7 @@ func (f *Filter) MatchBesidesOwner(e *Event) bool {
 	if len(f.Kinds) > 0 && !slices.Contains(f.Kinds, e.Kind) {
 		return false
 	}
-	if (f.Dead || f.Silent) && !(f.Dead && isEnd(e) || f.Silent && isSilent(e)) {
+	if (f.Dead || f.Silent) && !(f.Dead && e.Kind.Ends() || f.Silent && isSilent(e)) {
 		return false
 	}
 	return f.Socket.Match(&e.State)
@@ -44,7 +44,9 @@ var (
 	SilentKinds = []Kind{KindProbe, KindICMP}
 )
 
-func isEnd(e *Event) bool { return slices.Contains(EndKinds, e.Kind) }
+// Ends says that the kind is a connection's end, with an error that its
+// application reads.
+func (k Kind) Ends() bool { return slices.Contains(EndKinds, k) }
 
 func isSilent(e *Event) bool {
 	return slices.Contains(SilentKinds, e.Kind) && (e.Kind != KindProbe || e.Unanswered > 1 || e.SendError != "")

@@ -258,6 +258,7 @@ func (e *Event) setNext(why Reason, probes uint8) {
 	case ReasonSocketBusy:
 		e.Next = conn.RetryBusy
 		e.Has |= conn.HasNext
+	default: // not known, or no keepalive timer runs
 	}
 }
 

@@ -44,6 +44,7 @@ func TestHooksAndPrograms(t *testing.T) {
 			}
 		case byRawTracepoint:
 			section, typ = "raw_tp/", ebpf.RawTracepoint
+		case byKprobe, byKretprobe:
 		}
 		if p.SectionName != section+h.at || p.Type != typ {
 			t.Errorf("%s: %s: the program is a %s in section %q, want a %s in %q", b, h, p.Type, p.SectionName, typ, section+h.at)

@@ -2,11 +2,7 @@
 
 package tui
 
-import (
-	"slices"
-
-	"katrace/internal/events"
-)
+import "katrace/internal/events"
 
 // class is what a row is shown as: the verdict, with what the verdict leaves
 // open told apart. The order is the order of the table: worst first.
@@ -111,7 +107,7 @@ func (t *theme) eventSign(e *events.Event) (ink, string) {
 	switch {
 	case e.Kind == events.KindLost:
 		return t.alarm, "!"
-	case slices.Contains(events.EndKinds, e.Kind):
+	case e.Kind.Ends():
 		cl = endClass(e.Verdict, e.Kind)
 	case !told:
 		return t.dim, "-"

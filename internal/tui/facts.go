@@ -103,6 +103,7 @@ func (f *facts) apply(e *events.Event) {
 		f.rst = e.RST
 		keep(&f.errno, e.Errno)
 		f.version++
+	default: // the State, the verdict and the timer are all there is to it
 	}
 }
 
@@ -254,6 +255,7 @@ func (f *facts) event() events.Event {
 		e.Reason = f.reason
 	case events.KindTimer:
 		e.Reason = f.reason
+	default: // it has no facts of its own
 	}
 	return e
 }

@@ -172,6 +172,7 @@ func (p *logPane) line(m *model, shown *logLine, width int) string {
 		style = t.alarm
 	case events.KindTimer, events.KindWindowProbe, events.KindClosed:
 		style = t.dim
+	case events.KindProbe, events.KindAnswer, events.KindICMP, events.KindProbed, events.KindEnabled:
 	}
 	words, who := string(events.AppendWords(nil, ev)), string(ev.AppendOwner(nil))
 	remote := t.fitAddr(ev.Remote.String(), 21)

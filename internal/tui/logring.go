@@ -41,8 +41,7 @@ func (l *logRing) add(e *events.Event, seq uint64) *events.Event {
 		l.window, l.kept = w, [2]int{}
 	}
 	rank := 0
-	switch e.Kind {
-	case events.KindReset, events.KindPeerReset, events.KindLost:
+	if e.Kind.Ends() || e.Kind == events.KindLost {
 		rank = 1
 	}
 	if l.kept[rank] >= logBurst {

@@ -37,6 +37,7 @@ func (t *theme) storyInk(k events.Kind, unanswered uint32) ink {
 			return t.warn
 		}
 		return t.text
+	case events.KindProbed, events.KindEnabled, events.KindWindowProbe, events.KindTimer, events.KindClosed, events.KindLost:
 	}
 	return t.dim
 }

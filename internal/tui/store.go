@@ -77,6 +77,7 @@ func (s *Store) Event(e *events.Event) error {
 			s.drop(c)
 		}
 		return nil
+	default: // of a connection that has a row, or gets one
 	}
 	c := s.find(e)
 	if c == nil {
@@ -168,8 +169,9 @@ func begins(e *events.Event) bool {
 		return false
 	case events.KindTimer:
 		return e.Reason == events.ReasonDataInFlight || e.Reason == events.ReasonNotIdle || e.Reason == events.ReasonSocketBusy
+	default:
+		return true
 	}
-	return true
 }
 
 // reused tells whether the event's tuple is that of another connection: the

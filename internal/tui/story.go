@@ -187,6 +187,7 @@ func (s *Store) newRecord(e *events.Event, count int) record {
 		r.note = s.notes.intern(note{text: e.Errno})
 	case events.KindICMP:
 		r.note = s.notes.intern(note{text: e.ICMP.Text, from: e.ICMP.From})
+	default: // its words need none
 	}
 	return r
 }
