@@ -49,9 +49,6 @@ func containerIDs(*cobra.Command, []string, string) ([]string, cobra.ShellCompDi
 	return owner.Containers(), cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeFile makes the shell complete a flag's value from file names.
-func completeFile(cmd *cobra.Command, flag string) { completeBy(cmd, flag, files) }
-
 // files leaves it to the shell to offer files, for one argument.
 func files(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {

@@ -47,9 +47,7 @@ func (r *rawStreamFlags) register(cmd *cobra.Command) {
 	addFlags(cmd, groupTrace,
 		flagSpec{name: "rtt", to: &r.rtt, help: "exact round trips; looks at received segments while a probe is out"},
 		flagSpec{name: "all", to: &r.all, help: "also firings that sent nothing, zero-window probes, and closes"})
-	addFlags(cmd, groupAttach,
-		flagSpec{name: "attach", to: &r.attach, help: "how to attach: auto, kprobe, fentry or tracepoint", values: backendNames},
-		flagSpec{name: "btf", to: &r.btf, help: "file with this kernel's BTF, where the kernel has none itself", offer: files})
+	addFlags(cmd, groupAttach, attachFlag(&r.attach), btfFlag(&r.btf))
 	r.registerOutput(cmd)
 	addFlags(cmd, groupOutput,
 		flagSpec{name: "log-file", to: &r.logFile, help: "append the JSON stream to this file, beside the output", offer: files})
@@ -60,23 +58,18 @@ func (r *rawStreamFlags) register(cmd *cobra.Command) {
 		flagSpec{name: "follow-size", to: &r.followSize, help: "how many connections with probes out are followed at once (default 1048576; 65536 before Linux 6.1 and on PREEMPT_RT)"})
 }
 
-var backendNames = []string{"auto", "kprobe", "fentry", "tracepoint"}
-
 // registerOutput adds the flags that say where events go.
 func (r *rawStreamFlags) registerOutput(cmd *cobra.Command) {
 	addFlags(cmd, groupOutput,
-		flagSpec{name: "output", short: "o", to: &r.output, help: "tui, text, or json, one object a line (default: tui on a terminal, else text)", values: outputNames},
-		flagSpec{name: "no-color", to: &r.noColor, help: noColorHelp})
+		outputFlag(&r.output, ", one object a line"+outputDefault, outputNames()...), noColorFlag(&r.noColor))
 }
-
-const noColorHelp = "no colours in the live view; so does NO_COLOR in the environment"
 
 // registerFilter adds the flags that say which events are wanted.
 func (r *rawStreamFlags) registerFilter(cmd *cobra.Command, group string) {
 	r.conns.register(cmd, group)
 	addFlags(cmd, group,
 		flagSpec{name: "event", to: &r.event, help: "only these events: " + strings.Join(events.KindNames(), ", "), values: events.KindNames()},
-		flagSpec{name: "dead", to: &r.dead, help: "only ends: reset, peer_reset"},
+		flagSpec{name: "dead", to: &r.dead, help: "only ends: " + join(events.EndKinds)},
 		flagSpec{name: "silent", to: &r.silent, help: "only unanswered: probes that follow an unanswered one or did not leave"})
 }
 
@@ -86,10 +79,7 @@ func (r *rawStreamFlags) validate() (streamOptions, error) {
 	if o.output, err = chooseOutput(r.output); err != nil {
 		return o, err
 	}
-	backend, err := loader.ParseBackend(r.attach)
-	if err != nil {
-		return o, usagef("--attach: %w", err)
-	}
+	backend := loader.Backend(r.attach)
 	size, err := parseSize(r.ringSize)
 	if err != nil {
 		return o, usagef("--ring-size %q: %w", r.ringSize, err)

@@ -121,6 +121,7 @@ func TestValidateFilter(t *testing.T) {
 func wantUsageError(t *testing.T, cmd *cobra.Command, args, want string) {
 	t.Helper()
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	cmd.SetFlagErrorFunc(flagError) // of the root command
 	cmd.SetArgs(strings.Fields(args))
 	err := cmd.Execute()
 	var usage usageError

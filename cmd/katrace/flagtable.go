@@ -6,12 +6,15 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"katrace/internal/loader"
 )
 
 // flagSpec is a flag: --help, the man page and the shells' completion are made
@@ -23,7 +26,8 @@ type flagSpec struct {
 	// *amount. What is there is the default.
 	to     any
 	help   string
-	values []string             // to complete; nil: nothing is offered
+	oneOf  []string             // the values of a *string, completed; nil: any
+	values []string             // to complete where others are allowed, too
 	offer  cobra.CompletionFunc // in place of values
 	alone  string               // the value where the flag stands alone, "": it has to have one
 }
@@ -50,7 +54,11 @@ func addFlags(cmd *cobra.Command, group string, specs ...flagSpec) {
 	for _, s := range specs {
 		switch to := s.to.(type) {
 		case *string:
-			f.StringVarP(to, s.name, s.short, *to, s.help)
+			if s.oneOf != nil {
+				f.VarP(&choice{to, s.oneOf}, s.name, s.short, s.help)
+			} else {
+				f.StringVarP(to, s.name, s.short, *to, s.help)
+			}
 		case *[]string:
 			f.StringSliceVarP(to, s.name, s.short, *to, s.help)
 		case *bool:
@@ -65,13 +73,37 @@ func addFlags(cmd *cobra.Command, group string, specs ...flagSpec) {
 		flag := f.Lookup(s.name)
 		flag.NoOptDefVal = cmp.Or(s.alone, flag.NoOptDefVal)
 		flag.Annotations = map[string][]string{groupKey: {group}}
-		switch {
+		switch words := append(s.values, s.oneOf...); {
 		case s.offer != nil:
 			completeBy(cmd, s.name, s.offer)
-		case s.values != nil:
-			complete(cmd, s.name, s.values...)
+		case words != nil:
+			complete(cmd, s.name, words...)
 		}
 	}
+}
+
+// The flags that several commands have.
+
+func outputFlag(to *string, more string, words ...string) flagSpec {
+	return flagSpec{name: "output", short: "o", to: to, help: anyOf(words) + more, oneOf: words}
+}
+
+const outputDefault = " (default: tui on a terminal, else text)"
+
+func noColorFlag(to *bool) flagSpec {
+	return flagSpec{name: "no-color", to: to, help: "no colours in the live view; so does NO_COLOR in the environment"}
+}
+
+func attachFlag(to *string) flagSpec {
+	words := []string{string(loader.Auto)}
+	for _, b := range loader.Backends() {
+		words = append(words, string(b))
+	}
+	return flagSpec{name: "attach", to: to, help: "how to attach: " + anyOf(words), oneOf: words}
+}
+
+func btfFlag(to *string) flagSpec {
+	return flagSpec{name: "btf", to: to, help: "file with this kernel's BTF, where the kernel has none itself", offer: files}
 }
 
 // groupedFlags is what --help says of the command's own flags, by groups.
@@ -109,6 +141,38 @@ func groupedFlags(cmd *cobra.Command) string {
 func groupHelp(root *cobra.Command) {
 	cobra.AddTemplateFunc("groupedFlags", groupedFlags)
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "Flags:\n{{.LocalFlags.FlagUsages", "{{groupedFlags .", 1))
+}
+
+// choice is one of a few words as a flag's value.
+type choice struct {
+	to *string
+	of []string
+}
+
+func (c *choice) Set(in string) error {
+	if !slices.Contains(c.of, in) {
+		return errors.New("want " + anyOf(c.of))
+	}
+	*c.to = in
+	return nil
+}
+
+func (c *choice) Type() string   { return "string" }
+func (c *choice) String() string { return *c.to }
+
+// anyOf is "tui, text or json".
+func anyOf[T ~string](words []T) string {
+	var b strings.Builder
+	for i, word := range words {
+		switch {
+		case i > 0 && i == len(words)-1:
+			b.WriteString(" or ")
+		case i > 0:
+			b.WriteString(", ")
+		}
+		b.WriteString(string(word))
+	}
+	return b.String()
 }
 
 // span is a time above 0 as a flag's value.

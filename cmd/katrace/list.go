@@ -104,6 +104,7 @@ func newListCommand() *cobra.Command {
 		},
 	}
 	raw.output, raw.sort, raw.method = "table", "local", "auto"
+	methods := []string{string(inventory.Auto), string(inventory.BPF), string(inventory.Netlink)}
 	addFlags(cmd, groupList,
 		flagSpec{name: "all-netns", to: &raw.allNetns, help: "sockets of all network namespaces, not only of this one; so do --pid, --comm, --cgroup and --container, unless --netns is given"},
 		flagSpec{name: "off", to: &raw.off, help: "only connections without keepalive"},
@@ -112,28 +113,19 @@ func newListCommand() *cobra.Command {
 		flagSpec{name: "state", to: &raw.state, help: "only sockets in this state: " + strings.Join(conn.TCPStates(), ", "), values: conn.TCPStates()})
 	raw.conns.register(cmd, groupList)
 	addFlags(cmd, groupAttach,
-		flagSpec{name: "method", to: &raw.method, help: "how to list: auto, bpf or netlink", values: methodNames},
-		flagSpec{name: "btf", to: &raw.btf, help: "file with this kernel's BTF, where the kernel has none itself", offer: files})
+		flagSpec{name: "method", to: &raw.method, help: "how to list: " + anyOf(methods), oneOf: methods}, btfFlag(&raw.btf))
 	addFlags(cmd, groupOutput,
-		flagSpec{name: "output", short: "o", to: &raw.output, help: "table or json (one object a socket)", values: []string{"table", "json"}},
-		flagSpec{name: "sort", to: &raw.sort, help: "order: " + strings.Join(inventory.Orders(), ", "), values: inventory.Orders()},
+		outputFlag(&raw.output, " (one object a socket)", "table", "json"),
+		flagSpec{name: "sort", to: &raw.sort, help: "order: " + anyOf(inventory.Orders()), oneOf: inventory.Orders()},
 		flagSpec{name: "limit", to: &raw.limit, help: "show this many sockets at most, the first by --sort (default: all; with --watch what the terminal has room for)"},
 		flagSpec{name: "watch", to: &raw.watch, help: "list again every so often (alone: every 2s)", alone: "2s"})
 	return cmd
 }
 
-var methodNames = []string{string(inventory.Auto), string(inventory.BPF), string(inventory.Netlink)}
-
 func (r *rawListFlags) validate() (o listOptions, err error) {
-	o = listOptions{output: r.output, off: r.off, silent: r.silent, watch: time.Duration(r.watch), limit: int(min(r.limit, math.MaxInt32))}
-	if r.output != "table" && r.output != "json" {
-		return o, usagef("--output %q: want table or json", r.output)
-	}
+	o = listOptions{output: r.output, sort: r.sort, off: r.off, silent: r.silent, watch: time.Duration(r.watch), limit: int(min(r.limit, math.MaxInt32))}
 	if o.watch > 0 && o.watch < 100*time.Millisecond {
 		return o, usagef("--watch %s: want 100ms or more", o.watch)
-	}
-	if o.sort = r.sort; !slices.Contains(inventory.Orders(), r.sort) {
-		return o, usagef("--sort %q: want one of: %s", r.sort, strings.Join(inventory.Orders(), ", "))
 	}
 	if r.idleLimit != "" {
 		if o.idleLimit, err = parseLimit(r.idleLimit); err != nil {
@@ -141,11 +133,6 @@ func (r *rawListFlags) validate() (o listOptions, err error) {
 		}
 	}
 	o.inventory = inventory.Options{Method: inventory.Method(r.method), AllNetns: r.allNetns, BTF: r.btf}
-	switch o.inventory.Method {
-	case inventory.Auto, inventory.BPF, inventory.Netlink:
-	default:
-		return o, usagef("--method %q: want auto, bpf or netlink", r.method)
-	}
 	for _, s := range r.state {
 		state, err := conn.ParseTCPState(s)
 		if err != nil {

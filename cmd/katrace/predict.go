@@ -88,16 +88,12 @@ func newPredictCommand() *cobra.Command {
 		flagSpec{name: "socket", to: &raw.socket, help: "a live TCP socket with this address and port on either side; needs root"},
 		flagSpec{name: "netns", to: &raw.netns, help: "the network namespace of --socket: its inode number, a path such as /proc/812/ns/net, or a name of ip netns (default: this one)", offer: netnsOffers},
 		flagSpec{name: "idle-limit", to: &raw.idleLimit, help: "check whether probes come often enough for a middlebox with this idle timeout: a time such as 350s (a bare number is seconds), or " + strings.Join(presetNames(), ", "), values: presetNames()})
-	addFlags(cmd, groupOutput,
-		flagSpec{name: "output", short: "o", to: &raw.output, help: "text or json", values: []string{"text", "json"}})
+	addFlags(cmd, groupOutput, outputFlag(&raw.output, "", "text", "json"))
 	return cmd
 }
 
 func (r *rawPredictFlags) validate() (o predictOptions, err error) {
 	o.output = r.output
-	if r.output != "text" && r.output != "json" {
-		return o, usagef("--output %q: want text or json", r.output)
-	}
 	for _, p := range []struct {
 		flag, in string
 		out      *time.Duration

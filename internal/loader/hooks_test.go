@@ -131,17 +131,3 @@ func TestHooksOf(t *testing.T) {
 		}
 	}
 }
-
-func TestParseBackend(t *testing.T) {
-	for _, b := range append(Backends(), Auto) {
-		if got, err := ParseBackend(string(b)); got != b || err != nil {
-			t.Errorf("%q: %q, %v", b, got, err)
-		}
-	}
-	for _, in := range []string{"", "Kprobe", "ftrace", "auto "} {
-		_, err := ParseBackend(in)
-		if err == nil || !strings.Contains(err.Error(), "(one of: auto, kprobe, fentry, tracepoint)") {
-			t.Errorf("%q: %v, want an error that names the backends", in, err)
-		}
-	}
-}
