@@ -47,9 +47,6 @@ func NewTracker(jiffy time.Duration) *Tracker {
 // wall clock.
 func (t *Tracker) SetClock() time.Duration { return t.clock.set() }
 
-// Connections is how many connections are remembered.
-func (t *Tracker) Connections() int { return len(t.conns) }
-
 // Record takes a record and tells the one or two events it stands for. The
 // Event is only valid during the call of tell.
 func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {

@@ -136,10 +136,7 @@ func (p *logPane) render(m *model, width, height int) []string {
 	for i := len(lines) - 1; i >= 0 && len(out) < height; i-- {
 		out = append(out, lines[i])
 	}
-	for len(out) < height {
-		out = append(out, "")
-	}
-	return out
+	return fill(out, height)
 }
 
 func (p *logPane) title(m *model, below, width int) string {

@@ -3,12 +3,14 @@
 package tui
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"katrace/internal/events"
+	"katrace/test/fields"
 )
 
 // TestKindsAreShown names the kind of event that the live view cannot take, or
@@ -30,6 +32,22 @@ func TestKindsAreShown(t *testing.T) {
 			t.Errorf("%s: is an end, %t, which its colour in the log does not show", name, k.Ends())
 		}
 	}
+}
+
+// TestLossesAreShown names what of the losses the header has no word on.
+func TestLossesAreShown(t *testing.T) {
+	fields.Each(new(events.Lost), func(path string, _ reflect.Value) {
+		var lost events.Lost
+		fields.Each(&lost, func(p string, f reflect.Value) {
+			if p == path {
+				fields.Set(f, 3)
+			}
+		})
+		s := newScene(t, Options{}, 200, 20)
+		s.event(events.Event{Kind: events.KindLost, Lost: lost})
+		s.tick(time.Second)
+		s.has(t, " 3 LOST ", " LOST 3 ")
+	})
 }
 
 // TestClassesAreWhole names what a class of connections was not given.
