@@ -17,7 +17,7 @@ import (
 // the part behind the last comma.
 func complete(cmd *cobra.Command, flag string, words ...string) {
 	completeBy(cmd, flag, func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
-		_, list := cmd.Flag(flag).Value.(pflag.SliceValue)
+		_, list := cmd.Flag(flag).Value.(lister)
 		comma := strings.LastIndexByte(typed, ',')
 		if !list || comma < 0 {
 			return words, cobra.ShellCompDirectiveNoFileComp

@@ -36,7 +36,7 @@ type demoOptions struct {
 	attach  string
 	output  string
 	noColor bool
-	cases   []string
+	cases   []lab.Case // none: all
 	slack   span
 }
 
@@ -52,16 +52,12 @@ func newDemoCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			cases, err := lab.ByName(o.cases...)
-			if err != nil {
-				return usagef("--case: %w", err)
-			}
-			return runDemo(cmd.Context(), o, out, cases)
+			return runDemo(cmd.Context(), o, out)
 		},
 	}
 	o.attach = "auto"
 	addFlags(cmd, groupShow,
-		flagSpec{name: "case", to: &o.cases, help: "only these cases: " + strings.Join(lab.Names(), ", "), values: lab.Names()})
+		flagSpec{name: "case", to: listOf(&o.cases, parseCase), help: "only these cases: " + strings.Join(lab.Names(), ", "), values: lab.Names()})
 	addFlags(cmd, groupAttach, attachFlag(&o.attach))
 	addFlags(cmd, groupOutput,
 		outputFlag(&o.output, "; json with the table on stderr"+outputDefault, outputNames()...), noColorFlag(&o.noColor))
@@ -70,14 +66,25 @@ func newDemoCommand() *cobra.Command {
 	return cmd
 }
 
+func parseCase(name string) (lab.Case, error) {
+	cases, err := lab.ByName(name)
+	if err != nil {
+		return lab.Case{}, err
+	}
+	return cases[0], nil
+}
+
 // errDisagree is returned when katrace and the kernel do not agree.
 var errDisagree = errors.New("katrace and the kernel disagree, see the table")
 
-func runDemo(ctx context.Context, o demoOptions, out output, cases []lab.Case) error {
+func runDemo(ctx context.Context, o demoOptions, out output) error {
 	if os.Geteuid() != 0 {
 		return &loader.UnsupportedError{Doing: "stage connections", Err: errors.New("not root"), Hint: "try sudo"}
 	}
-	cases, err := possible(cases)
+	if len(o.cases) == 0 {
+		o.cases = lab.Cases()
+	}
+	cases, err := possible(o.cases)
 	if err != nil {
 		return err
 	}

@@ -21,9 +21,7 @@ import (
 type rawStreamFlags struct {
 	output, logFile, attach string
 	all, rtt, noColor       bool
-	conns                   rawConnFilter
-	event                   []string
-	dead, silent            bool
+	filter                  events.Filter
 	duration                span
 	count, followSize       amount
 	btf, ringSize           string
@@ -31,19 +29,20 @@ type rawStreamFlags struct {
 
 // streamOptions say what runStream does.
 type streamOptions struct {
-	output   output
-	logFile  string // "": none
-	noColor  bool
-	load     loader.Options
-	filter   events.Filter
-	duration time.Duration // 0: until stopped
-	count    uint64        // events, 0: until stopped
-	debug    bool
+	output      output
+	logFile     string // "": none
+	noColor     bool
+	load        loader.Options
+	filter      events.Filter
+	filterWords string        // as it was given
+	duration    time.Duration // 0: until stopped
+	count       uint64        // events, 0: until stopped
+	debug       bool
 }
 
 func (r *rawStreamFlags) register(cmd *cobra.Command) {
 	r.attach, r.ringSize = "auto", "16MiB"
-	r.registerFilter(cmd, groupTrace)
+	addEventFlags(cmd, groupTrace, &r.filter)
 	addFlags(cmd, groupTrace,
 		flagSpec{name: "rtt", to: &r.rtt, help: "exact round trips; looks at received segments while a probe is out"},
 		flagSpec{name: "all", to: &r.all, help: "also firings that sent nothing, zero-window probes, and closes"})
@@ -64,17 +63,8 @@ func (r *rawStreamFlags) registerOutput(cmd *cobra.Command) {
 		outputFlag(&r.output, ", one object a line"+outputDefault, outputNames()...), noColorFlag(&r.noColor))
 }
 
-// registerFilter adds the flags that say which events are wanted.
-func (r *rawStreamFlags) registerFilter(cmd *cobra.Command, group string) {
-	r.conns.register(cmd, group)
-	addFlags(cmd, group,
-		flagSpec{name: "event", to: &r.event, help: "only these events: " + strings.Join(events.KindNames(), ", "), values: events.KindNames()},
-		flagSpec{name: "dead", to: &r.dead, help: "only ends: " + join(events.EndKinds)},
-		flagSpec{name: "silent", to: &r.silent, help: "only unanswered: probes that follow an unanswered one or did not leave"})
-}
-
 func (r *rawStreamFlags) validate() (streamOptions, error) {
-	o := streamOptions{logFile: r.logFile, noColor: r.noColor, duration: time.Duration(r.duration), count: uint64(r.count)}
+	o := streamOptions{filter: r.filter, logFile: r.logFile, noColor: r.noColor, duration: time.Duration(r.duration), count: uint64(r.count)}
 	var err error
 	if o.output, err = chooseOutput(r.output); err != nil {
 		return o, err
@@ -87,7 +77,7 @@ func (r *rawStreamFlags) validate() (streamOptions, error) {
 	if r.followSize > maxFollow {
 		return o, usagef("--follow-size %d: want at most %d", r.followSize, maxFollow)
 	}
-	if o.filter, err = r.validateFilter(); err != nil {
+	if err := refuseNever(&r.filter); err != nil {
 		return o, err
 	}
 	for _, k := range o.filter.Kinds {

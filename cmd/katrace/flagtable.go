@@ -4,6 +4,7 @@ package main
 
 import (
 	"cmp"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"slices"
@@ -22,8 +23,8 @@ import (
 type flagSpec struct {
 	name  string
 	short string // one letter; "": none
-	// to is where the value goes: *string, *[]string, *bool, *float64, *span or
-	// *amount. What is there is the default.
+	// to is where the value goes: *string, *bool, *float64, *span, *amount or a
+	// listOf. What is there is the default.
 	to     any
 	help   string
 	oneOf  []string             // the values of a *string, completed; nil: any
@@ -59,8 +60,6 @@ func addFlags(cmd *cobra.Command, group string, specs ...flagSpec) {
 			} else {
 				f.StringVarP(to, s.name, s.short, *to, s.help)
 			}
-		case *[]string:
-			f.StringSliceVarP(to, s.name, s.short, *to, s.help)
 		case *bool:
 			f.BoolVarP(to, s.name, s.short, *to, s.help)
 		case *float64:
@@ -160,6 +159,46 @@ func (c *choice) Set(in string) error {
 func (c *choice) Type() string   { return "string" }
 func (c *choice) String() string { return *c.to }
 
+// list is values of one kind as a flag's value: words with commas between them,
+// or the flag again.
+type list[T any] struct {
+	to    *[]T
+	parse func(string) (T, error)
+	words []string
+}
+
+func listOf[T any](to *[]T, parse func(string) (T, error)) *list[T] {
+	return &list[T]{to: to, parse: parse}
+}
+
+// wordError is what is wrong with one word of a list.
+type wordError struct {
+	word string
+	error
+}
+
+func (l *list[T]) Set(in string) error {
+	words, err := csv.NewReader(strings.NewReader(in)).Read() // so that a comma can be quoted
+	if err != nil {
+		return errors.New("want a value") // of "$PORT", say, which is not set
+	}
+	for _, word := range words {
+		v, err := l.parse(word)
+		if err != nil {
+			return wordError{word, err}
+		}
+		*l.to, l.words = append(*l.to, v), append(l.words, word)
+	}
+	return nil
+}
+
+func (l *list[T]) Type() string    { return "strings" }
+func (l *list[T]) String() string  { return strings.Join(l.words, ",") }
+func (l *list[T]) given() []string { return l.words }
+
+// lister is a list of whatever type.
+type lister interface{ given() []string }
+
 // anyOf is "tui, text or json".
 func anyOf[T ~string](words []T) string {
 	var b strings.Builder
@@ -218,14 +257,18 @@ func flagError(cmd *cobra.Command, err error) error {
 	var name *pflag.NotExistError
 	switch {
 	case errors.As(err, &value):
-		flag, want := value.GetFlag(), value.Unwrap()
+		flag, given, want := value.GetFlag(), value.GetValue(), value.Unwrap()
+		var word wordError
+		if errors.As(want, &word) {
+			given, want = word.word, word.error
+		}
 		switch flag.Value.Type() {
 		case "bool":
 			want = errors.New("want true or false")
 		case "float64":
 			want = errors.New("want a number")
 		}
-		return usagef("--%s %q: %w", flag.Name, value.GetValue(), want)
+		return usagef("--%s %q: %w", flag.Name, given, want)
 	case errors.As(err, &name) && name.GetSpecifiedShortnames() == "":
 		return usagef("%w%s", err, didYouMean(meantFlags(cmd, name.GetSpecifiedName())))
 	}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"os"
@@ -50,13 +51,13 @@ type rawListFlags struct {
 	output, method string
 	allNetns, off  bool
 	silent         bool
-	state          []string
+	states         []conn.TCPState
 	idleLimit      string
 	sort           string
 	limit          amount
 	watch          span
 	btf            string
-	conns          rawConnFilter
+	filter         events.Filter
 }
 
 // listOptions say what to list, and how to show it.
@@ -110,8 +111,8 @@ func newListCommand() *cobra.Command {
 		flagSpec{name: "off", to: &raw.off, help: "only connections without keepalive"},
 		flagSpec{name: "silent", to: &raw.silent, help: "only connections whose peer left two probes or more unanswered"},
 		flagSpec{name: "idle-limit", to: &raw.idleLimit, help: "only connections on which a probe may come later than this: a time such as 350s (a bare number is seconds), or " + strings.Join(presetNames(), ", "), values: presetNames()},
-		flagSpec{name: "state", to: &raw.state, help: "only sockets in this state: " + strings.Join(conn.TCPStates(), ", "), values: conn.TCPStates()})
-	raw.conns.register(cmd, groupList)
+		flagSpec{name: "state", to: listOf(&raw.states, conn.ParseTCPState), help: "only sockets in this state: " + strings.Join(conn.TCPStates(), ", "), values: conn.TCPStates()})
+	addFilterFlags(cmd, groupList, &raw.filter)
 	addFlags(cmd, groupAttach,
 		flagSpec{name: "method", to: &raw.method, help: "how to list: " + anyOf(methods), oneOf: methods}, btfFlag(&raw.btf))
 	addFlags(cmd, groupOutput,
@@ -133,20 +134,11 @@ func (r *rawListFlags) validate() (o listOptions, err error) {
 		}
 	}
 	o.inventory = inventory.Options{Method: inventory.Method(r.method), AllNetns: r.allNetns, BTF: r.btf}
-	for _, s := range r.state {
-		state, err := conn.ParseTCPState(s)
-		if err != nil {
-			return o, usagef("--state: %w", err)
-		}
-		o.inventory.States = append(o.inventory.States, state)
-	}
-	if len(r.state) == 0 {
+	if o.inventory.States = r.states; len(r.states) == 0 {
 		o.inventory.States = allButTimeWait()
 	}
-	if o.filter, err = r.conns.validate(); err != nil {
-		return o, err
-	}
-	if err := o.refuseNever(r.state); err != nil {
+	o.filter = r.filter
+	if err := cmp.Or(refuseNever(&o.filter), o.refuseNever(r.states)); err != nil {
 		return o, err
 	}
 	o.inventory.Filter = o.filter.Socket
@@ -159,7 +151,7 @@ func (r *rawListFlags) validate() (o listOptions, err error) {
 }
 
 // refuseNever refuses flags that no socket can match together.
-func (o *listOptions) refuseNever(states []string) error {
+func (o *listOptions) refuseNever(states []conn.TCPState) error {
 	if o.off && o.silent {
 		return usagef("--off with --silent: without keepalive no probe is sent")
 	}
@@ -180,7 +172,7 @@ func (o *listOptions) refuseNever(states []string) error {
 		{"--pid, --comm, --cgroup or --container", o.filter.Owner.Any(), held, "nobody holds one"},
 	} {
 		if c.given && !slices.ContainsFunc(o.inventory.States, c.may) {
-			return usagef("%s with --state %s: %s", c.flag, strings.Join(states, ","), c.why)
+			return usagef("%s with --state %s: %s", c.flag, join(states), c.why)
 		}
 	}
 	return nil

@@ -54,8 +54,7 @@ reported on stderr.`,
 			if err != nil {
 				return err
 			}
-			filter, err := raw.validateFilter()
-			if err != nil {
+			if err := refuseNever(&raw.filter); err != nil {
 				return err
 			}
 			in := os.Stdin
@@ -66,14 +65,14 @@ reported on stderr.`,
 				}
 				defer func() { _ = in.Close() }()
 			}
-			p := newPlayer(in, args[0], speed, filter)
+			p := newPlayer(in, args[0], speed, raw.filter)
 			if out == outputTUI {
-				return p.view(cmd.Context(), raw.noColor)
+				return p.view(cmd.Context(), raw.noColor, filterWords(cmd.Flags()))
 			}
 			return p.stream(cmd.Context(), out)
 		},
 	}
-	raw.registerFilter(cmd, groupShow)
+	addEventFlags(cmd, groupShow, &raw.filter)
 	raw.registerOutput(cmd)
 	addFlags(cmd, groupOutput,
 		flagSpec{name: "speed", to: &speed, help: "times as fast as it happened; 0: at once (default: 1 on a terminal, else 0)"})
@@ -241,9 +240,9 @@ func (p *player) stream(ctx context.Context, out output) error {
 }
 
 // view plays the recording in the live view, whose clock is the recording's.
-func (p *player) view(ctx context.Context, noColor bool) error {
+func (p *player) view(ctx context.Context, noColor bool, filter string) error {
 	p.closes = true
-	opt := tui.Options{Source: "replay of " + p.name, Recording: true, Filter: filterWords(&p.filter), NoColor: noColor, Now: p.now, Notice: p.notice}
+	opt := tui.Options{Source: "replay of " + p.name, Recording: true, Filter: filter, NoColor: noColor, Now: p.now, Notice: p.notice}
 	store := tui.NewStore(opt)
 	return besideView(ctx, func(ctx context.Context) error {
 		return p.play(ctx, store, func(err error) {

@@ -35,8 +35,6 @@ func newRootCommand() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noArgs,
-		// Of every command.
-		PersistentPreRunE: refuseEmpty,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := raw.validate()
 			if err != nil {
@@ -49,6 +47,7 @@ func newRootCommand() *cobra.Command {
 				return err
 			}
 			o.debug, _ = cmd.Flags().GetBool("debug")
+			o.filterWords = filterWords(cmd.Flags())
 			return runStream(cmd.Context(), o)
 		},
 	}
