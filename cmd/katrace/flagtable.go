@@ -23,8 +23,8 @@ import (
 type flagSpec struct {
 	name  string
 	short string // one letter; "": none
-	// to is where the value goes: *string, *bool, *float64, *span, *amount or a
-	// listOf. What is there is the default.
+	// to is where the value goes: *string, *bool, *float64, *span, *amount, a
+	// valueOf or a listOf. What is there is the default.
 	to     any
 	help   string
 	oneOf  []string             // the values of a *string, completed; nil: any
@@ -56,7 +56,7 @@ func addFlags(cmd *cobra.Command, group string, specs ...flagSpec) {
 		switch to := s.to.(type) {
 		case *string:
 			if s.oneOf != nil {
-				f.VarP(&choice{to, s.oneOf}, s.name, s.short, s.help)
+				f.VarP(choice(to, s.oneOf), s.name, s.short, s.help)
 			} else {
 				f.StringVarP(to, s.name, s.short, *to, s.help)
 			}
@@ -142,22 +142,36 @@ func groupHelp(root *cobra.Command) {
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "Flags:\n{{.LocalFlags.FlagUsages", "{{groupedFlags .", 1))
 }
 
-// choice is one of a few words as a flag's value.
-type choice struct {
-	to *string
-	of []string
+// value is a value of any kind as a flag's.
+type value[T any] struct {
+	to    *T
+	parse func(string) (T, error)
+	word  string // as it was given
 }
 
-func (c *choice) Set(in string) error {
-	if !slices.Contains(c.of, in) {
-		return errors.New("want " + anyOf(c.of))
+func valueOf[T any](to *T, parse func(string) (T, error)) *value[T] {
+	return &value[T]{to: to, parse: parse}
+}
+
+func (v *value[T]) Set(in string) (err error) {
+	if *v.to, err = v.parse(in); err == nil {
+		v.word = in
 	}
-	*c.to = in
-	return nil
+	return err
 }
 
-func (c *choice) Type() string   { return "string" }
-func (c *choice) String() string { return *c.to }
+func (v *value[T]) Type() string   { return "string" }
+func (v *value[T]) String() string { return v.word }
+
+// choice is one of a few words; the default is among them.
+func choice(to *string, words []string) *value[string] {
+	return &value[string]{to, func(in string) (string, error) {
+		if !slices.Contains(words, in) {
+			return "", errors.New("want " + anyOf(words))
+		}
+		return in, nil
+	}, *to}
+}
 
 // list is values of one kind as a flag's value: words with commas between them,
 // or the flag again.

@@ -52,7 +52,7 @@ type rawListFlags struct {
 	allNetns, off  bool
 	silent         bool
 	states         []conn.TCPState
-	idleLimit      string
+	idleLimit      conn.Middlebox
 	sort           string
 	limit          amount
 	watch          span
@@ -110,7 +110,7 @@ func newListCommand() *cobra.Command {
 		flagSpec{name: "all-netns", to: &raw.allNetns, help: "sockets of all network namespaces, not only of this one; so do --pid, --comm, --cgroup and --container, unless --netns is given"},
 		flagSpec{name: "off", to: &raw.off, help: "only connections without keepalive"},
 		flagSpec{name: "silent", to: &raw.silent, help: "only connections whose peer left two probes or more unanswered"},
-		flagSpec{name: "idle-limit", to: &raw.idleLimit, help: "only connections on which a probe may come later than this: a time such as 350s (a bare number is seconds), or " + strings.Join(presetNames(), ", "), values: presetNames()},
+		limitFlag(&raw.idleLimit, "only connections on which a probe may come later than this"),
 		flagSpec{name: "state", to: listOf(&raw.states, conn.ParseTCPState), help: "only sockets in this state: " + strings.Join(conn.TCPStates(), ", "), values: conn.TCPStates()})
 	addFilterFlags(cmd, groupList, &raw.filter)
 	addFlags(cmd, groupAttach,
@@ -124,14 +124,9 @@ func newListCommand() *cobra.Command {
 }
 
 func (r *rawListFlags) validate() (o listOptions, err error) {
-	o = listOptions{output: r.output, sort: r.sort, off: r.off, silent: r.silent, watch: time.Duration(r.watch), limit: int(min(r.limit, math.MaxInt32))}
+	o = listOptions{output: r.output, sort: r.sort, off: r.off, idleLimit: r.idleLimit, silent: r.silent, watch: time.Duration(r.watch), limit: int(min(r.limit, math.MaxInt32))}
 	if o.watch > 0 && o.watch < 100*time.Millisecond {
 		return o, usagef("--watch %s: want 100ms or more", o.watch)
-	}
-	if r.idleLimit != "" {
-		if o.idleLimit, err = parseLimit(r.idleLimit); err != nil {
-			return o, err
-		}
 	}
 	o.inventory = inventory.Options{Method: inventory.Method(r.method), AllNetns: r.allNetns, BTF: r.btf}
 	if o.inventory.States = r.states; len(r.states) == 0 {
