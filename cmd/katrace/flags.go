@@ -24,7 +24,8 @@ type rawStreamFlags struct {
 	filter                  events.Filter
 	duration                span
 	count, followSize       amount
-	btf, ringSize           string
+	btf                     string
+	ringSize                uint32 // bytes
 }
 
 // streamOptions say what runStream does.
@@ -41,7 +42,7 @@ type streamOptions struct {
 }
 
 func (r *rawStreamFlags) register(cmd *cobra.Command) {
-	r.attach, r.ringSize = "auto", "16MiB"
+	r.attach, r.ringSize = "auto", 16<<20
 	addEventFlags(cmd, groupTrace, &r.filter)
 	addFlags(cmd, groupTrace,
 		flagSpec{name: "rtt", to: &r.rtt, help: "exact round trips; looks at received segments while a probe is out"},
@@ -53,7 +54,7 @@ func (r *rawStreamFlags) register(cmd *cobra.Command) {
 	addFlags(cmd, groupLimits,
 		flagSpec{name: "duration", to: &r.duration, help: "stop after this time, such as 30s or 5m (a bare number is seconds)"},
 		flagSpec{name: "count", to: &r.count, help: "stop after this many events"},
-		flagSpec{name: "ring-size", to: &r.ringSize, help: "size of the ring buffer, a power of two: 4KiB to 1GiB"},
+		flagSpec{name: "ring-size", to: &value[uint32]{&r.ringSize, parseSize, "16MiB"}, help: "size of the ring buffer, a power of two: 4KiB to 1GiB"},
 		flagSpec{name: "follow-size", to: &r.followSize, help: "how many connections with probes out are followed at once (default 1048576; 65536 before Linux 6.1 and on PREEMPT_RT)"})
 }
 
@@ -70,10 +71,6 @@ func (r *rawStreamFlags) validate() (streamOptions, error) {
 		return o, err
 	}
 	backend := loader.Backend(r.attach)
-	size, err := parseSize(r.ringSize)
-	if err != nil {
-		return o, usagef("--ring-size %q: %w", r.ringSize, err)
-	}
 	if r.followSize > maxFollow {
 		return o, usagef("--follow-size %d: want at most %d", r.followSize, maxFollow)
 	}
@@ -88,7 +85,7 @@ func (r *rawStreamFlags) validate() (streamOptions, error) {
 	if err := lacking(o.filter.Kinds, backend, backend.Facts()); err != nil {
 		return o, usagef("--event %s with --attach %s: %w", join(o.filter.Kinds), backend, err)
 	}
-	o.load = loader.Options{Backend: backend, All: r.all, ExactRTT: r.rtt, Filter: o.filter.Socket, RingSize: size, Follow: uint32(r.followSize), BTF: r.btf}
+	o.load = loader.Options{Backend: backend, All: r.all, ExactRTT: r.rtt, Filter: o.filter.Socket, RingSize: r.ringSize, Follow: uint32(r.followSize), BTF: r.btf}
 	return o, nil
 }
 

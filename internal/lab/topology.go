@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -142,7 +144,34 @@ func plug(a, b end) error {
 			return err
 		}
 	}
-	return a.ns.do(func() error { return awaitLink(a.name) })
+	for _, e := range []end{a, b} { // one that is not ready drops its answers to who looks for it
+		if err := e.ns.do(func() error { return errors.Join(awaitLink(e.name), awaitNeighbour(e.name, e.prefix)) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// awaitNeighbour waits until an IPv6 address can be found: the kernel joins its
+// solicited-node group (RFC 4291, 2.7.1) in a work of its own, which waits for the
+// lock of all interfaces. Three solicitations before that, and connect gives
+// EHOSTUNREACH.
+func awaitNeighbour(name, prefix string) error {
+	addr := netip.MustParsePrefix(prefix).Addr()
+	if !addr.Is6() {
+		return nil
+	}
+	low := addr.As16()
+	group := fmt.Sprintf("ff0200000000000000000001ff%02x%02x%02x", low[13], low[14], low[15])
+	for end := time.Now().Add(callLimit); ; time.Sleep(5 * time.Millisecond) {
+		joined, err := os.ReadFile("/proc/thread-self/net/igmp6")
+		if err != nil || strings.Contains(string(joined), name+" ") && strings.Contains(string(joined), group) {
+			return err
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("interface %q has not joined the group of %s after %v", name, addr, callLimit)
+		}
+	}
 }
 
 func vethHint(err error) string {

@@ -22,6 +22,8 @@ const (
 	ColDeath
 	ColRTT
 	ColLast
+	ColContainer
+	ColNetns
 	numColumns
 )
 
@@ -38,8 +40,9 @@ type columnSpec struct {
 	rank         int  // a narrow terminal keeps the lower ones
 	hunger       int  // on a wide terminal the lower ones grow first; 0: it does not grow
 	right        bool // aligned to the right
+	optional     bool
 	// want is how wide what is in it is: it grows so far, and keeps that width.
-	// nil: it grows to most.
+	// nil: it grows to most. Where optional, a column in which nothing is is left out.
 	want func(*theme, *facts) int
 	draw func(*cell)
 	key  func(c *entry, late bool) orderKey // orders by it; late says that the timer is overdue
@@ -61,7 +64,7 @@ var columnSpecs = [numColumns]columnSpec{
 		key:  func(c *entry, _ bool) orderKey { return addrOrder(c.Remote, c.id) },
 	},
 	ColLocal: {
-		title: "LOCAL", brief: "LOCAL", least: localLeast, decent: 16, most: 47, rank: 9, hunger: 3,
+		title: "LOCAL", brief: "LOCAL", least: localLeast, decent: 16, most: 47, rank: 10, hunger: 3,
 		want: func(_ *theme, f *facts) int { return len(f.Local.String()) },
 		draw: drawLocal,
 		key:  func(c *entry, _ bool) orderKey { return addrOrder(c.Local, c.id) },
@@ -96,7 +99,7 @@ var columnSpecs = [numColumns]columnSpec{
 		key:  func(c *entry, late bool) orderKey { return orderKey{hi: soonest(c.dies, late || c.healthy())} }, // as the column shows it
 	},
 	ColRTT: {
-		title: "ROUND TRIPS", brief: "RTT", least: 7, decent: 7, most: 20, rank: 8, hunger: 4,
+		title: "ROUND TRIPS", brief: "RTT", least: 7, decent: 7, most: 20, rank: 9, hunger: 4,
 		help: "ROUND TRIPS: the last 12, each against their median, a level for half as much again. \"~\": known to a jiffy only.",
 		draw: drawTrips,
 		key: func(c *entry, _ bool) orderKey { // the slowest first
@@ -111,6 +114,19 @@ var columnSpecs = [numColumns]columnSpec{
 		title: "LAST EVENT", brief: "LAST", least: 11, decent: 14, most: 18, rank: 7, hunger: 6,
 		draw: func(c *cell) { c.add(c.dim, c.fit(lastEvent(c.f, c.now), c.w)) },
 		key:  func(c *entry, _ bool) orderKey { return orderKey{hi: math.MaxUint64 - uint64(c.last)} }, // those without an event last
+	},
+	ColContainer: {
+		title: "CONTAINER", brief: "CONTAINER", least: 12, decent: 12, most: 24, rank: 8, hunger: 9, optional: true,
+		want: func(t *theme, f *facts) int { return cells(t.container(f)) },
+		draw: func(c *cell) { c.add(c.dim, c.fit(c.container(c.f), c.w)) },
+		key:  func(c *entry, _ bool) orderKey { return textOrder(c.Container, c.id) },
+	},
+	ColNetns: {
+		title: "NETNS", brief: "NETNS", least: 10, decent: 10, most: 24, rank: 11, hunger: 10, optional: true,
+		help: "CONTAINER is there where a row has one, NETNS where rows are of several network namespaces: its name of ip netns, or its number.",
+		want: func(t *theme, f *facts) int { return cells(t.netns(f)) },
+		draw: func(c *cell) { c.add(c.dim, c.fit(c.netns(c.f), c.w)) },
+		key:  func(c *entry, _ bool) orderKey { return orderKey{hi: uint64(c.Netns)} },
 	},
 }
 

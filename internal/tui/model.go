@@ -68,6 +68,7 @@ func newModel(s *Store, opt Options) *model {
 // restyle makes the theme anew after something that it depends on was learnt.
 func (m *model) restyle() {
 	t := newTheme(look{dark: m.dark, ascii: m.opt.ASCII, plain: m.plain, few: m.few})
+	t.netnsName = m.opt.NetnsName
 	m.theme = t
 	m.help.ShortSeparator, m.help.Ellipsis = t.glyph.sep, t.glyph.ellipsis
 	m.help.Styles = t.help

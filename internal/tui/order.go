@@ -116,6 +116,17 @@ func addrOrder(a netip.AddrPort, id uint64) (k orderKey) {
 	return k
 }
 
+// textOrder orders by the first 16 bytes of a text, none last.
+func textOrder(s string, id uint64) orderKey {
+	name := [16]byte{0xff}
+	if s != "" {
+		name = [16]byte{}
+		copy(name[:], s)
+	}
+	hi, lo := addrKey(name)
+	return orderKey{hi, lo, id}
+}
+
 // badness orders by what needs a look first: what has ended, the latest first;
 // what fails, by nearness of death; then the others, each class in the order
 // of first sight, so that rows do not jump.

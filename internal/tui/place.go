@@ -31,6 +31,9 @@ func place(width int, wants [numColumns]int, twins bool) []placed {
 	left := width - cursor
 	for i, col := range ranked(twins) {
 		spec := &columnSpecs[col]
+		if spec.optional && wants[col] == 0 {
+			continue
+		}
 		least, need := spec.least, spec.decent
 		if twins && col == ColLocal {
 			least, need = portWidth, portWidth

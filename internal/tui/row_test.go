@@ -89,11 +89,11 @@ func TestSortedByWhatIsShown(t *testing.T) {
 	s.size(200, 24)
 	s.View()
 	s.press("S")
-	s.hasNot(t, "by last event")
+	s.hasNot(t, "by container")
 	s.size(80, 24)
-	s.has(t, "by last event")
+	s.has(t, "by container")
 	s.press("s")
-	s.hasNot(t, "by last event")
+	s.hasNot(t, "by container")
 }
 
 // TestFreezeKeepsWhatIsShown: of more connections than a frozen view holds it

@@ -14,6 +14,8 @@ type table struct {
 	selAt  int             // its index in the order, or where it was
 	wants  [numColumns]int // widest contents seen, per flexible column
 	twins  bool            // rows with the same remote end were seen
+	netns  uint32          // of the first row seen
+	mixed  bool            // rows of several network namespaces were seen
 	width  int             // for which wants and twins hold
 	placed []placed
 	buffer []facts
@@ -53,10 +55,14 @@ func (t *table) scroll(n, height int) {
 // layout places the columns for what is in the rows.
 func (t *table) layout(th *theme, width int, rows []facts) {
 	if width != t.width {
-		t.wants, t.twins, t.width = [numColumns]int{}, false, width
+		t.wants, t.twins, t.netns, t.mixed, t.width = [numColumns]int{}, false, 0, false, width
 	}
 	for i := range rows {
 		f := &rows[i]
+		if t.netns == 0 {
+			t.netns = f.Netns
+		}
+		t.mixed = t.mixed || f.Netns != t.netns
 		for col := range numColumns {
 			if want := columnSpecs[col].want; want != nil {
 				t.wants[col] = max(t.wants[col], want(th, f))
@@ -66,7 +72,11 @@ func (t *table) layout(th *theme, width int, rows []facts) {
 			t.twins = t.twins || rows[j].Remote == f.Remote
 		}
 	}
-	t.placed = place(width, t.wants, t.twins)
+	wants := t.wants
+	if !t.mixed {
+		wants[ColNetns] = 0
+	}
+	t.placed = place(width, wants, t.twins)
 }
 
 // has tells whether the column is on the screen.

@@ -45,8 +45,9 @@ var asciiGlyphs = glyphs{
 
 // theme is how the view looks on this terminal.
 type theme struct {
-	ascii bool
-	glyph *glyphs
+	ascii     bool
+	glyph     *glyphs
+	netnsName func(uint32) string // Options.NetnsName
 
 	text, dim, bold, title, key ink
 	spark, warn                 ink

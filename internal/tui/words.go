@@ -3,8 +3,10 @@
 package tui
 
 import (
+	"strconv"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -12,6 +14,21 @@ import (
 // "postgres[812]", "postgres[812] (not accepted yet)", "uid 105", "-".
 func (t *theme) owner(f *facts) string {
 	return sanitize(string(f.AppendOwner(nil)), t.ascii)
+}
+
+// container is the beginning of the container's id, or its name; "" for none.
+func (t *theme) container(f *facts) string {
+	return sanitize(string(conn.AppendShortID(nil, f.Container)), t.ascii)
+}
+
+// netns is the network namespace's name, or its number where it has none.
+func (t *theme) netns(f *facts) string {
+	if t.netnsName != nil {
+		if name := t.netnsName(f.Netns); name != "" {
+			return sanitize(name, t.ascii)
+		}
+	}
+	return strconv.FormatUint(uint64(f.Netns), 10)
 }
 
 // words says in the text stream's words what a record of the story of f
