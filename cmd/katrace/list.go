@@ -208,7 +208,11 @@ func runList(ctx context.Context, o listOptions, out *os.File) error {
 	var writes writing
 	return untilInterrupted(ctx, &writes, func(ctx context.Context) error {
 		for {
-			if err := listOnce(ctx, lister, &o, out, &writes); err != nil || o.watch == 0 {
+			l, err := lister.Snapshot(ctx)
+			if err == nil {
+				err = show(l, &o, out, &writes)
+			}
+			if err != nil || o.watch == 0 {
 				if ctx.Err() != nil {
 					return nil // interrupted: done
 				}
@@ -221,12 +225,4 @@ func runList(ctx context.Context, o listOptions, out *os.File) error {
 			}
 		}
 	})
-}
-
-func listOnce(ctx context.Context, lister *inventory.Lister, o *listOptions, out *os.File, writes *writing) error {
-	l, err := lister.Snapshot(ctx)
-	if err != nil {
-		return err
-	}
-	return show(l, o, out, writes)
 }

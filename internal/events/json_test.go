@@ -17,7 +17,7 @@ import (
 	"katrace/docs"
 
 	"katrace/internal/conn"
-	"katrace/internal/hostile"
+	"katrace/test/hostile"
 )
 
 func eventSchema(t testing.TB) *jsonschema.Schema {

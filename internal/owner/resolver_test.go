@@ -19,9 +19,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"katrace/internal/childtest"
 	"katrace/internal/conn"
 	"katrace/internal/events"
+	"katrace/test/childtest"
 )
 
 // helper runs this test binary again as another process: it holds sockets and
