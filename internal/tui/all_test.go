@@ -43,10 +43,12 @@ func TestLossesAreShown(t *testing.T) {
 				fields.Set(f, 3)
 			}
 		})
-		s := newScene(t, Options{}, 200, 20)
-		s.event(events.Event{Kind: events.KindLost, Lost: lost})
-		s.tick(time.Second)
-		s.has(t, " 3 LOST ", " LOST 3 ")
+		t.Run(path, func(t *testing.T) {
+			s := newScene(t, Options{}, 200, 20)
+			s.event(events.Event{Kind: events.KindLost, Lost: lost})
+			s.tick(time.Second)
+			s.has(t, " 3 LOST ", " LOST 3 ")
+		})
 	})
 }
 
