@@ -33,11 +33,11 @@ The namespaces have no names and go with the process: nothing is left behind.
 It needs root.`
 
 type demoOptions struct {
-	attach  string
-	output  string
+	attach  loader.Backend
+	output  output
 	noColor bool
 	cases   []lab.Case // none: all
-	slack   span
+	slack   time.Duration
 }
 
 func newDemoCommand() *cobra.Command {
@@ -55,7 +55,7 @@ func newDemoCommand() *cobra.Command {
 			return runDemo(cmd.Context(), o, out)
 		},
 	}
-	o.attach = "auto"
+	o.attach = loader.Auto
 	addFlags(cmd, groupShow,
 		flagSpec{name: "case", to: listOf(&o.cases, parseCase), help: "only these cases: " + strings.Join(lab.Names(), ", "), values: lab.Names()})
 	addFlags(cmd, groupAttach, attachFlag(&o.attach))
@@ -89,7 +89,7 @@ func runDemo(ctx context.Context, o demoOptions, out output) error {
 		return err
 	}
 	d := &demo{
-		options: streamOptions{load: loader.Options{Backend: loader.Backend(o.attach), All: true}},
+		options: streamOptions{load: loader.Options{Backend: o.attach, All: true}},
 		names:   map[conn.ID]string{}, rows: map[string]lab.Row{},
 	}
 	var said strings.Builder // while the terminal is the view's
@@ -116,7 +116,7 @@ func runDemo(ctx context.Context, o demoOptions, out output) error {
 		tracer.Close()
 		return err
 	}
-	d.can.Slack = time.Duration(o.slack)
+	d.can.Slack = o.slack
 	fmt.Fprintf(os.Stderr, "katrace: %d connections staged, %s\n", len(cases), opening(tracer, false))
 
 	if out == outputTUI {

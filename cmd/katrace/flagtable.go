@@ -23,12 +23,11 @@ import (
 type flagSpec struct {
 	name  string
 	short string // one letter; "": none
-	// to is where the value goes: *string, *bool, *float64, *span, *amount, a
-	// valueOf or a listOf. What is there is the default.
+	// to is where the value goes: *string, *bool, *float64, *int from 1 on,
+	// *time.Duration above 0, a valueOf, a choice or a listOf. What is there is the default.
 	to     any
 	help   string
-	oneOf  []string             // the values of a *string, completed; nil: any
-	values []string             // to complete where others are allowed, too
+	values []string             // to complete; nil: nothing is offered
 	offer  cobra.CompletionFunc // in place of values
 	alone  string               // the value where the flag stands alone, "": it has to have one
 }
@@ -55,15 +54,15 @@ func addFlags(cmd *cobra.Command, group string, specs ...flagSpec) {
 	for _, s := range specs {
 		switch to := s.to.(type) {
 		case *string:
-			if s.oneOf != nil {
-				f.VarP(choice(to, s.oneOf), s.name, s.short, s.help)
-			} else {
-				f.StringVarP(to, s.name, s.short, *to, s.help)
-			}
+			f.StringVarP(to, s.name, s.short, *to, s.help)
 		case *bool:
 			f.BoolVarP(to, s.name, s.short, *to, s.help)
 		case *float64:
 			f.Float64VarP(to, s.name, s.short, *to, s.help)
+		case *int:
+			f.VarP(&value[int]{to: to, parse: parseAmount, kind: "number"}, s.name, s.short, s.help)
+		case *time.Duration:
+			f.VarP(&value[time.Duration]{to: to, parse: parseSpan, kind: "duration"}, s.name, s.short, s.help)
 		case pflag.Value:
 			f.VarP(to, s.name, s.short, s.help)
 		default:
@@ -72,19 +71,19 @@ func addFlags(cmd *cobra.Command, group string, specs ...flagSpec) {
 		flag := f.Lookup(s.name)
 		flag.NoOptDefVal = cmp.Or(s.alone, flag.NoOptDefVal)
 		flag.Annotations = map[string][]string{groupKey: {group}}
-		switch words := append(s.values, s.oneOf...); {
+		switch {
 		case s.offer != nil:
 			completeBy(cmd, s.name, s.offer)
-		case words != nil:
-			complete(cmd, s.name, words...)
+		case s.values != nil:
+			complete(cmd, s.name, s.values...)
 		}
 	}
 }
 
 // The flags that several commands have.
 
-func outputFlag(to *string, more string, words ...string) flagSpec {
-	return flagSpec{name: "output", short: "o", to: to, help: anyOf(words) + more, oneOf: words}
+func outputFlag[T ~string](to *T, more string, words ...string) flagSpec {
+	return flagSpec{name: "output", short: "o", to: choice(to, words), help: anyOf(words) + more, values: words}
 }
 
 const outputDefault = " (default: tui on a terminal, else text)"
@@ -93,12 +92,12 @@ func noColorFlag(to *bool) flagSpec {
 	return flagSpec{name: "no-color", to: to, help: "no colours in the live view; so does NO_COLOR in the environment"}
 }
 
-func attachFlag(to *string) flagSpec {
+func attachFlag(to *loader.Backend) flagSpec {
 	words := []string{string(loader.Auto)}
 	for _, b := range loader.Backends() {
 		words = append(words, string(b))
 	}
-	return flagSpec{name: "attach", to: to, help: "how to attach: " + anyOf(words), oneOf: words}
+	return flagSpec{name: "attach", to: choice(to, words), help: "how to attach: " + anyOf(words), values: words}
 }
 
 func btfFlag(to *string) flagSpec {
@@ -146,6 +145,7 @@ func groupHelp(root *cobra.Command) {
 type value[T any] struct {
 	to    *T
 	parse func(string) (T, error)
+	kind  string // in --help; "": string
 	word  string // as it was given
 }
 
@@ -160,17 +160,17 @@ func (v *value[T]) Set(in string) (err error) {
 	return err
 }
 
-func (v *value[T]) Type() string   { return "string" }
+func (v *value[T]) Type() string   { return cmp.Or(v.kind, "string") }
 func (v *value[T]) String() string { return v.word }
 
 // choice is one of a few words; the default is among them.
-func choice(to *string, words []string) *value[string] {
-	return &value[string]{to, func(in string) (string, error) {
+func choice[T ~string](to *T, words []string) *value[T] {
+	return &value[T]{to: to, word: string(*to), parse: func(in string) (T, error) {
 		if !slices.Contains(words, in) {
-			return "", errors.New("want " + anyOf(words))
+			return *to, errors.New("want " + anyOf(words))
 		}
-		return in, nil
-	}, *to}
+		return T(in), nil
+	}}
 }
 
 // list is values of one kind as a flag's value: words with commas between them,
@@ -214,7 +214,7 @@ func (l *list[T]) given() []string { return l.words }
 type lister interface{ given() []string }
 
 // anyOf is "tui, text or json".
-func anyOf[T ~string](words []T) string {
+func anyOf(words []string) string {
 	var b strings.Builder
 	for i, word := range words {
 		switch {
@@ -223,46 +223,26 @@ func anyOf[T ~string](words []T) string {
 		case i > 0:
 			b.WriteString(", ")
 		}
-		b.WriteString(string(word))
+		b.WriteString(word)
 	}
 	return b.String()
 }
 
-// span is a time above 0 as a flag's value.
-type span time.Duration
-
-func (s *span) Set(in string) error {
+func parseSpan(in string) (time.Duration, error) {
 	d, err := parseTime(in)
 	if err != nil || d <= 0 {
-		return errors.New("want a time above 0, such as 30s or 5m (a bare number is seconds)")
+		return 0, errors.New("want a time above 0, such as 30s or 5m (a bare number is seconds)")
 	}
-	*s = span(d)
-	return nil
+	return d, nil
 }
 
-func (s *span) Type() string { return "duration" }
-
-func (s *span) String() string {
-	if *s == 0 {
-		return "0" // for pflag, which then names no default
-	}
-	return time.Duration(*s).String()
-}
-
-// amount is a number from 1 on as a flag's value; 0: not given.
-type amount uint64
-
-func (a *amount) Set(in string) error {
+func parseAmount(in string) (int, error) {
 	n, err := strconv.ParseUint(in, 10, 63)
 	if err != nil || n == 0 {
-		return errors.New("want a whole number, 1 or more")
+		return 0, errors.New("want a whole number, 1 or more")
 	}
-	*a = amount(n)
-	return nil
+	return int(n), nil
 }
-
-func (a *amount) Type() string   { return "number" }
-func (a *amount) String() string { return strconv.FormatUint(uint64(*a), 10) }
 
 // flagError says what is wrong with a flag in our words: what was given, what is
 // wanted, and for a name that is none the one that may be meant.

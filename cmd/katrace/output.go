@@ -45,10 +45,10 @@ func needStdout(instead string) error {
 
 // chooseOutput reads --output. Empty means the live view where stdout is a
 // terminal that can show it, the text stream elsewhere.
-func chooseOutput(s string) (output, error) {
+func chooseOutput(o output) (output, error) {
 	terminal := term.IsTerminal(os.Stdout.Fd())
 	dumb := os.Getenv("TERM") == "dumb" || os.Getenv("TERM") == ""
-	switch o := output(s); {
+	switch {
 	case o != "" && o != outputTUI:
 		return o, nil
 	case o == "" && terminal && dumb:

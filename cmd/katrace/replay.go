@@ -22,7 +22,7 @@ import (
 )
 
 func newReplayCommand() *cobra.Command {
-	var raw rawStreamFlags
+	var o streamOptions
 	var speed float64
 	cmd := &cobra.Command{
 		Use:   "replay FILE",
@@ -50,11 +50,11 @@ reported on stderr.`,
 			if !cmd.Flags().Changed("speed") {
 				speed = speedFor(term.IsTerminal(os.Stdout.Fd()))
 			}
-			out, err := chooseOutput(raw.output)
+			out, err := chooseOutput(o.output)
 			if err != nil {
 				return err
 			}
-			if err := refuseNever(&raw.filter); err != nil {
+			if err := refuseNever(&o.filter); err != nil {
 				return err
 			}
 			in := os.Stdin
@@ -65,15 +65,15 @@ reported on stderr.`,
 				}
 				defer func() { _ = in.Close() }()
 			}
-			p := newPlayer(in, args[0], speed, raw.filter)
+			p := newPlayer(in, args[0], speed, o.filter)
 			if out == outputTUI {
-				return p.view(cmd.Context(), raw.noColor, filterWords(cmd.Flags()))
+				return p.view(cmd.Context(), o.noColor, filterWords(cmd.Flags()))
 			}
 			return p.stream(cmd.Context(), out)
 		},
 	}
-	addEventFlags(cmd, groupShow, &raw.filter)
-	raw.registerOutput(cmd)
+	addEventFlags(cmd, groupShow, &o.filter)
+	o.registerOutput(cmd)
 	addFlags(cmd, groupOutput,
 		flagSpec{name: "speed", to: &speed, help: "times as fast as it happened; 0: at once (default: 1 on a terminal, else 0)"})
 	return cmd
