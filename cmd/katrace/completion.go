@@ -17,7 +17,7 @@ import (
 // the part behind the last comma.
 func complete(cmd *cobra.Command, flag string, words ...string) {
 	completeBy(cmd, flag, func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
-		_, list := cmd.Flag(flag).Value.(pflag.SliceValue)
+		_, list := cmd.Flag(flag).Value.(lister)
 		comma := strings.LastIndexByte(typed, ',')
 		if !list || comma < 0 {
 			return words, cobra.ShellCompDirectiveNoFileComp
@@ -48,9 +48,6 @@ func netnsOffers(*cobra.Command, []string, string) ([]string, cobra.ShellCompDir
 func containerIDs(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return owner.Containers(), cobra.ShellCompDirectiveNoFileComp
 }
-
-// completeFile makes the shell complete a flag's value from file names.
-func completeFile(cmd *cobra.Command, flag string) { completeBy(cmd, flag, files) }
 
 // files leaves it to the shell to offer files, for one argument.
 func files(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {

@@ -33,11 +33,11 @@ The namespaces have no names and go with the process: nothing is left behind.
 It needs root.`
 
 type demoOptions struct {
-	attach  string
-	output  string
+	attach  loader.Backend
+	output  output
 	noColor bool
-	cases   []string
-	slack   span
+	cases   []lab.Case // none: all
+	slack   time.Duration
 }
 
 func newDemoCommand() *cobra.Command {
@@ -52,43 +52,44 @@ func newDemoCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			backend, err := loader.ParseBackend(o.attach)
-			if err != nil {
-				return usagef("--attach: %w", err)
-			}
-			cases, err := lab.ByName(o.cases...)
-			if err != nil {
-				return usagef("--case: %w", err)
-			}
-			return runDemo(cmd.Context(), o, out, backend, cases)
+			return runDemo(cmd.Context(), o, out)
 		},
 	}
-	o.attach = "auto"
+	o.attach = loader.Auto
 	addFlags(cmd, groupShow,
-		flagSpec{name: "case", to: &o.cases, help: "only these cases: " + strings.Join(lab.Names(), ", "), values: lab.Names()})
-	addFlags(cmd, groupAttach,
-		flagSpec{name: "attach", to: &o.attach, help: "how to attach: auto, kprobe, fentry or tracepoint", values: backendNames})
+		flagSpec{name: "case", to: listOf(&o.cases, parseCase), help: "only these cases: " + strings.Join(lab.Names(), ", "), values: lab.Names()})
+	addFlags(cmd, groupAttach, attachFlag(&o.attach))
 	addFlags(cmd, groupOutput,
-		flagSpec{name: "output", short: "o", to: &o.output, help: "tui, text, or json with the table on stderr (default: tui on a terminal, else text)", values: outputNames},
-		flagSpec{name: "no-color", to: &o.noColor, help: noColorHelp})
+		outputFlag(&o.output, "; json with the table on stderr"+outputDefault, outputNames()...), noColorFlag(&o.noColor))
 	addFlags(cmd, groupLimits,
 		flagSpec{name: "slack", to: &o.slack, help: "tolerance when comparing times; raise it on slow machines (default: the lab's own)"})
 	return cmd
 }
 
+func parseCase(name string) (lab.Case, error) {
+	cases, err := lab.ByName(name)
+	if err != nil {
+		return lab.Case{}, err
+	}
+	return cases[0], nil
+}
+
 // errDisagree is returned when katrace and the kernel do not agree.
 var errDisagree = errors.New("katrace and the kernel disagree, see the table")
 
-func runDemo(ctx context.Context, o demoOptions, out output, backend loader.Backend, cases []lab.Case) error {
+func runDemo(ctx context.Context, o demoOptions, out output) error {
 	if os.Geteuid() != 0 {
 		return &loader.UnsupportedError{Doing: "stage connections", Err: errors.New("not root"), Hint: "try sudo"}
 	}
-	cases, err := possible(cases)
+	if len(o.cases) == 0 {
+		o.cases = lab.Cases()
+	}
+	cases, err := possible(o.cases)
 	if err != nil {
 		return err
 	}
 	d := &demo{
-		options: streamOptions{load: loader.Options{Backend: backend, All: true}},
+		options: streamOptions{load: loader.Options{Backend: o.attach, All: true}},
 		names:   map[conn.ID]string{}, rows: map[string]lab.Row{},
 	}
 	var said strings.Builder // while the terminal is the view's
@@ -115,7 +116,7 @@ func runDemo(ctx context.Context, o demoOptions, out output, backend loader.Back
 		tracer.Close()
 		return err
 	}
-	d.can.Slack = time.Duration(o.slack)
+	d.can.Slack = o.slack
 	fmt.Fprintf(os.Stderr, "katrace: %d connections staged, %s\n", len(cases), opening(tracer, false))
 
 	if out == outputTUI {

@@ -16,7 +16,7 @@ import (
 )
 
 func newDoctorCommand() *cobra.Command {
-	var output, btf string
+	output, btf := "text", ""
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Say what this kernel and these privileges allow",
@@ -32,9 +32,6 @@ SILENT        attached, and the kernel ran what it is on, but it did not fire
 NO            it cannot be attached`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if output != "text" && output != "json" {
-				return usagef("--output %q: want text or json", output)
-			}
 			var tested selfTest
 			r := loader.Examine(loader.Options{BTF: btf}, func() map[string]error {
 				ran, own := lab.SelfTest(cmd.Context())
@@ -58,10 +55,8 @@ NO            it cannot be attached`,
 			return err
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
-	cmd.Flags().StringVar(&btf, "btf", "", "file with this kernel's BTF, where the kernel has none itself")
-	complete(cmd, "output", "text", "json")
-	completeFile(cmd, "btf")
+	addFlags(cmd, groupAttach, btfFlag(&btf))
+	addFlags(cmd, groupOutput, outputFlag(&output, "", "text", "json"))
 	return cmd
 }
 

@@ -15,8 +15,8 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"katrace/internal/childtest"
 	"katrace/internal/inventory"
+	"katrace/test/childtest"
 )
 
 // asElsewhere makes the test binary the holder of a connection in a network

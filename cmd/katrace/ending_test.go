@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"katrace/internal/childtest"
 	"katrace/internal/events"
+	"katrace/test/childtest"
 )
 
 // TestClosedStdout: where standard output is closed what is written would be

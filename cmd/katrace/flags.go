@@ -16,104 +16,73 @@ import (
 	"katrace/internal/loader"
 )
 
-// rawStreamFlags are the stream's flags as typed; validate makes
-// streamOptions of them, or an error that quotes the input.
-type rawStreamFlags struct {
-	output, logFile, attach string
-	all, rtt, noColor       bool
-	conns                   rawConnFilter
-	event                   []string
-	dead, silent            bool
-	duration                span
-	count, followSize       amount
-	btf, ringSize           string
-}
-
 // streamOptions say what runStream does.
 type streamOptions struct {
-	output   output
-	logFile  string // "": none
-	noColor  bool
-	load     loader.Options
-	filter   events.Filter
-	duration time.Duration // 0: until stopped
-	count    uint64        // events, 0: until stopped
-	debug    bool
+	output      output // "": chosen by validate
+	logFile     string // "": none
+	noColor     bool
+	load        loader.Options
+	filter      events.Filter
+	filterWords string        // as it was given
+	duration    time.Duration // 0: until stopped
+	count       int           // events, 0: until stopped
+	debug       bool
 }
 
-func (r *rawStreamFlags) register(cmd *cobra.Command) {
-	r.attach, r.ringSize = "auto", "16MiB"
-	r.registerFilter(cmd, groupTrace)
+func (o *streamOptions) register(cmd *cobra.Command) {
+	o.load.Backend, o.load.RingSize = loader.Auto, 16<<20
+	addEventFlags(cmd, groupTrace, &o.filter)
 	addFlags(cmd, groupTrace,
-		flagSpec{name: "rtt", to: &r.rtt, help: "exact round trips; looks at received segments while a probe is out"},
-		flagSpec{name: "all", to: &r.all, help: "also firings that sent nothing, zero-window probes, and closes"})
-	addFlags(cmd, groupAttach,
-		flagSpec{name: "attach", to: &r.attach, help: "how to attach: auto, kprobe, fentry or tracepoint", values: backendNames},
-		flagSpec{name: "btf", to: &r.btf, help: "file with this kernel's BTF, where the kernel has none itself", offer: files})
-	r.registerOutput(cmd)
+		flagSpec{name: "rtt", to: &o.load.ExactRTT, help: "exact round trips; looks at received segments while a probe is out"},
+		flagSpec{name: "all", to: &o.load.All, help: "also firings that sent nothing, zero-window probes, and closes"})
+	addFlags(cmd, groupAttach, attachFlag(&o.load.Backend), btfFlag(&o.load.BTF))
+	o.registerOutput(cmd)
 	addFlags(cmd, groupOutput,
-		flagSpec{name: "log-file", to: &r.logFile, help: "append the JSON stream to this file, beside the output", offer: files})
+		flagSpec{name: "log-file", to: &o.logFile, help: "append the JSON stream to this file, beside the output", offer: files})
 	addFlags(cmd, groupLimits,
-		flagSpec{name: "duration", to: &r.duration, help: "stop after this time, such as 30s or 5m (a bare number is seconds)"},
-		flagSpec{name: "count", to: &r.count, help: "stop after this many events"},
-		flagSpec{name: "ring-size", to: &r.ringSize, help: "size of the ring buffer, a power of two: 4KiB to 1GiB"},
-		flagSpec{name: "follow-size", to: &r.followSize, help: "how many connections with probes out are followed at once (default 1048576; 65536 before Linux 6.1 and on PREEMPT_RT)"})
+		flagSpec{name: "duration", to: &o.duration, help: "stop after this time, such as 30s or 5m (a bare number is seconds)"},
+		flagSpec{name: "count", to: &o.count, help: "stop after this many events"},
+		flagSpec{name: "ring-size", to: &value[uint32]{to: &o.load.RingSize, parse: parseSize, word: "16MiB"}, help: "size of the ring buffer, a power of two: 4KiB to 1GiB"},
+		flagSpec{name: "follow-size", to: &value[uint32]{to: &o.load.Follow, parse: parseFollow, kind: "number"}, help: "how many connections with probes out are followed at once (default 1048576; 65536 before Linux 6.1 and on PREEMPT_RT)"})
 }
-
-var backendNames = []string{"auto", "kprobe", "fentry", "tracepoint"}
 
 // registerOutput adds the flags that say where events go.
-func (r *rawStreamFlags) registerOutput(cmd *cobra.Command) {
+func (o *streamOptions) registerOutput(cmd *cobra.Command) {
 	addFlags(cmd, groupOutput,
-		flagSpec{name: "output", short: "o", to: &r.output, help: "tui, text, or json, one object a line (default: tui on a terminal, else text)", values: outputNames},
-		flagSpec{name: "no-color", to: &r.noColor, help: noColorHelp})
+		outputFlag(&o.output, ", one object a line"+outputDefault, outputNames()...), noColorFlag(&o.noColor))
 }
 
-const noColorHelp = "no colours in the live view; so does NO_COLOR in the environment"
-
-// registerFilter adds the flags that say which events are wanted.
-func (r *rawStreamFlags) registerFilter(cmd *cobra.Command, group string) {
-	r.conns.register(cmd, group)
-	addFlags(cmd, group,
-		flagSpec{name: "event", to: &r.event, help: "only these events: " + strings.Join(events.KindNames(), ", "), values: events.KindNames()},
-		flagSpec{name: "dead", to: &r.dead, help: "only ends: reset, peer_reset, ended"},
-		flagSpec{name: "silent", to: &r.silent, help: "only unanswered: probes that follow an unanswered one or did not leave"})
-}
-
-func (r *rawStreamFlags) validate() (streamOptions, error) {
-	o := streamOptions{logFile: r.logFile, noColor: r.noColor, duration: time.Duration(r.duration), count: uint64(r.count)}
-	var err error
-	if o.output, err = chooseOutput(r.output); err != nil {
-		return o, err
+// validate holds the flags against each other.
+func (o *streamOptions) validate() (err error) {
+	if o.output, err = chooseOutput(o.output); err != nil {
+		return err
 	}
-	backend, err := loader.ParseBackend(r.attach)
-	if err != nil {
-		return o, usagef("--attach: %w", err)
-	}
-	size, err := parseSize(r.ringSize)
-	if err != nil {
-		return o, usagef("--ring-size %q: %w", r.ringSize, err)
-	}
-	if r.followSize > maxFollow {
-		return o, usagef("--follow-size %d: want at most %d", r.followSize, maxFollow)
-	}
-	if o.filter, err = r.validateFilter(); err != nil {
-		return o, err
+	if err := refuseNever(&o.filter); err != nil {
+		return err
 	}
 	for _, k := range o.filter.Kinds {
-		if needsAll(k) && !r.all {
-			return o, usagef("--event %s: these are only seen with --all", k)
+		if needsAll(k) && !o.load.All {
+			return usagef("--event %s: these are only seen with --all", k)
 		}
 	}
-	if err := lacking(o.filter.Kinds, backend, backend.Facts()); err != nil {
-		return o, usagef("--event %s with --attach %s: %w", join(o.filter.Kinds), backend, err)
+	if err := lacking(o.filter.Kinds, o.load.Backend, o.load.Backend.Facts()); err != nil {
+		return usagef("--event %s with --attach %s: %w", join(o.filter.Kinds), o.load.Backend, err)
 	}
-	o.load = loader.Options{Backend: backend, All: r.all, NoDrops: !o.filter.Takes(events.KindDropped), ExactRTT: r.rtt, Filter: o.filter.Socket, RingSize: size, Follow: uint32(r.followSize), BTF: r.btf}
-	return o, nil
+	o.load.NoDrops = !o.filter.Takes(events.KindDropped)
+	o.load.Filter = o.filter.Socket
+	return nil
 }
 
 // maxFollow bounds the tables of connections: 16 million take some 2 GB.
 const maxFollow = 1 << 24
+
+func parseFollow(s string) (uint32, error) {
+	n, err := parseAmount(s)
+	if err == nil && n > maxFollow {
+		err = fmt.Errorf("want at most %d", maxFollow)
+	}
+	return uint32(n), err
+}
 
 // needsAll says that the event only comes with --all.
 func needsAll(k events.Kind) bool {

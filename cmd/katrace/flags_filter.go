@@ -3,11 +3,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -15,138 +15,113 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
-	"katrace/internal/conn"
 	"katrace/internal/events"
 	"katrace/internal/owner"
 )
 
-// rawConnFilter are the flags, as typed, that say which connections are wanted:
-// of the stream, of a recording and of the list.
-type rawConnFilter struct {
-	port, localPort, remotePort  []string
-	addr, netns                  []string
-	only4, only6                 bool
-	pid, comm, cgroup, container []string
+// filterKey is the annotation of a flag that is part of the filter.
+const filterKey = "katrace_filter"
+
+// addFilterFlags adds the flags that say which connections are wanted: of the
+// stream, of a recording and of the list. More are those of one command.
+func addFilterFlags(cmd *cobra.Command, group string, f *events.Filter, more ...flagSpec) {
+	s, o := &f.Socket, &f.Owner
+	specs := append([]flagSpec{
+		{name: "port", to: listOf(&s.Ports, parsePort), help: "only connections with this port on either side"},
+		{name: "local-port", to: listOf(&s.LocalPorts, parsePort), help: "only connections with this local port"},
+		{name: "remote-port", to: listOf(&s.RemotePorts, parsePort), help: "only connections with this remote port"},
+		{name: "addr", to: listOf(&s.Prefixes, parsePrefix), help: "only connections with this address, or one in this CIDR prefix, on either side"},
+		{name: "netns", to: listOf(&s.Netns, parseNetns), help: "only this network namespace: its inode number, a path such as /proc/812/ns/net, or a name of ip netns", offer: netnsOffers},
+		{name: "ipv4", short: "4", to: &s.OnlyIPv4, help: "only IPv4, IPv4-mapped included"},
+		{name: "ipv6", short: "6", to: &s.OnlyIPv6, help: "only IPv6"},
+		{name: "pid", to: listOf(&o.PIDs, parsePID), help: "only sockets that this process holds"},
+		{name: "comm", to: listOf(&o.Comms, parseComm), help: "only sockets of processes with this name (comm)"},
+		{name: "cgroup", to: listOf(&o.Cgroups, parseCgroup), help: "only sockets in this cgroup or below it, such as /system.slice"},
+		{name: "container", to: listOf(&o.Containers, parseContainer), help: "only sockets of the container with this id, or its beginning", offer: containerIDs},
+	}, more...)
+	addFlags(cmd, group, specs...)
+	for _, spec := range specs {
+		cmd.Flag(spec.name).Annotations[filterKey] = []string{}
+	}
 }
 
-func (r *rawConnFilter) register(cmd *cobra.Command, group string) {
-	addFlags(cmd, group,
-		flagSpec{name: "port", to: &r.port, help: "only connections with this port on either side"},
-		flagSpec{name: "local-port", to: &r.localPort, help: "only connections with this local port"},
-		flagSpec{name: "remote-port", to: &r.remotePort, help: "only connections with this remote port"},
-		flagSpec{name: "addr", to: &r.addr, help: "only connections with this address, or one in this CIDR prefix, on either side"},
-		flagSpec{name: "netns", to: &r.netns, help: "only this network namespace: its inode number, a path such as /proc/812/ns/net, or a name of ip netns", offer: netnsOffers},
-		flagSpec{name: "ipv4", short: "4", to: &r.only4, help: "only IPv4, IPv4-mapped included"},
-		flagSpec{name: "ipv6", short: "6", to: &r.only6, help: "only IPv6"},
-		flagSpec{name: "pid", to: &r.pid, help: "only sockets that this process holds"},
-		flagSpec{name: "comm", to: &r.comm, help: "only sockets of processes with this name (comm)"},
-		flagSpec{name: "cgroup", to: &r.cgroup, help: "only sockets in this cgroup or below it, such as /system.slice"},
-		flagSpec{name: "container", to: &r.container, help: "only sockets of the container with this id, or its beginning", offer: containerIDs})
+// addEventFlags adds those, and the flags that say which events are wanted.
+func addEventFlags(cmd *cobra.Command, group string, f *events.Filter) {
+	addFilterFlags(cmd, group, f,
+		flagSpec{name: "event", to: listOf(&f.Kinds, events.ParseKind), help: "only these events: " + strings.Join(events.KindNames(), ", "), values: events.KindNames()},
+		flagSpec{name: "dead", to: &f.Dead, help: "only ends: " + join(events.EndKinds)},
+		flagSpec{name: "silent", to: &f.Silent, help: "only unanswered: probes that follow an unanswered one or did not leave, and what comes of them short of the end"},
+		flagSpec{name: "changes", to: &f.Changes, help: "only events from which on a connection's state is another one: silent, unreachable, recovered, suspended, resumed, ended"})
 }
 
-// validate makes the filter that the flags ask for.
-func (r *rawConnFilter) validate() (events.Filter, error) {
-	f := events.Filter{
-		Owner:  conn.OwnerFilter{Comms: r.comm, Cgroups: r.cgroup, Containers: r.container},
-		Socket: conn.SocketFilter{OnlyIPv4: r.only4, OnlyIPv6: r.only6},
-	}
-	var err error
-	if f.Socket.Ports, err = parsePorts("port", r.port); err != nil {
-		return f, err
-	}
-	if f.Socket.LocalPorts, err = parsePorts("local-port", r.localPort); err != nil {
-		return f, err
-	}
-	if f.Socket.RemotePorts, err = parsePorts("remote-port", r.remotePort); err != nil {
-		return f, err
-	}
-	for _, s := range r.addr {
-		p, err := parsePrefix(s)
-		if err != nil {
-			return f, usagef("--addr %q: %w", s, err)
+// filterWords is the filter as it was given on the command line,
+// "--port 5432,5433 --dead"; "" where all is wanted.
+func filterWords(flags *pflag.FlagSet) string {
+	var words []string
+	flags.VisitAll(func(f *pflag.Flag) {
+		if _, filters := f.Annotations[filterKey]; !filters || !f.Changed {
+			return
 		}
-		f.Socket.Prefixes = append(f.Socket.Prefixes, p)
-	}
-	for _, s := range r.netns {
-		n, err := parseNetns(s)
-		if err != nil {
-			return f, usagef("--netns %q: %w", s, err)
+		name := "--" + f.Name
+		if f.Shorthand != "" {
+			name = "-" + f.Shorthand
 		}
-		f.Socket.Netns = append(f.Socket.Netns, n)
-	}
-	for _, s := range r.pid {
-		n, err := strconv.ParseInt(s, 10, 32)
-		if err != nil || n < 1 {
-			return f, usagef("--pid %q: want a process number", s)
+		switch list, ok := f.Value.(lister); {
+		case ok:
+			words = append(words, name, strings.Join(list.given(), ","))
+		case f.Value.String() == "true":
+			words = append(words, name)
 		}
-		f.Owner.PIDs = append(f.Owner.PIDs, int(n))
+	})
+	return strings.Join(words, " ")
+}
+
+func parsePort(s string) (uint16, error) {
+	n, err := strconv.ParseUint(s, 10, 16)
+	if err != nil || n == 0 {
+		return 0, errors.New("want a port number, 1 to 65535")
 	}
-	for _, s := range r.comm {
-		if s == "" || len(s) > maxComm {
-			return f, usagef("--comm %q: want a name of 1 to %d bytes, as the kernel keeps it (see /proc/PID/comm)", s, maxComm)
-		}
+	return uint16(n), nil
+}
+
+func parsePID(s string) (int, error) {
+	n, err := strconv.ParseInt(s, 10, 32)
+	if err != nil || n < 1 {
+		return 0, errors.New("want a process number")
 	}
-	for _, s := range r.cgroup {
-		if !strings.HasPrefix(s, "/") {
-			return f, usagef("--cgroup %q: want a path as in /proc/PID/cgroup, such as /system.slice/ssh.service", s)
-		}
+	return int(n), nil
+}
+
+func parseComm(s string) (string, error) {
+	if s == "" || len(s) > maxComm {
+		return "", fmt.Errorf("want a name of 1 to %d bytes, as the kernel keeps it (see /proc/PID/comm)", maxComm)
 	}
-	if slices.Contains(r.container, "") {
-		return f, usagef("--container %q: want a container's id, or its beginning", "")
+	return s, nil
+}
+
+func parseCgroup(s string) (string, error) {
+	if !strings.HasPrefix(s, "/") {
+		return "", errors.New("want a path as in /proc/PID/cgroup, such as /system.slice/ssh.service")
 	}
-	return f, refuseNever(&f)
+	return s, nil
+}
+
+func parseContainer(s string) (string, error) {
+	if s == "" {
+		return "", errors.New("want a container's id, or its beginning")
+	}
+	return s, nil
 }
 
 // maxComm is what the kernel keeps of a process's name, in bytes
 // (TASK_COMM_LEN in include/linux/sched.h, less the NUL).
 const maxComm = 15
 
-// refuseEmpty refuses a list given as nothing: --port "$PORT" with an empty
-// variable would filter nothing.
-func refuseEmpty(cmd *cobra.Command, _ []string) error {
-	var err error
-	cmd.Flags().Visit(func(f *pflag.Flag) {
-		if list, ok := f.Value.(pflag.SliceValue); ok && len(list.GetSlice()) == 0 {
-			err = usagef("--%s %q: want a value", f.Name, "")
-		}
-	})
-	return err
-}
-
 // noteCgroup says on stderr what --cgroup compares with where it is not cgroup v2.
 func noteCgroup(f *events.Filter) {
 	if len(f.Owner.Cgroups) > 0 && !owner.HasCgroup2() {
 		fmt.Fprintln(os.Stderr, "katrace: no cgroup v2 is mounted here: --cgroup is compared with the path of the process in systemd's cgroup v1 hierarchy (name=systemd, or another one where that is missing), not with a controller's")
 	}
-}
-
-// validateFilter makes the filter that the stream's flags ask for.
-func (r *rawStreamFlags) validateFilter() (events.Filter, error) {
-	f, err := r.conns.validate()
-	if err != nil {
-		return f, err
-	}
-	f.Dead, f.Silent = r.dead, r.silent
-	for _, s := range r.event {
-		k, err := events.ParseKind(s)
-		if err != nil {
-			return f, usagef("--event: %w", err)
-		}
-		f.Kinds = append(f.Kinds, k)
-	}
-	return f, refuseNever(&f)
-}
-
-func parsePorts(flag string, in []string) ([]uint16, error) {
-	var ports []uint16
-	for _, s := range in {
-		n, err := strconv.ParseUint(s, 10, 16)
-		if err != nil || n == 0 {
-			return nil, usagef("--%s %q: want a port number, 1 to 65535", flag, s)
-		}
-		ports = append(ports, uint16(n))
-	}
-	return ports, nil
 }
 
 // parsePrefix reads an address or a CIDR prefix. IPv4-mapped ones count as IPv4.

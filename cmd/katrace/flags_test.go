@@ -92,15 +92,12 @@ func TestParseNetns(t *testing.T) {
 	}
 }
 
-func TestValidateFilter(t *testing.T) {
-	got, err := (&rawStreamFlags{
-		conns: rawConnFilter{
-			port: []string{"80", "1"}, localPort: []string{"1"}, remotePort: []string{"65535"},
-			addr: []string{"10.0.0.9/8"}, netns: []string{"7"}, only4: true, pid: []string{"812"},
-			comm: []string{"sh"}, cgroup: []string{"/a"}, container: []string{"3f"},
-		},
-		event: []string{"reset", "probe"}, dead: true, silent: true,
-	}).validateFilter()
+func TestFilterFlags(t *testing.T) {
+	var got events.Filter
+	cmd := &cobra.Command{}
+	addEventFlags(cmd, groupTrace, &got)
+	err := cmd.ParseFlags(strings.Fields("--port 80,1 --local-port 1 --remote-port 65535 --addr 10.0.0.9/8 --netns 7 -4 --pid 812 --comm sh" +
+		" --cgroup /a --container 3f --event reset --event probe --dead --silent"))
 	want := events.Filter{
 		Owner: conn.OwnerFilter{PIDs: []int{812}, Comms: []string{"sh"}, Cgroups: []string{"/a"}, Containers: []string{"3f"}},
 		Socket: conn.SocketFilter{
@@ -121,6 +118,7 @@ func TestValidateFilter(t *testing.T) {
 func wantUsageError(t *testing.T, cmd *cobra.Command, args, want string) {
 	t.Helper()
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	cmd.SetFlagErrorFunc(flagError) // of the root command
 	cmd.SetArgs(strings.Fields(args))
 	err := cmd.Execute()
 	var usage usageError
@@ -174,30 +172,30 @@ func FuzzParseNetns(f *testing.F) {
 	})
 }
 
-// FuzzValidateFilter: whatever is refused is a usage error that quotes its
-// input, and what is taken has what it was given.
-func FuzzValidateFilter(f *testing.F) {
-	for _, s := range []string{"80", "0", "10.0.0.0/8", "-1", "2147483648", "lost\x1b[2J", "probe", "", "/a", "a/b", "/proc/self/ns/net", "sixteen bytes are"} {
+// FuzzFilterFlags: whatever is refused is a usage error that quotes its input,
+// and what is taken has what it was given.
+func FuzzFilterFlags(f *testing.F) {
+	for _, s := range []string{"80", "0", "10.0.0.0/8", "-1", "2147483648", "lost\x1b[2J", "probe", "", "/a", "a/b", "/proc/self/ns/net", "sixteen bytes are", "1,2,", `"a,b`} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
-		one := []string{in}
-		for flag, raw := range map[string]rawStreamFlags{
-			"port": {conns: rawConnFilter{port: one}}, "local-port": {conns: rawConnFilter{localPort: one}},
-			"remote-port": {conns: rawConnFilter{remotePort: one}}, "addr": {conns: rawConnFilter{addr: one}},
-			"netns": {conns: rawConnFilter{netns: one}}, "pid": {conns: rawConnFilter{pid: one}},
-			"comm": {conns: rawConnFilter{comm: one}}, "cgroup": {conns: rawConnFilter{cgroup: one}},
-			"container": {conns: rawConnFilter{container: one}}, "event": {event: one},
-		} {
-			got, err := raw.validateFilter()
+		for _, flag := range []string{"port", "local-port", "remote-port", "addr", "netns", "pid", "comm", "cgroup", "container", "event"} {
+			var got events.Filter
+			cmd := &cobra.Command{}
+			cmd.SetFlagErrorFunc(flagError)
+			addEventFlags(cmd, groupTrace, &got)
+			err := cmd.ParseFlags([]string{"--" + flag + "=" + in})
+			if err != nil {
+				err = flagError(cmd, err)
+			}
 			s := &got.Socket
 			n := len(s.Ports) + len(s.LocalPorts) + len(s.RemotePorts) + len(s.Prefixes) + len(s.Netns) +
 				len(got.Owner.PIDs) + len(got.Owner.Comms) + len(got.Owner.Cgroups) + len(got.Owner.Containers) + len(got.Kinds)
-			if err == nil && (n != 1 || in == "") {
-				t.Fatalf("--%s %q: %+v", flag, in, got)
+			if words := cmd.Flag(flag).Value.(lister).given(); err == nil && (n == 0 || n != len(words)) {
+				t.Fatalf("--%s %q: %+v of %q", flag, in, got, words)
 			}
 			var usage usageError
-			if err != nil && (!errors.As(err, &usage) || !strings.HasPrefix(err.Error(), "--"+flag) || !strings.Contains(err.Error(), strconv.Quote(in))) {
+			if err != nil && (!errors.As(err, &usage) || !strings.HasPrefix(err.Error(), "--"+flag+" \"") || !strings.Contains(err.Error(), "\": ")) {
 				t.Fatalf("--%s %q: %v: want a usage error that quotes it", flag, in, err)
 			}
 		}

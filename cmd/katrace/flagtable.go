@@ -4,14 +4,18 @@ package main
 
 import (
 	"cmp"
+	"encoding/csv"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"katrace/internal/loader"
 )
 
 // flagSpec is a flag: --help, the man page and the shells' completion are made
@@ -19,8 +23,8 @@ import (
 type flagSpec struct {
 	name  string
 	short string // one letter; "": none
-	// to is where the value goes: *string, *[]string, *bool, *float64, *span or
-	// *amount. What is there is the default.
+	// to is where the value goes: *string, *bool, *float64, *int from 1 on,
+	// *time.Duration above 0, a valueOf, a choice or a listOf. What is there is the default.
 	to     any
 	help   string
 	values []string             // to complete; nil: nothing is offered
@@ -51,12 +55,14 @@ func addFlags(cmd *cobra.Command, group string, specs ...flagSpec) {
 		switch to := s.to.(type) {
 		case *string:
 			f.StringVarP(to, s.name, s.short, *to, s.help)
-		case *[]string:
-			f.StringSliceVarP(to, s.name, s.short, *to, s.help)
 		case *bool:
 			f.BoolVarP(to, s.name, s.short, *to, s.help)
 		case *float64:
 			f.Float64VarP(to, s.name, s.short, *to, s.help)
+		case *int:
+			f.VarP(&value[int]{to: to, parse: parseAmount, kind: "number"}, s.name, s.short, s.help)
+		case *time.Duration:
+			f.VarP(&value[time.Duration]{to: to, parse: parseSpan, kind: "duration"}, s.name, s.short, s.help)
 		case pflag.Value:
 			f.VarP(to, s.name, s.short, s.help)
 		default:
@@ -72,6 +78,30 @@ func addFlags(cmd *cobra.Command, group string, specs ...flagSpec) {
 			complete(cmd, s.name, s.values...)
 		}
 	}
+}
+
+// The flags that several commands have.
+
+func outputFlag[T ~string](to *T, more string, words ...string) flagSpec {
+	return flagSpec{name: "output", short: "o", to: choice(to, words), help: anyOf(words) + more, values: words}
+}
+
+const outputDefault = " (default: tui on a terminal, else text)"
+
+func noColorFlag(to *bool) flagSpec {
+	return flagSpec{name: "no-color", to: to, help: "no colours in the live view; so does NO_COLOR in the environment"}
+}
+
+func attachFlag(to *loader.Backend) flagSpec {
+	words := []string{string(loader.Auto)}
+	for _, b := range loader.Backends() {
+		words = append(words, string(b))
+	}
+	return flagSpec{name: "attach", to: choice(to, words), help: "how to attach: " + anyOf(words), values: words}
+}
+
+func btfFlag(to *string) flagSpec {
+	return flagSpec{name: "btf", to: to, help: "file with this kernel's BTF, where the kernel has none itself", offer: files}
 }
 
 // groupedFlags is what --help says of the command's own flags, by groups.
@@ -111,41 +141,108 @@ func groupHelp(root *cobra.Command) {
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "Flags:\n{{.LocalFlags.FlagUsages", "{{groupedFlags .", 1))
 }
 
-// span is a time above 0 as a flag's value.
-type span time.Duration
+// value is a value of any kind as a flag's.
+type value[T any] struct {
+	to    *T
+	parse func(string) (T, error)
+	kind  string // in --help; "": string
+	word  string // as it was given
+}
 
-func (s *span) Set(in string) error {
+func valueOf[T any](to *T, parse func(string) (T, error)) *value[T] {
+	return &value[T]{to: to, parse: parse}
+}
+
+func (v *value[T]) Set(in string) (err error) {
+	if *v.to, err = v.parse(in); err == nil {
+		v.word = in
+	}
+	return err
+}
+
+func (v *value[T]) Type() string   { return cmp.Or(v.kind, "string") }
+func (v *value[T]) String() string { return v.word }
+
+// choice is one of a few words; the default is among them.
+func choice[T ~string](to *T, words []string) *value[T] {
+	return &value[T]{to: to, word: string(*to), parse: func(in string) (T, error) {
+		if !slices.Contains(words, in) {
+			return *to, errors.New("want " + anyOf(words))
+		}
+		return T(in), nil
+	}}
+}
+
+// list is values of one kind as a flag's value: words with commas between them,
+// or the flag again.
+type list[T any] struct {
+	to    *[]T
+	parse func(string) (T, error)
+	words []string
+}
+
+func listOf[T any](to *[]T, parse func(string) (T, error)) *list[T] {
+	return &list[T]{to: to, parse: parse}
+}
+
+// wordError is what is wrong with one word of a list.
+type wordError struct {
+	word string
+	error
+}
+
+func (l *list[T]) Set(in string) error {
+	words, err := csv.NewReader(strings.NewReader(in)).Read() // so that a comma can be quoted
+	if err != nil {
+		return errors.New("want a value") // of "$PORT", say, which is not set
+	}
+	for _, word := range words {
+		v, err := l.parse(word)
+		if err != nil {
+			return wordError{word, err}
+		}
+		*l.to, l.words = append(*l.to, v), append(l.words, word)
+	}
+	return nil
+}
+
+func (l *list[T]) Type() string    { return "strings" }
+func (l *list[T]) String() string  { return strings.Join(l.words, ",") }
+func (l *list[T]) given() []string { return l.words }
+
+// lister is a list of whatever type.
+type lister interface{ given() []string }
+
+// anyOf is "tui, text or json".
+func anyOf(words []string) string {
+	var b strings.Builder
+	for i, word := range words {
+		switch {
+		case i > 0 && i == len(words)-1:
+			b.WriteString(" or ")
+		case i > 0:
+			b.WriteString(", ")
+		}
+		b.WriteString(word)
+	}
+	return b.String()
+}
+
+func parseSpan(in string) (time.Duration, error) {
 	d, err := parseTime(in)
 	if err != nil || d <= 0 {
-		return errors.New("want a time above 0, such as 30s or 5m (a bare number is seconds)")
+		return 0, errors.New("want a time above 0, such as 30s or 5m (a bare number is seconds)")
 	}
-	*s = span(d)
-	return nil
+	return d, nil
 }
 
-func (s *span) Type() string { return "duration" }
-
-func (s *span) String() string {
-	if *s == 0 {
-		return "0" // for pflag, which then names no default
-	}
-	return time.Duration(*s).String()
-}
-
-// amount is a number from 1 on as a flag's value; 0: not given.
-type amount uint64
-
-func (a *amount) Set(in string) error {
+func parseAmount(in string) (int, error) {
 	n, err := strconv.ParseUint(in, 10, 63)
 	if err != nil || n == 0 {
-		return errors.New("want a whole number, 1 or more")
+		return 0, errors.New("want a whole number, 1 or more")
 	}
-	*a = amount(n)
-	return nil
+	return int(n), nil
 }
-
-func (a *amount) Type() string   { return "number" }
-func (a *amount) String() string { return strconv.FormatUint(uint64(*a), 10) }
 
 // flagError says what is wrong with a flag in our words: what was given, what is
 // wanted, and for a name that is none the one that may be meant.
@@ -154,14 +251,18 @@ func flagError(cmd *cobra.Command, err error) error {
 	var name *pflag.NotExistError
 	switch {
 	case errors.As(err, &value):
-		flag, want := value.GetFlag(), value.Unwrap()
+		flag, given, want := value.GetFlag(), value.GetValue(), value.Unwrap()
+		var word wordError
+		if errors.As(want, &word) {
+			given, want = word.word, word.error
+		}
 		switch flag.Value.Type() {
 		case "bool":
 			want = errors.New("want true or false")
 		case "float64":
 			want = errors.New("want a number")
 		}
-		return usagef("--%s %q: %w", flag.Name, value.GetValue(), want)
+		return usagef("--%s %q: %w", flag.Name, given, want)
 	case errors.As(err, &name) && name.GetSpecifiedShortnames() == "":
 		return usagef("%w%s", err, didYouMean(meantFlags(cmd, name.GetSpecifiedName())))
 	}

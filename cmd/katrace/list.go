@@ -3,8 +3,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"math"
 	"os"
 	"slices"
 	"strings"
@@ -45,20 +45,6 @@ const listExample = `  sudo katrace list                       every TCP socket 
   sudo katrace list --sort dies --watch   who dies next, every two seconds, as many as fit
   sudo katrace list --sort dies --limit 9 the next nine`
 
-// rawListFlags are the flags of list as typed.
-type rawListFlags struct {
-	output, method string
-	allNetns, off  bool
-	silent         bool
-	state          []string
-	idleLimit      string
-	sort           string
-	limit          amount
-	watch          span
-	btf            string
-	conns          rawConnFilter
-}
-
 // listOptions say what to list, and how to show it.
 type listOptions struct {
 	output    string
@@ -75,7 +61,7 @@ type listOptions struct {
 }
 
 func newListCommand() *cobra.Command {
-	var raw rawListFlags
+	o := listOptions{output: "table", sort: "local", inventory: inventory.Options{Method: inventory.Auto}}
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List TCP sockets with their keepalive settings",
@@ -83,17 +69,13 @@ func newListCommand() *cobra.Command {
 		Example: listExample,
 		// "--watch 5s" is an argument to the flags' parser: the flag may stand alone.
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 && cmd.Flags().Changed("watch") && raw.watch.Set(args[0]) == nil {
+			if len(args) == 1 && cmd.Flags().Changed("watch") && cmd.Flags().Set("watch", args[0]) == nil {
 				return nil
 			}
 			return noArgs(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o, err := raw.validate()
-			if err != nil {
-				return err
-			}
-			if err := needStdout(""); err != nil {
+			if err := cmp.Or(o.validate(), needStdout("")); err != nil {
 				return err
 			}
 			if err := refuseMissing(&events.Filter{Owner: conn.OwnerFilter{PIDs: o.filter.Owner.PIDs, Containers: o.filter.Owner.Containers}}, os.Stderr); err != nil {
@@ -103,79 +85,48 @@ func newListCommand() *cobra.Command {
 			return runList(cmd.Context(), o, os.Stdout)
 		},
 	}
-	raw.output, raw.sort, raw.method = "table", "local", "auto"
+	methods := []string{string(inventory.Auto), string(inventory.BPF), string(inventory.Netlink)}
 	addFlags(cmd, groupList,
-		flagSpec{name: "all-netns", to: &raw.allNetns, help: "sockets of all network namespaces, not only of this one; so do --pid, --comm, --cgroup and --container, unless --netns is given"},
-		flagSpec{name: "off", to: &raw.off, help: "only connections without keepalive"},
-		flagSpec{name: "silent", to: &raw.silent, help: "only connections whose peer left two probes or more unanswered"},
-		flagSpec{name: "idle-limit", to: &raw.idleLimit, help: "only connections on which a probe may come later than this: a time such as 350s (a bare number is seconds), or " + strings.Join(presetNames(), ", "), values: presetNames()},
-		flagSpec{name: "state", to: &raw.state, help: "only sockets in this state: " + strings.Join(conn.TCPStates(), ", "), values: conn.TCPStates()})
-	raw.conns.register(cmd, groupList)
+		flagSpec{name: "all-netns", to: &o.inventory.AllNetns, help: "sockets of all network namespaces, not only of this one; so do --pid, --comm, --cgroup and --container, unless --netns is given"},
+		flagSpec{name: "off", to: &o.off, help: "only connections without keepalive"},
+		flagSpec{name: "silent", to: &o.silent, help: "only connections whose peer left two probes or more unanswered"},
+		limitFlag(&o.idleLimit, "only connections on which a probe may come later than this"),
+		flagSpec{name: "state", to: listOf(&o.inventory.States, conn.ParseTCPState), help: "only sockets in this state: " + strings.Join(conn.TCPStates(), ", "), values: conn.TCPStates()})
+	addFilterFlags(cmd, groupList, &o.filter)
 	addFlags(cmd, groupAttach,
-		flagSpec{name: "method", to: &raw.method, help: "how to list: auto, bpf or netlink", values: methodNames},
-		flagSpec{name: "btf", to: &raw.btf, help: "file with this kernel's BTF, where the kernel has none itself", offer: files})
+		flagSpec{name: "method", to: choice(&o.inventory.Method, methods), help: "how to list: " + anyOf(methods), values: methods}, btfFlag(&o.inventory.BTF))
 	addFlags(cmd, groupOutput,
-		flagSpec{name: "output", short: "o", to: &raw.output, help: "table or json (one object a socket)", values: []string{"table", "json"}},
-		flagSpec{name: "sort", to: &raw.sort, help: "order: " + strings.Join(inventory.Orders(), ", "), values: inventory.Orders()},
-		flagSpec{name: "limit", to: &raw.limit, help: "show this many sockets at most, the first by --sort (default: all; with --watch what the terminal has room for)"},
-		flagSpec{name: "watch", to: &raw.watch, help: "list again every so often (alone: every 2s)", alone: "2s"})
+		outputFlag(&o.output, " (one object a socket)", "table", "json"),
+		flagSpec{name: "sort", to: choice(&o.sort, inventory.Orders()), help: "order: " + anyOf(inventory.Orders()), values: inventory.Orders()},
+		flagSpec{name: "limit", to: &o.limit, help: "show this many sockets at most, the first by --sort (default: all; with --watch what the terminal has room for)"},
+		flagSpec{name: "watch", to: &o.watch, help: "list again every so often (alone: every 2s)", alone: "2s"})
 	return cmd
 }
 
-var methodNames = []string{string(inventory.Auto), string(inventory.BPF), string(inventory.Netlink)}
-
-func (r *rawListFlags) validate() (o listOptions, err error) {
-	o = listOptions{output: r.output, off: r.off, silent: r.silent, watch: time.Duration(r.watch), limit: int(min(r.limit, math.MaxInt32))}
-	if r.output != "table" && r.output != "json" {
-		return o, usagef("--output %q: want table or json", r.output)
-	}
+// validate holds the flags against each other.
+func (o *listOptions) validate() (err error) {
 	if o.watch > 0 && o.watch < 100*time.Millisecond {
-		return o, usagef("--watch %s: want 100ms or more", o.watch)
+		return usagef("--watch %s: want 100ms or more", o.watch)
 	}
-	if o.sort = r.sort; !slices.Contains(inventory.Orders(), r.sort) {
-		return o, usagef("--sort %q: want one of: %s", r.sort, strings.Join(inventory.Orders(), ", "))
+	if err := cmp.Or(refuseNever(&o.filter), o.refuseNever()); err != nil {
+		return err
 	}
-	if r.idleLimit != "" {
-		if o.idleLimit, err = parseLimit(r.idleLimit); err != nil {
-			return o, err
-		}
-	}
-	o.inventory = inventory.Options{Method: inventory.Method(r.method), AllNetns: r.allNetns, BTF: r.btf}
-	switch o.inventory.Method {
-	case inventory.Auto, inventory.BPF, inventory.Netlink:
-	default:
-		return o, usagef("--method %q: want auto, bpf or netlink", r.method)
-	}
-	for _, s := range r.state {
-		state, err := conn.ParseTCPState(s)
-		if err != nil {
-			return o, usagef("--state: %w", err)
-		}
-		o.inventory.States = append(o.inventory.States, state)
-	}
-	if len(r.state) == 0 {
+	if len(o.inventory.States) == 0 {
 		o.inventory.States = allButTimeWait()
-	}
-	if o.filter, err = r.conns.validate(); err != nil {
-		return o, err
-	}
-	if err := o.refuseNever(r.state); err != nil {
-		return o, err
 	}
 	o.inventory.Filter = o.filter.Socket
 	// An owner's sockets are wanted wherever they are.
 	o.inventory.AllNetns = o.inventory.AllNetns || o.filter.Owner.Any()
-	if o.hz, err = jiffies.Read(); err != nil {
-		return o, err
-	}
-	return o, nil
+	o.hz, err = jiffies.Read()
+	return err
 }
 
 // refuseNever refuses flags that no socket can match together.
-func (o *listOptions) refuseNever(states []string) error {
+func (o *listOptions) refuseNever() error {
 	if o.off && o.silent {
 		return usagef("--off with --silent: without keepalive no probe is sent")
 	}
+	states := o.inventory.States
 	if len(states) == 0 {
 		return nil
 	}
@@ -192,8 +143,8 @@ func (o *listOptions) refuseNever(states []string) error {
 		{"--idle-limit", o.idleLimit.Forgets > 0, connected, "only connections are idle"},
 		{"--pid, --comm, --cgroup or --container", o.filter.Owner.Any(), held, "nobody holds one"},
 	} {
-		if c.given && !slices.ContainsFunc(o.inventory.States, c.may) {
-			return usagef("%s with --state %s: %s", c.flag, strings.Join(states, ","), c.why)
+		if c.given && !slices.ContainsFunc(states, c.may) {
+			return usagef("%s with --state %s: %s", c.flag, join(states), c.why)
 		}
 	}
 	return nil
@@ -234,7 +185,11 @@ func runList(ctx context.Context, o listOptions, out *os.File) error {
 	var writes writing
 	return untilInterrupted(ctx, &writes, func(ctx context.Context) error {
 		for {
-			if err := listOnce(ctx, lister, &o, out, &writes); err != nil || o.watch == 0 {
+			l, err := lister.Snapshot(ctx)
+			if err == nil {
+				err = show(l, &o, out, &writes)
+			}
+			if err != nil || o.watch == 0 {
 				if ctx.Err() != nil {
 					return nil // interrupted: done
 				}
@@ -247,12 +202,4 @@ func runList(ctx context.Context, o listOptions, out *os.File) error {
 			}
 		}
 	})
-}
-
-func listOnce(ctx context.Context, lister *inventory.Lister, o *listOptions, out *os.File, writes *writing) error {
-	l, err := lister.Snapshot(ctx)
-	if err != nil {
-		return err
-	}
-	return show(l, o, out, writes)
 }

@@ -19,7 +19,7 @@ import (
 // runLive is the live view over the kernel's stream.
 func runLive(ctx context.Context, o streamOptions, sinks tee, writes *writing) error {
 	view := viewOfKernel(o.noColor)
-	view.Filter = filterWords(&o.filter)
+	view.Filter = o.filterWords
 	// The store is made before the backend is known: events may come at once.
 	store := tui.NewStore(view)
 	o.load.Closes = true // a row goes when its connection closes

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 
 	"katrace/internal/conn"
@@ -15,6 +16,11 @@ func presetNames() (names []string) {
 	return names
 }
 
+func limitFlag(to *conn.Middlebox, help string) flagSpec {
+	return flagSpec{name: "idle-limit", to: valueOf(to, parseLimit), values: presetNames(),
+		help: help + ": a time such as 350s (a bare number is seconds), or " + strings.Join(presetNames(), ", ")}
+}
+
 // parseLimit reads the value of --idle-limit.
 func parseLimit(s string) (conn.Middlebox, error) {
 	for _, m := range conn.Middleboxes {
@@ -24,7 +30,7 @@ func parseLimit(s string) (conn.Middlebox, error) {
 	}
 	d, err := parseTime(s)
 	if err != nil || d <= 0 {
-		return conn.Middlebox{}, usagef("--idle-limit %q: want a time such as 350s, or %s", s, strings.Join(presetNames(), ", "))
+		return conn.Middlebox{}, fmt.Errorf("want a time such as 350s, or %s", strings.Join(presetNames(), ", "))
 	}
 	return conn.Middlebox{Forgets: d}, nil
 }

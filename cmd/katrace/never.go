@@ -55,10 +55,11 @@ func refuseNever(f *events.Filter) error {
 	return nil
 }
 
-func join(kinds []events.Kind) string {
+// join is "probe, answer".
+func join[T fmt.Stringer](values []T) string {
 	var names []string
-	for _, k := range kinds {
-		names = append(names, k.String())
+	for _, v := range values {
+		names = append(names, v.String())
 	}
 	return strings.Join(names, ", ")
 }
@@ -77,8 +78,9 @@ func lacking(kinds []events.Kind, b loader.Backend, facts loader.Facts) error {
 			return facts.Enabled
 		case events.KindDropped:
 			return facts.Dropped
+		default:
+			return true
 		}
-		return true
 	}
 	if b == loader.Auto || len(kinds) == 0 || slices.ContainsFunc(kinds, gives) {
 		return nil

@@ -21,6 +21,10 @@ const (
 	outputJSON output = "json"
 )
 
+func outputNames() []string {
+	return []string{string(outputTUI), string(outputText), string(outputJSON)}
+}
+
 // needStdout refuses a standard output that was closed (>&-), where what is
 // written would be gone. instead names a file that all is written to as well.
 //
@@ -39,15 +43,13 @@ func needStdout(instead string) error {
 	return nil
 }
 
-var outputNames = []string{string(outputTUI), string(outputText), string(outputJSON)}
-
 // chooseOutput reads --output. Empty means the live view where stdout is a
 // terminal that can show it, the text stream elsewhere.
-func chooseOutput(s string) (output, error) {
+func chooseOutput(o output) (output, error) {
 	terminal := term.IsTerminal(os.Stdout.Fd())
 	dumb := os.Getenv("TERM") == "dumb" || os.Getenv("TERM") == ""
-	switch o := output(s); {
-	case o == outputText || o == outputJSON:
+	switch {
+	case o != "" && o != outputTUI:
 		return o, nil
 	case o == "" && terminal && dumb:
 		fmt.Fprintf(os.Stderr, "katrace: TERM=%q cannot show the live view: text instead\n", os.Getenv("TERM"))
@@ -60,8 +62,7 @@ func chooseOutput(s string) (output, error) {
 		return o, usagef("--output tui: stdout is not a terminal (try --output text)")
 	case o == outputTUI && dumb:
 		return o, usagef("--output tui: TERM=%q cannot show it (try --output text)", os.Getenv("TERM"))
-	case o == outputTUI:
+	default:
 		return o, nil
 	}
-	return "", usagef("--output %q: want tui, text or json", s)
 }

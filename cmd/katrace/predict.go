@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,10 +11,10 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/conn"
@@ -42,18 +43,12 @@ const predictExample = `  katrace predict                                       
   katrace predict --idle 300s --idle-limit aws-nlb       does a probe get there in time?
   sudo katrace predict --socket 10.0.0.9:40122           a live connection`
 
-// rawPredictFlags are the flags of predict as typed.
-type rawPredictFlags struct {
-	output, idle, intvl, cnt, userTimeout, idleLimit, socket, netns string
-}
-
 // predictOptions say what to predict.
 type predictOptions struct {
 	output                   string
 	idle, intvl, userTimeout time.Duration
 	cnt                      int
-	given                    conn.Setting // which of them are on the command line
-	hasUserTimeout           bool
+	given                    conn.Setting   // which of them are on the command line
 	idleLimit                conn.Middlebox // zero: none
 	socket                   netip.AddrPort
 	netns                    uint32 // of the socket, 0: this one
@@ -61,94 +56,69 @@ type predictOptions struct {
 }
 
 func newPredictCommand() *cobra.Command {
-	var raw rawPredictFlags
+	o := predictOptions{output: "text"}
 	cmd := &cobra.Command{
 		Use:     "predict",
 		Short:   "Show the timeline of a silent peer",
 		Long:    predictLong,
 		Example: predictExample,
 		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			o, err := raw.validate()
-			if err != nil {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if err := cmp.Or(o.validate(cmd.Flags()), needStdout("")); err != nil {
 				return err
 			}
-			if err := needStdout(""); err != nil {
+			if o.hz, err = jiffies.Read(); err != nil {
 				return err
 			}
 			return runPredict(cmd.Context(), o, cmd.OutOrStdout())
 		},
 	}
-	raw.output = "text"
-	addFlags(cmd, groupSettings,
-		flagSpec{name: "idle", to: &raw.idle, help: "TCP_KEEPIDLE: idle time before the first probe, 1s to 32767s; a bare number is seconds"},
-		flagSpec{name: "intvl", to: &raw.intvl, help: "TCP_KEEPINTVL: time between unanswered probes, 1s to 32767s; a bare number is seconds"},
-		flagSpec{name: "cnt", to: &raw.cnt, help: "TCP_KEEPCNT: unanswered probes before the giving up, 1 to 127"},
-		flagSpec{name: "user-timeout", to: &raw.userTimeout, help: "TCP_USER_TIMEOUT with its unit, such as 30s or 2500ms; 0: not set"},
-		flagSpec{name: "socket", to: &raw.socket, help: "a live TCP socket with this address and port on either side; needs root"},
-		flagSpec{name: "netns", to: &raw.netns, help: "the network namespace of --socket: its inode number, a path such as /proc/812/ns/net, or a name of ip netns (default: this one)", offer: netnsOffers},
-		flagSpec{name: "idle-limit", to: &raw.idleLimit, help: "check whether probes come often enough for a middlebox with this idle timeout: a time such as 350s (a bare number is seconds), or " + strings.Join(presetNames(), ", "), values: presetNames()})
-	addFlags(cmd, groupOutput,
-		flagSpec{name: "output", short: "o", to: &raw.output, help: "text or json", values: []string{"text", "json"}})
+	o.addFlags(cmd)
 	return cmd
 }
 
-func (r *rawPredictFlags) validate() (o predictOptions, err error) {
-	o.output = r.output
-	if r.output != "text" && r.output != "json" {
-		return o, usagef("--output %q: want text or json", r.output)
-	}
-	for _, p := range []struct {
-		flag, in string
-		out      *time.Duration
-		is       conn.Setting
-	}{{"idle", r.idle, &o.idle, conn.SettingIdle}, {"intvl", r.intvl, &o.intvl, conn.SettingInterval}} {
-		if p.in == "" {
-			continue
-		}
-		if *p.out, err = parseSeconds(p.in); err != nil {
-			return o, usagef("--%s %q: %w", p.flag, p.in, err)
-		}
-		o.given |= p.is
-	}
-	if r.cnt != "" {
-		n, err := strconv.ParseUint(r.cnt, 10, 31)
-		if err != nil || n < 1 || n > 127 {
-			return o, usagef("--cnt %q: want a number from 1 to 127, as the kernel does", r.cnt)
-		}
-		o.cnt, o.given = int(n), o.given|conn.SettingCount
-	}
-	if r.userTimeout != "" {
-		if o.userTimeout, err = parseUserTimeout(r.userTimeout); err != nil {
-			return o, usagef("--user-timeout %q: %w", r.userTimeout, err)
-		}
-		o.hasUserTimeout = true
-	}
-	if r.idleLimit != "" {
-		if o.idleLimit, err = parseLimit(r.idleLimit); err != nil {
-			return o, err
+func (o *predictOptions) addFlags(cmd *cobra.Command) {
+	addFlags(cmd, groupSettings,
+		flagSpec{name: "idle", to: valueOf(&o.idle, parseSeconds), help: "TCP_KEEPIDLE: idle time before the first probe, 1s to 32767s; a bare number is seconds"},
+		flagSpec{name: "intvl", to: valueOf(&o.intvl, parseSeconds), help: "TCP_KEEPINTVL: time between unanswered probes, 1s to 32767s; a bare number is seconds"},
+		flagSpec{name: "cnt", to: valueOf(&o.cnt, parseCount), help: "TCP_KEEPCNT: unanswered probes before the giving up, 1 to 127"},
+		flagSpec{name: "user-timeout", to: valueOf(&o.userTimeout, parseUserTimeout), help: "TCP_USER_TIMEOUT with its unit, such as 30s or 2500ms; 0: not set"},
+		flagSpec{name: "socket", to: valueOf(&o.socket, parseSocket), help: "a live TCP socket with this address and port on either side; needs root"},
+		flagSpec{name: "netns", to: valueOf(&o.netns, parseNetns), help: "the network namespace of --socket: its inode number, a path such as /proc/812/ns/net, or a name of ip netns (default: this one)", offer: netnsOffers},
+		limitFlag(&o.idleLimit, "check whether probes come often enough for a middlebox with this idle timeout"))
+	addFlags(cmd, groupOutput, outputFlag(&o.output, "", "text", "json"))
+}
+
+// validate holds the flags against each other.
+func (o *predictOptions) validate(flags *pflag.FlagSet) error {
+	for flag, is := range map[string]conn.Setting{"idle": conn.SettingIdle, "intvl": conn.SettingInterval, "cnt": conn.SettingCount} {
+		if flags.Changed(flag) {
+			o.given |= is
 		}
 	}
-	if r.socket != "" {
-		if o.given != 0 || o.hasUserTimeout {
-			return o, usagef("--socket %q: has its own settings; leave --idle, --intvl, --cnt and --user-timeout out", r.socket)
-		}
-		a, err := netip.ParseAddrPort(r.socket)
-		if err != nil || a.Port() == 0 {
-			return o, usagef("--socket %q: want an address and a port, such as 10.0.0.9:40122 or [2001:db8::1]:443", r.socket)
-		}
-		o.socket = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+	switch {
+	case o.socket.IsValid() && (o.given != 0 || flags.Changed("user-timeout")):
+		return usagef("--socket %q: has its own settings; leave --idle, --intvl, --cnt and --user-timeout out", o.socket)
+	case o.netns != 0 && !o.socket.IsValid():
+		return usagef("--netns %q: says where --socket is; without it the sysctls of this network namespace are taken", flags.Lookup("netns").Value)
 	}
-	if r.netns != "" {
-		if r.socket == "" {
-			return o, usagef("--netns %q: says where --socket is; without it the sysctls of this network namespace are taken", r.netns)
-		}
-		if o.netns, err = parseNetns(r.netns); err != nil {
-			return o, usagef("--netns %q: %w", r.netns, err)
-		}
+	return nil
+}
+
+func parseCount(s string) (int, error) {
+	n, err := strconv.ParseUint(s, 10, 31)
+	if err != nil || n < 1 || n > 127 {
+		return 0, errors.New("want a number from 1 to 127, as the kernel does")
 	}
-	o.hz, err = jiffies.Read()
-	return o, err
+	return int(n), nil
+}
+
+func parseSocket(s string) (netip.AddrPort, error) {
+	a, err := netip.ParseAddrPort(s)
+	if err != nil || a.Port() == 0 {
+		return a, errors.New("want an address and a port, such as 10.0.0.9:40122 or [2001:db8::1]:443")
+	}
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()), nil
 }
 
 // parseSeconds reads a whole number of seconds within the kernel's bounds

@@ -4,10 +4,13 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"katrace/internal/inventory"
 	"katrace/internal/jiffies"
@@ -124,6 +127,20 @@ func FuzzParseTimes(f *testing.F) {
 			t.Errorf("%q: %s", s, l.Forgets)
 		}
 	})
+}
+
+// rawPredictFlags are flags as typed.
+type rawPredictFlags struct{ output, idle, intvl, cnt, userTimeout, idleLimit string }
+
+func (r *rawPredictFlags) validate() (o predictOptions, err error) {
+	cmd := &cobra.Command{}
+	o.addFlags(cmd)
+	for flag, word := range map[string]string{"output": r.output, "idle": r.idle, "intvl": r.intvl, "cnt": r.cnt, "user-timeout": r.userTimeout, "idle-limit": r.idleLimit} {
+		if word != "" {
+			err = cmp.Or(err, cmd.Flags().Set(flag, word))
+		}
+	}
+	return o, cmp.Or(err, o.validate(cmd.Flags()))
 }
 
 // predicted validates the flags and predicts, at HZ 250.

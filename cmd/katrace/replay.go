@@ -22,7 +22,7 @@ import (
 )
 
 func newReplayCommand() *cobra.Command {
-	var raw rawStreamFlags
+	var o streamOptions
 	var speed float64
 	cmd := &cobra.Command{
 		Use:   "replay FILE",
@@ -50,12 +50,11 @@ reported on stderr.`,
 			if !cmd.Flags().Changed("speed") {
 				speed = speedFor(term.IsTerminal(os.Stdout.Fd()))
 			}
-			out, err := chooseOutput(raw.output)
+			out, err := chooseOutput(o.output)
 			if err != nil {
 				return err
 			}
-			filter, err := raw.validateFilter()
-			if err != nil {
+			if err := refuseNever(&o.filter); err != nil {
 				return err
 			}
 			in := os.Stdin
@@ -66,15 +65,15 @@ reported on stderr.`,
 				}
 				defer func() { _ = in.Close() }()
 			}
-			p := newPlayer(in, args[0], speed, filter)
+			p := newPlayer(in, args[0], speed, o.filter)
 			if out == outputTUI {
-				return p.view(cmd.Context(), raw.noColor)
+				return p.view(cmd.Context(), o.noColor, filterWords(cmd.Flags()))
 			}
 			return p.stream(cmd.Context(), out)
 		},
 	}
-	raw.registerFilter(cmd, groupShow)
-	raw.registerOutput(cmd)
+	addEventFlags(cmd, groupShow, &o.filter)
+	o.registerOutput(cmd)
 	addFlags(cmd, groupOutput,
 		flagSpec{name: "speed", to: &speed, help: "times as fast as it happened; 0: at once (default: 1 on a terminal, else 0)"})
 	return cmd
@@ -241,9 +240,9 @@ func (p *player) stream(ctx context.Context, out output) error {
 }
 
 // view plays the recording in the live view, whose clock is the recording's.
-func (p *player) view(ctx context.Context, noColor bool) error {
+func (p *player) view(ctx context.Context, noColor bool, filter string) error {
 	p.closes = true
-	opt := tui.Options{Source: "replay of " + p.name, Recording: true, Filter: filterWords(&p.filter), NoColor: noColor, Now: p.now, Notice: p.notice}
+	opt := tui.Options{Source: "replay of " + p.name, Recording: true, Filter: filter, NoColor: noColor, Now: p.now, Notice: p.notice}
 	store := tui.NewStore(opt)
 	return besideView(ctx, func(ctx context.Context) error {
 		return p.play(ctx, store, func(err error) {

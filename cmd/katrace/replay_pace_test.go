@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"katrace/internal/childtest"
 	"katrace/internal/events"
+	"katrace/test/childtest"
 )
 
 // logSink notes when it was given an event, by the player's clock and by the

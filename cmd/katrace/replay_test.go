@@ -14,8 +14,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"katrace/internal/childtest"
 	"katrace/internal/events"
+	"katrace/test/childtest"
 )
 
 // TestReplayWaiting: a recording that is still being written, whose next line

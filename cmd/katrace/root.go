@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -26,7 +27,7 @@ const rootExample = `  sudo katrace                                 every keepal
   sudo katrace demo                            see it at work on staged connections`
 
 func newRootCommand() *cobra.Command {
-	var raw rawStreamFlags
+	var o streamOptions
 	cmd := &cobra.Command{
 		Use:           "katrace",
 		Short:         "Show the kernel's TCP keepalive timer at work",
@@ -35,27 +36,22 @@ func newRootCommand() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noArgs,
-		// Of every command.
-		PersistentPreRunE: refuseEmpty,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o, err := raw.validate()
-			if err != nil {
-				return err
-			}
-			if err := needStdout(o.logFile); err != nil {
+			if err := cmp.Or(o.validate(), needStdout(o.logFile)); err != nil {
 				return err
 			}
 			if err := refuseMissing(&o.filter, os.Stderr); err != nil {
 				return err
 			}
 			o.debug, _ = cmd.Flags().GetBool("debug")
+			o.filterWords = filterWords(cmd.Flags())
 			return runStream(cmd.Context(), o)
 		},
 	}
 	cmd.SetFlagErrorFunc(flagError)
 	groupHelp(cmd)
 	cmd.PersistentFlags().Bool("debug", false, "say more where something fails: the verifier's log, why a backend was passed over")
-	raw.register(cmd)
+	o.register(cmd)
 	cmd.AddCommand(newDemoCommand(), newDoctorCommand(), newListCommand(), newPredictCommand(), newReplayCommand(), newVersionCommand())
 	offerNoFiles(cmd)
 	return cmd

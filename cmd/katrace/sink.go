@@ -21,9 +21,13 @@ type lineSink struct {
 // newLineSink makes a sink for --output text or json. It buffers; the stream
 // flushes it whenever it pauses.
 func newLineSink(w io.Writer, o output) *lineSink {
-	s := &lineSink{w: bufio.NewWriterSize(w, 64<<10), encode: new(events.Text).Append}
-	if o == outputJSON {
+	s := &lineSink{w: bufio.NewWriterSize(w, 64<<10)}
+	switch o {
+	case outputText:
+		s.encode = new(events.Text).Append
+	case outputJSON:
 		s.encode = events.AppendJSON
+	case outputTUI: // has a sink of its own, tui.Store
 	}
 	return s
 }

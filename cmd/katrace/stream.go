@@ -77,7 +77,7 @@ func openStream(o streamOptions, sink events.Sink) (*stream, error) {
 	tracker.NameDrops(tracer)
 	return &stream{
 		tracer: tracer, tracker: tracker, owners: owner.New(owner.Options{Scanned: tracer.Wake}),
-		filter: o.filter, sink: sink, limit: o.count, all: o.load.All,
+		filter: o.filter, sink: sink, limit: uint64(o.count), all: o.load.All,
 	}, nil
 }
 

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"katrace/internal/hostile"
+	"katrace/test/hostile"
 )
 
 // FuzzAppendString: any string is written as JSON that reads as the string

@@ -5,7 +5,7 @@ package conn
 import (
 	"testing"
 
-	"katrace/internal/enum/enumtest"
+	"katrace/test/enumtest"
 )
 
 func TestNames(t *testing.T) {

@@ -61,6 +61,7 @@ func appendEndedWords(dst []byte, e *Event) []byte {
 		dst = conn.AppendSetting(append(dst, ": TCP_USER_TIMEOUT "...), e.Keepalive.UserTimeout)
 	case ReasonCount:
 		dst = append(dst, ": tcp_retries2"...)
+	default: // by neither
 	}
 	return appendReads(dst, e)
 }

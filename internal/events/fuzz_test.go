@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"katrace/internal/hostile"
 	"katrace/internal/loader"
+	"katrace/test/hostile"
 )
 
 // FuzzTracker: whatever the records hold, in whatever order, each event is said

@@ -5,7 +5,6 @@ package events
 import (
 	"flag"
 	"net/netip"
-	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -217,18 +216,6 @@ func everyKind() []namedEvent {
 	all = append(all, namedEvent{"left out and lost", Event{Time: someTime, Kind: KindLost, Lost: Lost{Ring: 2}, LeftOut: 1}})
 	all = append(all, namedEvent{"skipped", Event{Time: someTime, Kind: KindLost, Lost: Lost{Skipped: Skipped{PeerReset: 1, Closed: 28, ICMP: 2, Probed: 3, Enabled: 4, Answer: 5, Dropped: 6}}}})
 	return all
-}
-
-func TestEveryKindIsThere(t *testing.T) {
-	told := map[Kind]bool{}
-	for _, e := range everyKind() {
-		told[e.event.Kind] = true
-	}
-	for _, name := range KindNames() {
-		if k, err := ParseKind(name); err != nil || !told[k] {
-			t.Errorf("everyKind lacks %s (%v): the tests over it prove less than they say", name, err)
-		}
-	}
 }
 
 func netipAddr(s string) netip.Addr { return netip.MustParseAddr(s) }

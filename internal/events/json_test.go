@@ -17,7 +17,7 @@ import (
 	"katrace/docs"
 
 	"katrace/internal/conn"
-	"katrace/internal/hostile"
+	"katrace/test/hostile"
 )
 
 func eventSchema(t testing.TB) *jsonschema.Schema {
@@ -177,7 +177,7 @@ func randomEvent(rnd *rand.Rand) Event {
 		}
 		return netip.AddrPortFrom(a, uint16(rnd.IntN(1<<16)))
 	}
-	e := Event{Time: time.Unix(rnd.Int64N(1<<32), rnd.Int64N(1e9)).UTC(), Kind: Kind(1 + rnd.IntN(int(KindLost)))}
+	e := Event{Time: time.Unix(rnd.Int64N(1<<32), rnd.Int64N(1e9)).UTC(), Kind: Kind(1 + rnd.IntN(len(KindNames())))}
 	if e.Kind == KindLost {
 		e.Lost = Lost{Ring: rnd.Uint64(), Missed: rnd.Uint64(), Follow: rnd.Uint64(), Skipped: Skipped{Closed: rnd.Uint64() >> 1}}
 		return e
@@ -186,7 +186,7 @@ func randomEvent(rnd *rand.Rand) Event {
 	e.Netns, e.Inode = rnd.Uint32(), rnd.Uint64()
 	e.Family, e.TCPState = conn.Family(rnd.IntN(4)), conn.TCPState(rnd.IntN(14))
 	e.Local, e.Remote = addr(), addr()
-	e.Reason, e.Verdict = Reason(rnd.IntN(9)), Verdict(rnd.IntN(8))
+	e.Reason, e.Verdict = Reason(rnd.IntN(len(reasonNames.Words))), Verdict(rnd.IntN(len(verdictNames.Words)))
 	name := func(i int) string { return validUTF8(hostile.Names[i]) }
 	if some() {
 		e.Process = conn.Process{PID: 1 + rnd.IntN(1<<22), Comm: word(len(hostile.Names), name)}

@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"katrace/internal/conn"
-	"katrace/internal/enum/enumtest"
 	"katrace/internal/loader"
+	"katrace/test/enumtest"
 )
 
 func TestNames(t *testing.T) {

@@ -34,11 +34,11 @@ type line struct {
 	SilentFor   *conn.Millis `json:"silent_for_ms"`
 	Change      string       `json:"change"`
 
-	By       string `json:"by"`
-	Reason   string `json:"reason"`
-	Errno    string `json:"errno"`
-	RST      string `json:"rst"`
-	ICMP     *struct {
+	By     string `json:"by"`
+	Reason string `json:"reason"`
+	Errno  string `json:"errno"`
+	RST    string `json:"rst"`
+	ICMP   *struct {
 		Type uint8       `json:"type"`
 		Code uint8       `json:"code"`
 		Text string      `json:"text"`
@@ -131,7 +131,7 @@ func (l *line) fill(e *Event) {
 	if l.Seq != nil {
 		e.Seq, e.Has = *l.Seq, e.Has|HasSeq
 	}
-	if l.SilentFor != nil && l.AfterProbes > 0 && e.Kind == KindAnswer {
+	if l.SilentFor != nil && l.AfterProbes > 0 {
 		e.AfterProbes, e.SilentFor = int(l.AfterProbes), l.SilentFor.Span()
 	}
 	if l.RTT != nil {

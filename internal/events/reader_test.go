@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"katrace/internal/conn"
-	"katrace/internal/hostile"
+	"katrace/test/hostile"
 )
 
 const goodLine = `{"v":1,"time":"2026-11-22T01:02:03.123456789Z","event":"closed"}`

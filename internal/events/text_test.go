@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"katrace/internal/conn"
-	"katrace/internal/hostile"
+	"katrace/test/hostile"
 )
 
 // TestText holds the text stream against testdata/text.golden, which go test

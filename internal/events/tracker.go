@@ -56,9 +56,6 @@ func (t *Tracker) NameDrops(by dropNames) { t.drops = by }
 // wall clock.
 func (t *Tracker) SetClock() time.Duration { return t.clock.set() }
 
-// Connections is how many connections are remembered.
-func (t *Tracker) Connections() int { return len(t.conns) }
-
 // Record takes a record and tells the one or two events it stands for. The
 // Event is only valid during the call of tell.
 func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
@@ -295,6 +292,7 @@ func (e *Event) setNext(why Reason, probes uint8) {
 	case ReasonSocketBusy:
 		e.Next = conn.RetryBusy
 		e.Has |= conn.HasNext
+	default: // not known, or no keepalive timer runs
 	}
 }
 

@@ -390,7 +390,7 @@ func TestTracker(t *testing.T) {
 					t.Errorf("step %d (- want, + got):\n%s", i+1, d)
 				}
 			}
-			if n := tracker.Connections(); n != tt.left {
+			if n := len(tracker.conns); n != tt.left {
 				t.Errorf("%d connections remembered, want %d", n, tt.left)
 			}
 		})

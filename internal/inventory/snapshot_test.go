@@ -17,9 +17,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"katrace/internal/childtest"
 	"katrace/internal/conn"
 	"katrace/internal/loader"
+	"katrace/test/childtest"
 )
 
 // requireEnv, where it is set, says that this machine has to be able to load

@@ -93,6 +93,7 @@ func (s *Socket) Event(listed time.Time) events.Event {
 		if s.WaitsFor == conn.WaitsWindowProbe || s.Has&conn.HasIdleFor == 0 || s.IdleFor >= retransmitted {
 			e.Verdict = events.VerdictSuspended
 		}
+	case conn.WaitsFinWait2, conn.WaitsNothing:
 	}
 	return e
 }

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"katrace/internal/childtest"
+	"katrace/test/childtest"
 )
 
 // pair is a connection over loopback: ours is the one looked at.

@@ -35,7 +35,6 @@ type Backend struct {
 // Row is the judgement on one case.
 type Row struct {
 	Case   string
-	About  string
 	Staged string
 	Said   string // what katrace said in the end, and how many of what
 	Errno  string // what the application read; "nothing"
@@ -129,7 +128,7 @@ func Judge(o Outcome, evs []events.Event, lost events.Lost, can Backend) Row {
 		r.why = append(r.why[:mostWhy:mostWhy], fmt.Sprintf("and so on, %d more", n))
 	}
 	return Row{
-		Case: c.Name, About: c.About, Staged: c.Staged,
+		Case: c.Name, Staged: c.Staged,
 		Said:   r.said(),
 		Errno:  errnoName(o.Errno),
 		Kernel: int(o.KeepaliveCount),
@@ -174,7 +173,7 @@ func (r *review) said() string {
 		verdict = "no verdict"
 	}
 	said := fmt.Sprintf("%s: %s, %s", verdict,
-		plural(len(r.kinds[events.KindProbe]), "probe"), plural(len(r.kinds[events.KindAnswer]), "answer"))
+		conn.Count(len(r.kinds[events.KindProbe]), "probe"), conn.Count(len(r.kinds[events.KindAnswer]), "answer"))
 	for _, kind := range []events.Kind{events.KindReset, events.KindPeerReset} {
 		for _, e := range r.kinds[kind] {
 			said += strings.TrimSuffix(fmt.Sprintf(", %s %s", kind, e.Errno), " ")
@@ -203,13 +202,6 @@ func (r *review) verdict() (last events.Verdict) {
 		}
 	}
 	return last
-}
-
-func plural(n int, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return fmt.Sprintf("%d %s", n, what)
 }
 
 // identity: every event is about this connection and its owner, and they come

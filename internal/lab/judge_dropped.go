@@ -5,6 +5,7 @@ package lab
 import (
 	"slices"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -34,11 +35,11 @@ func (r *review) dropped() {
 	for i, n := range told {
 		d := want[i]
 		if known := (r.can.DropReasons || d.Here) && (r.can.SendErrors || !d.Refused); known && n != 1 {
-			r.no("%s about segments dropped by %s", plural(n, "dropped event"), d.Reasons[0])
+			r.no("%s about segments dropped by %s", conn.Count(n, "dropped event"), d.Reasons[0])
 		}
 	}
 	if silences := 1 + r.o.Captured.Answers(); bySilence > silences {
-		r.no("%s about segments that the peer dropped, it was silent %d times at the most", plural(bySilence, "dropped event"), silences)
+		r.no("%s about segments that the peer dropped, it was silent %d times at the most", conn.Count(bySilence, "dropped event"), silences)
 	}
 }
 

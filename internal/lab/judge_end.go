@@ -25,12 +25,12 @@ func (r *review) end() {
 		}
 		if end != ending.by {
 			if len(told) > 0 {
-				r.no("%s: the connection did not end so", plural(len(told), ending.kind.String()+" event"))
+				r.no("%s: the connection did not end so", conn.Count(len(told), ending.kind.String()+" event"))
 			}
 			continue
 		}
 		if len(told) != 1 {
-			r.no("%s, the connection ended so once", plural(len(told), ending.kind.String()+" event"))
+			r.no("%s, the connection ended so once", conn.Count(len(told), ending.kind.String()+" event"))
 		}
 		for _, e := range told {
 			if r.o.Subflow {
@@ -107,7 +107,7 @@ func (r *review) icmp() {
 	}
 	if !r.can.ICMP {
 		if len(told) > 0 {
-			r.no("%s, which the backend cannot know", plural(len(told), "icmp event"))
+			r.no("%s, which the backend cannot know", conn.Count(len(told), "icmp event"))
 		}
 		return
 	}
@@ -117,7 +117,7 @@ func (r *review) icmp() {
 		atMost = max(atMost, len(r.o.Captured.Probes)+r.o.Captured.ResetsOut)
 	}
 	if len(told) < atLeast || len(told) > atMost {
-		r.no("%s, %d captured", plural(len(told), "icmp event"), len(wire))
+		r.no("%s, %d captured", conn.Count(len(told), "icmp event"), len(wire))
 	}
 	for i, e := range told[:min(len(told), len(wire))] {
 		if e.ICMP.From != wire[i].From {
@@ -136,7 +136,7 @@ func (r *review) uneventful() {
 	timers, windows := r.kinds[events.KindTimer], r.kinds[events.KindWindowProbe]
 	switch {
 	case !r.can.TimerReasons && len(timers) > 0:
-		r.no("%s, which were not asked for", plural(len(timers), "timer event"))
+		r.no("%s, which were not asked for", conn.Count(len(timers), "timer event"))
 	case r.can.TimerReasons && r.c.Expect.Timer != 0:
 		if !slices.ContainsFunc(timers, func(e *events.Event) bool { return e.Reason == r.c.Expect.Timer }) {
 			r.no("no timer event with reason %q", r.c.Expect.Timer)
@@ -149,10 +149,10 @@ func (r *review) uneventful() {
 	}
 	switch {
 	case !r.can.WindowProbes && len(windows) > 0:
-		r.no("%s, which were not asked for or cannot be known", plural(len(windows), "window_probe event"))
+		r.no("%s, which were not asked for or cannot be known", conn.Count(len(windows), "window_probe event"))
 	// tcp_write_wakeup may fill a nearly closed window with data, too.
 	case r.can.WindowProbes && !between(len(r.o.Captured.WindowProbes), len(r.o.Captured.WindowProbes)+r.o.Captured.Data).holds(len(windows)):
-		r.no("%s, %d captured", plural(len(windows), "window_probe event"), len(r.o.Captured.WindowProbes))
+		r.no("%s, %d captured", conn.Count(len(windows), "window_probe event"), len(r.o.Captured.WindowProbes))
 	}
 }
 
@@ -166,7 +166,7 @@ func (r *review) probed() {
 		}
 	}
 	if len(told) != len(wire) {
-		r.no("%s, and the peer sent %d that the backend can know", plural(len(told), "probed event"), len(wire))
+		r.no("%s, and the peer sent %d that the backend can know", conn.Count(len(told), "probed event"), len(wire))
 		return
 	}
 	for i, e := range told {
@@ -194,6 +194,7 @@ func (r *review) verdicts() {
 		if !r.can.PromptAnswers && len(r.kinds[events.KindAnswer])+len(r.kinds[events.KindResumed]) == 0 {
 			want = []events.Verdict{0} // it ended before the backend could know
 		}
+	default: // every backend knows it
 	}
 	if got := r.verdict(); !slices.Contains(want, got) {
 		r.no("the verdict is %q in the end, not %q", got, want[0])

@@ -79,6 +79,7 @@ func (r *review) firingsAfter(i int) (at []time.Time) {
 				return at
 			}
 			at = append(at, e.Time)
+		default: // no firing
 		}
 	}
 	return at

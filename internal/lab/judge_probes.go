@@ -25,9 +25,9 @@ func (r *review) probes() {
 	r.missing = counted - len(told)
 	switch {
 	case r.missing < 0 || r.missing > 0 && r.hidden == 0:
-		r.no("%s, the kernel counts %d", plural(len(told), "probe event"), counted)
+		r.no("%s, the kernel counts %d", conn.Count(len(told), "probe event"), counted)
 	case r.missing > r.hidden:
-		r.no("%s and %d reported as missed, the kernel counts %d", plural(len(told), "probe event"), r.hidden, counted)
+		r.no("%s and %d reported as missed, the kernel counts %d", conn.Count(len(told), "probe event"), r.hidden, counted)
 	}
 	var left []*events.Event // as far as is told
 	for i, e := range told {
@@ -62,7 +62,7 @@ func (r *review) probes() {
 	// kernel itself does not know, to every backend.
 	unknown := r.c.Expect.Swallowed || (!r.can.SendErrors && len(r.c.Expect.SendError) > 0)
 	if n := len(left); captured+max(0, min(r.missing, r.hidden)) < len(wire) || (!unknown && n != captured) {
-		r.no("%s say that the segment left, %d captured", plural(n, "probe event"), len(wire))
+		r.no("%s say that the segment left, %d captured", conn.Count(n, "probe event"), len(wire))
 	}
 }
 
@@ -152,6 +152,7 @@ func (r *review) unanswered() {
 			if e.Has&conn.HasUnanswered != 0 && e.Reason != events.ReasonDataInFlight && e.Unanswered != count {
 				r.no("%s event says %d unanswered, not %d", e.Kind, e.Unanswered, count)
 			}
+		default: // does not count probes
 		}
 	}
 }
@@ -166,7 +167,7 @@ func (r *review) answers() {
 		atLeast--
 	}
 	if len(told) < atLeast || len(told) > answered {
-		r.no("%s, %d captured", plural(len(told), "answer event"), answered)
+		r.no("%s, %d captured", conn.Count(len(told), "answer event"), answered)
 		return
 	}
 	heard := heardAfter(wire.Probes)

@@ -14,13 +14,13 @@ func (r *review) suspended() {
 	told := r.kinds[events.KindSuspended]
 	switch n := len(r.kinds[events.KindResumed]); {
 	case !r.c.Expect.Resumes && n > 0:
-		r.no("%s, and nothing was over", plural(n, "resumed event"))
+		r.no("%s, and nothing was over", conn.Count(n, "resumed event"))
 	case r.c.Expect.Resumes && n != 1:
-		r.no("%s, keepalive was in charge again once", plural(n, "resumed event"))
+		r.no("%s, keepalive was in charge again once", conn.Count(n, "resumed event"))
 	}
 	if r.c.Expect.Timer != events.ReasonDataInFlight {
 		if len(told) > 0 {
-			r.no("%s, and keepalive was in charge throughout", plural(len(told), "suspended event"))
+			r.no("%s, and keepalive was in charge throughout", conn.Count(len(told), "suspended event"))
 		}
 		return
 	}

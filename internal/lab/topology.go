@@ -54,80 +54,58 @@ func loopback(farAddr netip.Addr) func() (*network, error) {
 	}
 }
 
+// lay makes the namespaces and joins them; where that fails nothing is left.
+func (n *network) lay(join func() error, namespaces ...**namespace) (_ *network, err error) {
+	for _, ns := range namespaces {
+		if *ns, err = newNamespace(); err != nil {
+			break
+		}
+	}
+	if err == nil {
+		err = join()
+	}
+	if err != nil {
+		n.close()
+		return nil, err
+	}
+	return n, nil
+}
+
 // pair is two hosts on one wire: 192.0.2.1 and 192.0.2.2 (RFC 5737).
-func pair() (_ *network, err error) {
+func pair() (*network, error) {
 	n := &network{farAddr: netip.MustParseAddr("192.0.2.2"), ifname: "a0"}
-	defer func() {
-		if err != nil {
-			n.close()
-		}
-	}()
-	if n.near, err = newNamespace(); err != nil {
-		return nil, err
-	}
-	if n.far, err = newNamespace(); err != nil {
-		return nil, err
-	}
-	err = plug(end{n.near, "a0", "192.0.2.1/24"}, end{n.far, "b0", "192.0.2.2/24"})
-	return n, err
+	return n.lay(func() error {
+		return plug(end{n.near, "a0", "192.0.2.1/24"}, end{n.far, "b0", "192.0.2.2/24"})
+	}, &n.near, &n.far)
 }
 
-// routed is two hosts with a router between them: 192.0.2.1 - 192.0.2.254,
-// 198.51.100.254 - 198.51.100.2. The router's ICMP errors are not rate-limited.
-func routed() (_ *network, err error) {
-	n := &network{
-		farAddr: netip.MustParseAddr("198.51.100.2"),
-		ifname:  "a0",
-		gateway: netip.MustParseAddr("192.0.2.254"),
-	}
-	defer func() {
-		if err != nil {
-			n.close()
-		}
-	}()
-	for _, ns := range []**namespace{&n.near, &n.router, &n.far} {
-		if *ns, err = newNamespace(); err != nil {
-			return nil, err
-		}
-	}
-	return n, errors.Join(
-		plug(end{n.near, "a0", "192.0.2.1/24"}, end{n.router, "r0", "192.0.2.254/24"}),
-		plug(end{n.router, "r1", "198.51.100.254/24"}, end{n.far, "b0", "198.51.100.2/24"}),
-		n.router.do(func() error {
-			return errors.Join(sysctl("net.ipv4.ip_forward", 1), sysctl("net.ipv4.icmp_ratelimit", 0))
-		}),
-		n.near.do(func() error { return defaultRoute("192.0.2.254") }),
-		n.far.do(func() error { return defaultRoute("198.51.100.254") }),
-	)
+// routed is two hosts with a router between them, of addresses for examples
+// (RFC 5737).
+func routed() (*network, error) {
+	return routedBy("192.0.2.1/24", "192.0.2.254/24", "198.51.100.254/24", "198.51.100.2/24",
+		"net.ipv4.ip_forward", "net.ipv4.icmp_ratelimit")
 }
 
-// routed6 is routed over IPv6: 2001:db8:1::1 - 2001:db8:1::fe, 2001:db8:2::fe -
-// 2001:db8:2::2 (RFC 3849).
-func routed6() (_ *network, err error) {
-	n := &network{
-		farAddr: netip.MustParseAddr("2001:db8:2::2"),
-		ifname:  "a0",
-		gateway: netip.MustParseAddr("2001:db8:1::fe"),
-	}
-	defer func() {
-		if err != nil {
-			n.close()
-		}
-	}()
-	for _, ns := range []**namespace{&n.near, &n.router, &n.far} {
-		if *ns, err = newNamespace(); err != nil {
-			return nil, err
-		}
-	}
-	return n, errors.Join(
-		plug(end{n.near, "a0", "2001:db8:1::1/64"}, end{n.router, "r0", "2001:db8:1::fe/64"}),
-		plug(end{n.router, "r1", "2001:db8:2::fe/64"}, end{n.far, "b0", "2001:db8:2::2/64"}),
-		n.router.do(func() error {
-			return errors.Join(sysctl("net.ipv6.conf.all.forwarding", 1), sysctl("net.ipv6.icmp.ratelimit", 0))
-		}),
-		n.near.do(func() error { return defaultRoute("2001:db8:1::fe") }),
-		n.far.do(func() error { return defaultRoute("2001:db8:2::fe") }),
-	)
+// routed6 is the same over IPv6 (RFC 3849).
+func routed6() (*network, error) {
+	return routedBy("2001:db8:1::1/64", "2001:db8:1::fe/64", "2001:db8:2::fe/64", "2001:db8:2::2/64",
+		"net.ipv6.conf.all.forwarding", "net.ipv6.icmp.ratelimit")
+}
+
+// routedBy takes the addresses from the near host to the far one, and the
+// sysctls that make the router one and keep it from limiting its ICMP errors.
+func routedBy(near, router, beyond, far, forwarding, ratelimit string) (*network, error) {
+	gateway, gatewayBeyond := netip.MustParsePrefix(router).Addr(), netip.MustParsePrefix(beyond).Addr()
+	n := &network{farAddr: netip.MustParsePrefix(far).Addr(), ifname: "a0", gateway: gateway}
+	return n.lay(func() error {
+		return errors.Join(
+			plug(end{n.near, "a0", near}, end{n.router, "r0", router}),
+			plug(end{n.router, "r1", beyond}, end{n.far, "b0", far}),
+			n.router.do(func() error { return errors.Join(sysctl(forwarding, 1), sysctl(ratelimit, 0)) }),
+			n.near.do(func() error { return defaultRoute(gateway) }),
+			n.far.do(func() error { return defaultRoute(gatewayBeyond) }),
+		)
+	}, &n.near, &n.router, &n.far)
 }
 
 // end is one end of a virtual wire.
@@ -225,11 +203,10 @@ func awaitLink(name string) error {
 	}
 }
 
-func defaultRoute(via string) error {
-	gateway := netip.MustParseAddr(via)
+func defaultRoute(gateway netip.Addr) error {
 	all := &net.IPNet{IP: make(net.IP, gateway.BitLen()/8), Mask: net.CIDRMask(0, gateway.BitLen())}
 	if err := netlink.RouteAdd(&netlink.Route{Dst: all, Gw: gateway.AsSlice()}); err != nil {
-		return fmt.Errorf("add a default route by %s: %w", via, err)
+		return fmt.Errorf("add a default route by %s: %w", gateway, err)
 	}
 	return nil
 }

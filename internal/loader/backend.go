@@ -3,9 +3,6 @@
 package loader
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/cilium/ebpf/btf"
 )
 
@@ -23,20 +20,6 @@ const (
 
 // Backends lists the real ones in the order in which Auto tries them.
 func Backends() []Backend { return []Backend{Kprobe, Fentry, Tracepoint} }
-
-// ParseBackend reads the value of --attach.
-func ParseBackend(s string) (Backend, error) {
-	words := []string{string(Auto)}
-	for _, b := range append([]Backend{Auto}, Backends()...) {
-		if string(b) == s {
-			return b, nil
-		}
-		if b != Auto {
-			words = append(words, string(b))
-		}
-	}
-	return "", fmt.Errorf("unknown backend %q (one of: %s)", s, strings.Join(words, ", "))
-}
 
 // Facts says what a backend can know beyond the events that all of them give.
 type Facts struct {

@@ -44,6 +44,7 @@ func TestHooksAndPrograms(t *testing.T) {
 			}
 		case byRawTracepoint:
 			section, typ = "raw_tp/", ebpf.RawTracepoint
+		case byKprobe, byKretprobe:
 		}
 		if p.SectionName != section+h.at || p.Type != typ {
 			t.Errorf("%s: %s: the program is a %s in section %q, want a %s in %q", b, h, p.Type, p.SectionName, typ, section+h.at)
@@ -127,20 +128,6 @@ func TestHooksOf(t *testing.T) {
 	} {
 		if got := names(tt.b, tt.o); !strings.Contains(got, tt.with) || strings.Contains(got, tt.less) {
 			t.Errorf("%s %+v: %s; want %q and not %q", tt.b, tt.o, got, tt.with, tt.less)
-		}
-	}
-}
-
-func TestParseBackend(t *testing.T) {
-	for _, b := range append(Backends(), Auto) {
-		if got, err := ParseBackend(string(b)); got != b || err != nil {
-			t.Errorf("%q: %q, %v", b, got, err)
-		}
-	}
-	for _, in := range []string{"", "Kprobe", "ftrace", "auto "} {
-		_, err := ParseBackend(in)
-		if err == nil || !strings.Contains(err.Error(), "(one of: auto, kprobe, fentry, tracepoint)") {
-			t.Errorf("%q: %v, want an error that names the backends", in, err)
 		}
 	}
 }

@@ -306,6 +306,7 @@ func setVariables(spec *ebpf.CollectionSpec, b Backend, o *Options, types *btf.S
 		katraceVarPidNamespace: pidNamespace(),
 	}
 	switch b {
+	case Auto: // one was chosen by now
 	case Tracepoint:
 		addr, err := functionAddress("tcp_keepalive_timer")
 		if err != nil {

@@ -14,9 +14,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"katrace/internal/childtest"
 	"katrace/internal/conn"
 	"katrace/internal/events"
+	"katrace/test/childtest"
 )
 
 // holdApart makes a socket in a thread that has a descriptor table of its own,

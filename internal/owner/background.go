@@ -4,29 +4,8 @@ package owner
 
 import (
 	"math"
-	"sync/atomic"
 	"time"
 )
-
-// Stats say what the scanning costs.
-type Stats struct {
-	Scans    uint64        // of all descriptors
-	Spent    time.Duration // time spent in them, pauses not counted
-	Sockets  int           // remembered
-	Overflow uint64        // sockets not remembered for want of room
-}
-
-type counters struct {
-	scans, spent, overflow atomic.Uint64
-}
-
-// Stats tells what the scanning has cost so far.
-func (r *Resolver) Stats() Stats {
-	r.mu.RLock()
-	n := len(r.sockets)
-	r.mu.RUnlock()
-	return Stats{r.stats.scans.Load(), time.Duration(r.stats.spent.Load()), n, r.stats.overflow.Load()}
-}
 
 // The scanning goroutine's share of a core: within a scan it works in slices
 // with pauses, so that a stream beside it is not starved, and after it rests.
@@ -147,8 +126,7 @@ func (b *background) scan() {
 	b.mu.Lock()
 	b.scanned = beganAt
 	b.mu.Unlock()
-	b.stats.scans.Add(1)
-	b.stats.spent.Add(uint64(cost))
+	b.scans.Add(1)
 	if b.opts.Scanned != nil {
 		b.opts.Scanned()
 	}
@@ -259,8 +237,7 @@ func (b *background) store() {
 		at, ok := b.sockets[uint32(f.inode)]
 		switch {
 		case !ok && len(b.sockets) >= b.opts.MaxSockets:
-			b.stats.overflow.Add(1)
-			continue
+			continue // for want of room
 		case ok && at.scan() == b.number:
 			if other := b.procs[at.index()]; !other.gone.Load() && !p.before(other) {
 				continue

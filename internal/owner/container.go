@@ -6,21 +6,13 @@ import "strings"
 
 // Container is what a cgroup's path tells about the container it belongs to.
 type Container struct {
-	ID      string // as the runtime's own commands show it; a name for lxc and systemd-nspawn
-	Runtime string // "docker", "containerd", "cri-o", "podman", "lxc", "nspawn"; "" where only an id is to be seen
-	PodUID  string // the Kubernetes pod's uid, 8-4-4-4-12; a static pod's is a hash of its manifest, 32 digits
+	ID     string // as the runtime's own commands show it; a name for lxc and systemd-nspawn
+	PodUID string // the Kubernetes pod's uid, 8-4-4-4-12; a static pod's is a hash of its manifest, 32 digits
 }
 
-// scopes are the systemd units that runtimes make for a container:
-// <prefix><id>.scope.
-var scopes = []struct{ prefix, runtime string }{
-	{"docker-", "docker"},
-	{"cri-containerd-", "containerd"},
-	{"nerdctl-", "containerd"},
-	{"crio-", "cri-o"},
-	{"libpod-payload-", "podman"},
-	{"libpod-", "podman"},
-}
+// scopes are how the systemd units begin that runtimes make for a container:
+// <prefix><id>.scope, of podman's the longer first.
+var scopes = []string{"docker-", "cri-containerd-", "nerdctl-", "crio-", "libpod-payload-", "libpod-"}
 
 // ParseContainer tells which container a cgroup belongs to; the zero Container
 // where none is to be seen. Of nested containers the innermost counts. The
@@ -42,7 +34,7 @@ func ParseContainer(path string) Container {
 		part := rest[slash+1:]
 		rest = rest[:max(slash, 0)]
 		if c.ID == "" {
-			c.ID, c.Runtime = parsePart(part, rest)
+			c.ID = containerID(part, rest)
 		}
 		if c.PodUID == "" {
 			c.PodUID = podUID(part)
@@ -51,47 +43,35 @@ func ParseContainer(path string) Container {
 	return c
 }
 
-// parsePart looks for a container in one part of the path, whose parent is given.
-func parsePart(part, parent string) (id, runtime string) {
-	above := parent[strings.LastIndexByte(parent, '/')+1:]
+// containerID finds a container's id in one part of the path, whose parent is
+// given; "": there is none.
+func containerID(part, parent string) string {
 	if unit, ok := strings.CutSuffix(part, ".scope"); ok {
-		for _, s := range scopes {
-			if id, ok := strings.CutPrefix(unit, s.prefix); ok && isID(id) {
-				return id, s.runtime
+		for _, prefix := range scopes {
+			if id, ok := strings.CutPrefix(unit, prefix); ok && isID(id) {
+				return id
 			}
 		}
-		return "", ""
+		return ""
 	}
-	if i := strings.LastIndexByte(part, ':'); i >= 0 && isID(part[i+1:]) { // slice:prefix:id
-		_, prefix, _ := strings.Cut(part[:i], ":")
-		for _, s := range scopes {
-			if prefix+"-" == s.prefix {
-				return part[i+1:], s.runtime
-			}
-		}
-		return part[i+1:], ""
+	if id := part[strings.LastIndexByte(part, ':')+1:]; isID(id) { // slice:prefix:id, or an id alone
+		return id
 	}
 	if name, ok := strings.CutPrefix(part, "systemd-nspawn@"); ok {
 		if name, ok = strings.CutSuffix(name, ".service"); ok && name != "" {
-			return name, "nspawn"
+			return name
 		}
 	}
 	if name, ok := strings.CutPrefix(part, "lxc.payload."); ok && name != "" {
-		return name, "lxc"
+		return name
 	}
-	if above == "lxc" && part != "" {
-		return part, "lxc"
+	if parent[strings.LastIndexByte(parent, '/')+1:] == "lxc" {
+		return part
 	}
 	if id, ok := strings.CutPrefix(part, "libpod-"); ok && isID(id) {
-		return id, "podman"
+		return id
 	}
-	if isID(part) {
-		if above == "docker" {
-			return part, "docker"
-		}
-		return part, ""
-	}
-	return "", ""
+	return ""
 }
 
 // isID says that s is a container's id: 64 hexadecimal digits, or those of

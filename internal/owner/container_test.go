@@ -23,32 +23,32 @@ func TestParseContainer(t *testing.T) {
 		{"/", Container{}},
 		{"/system.slice/postgresql@16-main.service", Container{}},
 		{"/user.slice/user-1000.slice/session-3.scope", Container{}},
-		{"/docker/" + id64, Container{ID: id64, Runtime: "docker"}},
-		{"/docker/" + id64 + "/system.slice/nginx.service", Container{ID: id64, Runtime: "docker"}},
-		{"/system.slice/docker-" + id64 + ".scope", Container{ID: id64, Runtime: "docker"}},
-		{"/system.slice/docker-" + id64 + ".scope/init.scope", Container{ID: id64, Runtime: "docker"}},
+		{"/docker/" + id64, Container{ID: id64}},
+		{"/docker/" + id64 + "/system.slice/nginx.service", Container{ID: id64}},
+		{"/system.slice/docker-" + id64 + ".scope", Container{ID: id64}},
+		{"/system.slice/docker-" + id64 + ".scope/init.scope", Container{ID: id64}},
 		{"/system.slice/docker.service", Container{}},
 		{"/kubepods/burstable/pod" + uid + "/" + id64, Container{ID: id64, PodUID: uid}},
 		{"/kubepods/pod" + uid + "/" + id64, Container{ID: id64, PodUID: uid}},
-		{"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" + uidU + ".slice/cri-containerd-" + id64 + ".scope", Container{id64, "containerd", uid}},
-		{"/kubepods.slice/kubepods-pod" + uidU + ".slice/crio-" + id64 + ".scope", Container{id64, "cri-o", uid}},
+		{"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" + uidU + ".slice/cri-containerd-" + id64 + ".scope", Container{id64, uid}},
+		{"/kubepods.slice/kubepods-pod" + uidU + ".slice/crio-" + id64 + ".scope", Container{id64, uid}},
 		{"/kubepods.slice/kubepods-pod" + uidU + ".slice/crio-conmon-" + id64 + ".scope", Container{PodUID: uid}},
-		{"/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod" + hash + ".slice/docker-" + id64 + ".scope", Container{id64, "docker", hash}},
-		{"/system.slice/containerd.service/kubepods-burstable-pod" + uidU + ".slice:cri-containerd:" + id64, Container{id64, "containerd", uid}},
+		{"/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod" + hash + ".slice/docker-" + id64 + ".scope", Container{id64, hash}},
+		{"/system.slice/containerd.service/kubepods-burstable-pod" + uidU + ".slice:cri-containerd:" + id64, Container{id64, uid}},
 		{"/system.slice/docker-" + id64 + ".scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod" + uidU + ".slice/cri-containerd-" + strings.Repeat("c", 64) + ".scope",
-			Container{strings.Repeat("c", 64), "containerd", uid}}, // kind
+			Container{strings.Repeat("c", 64), uid}}, // kind
 		{"/machine.slice/machine-pod" + uidU + ".slice", Container{}},
-		{"/system.slice:docker:" + id64, Container{ID: id64, Runtime: "docker"}},
-		{"/machine.slice/libpod-" + id64 + ".scope", Container{ID: id64, Runtime: "podman"}},
-		{"/machine.slice/libpod-" + id64 + ".scope/container", Container{ID: id64, Runtime: "podman"}},
+		{"/system.slice:docker:" + id64, Container{ID: id64}},
+		{"/machine.slice/libpod-" + id64 + ".scope", Container{ID: id64}},
+		{"/machine.slice/libpod-" + id64 + ".scope/container", Container{ID: id64}},
 		{"/machine.slice/libpod-conmon-" + id64 + ".scope", Container{}},
-		{"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" + id64 + ".scope/container", Container{ID: id64, Runtime: "podman"}},
-		{"/libpod_parent/libpod-" + id64, Container{ID: id64, Runtime: "podman"}},
-		{"/lxc.payload.web/system.slice/nginx.service", Container{ID: "web", Runtime: "lxc"}},
-		{"/lxc/web", Container{ID: "web", Runtime: "lxc"}},
-		{"/machine.slice/systemd-nspawn@web.service/payload/system.slice/x.service", Container{ID: "web", Runtime: "nspawn"}},
+		{"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" + id64 + ".scope/container", Container{ID: id64}},
+		{"/libpod_parent/libpod-" + id64, Container{ID: id64}},
+		{"/lxc.payload.web/system.slice/nginx.service", Container{ID: "web"}},
+		{"/lxc/web", Container{ID: "web"}},
+		{"/machine.slice/systemd-nspawn@web.service/payload/system.slice/x.service", Container{ID: "web"}},
 		{"/ecs/" + hash + "/" + hash + "-1234567890", Container{ID: hash + "-1234567890"}},
-		{"/docker/" + id64 + "/docker/" + strings.Repeat("c", 64), Container{ID: strings.Repeat("c", 64), Runtime: "docker"}},
+		{"/docker/" + id64 + "/docker/" + strings.Repeat("c", 64), Container{ID: strings.Repeat("c", 64)}},
 		{"/docker/" + id64[:63], Container{}},
 		{"/docker/" + strings.ToUpper(id64), Container{}},
 		{"/kubepods/podinfo/x", Container{}},
@@ -73,9 +73,6 @@ func FuzzParseContainer(f *testing.F) {
 		}
 		if c.PodUID != "" && (len(c.PodUID) != 36 && len(c.PodUID) != 32 || !strings.Contains(strings.ReplaceAll(path, "_", "-"), "pod"+c.PodUID)) {
 			t.Errorf("%q: pod uid %q is not one, or not in the path", path, c.PodUID)
-		}
-		if c.ID == "" && c.Runtime != "" {
-			t.Errorf("%q: a runtime, %q, but no id", path, c.Runtime)
 		}
 	})
 }

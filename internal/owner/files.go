@@ -97,6 +97,7 @@ func (f *files) each(yield func(found) bool) error {
 				return fmt.Errorf("read the iterator over descriptors: %w", err)
 			}
 			at.listens = listener.decode(raw.Inode)
+		default: // found has all there is to it
 		}
 		more = yield(at)
 	}

@@ -57,15 +57,15 @@ func TestHurryIsBounded(t *testing.T) {
 	const cost = 5 * time.Millisecond
 	r := New(Options{MinPause: time.Hour, Period: time.Hour, list: func(func(found) bool) error { time.Sleep(cost); return nil }})
 	defer r.Close()
-	<-r.Ready()
+	<-r.first
 	begun := time.Now()
-	for i := uint64(1); time.Since(begun) < 2*time.Second || r.Stats().Scans < 2 && time.Since(begun) < time.Minute; i++ {
+	for i := uint64(1); time.Since(begun) < 2*time.Second || r.scans.Load() < 2 && time.Since(begun) < time.Minute; i++ {
 		r.Lookup(i)
 		r.Hurry(50 * time.Millisecond)
 		time.Sleep(100 * time.Microsecond)
 	}
 	most := uint64((time.Since(begun)+inHurry)/(restOnMiss*cost)) + 2
-	if n := r.Stats().Scans; n < 2 || n > most {
+	if n := r.scans.Load(); n < 2 || n > most {
 		t.Errorf("%d scans, want 2 to %d", n, most)
 	}
 	// With the credit used up it is told so.

@@ -50,7 +50,7 @@ func TestMemory(t *testing.T) {
 	r := New(Options{list: c.each, MinPause: time.Millisecond})
 	defer r.Close()
 	r.checks.limit = 0 // /proc knows nothing of them
-	<-r.Ready()
+	<-r.first
 	const unknown = 1 << 31
 	check := func(when string) {
 		t.Helper()
@@ -58,7 +58,7 @@ func TestMemory(t *testing.T) {
 			r.Lookup(unknown + uint64(i))
 		}
 		got := (heap() - before) >> 20
-		t.Logf("%s: %d sockets, %d MiB", when, r.Stats().Sockets, got)
+		t.Logf("%s: %d sockets, %d MiB", when, r.remembered(), got)
 		if got > 60 {
 			t.Errorf("%s: %d MiB", when, got)
 		}
@@ -69,7 +69,7 @@ func TestMemory(t *testing.T) {
 	eventually(t, "all others", func() bool {
 		_, ok := r.Lookup(5_000_000 + uint64(sockets))
 		_, gone := r.Lookup(1)
-		return ok && !gone && r.Stats().Sockets == c.sockets
+		return ok && !gone && r.remembered() == c.sockets
 	})
 	check("all others")
 }
@@ -81,7 +81,7 @@ func BenchmarkFill(b *testing.B) {
 	r := New(Options{list: c.each})
 	defer r.Close()
 	r.checks.limit = 0 // /proc knows nothing of them
-	<-r.Ready()
+	<-r.first
 	bench := func(name string, first uint64) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

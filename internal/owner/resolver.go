@@ -57,8 +57,8 @@ type Resolver struct {
 	wake     chan struct{}
 	hurry    chan struct{}
 
-	first, stop, done chan struct{}
-	stats             counters
+	first, stop, done chan struct{} // first: the first scan is done; until then most owners are unknown
+	scans             atomic.Uint64 // whole ones
 }
 
 // want is what is looked for: the holder of a socket, or the sockets that listen.
@@ -146,29 +146,16 @@ func (r *Resolver) Close() {
 	}
 }
 
-// Ready is closed when the first scan is done: until then most owners are
-// unknown.
-func (r *Resolver) Ready() <-chan struct{} { return r.first }
-
 func (r *Resolver) now() time.Duration { return time.Since(r.start) }
 
-// Lookup says which process holds the socket with that inode number. It never
-// waits: what it does not know it has looked up later, at a bounded rate, and
-// says false now. It does not allocate.
+// lookup says which process holds the socket with that inode number, and whether
+// a scan will look for it. It never waits: what it does not know it has looked up
+// later, at a bounded rate, and says nil now. It does not allocate.
 //
 // Where several processes hold the socket (after a fork) it is the oldest of
 // them by start time, then by pid: the parent. An answer is checked against
 // /proc first unless there are more than 2,000 a second; a process that has
 // ended, or has closed the socket, is no answer.
-func (r *Resolver) Lookup(inode uint64) (conn.Process, bool) {
-	p, _ := r.lookup(inode)
-	if p == nil {
-		return conn.Process{}, false
-	}
-	return conn.Process{PID: int(p.pid), Comm: p.comm}, true
-}
-
-// lookup is Lookup; asked says that a scan will look for it.
 func (r *Resolver) lookup(inode uint64) (_ *process, asked bool) {
 	if inode == 0 || inode > math.MaxUint32 {
 		return nil, false // an orphan: nobody holds it; or what get_next_ino gives no socket

@@ -19,9 +19,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"katrace/internal/childtest"
 	"katrace/internal/conn"
 	"katrace/internal/events"
+	"katrace/test/childtest"
 )
 
 // helper runs this test binary again as another process: it holds sockets and
@@ -128,7 +128,7 @@ func newResolver(t *testing.T, o Options) *Resolver {
 	t.Helper()
 	r := New(o)
 	t.Cleanup(r.Close)
-	<-r.Ready()
+	<-r.first
 	return r
 }
 
@@ -268,15 +268,15 @@ func TestLookupNeverWaits(t *testing.T) {
 		wg.Go(func() { ask(1 + i*1_000_000) })
 	}
 	wg.Wait()
-	if n := r.Stats().Scans; n != 0 {
+	if n := r.scans.Load(); n != 0 {
 		t.Fatalf("%d scans have ended", n)
 	}
 	close(stuck)
-	<-r.Ready()
+	<-r.first
 	for round := range uint64(10) {
 		ask(10_000_000 + round*1_000_000)
-		scans := r.Stats().Scans
-		eventually(t, "another scan", func() bool { r.Lookup(99_000_000 + round); return r.Stats().Scans > scans })
+		scans := r.scans.Load()
+		eventually(t, "another scan", func() bool { r.Lookup(99_000_000 + round); return r.scans.Load() > scans })
 	}
 	r.missMu.Lock()
 	missed := len(r.missed)
@@ -312,13 +312,13 @@ func TestScansAreBounded(t *testing.T) {
 	const cost = 5 * time.Millisecond
 	r := New(Options{list: func(func(found) bool) error { time.Sleep(cost); return nil }, MinPause: time.Millisecond})
 	defer r.Close()
-	<-r.Ready()
+	<-r.first
 	begun := time.Now()
-	for i := uint64(1); time.Since(begun) < time.Second || r.Stats().Scans < 2 && time.Since(begun) < time.Minute; i++ {
+	for i := uint64(1); time.Since(begun) < time.Second || r.scans.Load() < 2 && time.Since(begun) < time.Minute; i++ {
 		r.Lookup(i % 500_000)
 	}
 	most := uint64(time.Since(begun)/((restOnMiss+1)*cost)) + 2
-	if n := r.Stats().Scans; n < 2 || n > most {
+	if n := r.scans.Load(); n < 2 || n > most {
 		t.Errorf("%d scans, want 2 to %d", n, most)
 	}
 }
@@ -372,7 +372,7 @@ func BenchmarkLookup(b *testing.B) {
 	inode := inodeOf(fd)
 	r := New(Options{})
 	defer r.Close()
-	<-r.Ready()
+	<-r.first
 	bench := func(name string, limit int64, inode uint64, want bool) {
 		b.Run(name, func(b *testing.B) {
 			r.checks.limit = limit
@@ -387,4 +387,20 @@ func BenchmarkLookup(b *testing.B) {
 	bench("unchecked", 0, inode, true)
 	bench("checked", 1<<40, inode, true)
 	bench("unknown", 0, 1<<31, false)
+}
+
+// Lookup is lookup as tests compare it.
+func (r *Resolver) Lookup(inode uint64) (conn.Process, bool) {
+	p, _ := r.lookup(inode)
+	if p == nil {
+		return conn.Process{}, false
+	}
+	return conn.Process{PID: int(p.pid), Comm: p.comm}, true
+}
+
+// remembered is how many sockets are.
+func (r *Resolver) remembered() int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return len(r.sockets)
 }

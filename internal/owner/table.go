@@ -69,7 +69,7 @@ func (s *Scanner) Close() {
 }
 
 // Scan finds the holders of all sockets once. The choice among several holders
-// is that of Resolver.Lookup.
+// is that of Resolver.lookup.
 func (s *Scanner) Scan(ctx context.Context) (*Table, error) {
 	t := &Table{sockets: map[uint64]entry{}, Netns: map[uint32]string{}}
 	if s.files != nil {

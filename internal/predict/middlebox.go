@@ -20,16 +20,19 @@ func (p *Prediction) middlebox() string {
 	latest := exact(silence + hz.Slack(silence))
 	said := fmt.Sprintf("%s (forgets after %s): ", name, conn.Exact(m.Forgets))
 	var advice string
-	switch {
-	case m.Judge(s.Period(), hz) == conn.InTime:
+	if m.Judge(s.Period(), hz) == conn.InTime {
 		advice = "\nIt is in time once " + inventory.Rearm
-	default:
+	} else {
 		advice = fmt.Sprintf("\nSet TCP_KEEPIDLE to %s or less", exact(m.SafeIdle(hz)))
 		if s.Interval > s.Idle {
 			advice += ", and TCP_KEEPINTVL not above it: while the peer answers, the kernel\nprobes no more often than every TCP_KEEPINTVL"
 		}
 	}
 	switch m.Judge(silence, hz) {
+	case conn.InTime:
+		return said + fmt.Sprintf("in time. While the peer answers, a probe passes after every %s of idleness, at the latest after %s.", exact(silence), latest)
+	case conn.PerhapsTooLate:
+		said += fmt.Sprintf("perhaps too late. A probe is due after %s, but the timer may be late, until %s.", exact(silence), latest)
 	case conn.TooLate:
 		switch {
 		case p.armed():
@@ -39,9 +42,6 @@ func (p *Prediction) middlebox() string {
 		default:
 			said += fmt.Sprintf("too late. An idle connection is forgotten %s before its first probe.", exact(s.Idle-m.Forgets))
 		}
-		return said + advice + "."
-	case conn.PerhapsTooLate:
-		return said + fmt.Sprintf("perhaps too late. A probe is due after %s, but the timer may be late, until %s.", exact(silence), latest) + advice + "."
 	}
-	return said + fmt.Sprintf("in time. While the peer answers, a probe passes after every %s of idleness, at the latest after %s.", exact(silence), latest)
+	return said + advice + "."
 }

@@ -4,6 +4,8 @@ package tui
 
 import (
 	tea "charm.land/bubbletea/v2"
+
+	"katrace/internal/events"
 )
 
 // dismissOne takes the selected connection off the table if it has ended.
@@ -55,7 +57,7 @@ func (m *model) copyJSON() tea.Cmd {
 	}
 	f := m.src.row(m.table.sel)
 	e := f.event()
-	encode, what := m.opt.JSON, "the latest event"
+	encode, what := events.AppendJSON, "the latest event"
 	if f.byListing() {
 		encode, what = m.opt.ListedJSON, "a line of the list"
 	}

@@ -71,8 +71,9 @@ func adviseEnd(a []string, f *facts) []string {
 		return adviseEnded(a, f)
 	case events.KindPeerReset:
 		return adviseReset(a, f)
+	default:
+		return adviseTimedOut(a, f)
 	}
-	return adviseTimedOut(a, f)
 }
 
 // adviseReset says what a RST means that came while a probe was out.

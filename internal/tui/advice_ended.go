@@ -28,8 +28,9 @@ func adviseEnded(a []string, f *facts) []string {
 			return append(a, "A RST came while no probe was out, and its sender does not know this connection (no ACK flag): a NAT gateway or firewall at its idle limit, or a peer that restarted and answers data."+reader(f), whoever)
 		case events.RSTAbort:
 			return append(a, "The peer reset the connection while no probe was out, and knew it (RST with ACK): its application aborted it, or closed it with unread data."+reader(f), whoever)
+		default:
+			return append(a, "A RST came while no probe was out: of the peer, of a NAT gateway or firewall at its idle limit, or of this host's own firewall. This backend cannot see which."+reader(f), whoever)
 		}
-		return append(a, "A RST came while no probe was out: of the peer, of a NAT gateway or firewall at its idle limit, or of this host's own firewall. This backend cannot see which."+reader(f), whoever)
 	case events.ByThisHost:
 		if f.rst == 0 {
 			return append(a, "Somebody on this host destroyed the socket, as ss -K or a BPF program does; the peer had no part in it."+reader(f))
@@ -61,8 +62,9 @@ func overBy(f *facts) string {
 		return " TCP_USER_TIMEOUT" + after(f.Keepalive.UserTimeout) + " was over."
 	case events.ReasonCount:
 		return " net.ipv4.tcp_retries2 was over."
+	default:
+		return ""
 	}
-	return ""
 }
 
 func times(n uint8) string {

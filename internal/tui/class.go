@@ -2,9 +2,7 @@
 
 package tui
 
-import (
-	"katrace/internal/events"
-)
+import "katrace/internal/events"
 
 // class is what a row is shown as: the verdict, with what the verdict leaves
 // open told apart. The order is the order of the table: worst first.

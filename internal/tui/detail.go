@@ -3,7 +3,9 @@
 package tui
 
 import (
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -51,31 +53,13 @@ func (d *detail) clamp(height int) {
 	d.top = max(0, min(d.top, len(d.lines)-(height-1)))
 }
 
-// view draws the pane: its title and as much of the text as fits.
-func (d *detail) view(m *model, width, height int) []string {
-	if height <= 0 {
-		return nil
-	}
-	t := m.theme
+// view draws the pane.
+func (d *detail) view(m *model, height int) []string {
 	state := "connection " + thousands(m.table.selAt+1) + " of " + thousands(len(m.snap.order))
 	if d.gone {
 		state = "gone"
 	}
-	if hidden := len(d.lines) - (height - 1); hidden > 0 {
-		if below := hidden - d.top; below > 0 {
-			state += t.glyph.sep + count(below, "line") + " below"
-		} else {
-			state += t.glyph.sep + "end"
-		}
-	}
-	out := append(make([]string, 0, height), t.ruleTitle("detail", state, width))
-	for i := d.top; i < len(d.lines) && len(out) < height; i++ {
-		out = append(out, d.lines[i])
-	}
-	for len(out) < height {
-		out = append(out, "")
-	}
-	return out
+	return m.theme.scrolled("detail", state, d.lines, min(d.top, len(d.lines)), m.width, height)
 }
 
 // twoColumns is the width from which the story stands beside the rest.
@@ -135,8 +119,8 @@ func (d *detail) who(m *model, width int) []string {
 		lines = append(lines, t.alarm.Render(t.cut(" GONE: closed, not by keepalive, or dismissed. This is its last state. ", width)))
 	}
 	facts := []pair{{"owner", t.owner(f)}}
-	if f.Has&hasUID != 0 && f.Process.PID != 0 {
-		facts = append(facts, pair{"uid", thousandsPlain(uint64(f.UID))})
+	if f.Has&conn.HasUID != 0 && f.Process.PID != 0 {
+		facts = append(facts, pair{"uid", strconv.FormatUint(uint64(f.UID), 10)})
 	}
 	if f.Container != "" {
 		facts = append(facts, pair{"container", sanitize(f.Container, t.ascii)})
@@ -151,7 +135,7 @@ func (d *detail) who(m *model, width int) []string {
 		facts = append(facts, pair{"netns", sanitize(conn.NetnsWords(f.Netns, m.opt.NetnsName), t.ascii)})
 	}
 	if f.Inode != 0 {
-		facts = append(facts, pair{"inode", thousandsPlain(f.Inode)})
+		facts = append(facts, pair{"inode", strconv.FormatUint(f.Inode, 10)})
 	}
 	return append(lines, t.pairs(facts, width)...)
 }
@@ -225,7 +209,7 @@ func (t *theme) item(bullet, text ink, s string, width int) []string {
 func (d *detail) settings(m *model, width int) []string {
 	t, f := m.theme, &d.facts
 	lines := t.section("Settings", "", width)
-	if f.Has&hasKeepalive == 0 {
+	if f.Has&conn.HasKeepalive == 0 {
 		return t.clip(append(lines, t.dim.Render("   not known: nothing has told them yet")), width)
 	}
 	for _, s := range settings(f.Keepalive) {
@@ -255,7 +239,7 @@ func (d *detail) story(m *model, width int) []string {
 	for i := len(r) - 1; i >= 0; i-- {
 		since := ""
 		if i > 0 {
-			since = "+" + short(timeBetween(r[i-1].at, r[i].at))
+			since = "+" + short(time.Duration(r[i].at-r[i-1].at))
 		}
 		var l line
 		l.add(t.dim, "   "+clockTime(r[i].at)+" "+t.fitRight(since, 7)+"  ")

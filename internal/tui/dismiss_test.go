@@ -98,3 +98,13 @@ func BenchmarkDismissAll(b *testing.B) {
 		}
 	}
 }
+
+// EndedKept is the number of connections of the snapshot that have ended.
+func (sn *Snapshot) EndedKept() (n int) {
+	for c := range numClasses {
+		if c.ended() {
+			n += sn.Counts[c]
+		}
+	}
+	return n
+}

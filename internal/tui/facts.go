@@ -116,6 +116,7 @@ func (f *facts) apply(e *events.Event) {
 		f.stall(e)
 		keep(&f.errno, e.Errno)
 		f.version++
+	default: // the State, the verdict and the timer are all there is to it
 	}
 }
 
@@ -302,6 +303,7 @@ func (f *facts) event() events.Event {
 		f.data(&e)
 	case events.KindResumed:
 		e.WaitsFor = f.WaitsFor
+	default: // it has no facts of its own
 	}
 	return e
 }

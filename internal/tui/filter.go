@@ -25,8 +25,8 @@ type filter struct {
 type term struct {
 	text    []byte
 	not     bool
-	verdict [numClasses]bool          // the verdict's word holds the text
-	kind    [events.KindLost + 1]bool // the event's name does
+	verdict [numClasses]bool // the verdict's word holds the text
+	kind    []bool           // the event's name does, by events.Kind
 }
 
 // maxTerms is the number of bits in a matchCache.
@@ -55,8 +55,8 @@ func newFilter(text string) *filter {
 		for c := range numClasses {
 			t.verdict[c] = strings.Contains(c.String(), string(t.text))
 		}
-		for k := range t.kind {
-			t.kind[k] = strings.Contains(events.Kind(k).String(), string(t.text))
+		for _, name := range append([]string{""}, events.KindNames()...) {
+			t.kind = append(t.kind, strings.Contains(name, string(t.text)))
 		}
 		f.full |= 1 << len(f.terms)
 		f.terms = append(f.terms, t)

@@ -5,6 +5,7 @@ package tui
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -50,7 +51,7 @@ func (t *theme) sparkline(f *facts, cells int) string {
 	}
 	var sorted [sparkLen]uint32
 	copy(sorted[:], f.rtts[:n])
-	insertionSort(sorted[:n])
+	slices.Sort(sorted[:n])
 	least := 1.0
 	if !f.rttExact {
 		least = 4000
@@ -71,14 +72,6 @@ func (f *facts) unansweredWord() string {
 		return "?"
 	}
 	return strconv.Itoa(f.Unanswered)
-}
-
-func insertionSort(a []uint32) {
-	for i := range a {
-		for j := i; j > 0 && a[j] < a[j-1]; j-- {
-			a[j], a[j-1] = a[j-1], a[j]
-		}
-	}
 }
 
 // countdown writes the time until at: "now" when it has come, "no news" when

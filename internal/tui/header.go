@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"katrace/internal/events"
 )
 
 // headerLine draws one line of the header.
@@ -190,21 +192,9 @@ func (m *model) counts(mute *[numClasses]bool, news bool) *line {
 
 // lostLine: what was lost, and the remedy.
 func (m *model) lostLine() string {
-	var parts []string
-	lost := m.snap.Lost
-	if lost.Ring > 0 {
-		parts = append(parts, count(lost.Ring, "record")+", the ring was full: use a larger --ring-size, or a filter")
-	}
-	if lost.Missed > 0 {
-		parts = append(parts, count(lost.Missed, "firing")+" that the kernel skipped (kprobe misses): try another --attach")
-	}
-	if lost.Memory > 0 {
-		parts = append(parts, count(lost.Memory, "answer")+" unseen, the kernel had no memory at once")
-	}
-	if lost.Follow > 0 {
-		parts = append(parts, count(lost.Follow, "answer")+" unseen, too many probes out at once: --follow-size, or a filter")
-	}
-	return m.theme.alarm.Render(m.theme.fit(" LOST "+strings.Join(parts, m.theme.glyph.sep), m.width))
+	words := events.AppendWords(nil, &events.Event{Kind: events.KindLost, Lost: m.snap.Lost})
+	_, what, _ := strings.Cut(string(words), " lost: ")
+	return m.theme.alarm.Render(m.theme.fit(" LOST "+what, m.width))
 }
 
 // cut shortens s to w cells with an ellipsis; it does not pad.

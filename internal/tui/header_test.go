@@ -109,12 +109,12 @@ func TestRecordingHasItsOwnTime(t *testing.T) {
 func TestPagesScroll(t *testing.T) {
 	s := newScene(t, testOptions, 80, 24)
 	s.press("?")
-	s.has(t, "help · more below: ")
+	s.has(t, "lines below")
 	s.hasNot(t, "Click a row")
 	s.press("pgdown", "pgdown")
 	s.has(t, "help · end", "Click a row")
 	s.press("g")
-	s.has(t, "more below", "↑/k up")
+	s.has(t, "lines below", "↑/k up")
 	s.press("down")
 	if s.pageTop != 1 {
 		t.Errorf("down scrolled to %d", s.pageTop)

@@ -2,10 +2,6 @@
 
 package tui
 
-import "charm.land/bubbles/v2/key"
-
-type keyBinding = key.Binding
-
 // classHelp explains the words of the verdict column.
 var classHelp = [numClasses]string{
 	"ended: the kernel gave up: probes, or data, unanswered",

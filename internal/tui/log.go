@@ -136,10 +136,7 @@ func (p *logPane) render(m *model, width, height int) []string {
 	for i := len(lines) - 1; i >= 0 && len(out) < height; i-- {
 		out = append(out, lines[i])
 	}
-	for len(out) < height {
-		out = append(out, "")
-	}
-	return out
+	return fill(out, height)
 }
 
 func (p *logPane) title(m *model, below, width int) string {
@@ -174,6 +171,7 @@ func (p *logPane) line(m *model, shown *logLine, width int) string {
 		style = t.alarm
 	case events.KindTimer, events.KindWindowProbe, events.KindClosed:
 		style = t.dim
+	case events.KindProbe, events.KindAnswer, events.KindICMP, events.KindProbed, events.KindEnabled, events.KindSuspended, events.KindResumed:
 	}
 	words, who := string(events.AppendWords(nil, ev)), string(ev.AppendOwner(nil))
 	remote := t.fitAddr(ev.Remote.String(), 21)

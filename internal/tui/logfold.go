@@ -86,6 +86,7 @@ func pairs(entries []logEntry, matching []int) (healthy, hidden map[int]bool) {
 			}
 		case events.KindICMP, events.KindDropped:
 			failing[id] = true
+		default: // says nothing of whether the peer answers
 		}
 	}
 	return healthy, hidden

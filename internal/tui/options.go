@@ -37,10 +37,9 @@ type Options struct {
 	// none; nil: none has. It is called often and must not block.
 	NetnsName func(inode uint32) string
 
-	// JSON appends an event as one line of JSON, for copying; nil: events.AppendJSON.
-	JSON func(dst []byte, e *events.Event) []byte
-	// ListedJSON is the same for a connection that a listing alone shows, which no
-	// event stands for: e has no Kind. nil: JSON.
+	// ListedJSON appends a connection that a listing alone shows, which no event
+	// stands for, as one line of JSON for copying: e has no Kind. nil:
+	// events.AppendJSON.
 	ListedJSON func(dst []byte, e *events.Event) []byte
 	// Notice is asked on each tick for a sentence that is a caveat when it is not
 	// empty ("3 damaged lines skipped"). It must not block.
@@ -52,16 +51,12 @@ type Options struct {
 	MaxLog    int // events kept for the log pane; 0: 2,000
 }
 
-// MaxListed is how many connections that a listing alone shows are kept where
-// Options say nothing.
-const MaxListed = 100_000
-
 // Bounds of what the Store holds where Options say nothing.
 const (
-	defaultMaxConns  = 200_000
-	defaultMaxListed = MaxListed
-	defaultMaxEnded  = 10_000
-	defaultMaxLog    = 2_000
+	MaxListed       = 100_000
+	defaultMaxConns = 200_000
+	defaultMaxEnded = 10_000
+	defaultMaxLog   = 2_000
 )
 
 func (o Options) withDefaults() Options {
@@ -71,23 +66,16 @@ func (o Options) withDefaults() Options {
 	if o.Source == "" {
 		o.Source = "live"
 	}
-	if o.JSON == nil {
-		o.JSON = events.AppendJSON
-	}
 	if o.ListedJSON == nil {
-		o.ListedJSON = o.JSON
+		o.ListedJSON = events.AppendJSON
 	}
-	if o.MaxConns <= 0 {
-		o.MaxConns = defaultMaxConns
-	}
-	if o.MaxListed <= 0 {
-		o.MaxListed = defaultMaxListed
-	}
-	if o.MaxEnded <= 0 {
-		o.MaxEnded = defaultMaxEnded
-	}
-	if o.MaxLog <= 0 {
-		o.MaxLog = defaultMaxLog
+	for _, bound := range [...]struct {
+		of   *int
+		most int
+	}{{&o.MaxConns, defaultMaxConns}, {&o.MaxListed, MaxListed}, {&o.MaxEnded, defaultMaxEnded}, {&o.MaxLog, defaultMaxLog}} {
+		if *bound.of <= 0 {
+			*bound.of = bound.most
+		}
 	}
 	return o
 }

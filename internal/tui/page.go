@@ -6,30 +6,39 @@ import (
 	"slices"
 	"strings"
 
+	"charm.land/bubbles/v2/key"
 	"github.com/charmbracelet/x/ansi"
 )
 
-// page draws a page of text: a title that says how much is below, then as much
-// as fits from where it was scrolled to.
+// page draws a page of text from where it was scrolled to.
 func (m *model) page(name string, text []string, height int) []string {
+	m.pageTop = max(0, min(m.pageTop, len(text)-(height-1)))
+	return m.theme.scrolled(name, "", text, m.pageTop, m.width, height)
+}
+
+// scrolled draws a title that says how much of a text is below, then as much as
+// fits from the line top on.
+func (t *theme) scrolled(name, state string, text []string, top, width, height int) []string {
 	if height <= 0 {
 		return nil
 	}
-	hidden := max(0, len(text)-(height-1))
-	m.pageTop = max(0, min(m.pageTop, hidden))
-	state := ""
-	switch below := hidden - m.pageTop; {
-	case below > 0:
-		state = "more below: " + count(below, "line")
-	case hidden > 0:
-		state = "end"
+	if hidden := len(text) - (height - 1); hidden > 0 {
+		end := "end"
+		if below := hidden - top; below > 0 {
+			end = count(below, "line") + " below"
+		}
+		state = strings.TrimPrefix(state+t.glyph.sep+end, t.glyph.sep)
 	}
-	out := append(make([]string, 0, height), m.theme.ruleTitle(name, state, m.width))
-	out = append(out, text[m.pageTop:min(len(text), m.pageTop+height-1)]...)
-	for len(out) < height {
-		out = append(out, "")
+	out := append(make([]string, 0, height), t.ruleTitle(name, state, width))
+	return fill(append(out, text[top:min(len(text), top+height-1)]...), height)
+}
+
+// fill adds empty lines up to the height.
+func fill(lines []string, height int) []string {
+	for len(lines) < height {
+		lines = append(lines, "")
 	}
-	return out
+	return lines
 }
 
 // helpText explains the keys, the verdicts and the columns.
@@ -59,7 +68,7 @@ func (m *model) helpKeys() []string {
 	if cells(all[0])+2 > m.width {
 		all = nil
 		for _, g := range groups {
-			all = append(all, strings.Split(h.FullHelpView([][]keyBinding{g}), "\n")...)
+			all = append(all, strings.Split(h.FullHelpView([][]key.Binding{g}), "\n")...)
 		}
 	}
 	for i := range all {

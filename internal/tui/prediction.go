@@ -5,23 +5,12 @@ package tui
 import (
 	"fmt"
 	"math"
-	"strconv"
 	"time"
 
 	"github.com/charmbracelet/x/ansi"
 
-	"katrace/internal/conn"
 	"katrace/internal/events"
 )
-
-const (
-	hasUID       = conn.HasUID
-	hasKeepalive = conn.HasKeepalive
-)
-
-func timeBetween(a, b nanos) time.Duration { return time.Duration(b - a) }
-
-func thousandsPlain(n uint64) string { return strconv.FormatUint(n, 10) }
 
 // storyInk is how an event's words look in a story.
 func (t *theme) storyInk(k events.Kind, unanswered uint32) ink {
@@ -39,6 +28,7 @@ func (t *theme) storyInk(k events.Kind, unanswered uint32) ink {
 			return t.warn
 		}
 		return t.text
+	case events.KindProbed, events.KindEnabled, events.KindWindowProbe, events.KindTimer, events.KindClosed, events.KindLost:
 	}
 	return t.dim
 }

@@ -44,16 +44,6 @@ func (sn *Snapshot) Kept() (n int) {
 	return n
 }
 
-// EndedKept is the number of those that have ended.
-func (sn *Snapshot) EndedKept() (n int) {
-	for c := range numClasses {
-		if c.ended() {
-			n += sn.Counts[c]
-		}
-	}
-	return n
-}
-
 // Snapshot takes a snapshot into sn, whose memory it uses again, with the log
 // entries after the one numbered logged. Only one goroutine may call it.
 func (s *Store) Snapshot(q Query, logged uint64, sn *Snapshot) {

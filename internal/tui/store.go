@@ -77,6 +77,7 @@ func (s *Store) Event(e *events.Event) error {
 			s.drop(c)
 		}
 		return nil
+	default: // of a connection that has a row, or gets one
 	}
 	c := s.find(e)
 	if c == nil {
@@ -142,8 +143,9 @@ func lives(k events.Kind) bool {
 	switch k {
 	case events.KindProbe, events.KindEnabled, events.KindAnswer, events.KindProbed, events.KindSuspended, events.KindResumed:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // seen is the number of live connections of which events came.
@@ -177,8 +179,9 @@ func begins(e *events.Event) bool {
 		return false
 	case events.KindTimer:
 		return e.Reason == events.ReasonDataInFlight || e.Reason == events.ReasonNotIdle || e.Reason == events.ReasonSocketBusy
+	default:
+		return true
 	}
-	return true
 }
 
 // reused tells whether the event's tuple is that of another connection: the

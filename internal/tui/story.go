@@ -79,6 +79,7 @@ func (r *record) event(f *facts, n note) events.Event {
 		e.Drop = n.drop
 	case events.KindReset, events.KindPeerReset, events.KindEnded: // a connection ends once
 		e.RST, e.By, e.Errno = f.rst, f.by, n.text
+	default: // its words need none
 	}
 	return e
 }
@@ -205,6 +206,7 @@ func (s *Store) newRecord(e *events.Event, count int) record {
 		r.note = s.notes.intern(note{text: e.ICMP.Text, from: e.ICMP.From})
 	case events.KindDropped:
 		r.note = s.notes.intern(note{drop: e.Drop})
+	default: // its words need none
 	}
 	return r
 }

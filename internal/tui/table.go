@@ -23,24 +23,15 @@ type table struct {
 
 // follow finds the selected connection in a new order. If it is gone, and the
 // caller does not want to keep it, its successor is selected.
-func (t *table) follow(order []*entry, keepGone bool) (found bool) {
-	if t.sel == nil {
-		return false
+func (t *table) follow(order []*entry, keepGone bool) {
+	if t.sel == nil || t.selAt < len(order) && order[t.selAt] == t.sel {
+		return
 	}
-	if t.selAt < len(order) && order[t.selAt] == t.sel {
-		return true
+	if at := slices.Index(order, t.sel); at >= 0 {
+		t.selAt = at
+	} else if !keepGone {
+		t.pick(order, t.selAt)
 	}
-	for i, c := range order {
-		if c == t.sel {
-			t.selAt = i
-			return true
-		}
-	}
-	if keepGone {
-		return false
-	}
-	t.pick(order, t.selAt)
-	return false
 }
 
 // pick selects by index; one out of range is the nearest.

@@ -41,7 +41,7 @@ func (m *model) lines() []string {
 		out = append(out, m.page("caveats", m.caveatsText(), l.page)...)
 	default:
 		out = append(out, m.tableLines(l)...)
-		out = append(out, m.detail.view(m, m.width, l.detail)...)
+		out = append(out, m.detail.view(m, l.detail)...)
 		out = append(out, m.log.render(m, m.width, l.log)...)
 	}
 	if l.footer > 0 {
@@ -77,10 +77,7 @@ func (m *model) tableLines(l layout) []string {
 	if len(order) == 0 && l.rows > 0 {
 		out = append(out, t.dim.Render(t.cut("  "+m.emptyText(), m.width)))
 	}
-	for len(out) < l.rows+l.titles {
-		out = append(out, "")
-	}
-	return out
+	return fill(out, l.rows+l.titles)
 }
 
 // emptyText says why the table is empty.

@@ -87,6 +87,7 @@ func (b *bench) measure(v variant) (s sample, err error) {
 			if _, err := b.fire(true); err != nil { // the one before
 				return s, err
 			}
+		default: // needs no probe before it
 		}
 		switch w {
 		case otherTimer:

@@ -277,6 +277,7 @@ func tallyOf(evs []events.Event) (n tally) {
 		case events.KindLost:
 			n.lines++
 			n.lost = n.lost.Plus(e.Lost)
+		default:
 		}
 	}
 	return n

@@ -18,7 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"katrace/internal/childtest"
+	"katrace/test/childtest"
 )
 
 // What makes the test binary a process that holds sockets, and does nothing

@@ -16,9 +16,9 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"katrace/internal/childtest"
 	"katrace/internal/conn"
 	"katrace/internal/events"
+	"katrace/test/childtest"
 )
 
 // apartHolder makes the test binary a process that holds one end of a connection

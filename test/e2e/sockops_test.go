@@ -23,9 +23,9 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"katrace/internal/childtest"
 	"katrace/internal/conn"
 	"katrace/internal/events"
+	"katrace/test/childtest"
 )
 
 // enabler makes the test binary a process, in namespaces of its own, that has
