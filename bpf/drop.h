@@ -137,7 +137,7 @@ static __noinline int submit_drop(__u64 sk, enum record_direction direction, __u
 
 	read_tuple((struct sock *)sk, &r);
 	read_rest((struct sock *)sk, &r);
-	submit_long(&r);
+	submit_symbol(&r, location);
 	return 1;
 }
 

@@ -135,10 +135,11 @@ struct record {
 	__u32 rto_max;
 };
 
-/* A record about a socket that the kernel opened. */
+/* A record about a socket that the kernel opened, and RECORD_DROPPED. */
 struct kernel_record {
 	struct record rec;
-	__u8 symbol[64]; /* what the socket tells of data, sk_data_ready: "name [module]" */
+	__u8 symbol[64]; /* "name [module]" of a function: what the socket tells of data,
+			  * sk_data_ready; on RECORD_DROPPED the one at .location */
 };
 
 #define RECORD_SHORT __builtin_offsetof(struct record, from)

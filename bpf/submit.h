@@ -8,13 +8,11 @@
 
 static __always_inline void count_lost_ring(void) { __sync_fetch_and_add(&lost_ring, 1); }
 
-/* submit_kernel adds who uses a socket of the kernel's: the function that it
- * tells of data, with its module. Nothing where the kernel has no bpf_snprintf
- * (before 5.13). */
-static __noinline int submit_kernel(const struct record *r)
+/* submit_symbol adds the name of a kernel function, with its module. Nothing
+ * where the kernel has no bpf_snprintf (before 5.13). */
+static __noinline int submit_symbol(const struct record *r, __u64 function)
 {
 	static const char format[] = "%ps";
-	struct sock *sk = (struct sock *)r->sk;
 	struct kernel_record *k = bpf_ringbuf_reserve(&ring, sizeof(*k), 0);
 	__u64 args[1];
 
@@ -25,11 +23,20 @@ static __noinline int submit_kernel(const struct record *r)
 	k->rec = *r;
 	__builtin_memset(k->symbol, 0, sizeof(k->symbol));
 	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_snprintf)) {
-		args[0] = (__u64)BPF_CORE_READ(sk, sk_data_ready);
+		args[0] = function;
 		bpf_snprintf((char *)k->symbol, sizeof(k->symbol), format, args, sizeof(args));
 	}
 	bpf_ringbuf_submit(k, 0);
 	return 0;
+}
+
+/* submit_kernel adds who uses a socket of the kernel's: the function that it
+ * tells of data. */
+static __always_inline void submit_kernel(const struct record *r)
+{
+	struct sock *sk = (struct sock *)r->sk;
+
+	submit_symbol(r, (__u64)BPF_CORE_READ(sk, sk_data_ready));
 }
 
 static __always_inline void submit_size(const struct record *r, __u64 size)

@@ -30,7 +30,11 @@ func (c *clock) decodeSocket(r *loader.Record, e *Event) {
 		UserTimeout: time.Duration(r.UserTimeout) * time.Millisecond,
 		Inherited:   conn.Setting(r.Inherited),
 	}
-	e.HeldBy, e.Module = KernelUser(r.Flags, cString(r.Symbol[:]))
+	user := ""
+	if r.Kind != loader.RecordDropped { // there it is another function
+		user = cString(r.Symbol[:])
+	}
+	e.HeldBy, e.Module = KernelUser(r.Flags, user)
 	e.Has = conn.HasUID | conn.HasKeepalive
 	if e.TCPState != conn.TCPSynSent { // there the peer was never heard
 		e.IdleFor = c.span(r.IdleFor)

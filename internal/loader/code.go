@@ -58,9 +58,13 @@ func (t *Tracer) DropReason(r *Record) string {
 	return ""
 }
 
-// DropPlace is the function that dropped it, "" where /proc/kallsyms does not
-// show addresses.
+// DropPlace is the function that dropped it, as the program had the kernel name
+// it, or before 5.13 as /proc/kallsyms does; "" where that does not show addresses.
 func (t *Tracer) DropPlace(r *Record) string {
+	if symbol, _, _ := bytes.Cut(r.Symbol[:], []byte{0}); len(symbol) > 0 {
+		name, _, _ := bytes.Cut(symbol, []byte(" "))
+		return codeOf(name)
+	}
 	place, known := t.code.places[r.Location]
 	if !known {
 		place = t.code.function(r.Location)
@@ -102,8 +106,14 @@ func functionAt(kallsyms io.Reader, addr uint64) (string, error) {
 			continue
 		}
 		full, _, _ := bytes.Cut(rest, []byte("\t"))
-		base, _, _ := bytes.Cut(full, []byte("."))
-		begin, name = a, append(name[:0], base...)
+		begin, name = a, append(name[:0], full...)
 	}
-	return string(name), sc.Err()
+	return codeOf(name), sc.Err()
+}
+
+// codeOf is the function that a symbol is code of: without what a compiler
+// appends to the name (.isra.0, .constprop.0, .cold, .llvm.HASH).
+func codeOf(symbol []byte) string {
+	base, _, _ := bytes.Cut(symbol, []byte("."))
+	return string(base)
 }

@@ -5,6 +5,7 @@ package e2e
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -57,7 +58,7 @@ func (r results) differences(t *testing.T, name string) (all []string) {
 func both(a, b loader.Facts) loader.Facts {
 	return loader.Facts{
 		SendErrors: a.SendErrors && b.SendErrors, ICMP: a.ICMP && b.ICMP, WindowProbes: a.WindowProbes && b.WindowProbes,
-		Probed: a.Probed && b.Probed, Enabled: a.Enabled && b.Enabled, RST: a.RST && b.RST,
+		Probed: a.Probed && b.Probed, Enabled: a.Enabled && b.Enabled, RST: a.RST && b.RST, Dropped: a.Dropped && b.Dropped,
 	}
 }
 
@@ -73,7 +74,7 @@ var comparable = cmp.Options{
 func timeless(evs []events.Event) []events.Event {
 	out := make([]events.Event, len(evs))
 	for i, e := range evs {
-		e.Time, e.IdleFor, e.Next, e.DiesIn, e.RTT = time.Time{}, 0, 0, 0, 0
+		e.Time, e.IdleFor, e.Next, e.DiesIn, e.RTT, e.SilentFor = time.Time{}, 0, 0, 0, 0, 0
 		e.Process, e.HeldBy, e.Module = conn.Process{}, 0, ""
 		e.Cgroup, e.Container, e.Pod = "", "", ""
 		if e.Kind == events.KindAnswer {
@@ -91,10 +92,13 @@ func timeless(evs []events.Event) []events.Event {
 func known(evs []events.Event, can loader.Facts) (left []events.Event) {
 	lacking := map[events.Kind]bool{
 		events.KindICMP: !can.ICMP, events.KindWindowProbe: !can.WindowProbes,
-		events.KindProbed: !can.Probed, events.KindEnabled: !can.Enabled,
+		events.KindProbed: !can.Probed, events.KindEnabled: !can.Enabled, events.KindDropped: !can.Dropped,
 	}
+	// A probe that the local queue refuses is none without its return code: then
+	// nothing is out that could be dropped.
+	refused := !can.SendErrors && slices.ContainsFunc(evs, func(e events.Event) bool { return e.SendError == events.Congested })
 	for _, e := range evs {
-		if lacking[e.Kind] {
+		if lacking[e.Kind] || refused && e.Kind == events.KindDropped && e.Drop.Direction == events.DirectionOut {
 			continue
 		}
 		if !can.SendErrors {
@@ -105,11 +109,17 @@ func known(evs []events.Event, can loader.Facts) (left []events.Event) {
 			}
 			e.SendError = ""
 		}
-		if e.Kind == events.KindPeerReset && !can.RST {
+		if !can.RST && (e.Kind == events.KindPeerReset || e.RST != 0) {
 			e.RST, e.Verdict = 0, events.VerdictReset
+			if e.By == events.ByThisHost { // in the peer's name
+				e.By = events.ByPeer
+			}
 		}
 		if e.Verdict == events.VerdictUnreachable && !(can.SendErrors && can.ICMP) {
 			e.Verdict = otherwise(&e)
+		}
+		if !can.SendErrors || !can.ICMP {
+			e.Change = 0 // from what, and to what, it cannot know
 		}
 		left = append(left, e)
 	}
