@@ -38,7 +38,7 @@ var forListing = []int{unix.CAP_SYS_PTRACE, unix.CAP_SYS_ADMIN, unix.CAP_BPF, un
 
 // newListing is nil where the filter asks for certain events: a socket is none.
 func newListing(o *streamOptions, store *tui.Store) *listing {
-	if len(o.filter.Kinds) > 0 || o.filter.Dead || o.filter.Silent {
+	if len(o.filter.Kinds) > 0 || o.filter.Dead || o.filter.Silent || o.filter.Changes {
 		return nil
 	}
 	return &listing{store: store, filter: o.filter, options: inventory.Options{

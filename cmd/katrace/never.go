@@ -38,21 +38,22 @@ func refuseNever(f *events.Filter) error {
 	if len(s.Ports) > 0 && len(s.LocalPorts) > 0 && len(s.RemotePorts) > 0 && !slices.ContainsFunc(s.Ports, given) {
 		return usagef("--port %d: neither --local-port nor --remote-port allows it", s.Ports[0])
 	}
-	if len(f.Kinds) == 0 || !f.Dead && !f.Silent {
+	if len(f.Kinds) == 0 || slices.ContainsFunc(f.Kinds, f.Takes) {
 		return nil
 	}
 	var flags []string
-	var kinds []events.Kind
-	if f.Dead {
-		flags, kinds = append(flags, "--dead"), append(kinds, events.EndKinds...)
+	for _, c := range []struct {
+		given bool
+		flag  string
+	}{{f.Dead, "--dead"}, {f.Silent, "--silent"}, {f.Changes, "--changes"}} {
+		if c.given {
+			flags = append(flags, c.flag)
+		}
 	}
-	if f.Silent {
-		flags, kinds = append(flags, "--silent"), append(kinds, events.SilentKinds...)
-	}
-	if !slices.ContainsFunc(f.Kinds, func(k events.Kind) bool { return slices.Contains(kinds, k) }) {
-		return usagef("--event %s with %s, which leaves only: %s", join(f.Kinds), strings.Join(flags, " and "), join(kinds))
-	}
-	return nil
+	rest := *f
+	rest.Kinds = nil
+	left := slices.DeleteFunc(events.Kinds(), func(k events.Kind) bool { return !rest.Takes(k) })
+	return usagef("--event %s with %s, which leaves only: %s", join(f.Kinds), strings.Join(flags, " and "), join(left))
 }
 
 // join is "probe, answer".

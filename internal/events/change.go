@@ -37,7 +37,6 @@ func (s *story) changed(e *Event) Change {
 	case e.Kind.Ends():
 		return ChangeEnded
 	case e.Kind == KindSuspended:
-		s.failing = 0
 		return ChangeSuspended
 	case e.Kind == KindResumed:
 		return ChangeResumed

@@ -51,6 +51,11 @@ func TestChanges(t *testing.T) {
 			[]told{{}, {change: ChangeUnreachable}, {}, {}, {ChangeRecovered, 2, 80 * time.Second}, {}}},
 		{"given up", []loader.Record{at(60, probe(1, 0, 0, 60)), at(70, probe(2, 0, 0, 70)), with(probe(2, 0, 0, 80), loader.RecordReset, 80)},
 			[]told{{}, {change: ChangeSilent}, {change: ChangeEnded}}},
+		{"silent, then data waits, then back", []loader.Record{
+			at(60, probe(1, 0, 0, 60)), at(70, probe(2, 0, 0, 70)), with(probe(2, 0, 0, 75), loader.RecordSuspended, 75),
+			// Heard at 90, and the firing at 92 tells both.
+			with(probe(0, 0, 0, 2), loader.RecordResumed, 92), with(probe(0, 0, loader.FlagAnswered, 2), loader.RecordAnswer, 92),
+		}, []told{{}, {change: ChangeSilent}, {change: ChangeSuspended}, {change: ChangeResumed}, {ChangeRecovered, 2, 90 * time.Second}}},
 		{"suspended", []loader.Record{with(probe(0, 0, 0, 60), loader.RecordSuspended, 60), with(probe(0, 0, 0, 2), loader.RecordResumed, 90)},
 			[]told{{change: ChangeSuspended}, {change: ChangeResumed}}},
 	} {

@@ -37,7 +37,7 @@ func (f *Filter) MatchBesidesOwner(e *Event) bool {
 	if (f.Dead || f.Silent) && !(f.Dead && e.Kind.Ends() || f.Silent && isSilent(e)) {
 		return false
 	}
-	return (!f.Changes || e.Change != 0) && f.Socket.Match(&e.State)
+	return (!f.Changes || e.Change != 0 || e.Kind.Ends()) && f.Socket.Match(&e.State)
 }
 
 // Takes says that the filter may want events of this kind.
@@ -45,13 +45,17 @@ func (f *Filter) Takes(k Kind) bool {
 	if len(f.Kinds) > 0 && !slices.Contains(f.Kinds, k) {
 		return false
 	}
+	if f.Changes && !slices.Contains(ChangeKinds, k) {
+		return false
+	}
 	return !f.Dead && !f.Silent || f.Dead && k.Ends() || f.Silent && slices.Contains(SilentKinds, k)
 }
 
-// The kinds of events that Dead and Silent leave.
+// The kinds of events that Dead, Silent and Changes leave.
 var (
 	EndKinds    = []Kind{KindReset, KindPeerReset, KindEnded}
 	SilentKinds = []Kind{KindProbe, KindICMP, KindDropped, KindAnswer}
+	ChangeKinds = []Kind{KindProbe, KindAnswer, KindICMP, KindReset, KindPeerReset, KindEnded, KindSuspended, KindResumed}
 )
 
 // Ends says that the kind is a connection's end, with an error that its
@@ -61,7 +65,7 @@ func (k Kind) Ends() bool { return slices.Contains(EndKinds, k) }
 func isSilent(e *Event) bool {
 	switch e.Kind {
 	case KindProbe:
-		return e.Unanswered > 1 || e.SendError != ""
+		return e.Unanswered > 1 || e.SendError != "" || e.Verdict == VerdictSilent
 	case KindAnswer:
 		return e.AfterProbes > 0
 	default:

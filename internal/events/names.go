@@ -35,6 +35,14 @@ func (k Kind) String() string { return kindNames.Name(k) }
 // ParseKind is the inverse of Kind.String.
 func ParseKind(s string) (Kind, error) { return kindNames.Parse(s) }
 
+// Kinds lists every kind.
+func Kinds() (all []Kind) {
+	for k := KindProbe; k <= KindLost; k++ {
+		all = append(all, k)
+	}
+	return all
+}
+
 // KindNames lists every kind's name.
 func KindNames() []string { return kindNames.All() }
 

@@ -132,7 +132,8 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 	case loader.RecordResumed:
 		e.Kind = KindResumed
 		e.WaitsFor, e.Verdict = conn.Waiting(r.Waits), VerdictAlive
-		s.hear()
+		// That the peer was heard is told by the answer, if a probe was out: it
+		// comes at the same firing, and says after how many.
 	case loader.RecordEnded:
 		delete(t.conns, r.Sk)
 		if r.LocalPort == 0 {

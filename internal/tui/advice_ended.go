@@ -17,8 +17,11 @@ func adviseEnded(a []string, f *facts) []string {
 	bytes := count(f.unacked, "byte")
 	switch f.by {
 	case events.ByRetransmission:
-		return append(a, fmt.Sprintf("Data was on the way (%s), so keepalive had no say: sent again %s, it was never acknowledged.%s%s", bytes, times(f.retransmits), overBy(f), reader(f)),
-			"The peer is down, or the path drops packets in one of the directions: from here both look the same. TCP_USER_TIMEOUT sets how long that takes.")
+		a = append(a, fmt.Sprintf("Data was on the way (%s), so keepalive had no say: sent again %s, it was never acknowledged.%s%s", bytes, times(f.retransmits), overBy(f), reader(f)))
+		if f.drop == nil && f.verdict != events.VerdictUnreachable {
+			a = append(a, "The peer is down, or the path drops packets in one of the directions: from here both look the same.")
+		}
+		return append(a, "TCP_USER_TIMEOUT sets how long it takes to find such a peer.")
 	case events.ByZeroWindow:
 		return append(a, fmt.Sprintf("The peer's receive window was closed: its application did not read, and %s waited here.%s%s", bytes, overBy(f), reader(f)),
 			"Look at the peer's application: is it stuck, or stopped? Keepalive has no say while data waits; without TCP_USER_TIMEOUT such a connection lives for as long as the peer answers window probes.")

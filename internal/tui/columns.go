@@ -59,13 +59,13 @@ var columnSpecs = [numColumns]columnSpec{
 	},
 	ColRemote: {
 		title: "REMOTE", brief: "REMOTE", least: 9, decent: 14, most: 47, rank: 2, hunger: 1,
-		want: func(_ *theme, f *facts) int { return len(f.Remote.String()) },
+		want: func(_ *theme, f *facts) int { return len(addrWords(f.Remote)) },
 		draw: drawRemote,
 		key:  func(c *entry, _ bool) orderKey { return addrOrder(c.Remote, c.id) },
 	},
 	ColLocal: {
 		title: "LOCAL", brief: "LOCAL", least: localLeast, decent: 16, most: 47, rank: 10, hunger: 3,
-		want: func(_ *theme, f *facts) int { return len(f.Local.String()) },
+		want: func(_ *theme, f *facts) int { return len(addrWords(f.Local)) },
 		draw: drawLocal,
 		key:  func(c *entry, _ bool) orderKey { return addrOrder(c.Local, c.id) },
 	},
@@ -182,12 +182,12 @@ func drawRemote(c *cell) {
 	if c.cl.ended() || c.cl.failing() {
 		s = s.Bold()
 	}
-	c.add(s, c.fitAddr(c.f.Remote.String(), c.w))
+	c.add(s, c.fitAddr(addrWords(c.f.Remote), c.w))
 }
 
 func drawLocal(c *cell) {
-	s := c.f.Local.String()
-	if c.w < localLeast { // the port alone
+	s := addrWords(c.f.Local)
+	if c.w < localLeast && c.f.Local.IsValid() { // the port alone
 		s = s[strings.LastIndexByte(s, ':'):]
 	}
 	c.add(c.dim, c.fitAddr(s, c.w))

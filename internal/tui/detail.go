@@ -104,7 +104,7 @@ func (d *detail) who(m *model, width int) []string {
 	cl := f.class()
 	var l line
 	l.add(t.class[cl], " "+t.glyph.class[cl]+" "+cl.String()+"  ")
-	l.add(t.bold, f.Local.String()+" "+t.glyph.arrow+" "+f.Remote.String())
+	l.add(t.bold, addrWords(f.Local)+" "+t.glyph.arrow+" "+addrWords(f.Remote))
 	var kind []string
 	for _, s := range []string{f.Family.String(), f.TCPState.String()} {
 		if s != "" {

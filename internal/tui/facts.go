@@ -109,6 +109,9 @@ func (f *facts) apply(e *events.Event) {
 		f.peer.add(at)
 	case events.KindSuspended:
 		f.stall(e)
+		f.next = 0 // the firings until it is over are no events
+	case events.KindResumed:
+		f.drop = nil
 	case events.KindReset, events.KindPeerReset, events.KindEnded:
 		f.ended = true
 		f.next, f.dies = 0, 0

@@ -174,7 +174,7 @@ func (p *logPane) line(m *model, shown *logLine, width int) string {
 	case events.KindProbe, events.KindAnswer, events.KindICMP, events.KindProbed, events.KindEnabled, events.KindSuspended, events.KindResumed:
 	}
 	words, who := string(events.AppendWords(nil, ev)), string(ev.AppendOwner(nil))
-	remote := t.fitAddr(ev.Remote.String(), 21)
+	remote := t.fitAddr(addrWords(ev.Remote), 21)
 	if shown.answers > 1 {
 		words = shown.words()
 	}
@@ -191,7 +191,7 @@ func (p *logPane) line(m *model, shown *logLine, width int) string {
 	}
 	if ev.Kind != events.KindLost {
 		if width >= 140 {
-			local := ev.Local.String() + " " + t.glyph.arrow
+			local := addrWords(ev.Local) + " " + t.glyph.arrow
 			if shown.peers > 1 {
 				local = ""
 			}

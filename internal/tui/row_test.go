@@ -182,3 +182,37 @@ func TestTwinsAreToldApart(t *testing.T) {
 	s.everyState()
 	s.hasNot(t, "LOCAL") // where remote addresses differ they are enough
 }
+
+// TestSuspendedIsToldOnce: the firings until it is over are no events, so that
+// there is none is not news; the giving up counts down.
+func TestSuspendedIsToldOnce(t *testing.T) {
+	s := newScene(t, testOptions, 120, 24)
+	s.event(ev(events.KindSuspended, 1, func(e *events.Event) {
+		e.WaitsFor, e.Verdict = conn.WaitsRetransmission, events.VerdictSuspended
+		e.Next, e.DiesIn, e.Has = time.Minute, 15*time.Minute, e.Has|conn.HasNext|conn.HasDiesIn
+	}))
+	s.tick(10 * time.Minute)
+	s.hasNot(t, "no news")
+	s.has(t, "5m")
+	s.press("enter")
+	s.hasNot(t, "No news")
+}
+
+// TestRowWithoutAddress: a recording may lack one.
+func TestRowWithoutAddress(t *testing.T) {
+	for _, width := range []int{40, 80, 200} {
+		s := newScene(t, testOptions, width, 24)
+		for i := range 3 {
+			s.event(ev(events.KindProbe, 1, func(e *events.Event) {
+				e.Local = netip.AddrPort{}
+				if i == 2 {
+					e.Remote = netip.AddrPort{}
+				}
+			}))
+		}
+		s.event(ev(events.KindProbe, 1))
+		s.tick(time.Second)
+		s.press("enter")
+		s.hasNot(t, "invalid")
+	}
+}

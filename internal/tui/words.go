@@ -3,6 +3,7 @@
 package tui
 
 import (
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -14,6 +15,14 @@ import (
 // "postgres[812]", "postgres[812] (not accepted yet)", "uid 105", "-".
 func (t *theme) owner(f *facts) string {
 	return sanitize(string(f.AppendOwner(nil)), t.ascii)
+}
+
+// addrWords is an address; "-" where a recording has none.
+func addrWords(a netip.AddrPort) string {
+	if !a.IsValid() {
+		return "-"
+	}
+	return a.String()
 }
 
 // container is the beginning of the container's id, or its name; "" for none.
