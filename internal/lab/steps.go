@@ -119,7 +119,29 @@ func (s *stage) untilProbes(ctx context.Context, n int) error {
 }
 
 func (s *stage) untilAnswers(ctx context.Context, n int) error {
-	return s.until(ctx, fmt.Sprintf("%d answers", n), func(c *Capture) bool { return c.Answers() >= n })
+	err := s.until(ctx, fmt.Sprintf("%d answers", n), func(c *Capture) bool { return c.Answers() >= n })
+	if err == nil && s.app != nil {
+		s.app.takeAnswer(ctx)
+	}
+	return err
+}
+
+// takeAnswer gives TCP time to take an answer, which the capture sees before it
+// does. An application that closes in between has it taken in another state,
+// where nothing is heard of it at once (tcp_rcv_state_process). Data from the peer
+// need not clear the count of probes: then the time is all that is given.
+func (s *socket) takeAnswer(ctx context.Context) {
+	for range 50 {
+		taken := true
+		_ = s.control(func(fd int) error {
+			info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+			taken = err != nil || info.Probes == 0
+			return err
+		})
+		if taken || rest(ctx, 2*time.Millisecond) != nil {
+			return
+		}
+	}
 }
 
 func (s *stage) untilCounted(ctx context.Context, n uint64) error {
