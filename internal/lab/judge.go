@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -101,6 +102,9 @@ func Judge(o Outcome, evs []events.Event, lost events.Lost, can Backend) Row {
 	c, ok := find(Cases(), o.Case)
 	if !ok {
 		return Row{Case: o.Case, Why: []string{fmt.Sprintf("no case %q", o.Case)}}
+	}
+	if c.Expect.Timer != events.ReasonDataInFlight {
+		evs = slices.DeleteFunc(slices.Clone(evs), func(e events.Event) bool { return o.finInFlight(&e) })
 	}
 	r := &review{c: c, o: o, can: can, all: evs, hidden: int(min(lost.Missed, math.MaxInt32))}
 	for i := range evs {

@@ -248,3 +248,18 @@ func TestSort(t *testing.T) {
 		t.Errorf("strays: %v", strays)
 	}
 }
+
+// TestFINInFlight: a firing that finds this side's FIN on its way is right, at any
+// other time data in flight is not.
+func TestFINInFlight(t *testing.T) {
+	closing := time.Unix(1e9, 0)
+	for after, want := range map[time.Duration]bool{-time.Second: false, -10 * time.Millisecond: true, 0: true, 100 * time.Millisecond: true, time.Second: false} {
+		e := events.Event{Time: closing.Add(after), Kind: events.KindTimer, Reason: events.ReasonDataInFlight}
+		if got := (Outcome{Closing: closing}).finInFlight(&e); got != want {
+			t.Errorf("%s after the close: %v", after, got)
+		}
+		if (Outcome{}).finInFlight(&e) {
+			t.Errorf("not closed")
+		}
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/conn"
+	"katrace/internal/events"
 )
 
 // Lab is a set of cases, staged and ready to be played.
@@ -40,6 +41,7 @@ type Outcome struct {
 	Errno          unix.Errno    // what the application read; 0: nothing
 	Subflow        bool          // of MPTCP: the application is not told of its end
 	ErrnoAfter     time.Duration // when it read that, since Begun
+	Closing        time.Time     // when the lab closed the traced socket; zero: it did not
 	KeepaliveCount uint64        // growth of TcpExtTCPKeepAlive in the namespace since Begun
 	Silenced       bool          // the peer dropped what came, on the traced socket's own host
 	Router         netip.Addr    // between the two hosts; invalid: there is none
@@ -58,6 +60,14 @@ func (o Outcome) Died() time.Time {
 		return o.Captured.Reset
 	}
 	return o.Begun.Add(o.ErrnoAfter)
+}
+
+// finInFlight says that a firing found this side's FIN on its way: where it comes
+// while the socket is being closed, the kernel may run the timer before it takes
+// what loopback brings (TIMER_SOFTIRQ comes before NET_RX_SOFTIRQ).
+func (o Outcome) finInFlight(e *events.Event) bool {
+	return e.Kind == events.KindTimer && e.Reason == events.ReasonDataInFlight && !o.Closing.IsZero() &&
+		e.Time.After(o.Closing.Add(-20*time.Millisecond)) && e.Time.Before(o.Closing.Add(250*time.Millisecond))
 }
 
 // Start sets the cases up: namespaces, connections, captures. Keepalive is

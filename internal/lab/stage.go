@@ -30,6 +30,7 @@ type stage struct {
 	capture  *capture
 
 	begun     time.Time // when keepalive was switched on
+	closing   time.Time // closeApp
 	keepalive uint64    // the counter then
 	silenced  bool      // the peer drops what comes, on this host
 }
@@ -201,6 +202,7 @@ func (s *stage) play(ctx context.Context) (Outcome, error) {
 		Inode:          s.inode,
 		PID:            os.Getpid(),
 		Begun:          s.begun,
+		Closing:        s.closing,
 		Errno:          errno,
 		KeepaliveCount: count - s.keepalive,
 		Router:         s.net.gateway,

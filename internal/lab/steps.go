@@ -154,6 +154,7 @@ func (s *stage) untilCounted(ctx context.Context, n uint64) error {
 // closeApp closes the traced socket: with FIN, or, as with linger 0, with RST.
 func (s *stage) closeApp(abort bool) error {
 	s.reader.stop()
+	s.closing = time.Now()
 	err := errors.Join(s.app.setLinger(abort), s.app.close())
 	s.app = nil
 	return err
