@@ -19,7 +19,7 @@ func AppendString(dst []byte, s string) []byte {
 			continue
 		}
 		r, n := utf8.DecodeRuneInString(s[i:])
-		if r >= utf8.RuneSelf && unicode.IsPrint(r) && !(r == utf8.RuneError && n == 1) {
+		if r >= utf8.RuneSelf && unicode.IsPrint(r) && r != utf8.RuneError { // which is escaped whichever it came of: what is read is written the same
 			i += n
 			continue
 		}

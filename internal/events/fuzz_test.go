@@ -24,6 +24,7 @@ func FuzzTracker(f *testing.F) {
 	for kind := loader.RecordProbe; kind <= loader.RecordEnabled; kind++ {
 		r := probeRecord()
 		r.Kind, r.Flags, r.Reason, r.Ret = kind, loader.FlagAnswered|loader.FlagRTT, uint8(ReasonNotIdle), -113
+		r.Pid = 812
 		copy(r.Comm[:], "\x1b[2J\xff\n")
 		f.Add(bytes.Clone(bytesOf(&r)))
 		story = append(story, bytesOf(&r)...)
