@@ -82,7 +82,20 @@ func listenTCP(addr netip.Addr, proto, receiveBuffer int) (*socket, netip.AddrPo
 
 // dialTCP connects. An IPv4-mapped address makes an AF_INET6 socket. It runs on
 // a thread in the namespace.
+//
+// EHOSTUNREACH is no end here: on a slow machine a new interface may not answer
+// three neighbour solicitations in as many seconds.
 func dialTCP(to netip.AddrPort, proto int) (*socket, error) {
+	for end := time.Now().Add(2 * callLimit); ; {
+		s, err := dialOnce(to, proto)
+		if !errors.Is(err, unix.EHOSTUNREACH) || time.Now().After(end) {
+			return s, err
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+func dialOnce(to netip.AddrPort, proto int) (*socket, error) {
 	s, err := newTCP(to.Addr(), proto, "traced")
 	if err != nil {
 		return nil, err
