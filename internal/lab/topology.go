@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -159,8 +158,7 @@ func plug(a, b end) error {
 
 // awaitNeighbour waits until an IPv6 address can be found: the kernel joins its
 // solicited-node group (RFC 4291, 2.7.1) in a work of its own, which waits for the
-// lock of all interfaces. Three solicitations before that, and connect gives
-// EHOSTUNREACH.
+// lock of all interfaces.
 func awaitNeighbour(name, prefix string) error {
 	addr := netip.MustParsePrefix(prefix).Addr()
 	if !addr.Is6() {
@@ -168,15 +166,10 @@ func awaitNeighbour(name, prefix string) error {
 	}
 	low := addr.As16()
 	group := fmt.Sprintf("ff0200000000000000000001ff%02x%02x%02x", low[13], low[14], low[15])
-	for end := time.Now().Add(callLimit); ; time.Sleep(5 * time.Millisecond) {
+	return awaitInterface(name, "in the group of "+addr.String(), func(netlink.Link, error) bool {
 		joined, err := os.ReadFile("/proc/thread-self/net/igmp6")
-		if err != nil || strings.Contains(string(joined), name+" ") && strings.Contains(string(joined), group) {
-			return err
-		}
-		if time.Now().After(end) {
-			return fmt.Errorf("interface %q has not joined the group of %s after %v", name, addr, callLimit)
-		}
-	}
+		return err == nil && strings.Contains(string(joined), name+" ") && strings.Contains(string(joined), group)
+	})
 }
 
 func vethHint(err error) string {
@@ -186,21 +179,12 @@ func vethHint(err error) string {
 	return hint(err)
 }
 
-// awaitLink waits until an interface carries packets: the kernel says so in a
-// deferred work, and drops what is sent before.
+// awaitLink waits until an interface carries packets: the kernel drops what is
+// sent before.
 func awaitLink(name string) error {
-	for end := time.Now().Add(callLimit); ; time.Sleep(5 * time.Millisecond) {
-		link, err := netlink.LinkByName(name)
-		if err != nil {
-			return fmt.Errorf("find interface %q: %w", name, err)
-		}
-		if link.Attrs().OperState == netlink.OperUp {
-			return nil
-		}
-		if time.Now().After(end) {
-			return fmt.Errorf("interface %q is not up after %v: %v", name, callLimit, link.Attrs().OperState)
-		}
-	}
+	return awaitInterface(name, "up", func(link netlink.Link, err error) bool {
+		return err == nil && link.Attrs().OperState == netlink.OperUp
+	})
 }
 
 func defaultRoute(gateway netip.Addr) error {
