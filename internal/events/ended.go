@@ -16,10 +16,7 @@ func (t *Tracker) ended(r *loader.Record, s *story, e *Event) {
 	e.Has |= HasUnacked
 	switch e.By {
 	case ByRetransmission, ByZeroWindow:
-		e.Verdict = VerdictTimedOut
-		if s.unreachable || (e.Errno != "ETIMEDOUT" && e.Errno != "") {
-			e.Verdict = VerdictUnreachable
-		}
+		e.Verdict = s.givenUp(e.Errno)
 	case ByPeer:
 		e.Verdict = verdictOf(e.RST)
 	case ByThisHost:

@@ -77,11 +77,7 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 		e.Reason = Reason(r.Reason)
 		e.Errno = readErrno(r.Ret)
 		s.count(r, e)
-		e.Verdict = VerdictTimedOut
-		// Another errno than ETIMEDOUT is what an ICMP error left (sk_err_soft).
-		if s.unreachable || (e.Errno != "ETIMEDOUT" && e.Errno != "") {
-			e.Verdict = VerdictUnreachable
-		}
+		e.Verdict = s.givenUp(e.Errno)
 	case loader.RecordPeerReset:
 		e.Kind = KindPeerReset
 		e.Errno = readErrno(r.Ret)
@@ -295,6 +291,15 @@ func (e *Event) setNext(why Reason, probes uint8) {
 		e.Has |= conn.HasNext
 	default: // not known, or no keepalive timer runs
 	}
+}
+
+// givenUp is the verdict on a peer that a timer of the kernel's gave up. Another
+// errno than ETIMEDOUT is what an ICMP error left (sk_err_soft).
+func (s *story) givenUp(errno string) Verdict {
+	if s.unreachable || errno != "ETIMEDOUT" && errno != "" {
+		return VerdictUnreachable
+	}
+	return VerdictTimedOut
 }
 
 // verdictOf is what a RST means for the peer.
