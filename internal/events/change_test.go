@@ -51,6 +51,9 @@ func TestChanges(t *testing.T) {
 			[]told{{}, {change: ChangeUnreachable}, {}, {}, {ChangeRecovered, 2, 80 * time.Second}, {}}},
 		{"given up", []loader.Record{at(60, probe(1, 0, 0, 60)), at(70, probe(2, 0, 0, 70)), with(probe(2, 0, 0, 80), loader.RecordReset, 80)},
 			[]told{{}, {change: ChangeSilent}, {change: ChangeEnded}}},
+		{"the answer's record is lost: the next silence is a change all the same", []loader.Record{
+			at(60, probe(1, 0, 0, 60)), at(70, probe(2, 0, 0, 70)), at(140, probe(1, 0, 0, 60)), at(150, probe(2, 0, 0, 70)),
+		}, []told{{}, {change: ChangeSilent}, {}, {change: ChangeSilent}}},
 		{"silent, then data waits, then back", []loader.Record{
 			at(60, probe(1, 0, 0, 60)), at(70, probe(2, 0, 0, 70)), with(probe(2, 0, 0, 75), loader.RecordSuspended, 75),
 			// Heard at 90, and the firing at 92 tells both.

@@ -239,7 +239,8 @@ func (t *Tracker) probe(r *loader.Record, s *story, e *Event) {
 	if r.Probes == 1 && s.unanswered%256 != 0 {
 		// Every ACK clears icsk_probes_out: the peer was heard since the probe
 		// before, also where the record of its answer was lost.
-		s.unreachable, s.unheard, s.heard = false, 0, true
+		s.hear()
+		s.failing = 0
 	}
 	s.count(r, e)
 	if r.Ret > 0 {
