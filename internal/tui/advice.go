@@ -115,8 +115,8 @@ func adviseTimedOut(a []string, f *facts) []string {
 	default:
 		a = append(a, "The kernel gave the connection up."+reader(f))
 	}
-	if f.drop != nil {
-		return a
+	if f.drop != nil || f.verdict == events.VerdictUnreachable {
+		return a // an error, or this host, says more
 	}
 	return append(a, "The peer is down, or the path drops packets: from here both look the same. If the host is up, look for a firewall or NAT between that forgot this flow.")
 }

@@ -159,3 +159,15 @@ func TestPatienceIsTheKernels(t *testing.T) {
 		}
 	}
 }
+
+// TestAdviceOfUnreachable: where an error was seen, a dead peer and a broken path
+// do not look the same.
+func TestAdviceOfUnreachable(t *testing.T) {
+	for _, v := range []events.Verdict{events.VerdictTimedOut, events.VerdictUnreachable} {
+		f := facts{ended: true, kind: events.KindReset, verdict: v}
+		all := strings.Join(advise(&f, 1, nil), "\n")
+		if got, want := strings.Contains(all, "both look the same"), v == events.VerdictTimedOut; got != want {
+			t.Errorf("%s: %s", v, all)
+		}
+	}
+}
