@@ -215,9 +215,16 @@ func trace(t *testing.T, cases []lab.Case) results {
 	return said
 }
 
+// factsByBackend: to find them out is to read the kernel's types, which takes an
+// emulated machine a second.
+var factsByBackend sync.Map
+
 // factsHere is what a backend can know on this kernel.
 func factsHere(t *testing.T, by loader.Backend) loader.Facts {
 	t.Helper()
+	if known, ok := factsByBackend.Load(by); ok {
+		return known.(loader.Facts)
+	}
 	btf := ""
 	if flags := moreFlags(); len(flags) == 2 && flags[0] == "--btf" {
 		btf = flags[1]
@@ -226,6 +233,7 @@ func factsHere(t *testing.T, by loader.Backend) loader.Facts {
 	if err != nil {
 		t.Fatal(err)
 	}
+	factsByBackend.Store(by, facts)
 	return facts
 }
 
