@@ -206,7 +206,7 @@ func (r *Reader) take(s *source) *events.Event {
 	if !s.heard && len(r.sources) > 1 && !r.names {
 		r.peekHosts()
 	}
-	r.cover.add(e, s.host)
+	r.cover.Add(e, s.host)
 	if r.names && e.Host == "" {
 		e.Host = s.host
 	}
@@ -270,7 +270,7 @@ func (r *Reader) end() error {
 	if damaged > 0 && r.read == 0 {
 		return fmt.Errorf("%s: no line of a katrace stream (%s)", strings.Join(names, ", "), conn.Count(damaged, "damaged line"))
 	}
-	r.cover.finish()
+	r.cover.Finish()
 	return io.EOF
 }
 
