@@ -25,8 +25,8 @@ type stream struct {
 	tracker *events.Tracker
 	filter  events.Filter
 	sink    events.Sink
-	host    string // the key of each line; "": none
-	began   time.Time // when all was attached
+	host    string         // the key of each line; "": none
+	began   time.Time      // when all was attached
 	about   events.Tracing // of its beginning
 	beat    heartbeat
 	limit   uint64 // events, 0: none

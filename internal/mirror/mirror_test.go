@@ -181,7 +181,7 @@ func TestTooEarly(t *testing.T) {
 	if f, _ := j.Silence(a.ID()); f.Seen != SeenUnknown || f.Reason != "it is too early to say" {
 		t.Errorf("at once: %+v", f)
 	}
-	add(silent[1], said{11.2,  "b", events.KindHeartbeat, 0, nil}, silent[2])
+	add(silent[1], said{11.2, "b", events.KindHeartbeat, 0, nil}, silent[2])
 	if f, _ := j.Silence(a.ID()); f.Seen != SeenNone || f.Sent != 1 {
 		t.Errorf("later: %+v", f)
 	}
