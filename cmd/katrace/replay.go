@@ -171,7 +171,7 @@ func (p *player) play(ctx context.Context, in *recording.Reader, sink events.Sin
 
 // wants says whether the event is to be shown.
 func (p *player) wants(e *events.Event) bool {
-	if e.Kind == events.KindHeartbeat && !p.heartbeats {
+	if e.Kind == events.KindHeartbeat && !p.heartbeats && e.Tracing.Asleep == 0 && e.Tracing.ClockSet == 0 {
 		return false
 	}
 	return p.filter.Match(e) || p.closes && e.Kind == events.KindClosed
