@@ -92,6 +92,9 @@ func (o *streamOptions) tracing(t *loader.Tracer) events.Tracing {
 	if !o.load.All {
 		unknown |= events.UnknownWindowProbe
 	}
+	if !o.load.All && (!o.load.Closes || o.logFile == "") {
+		unknown |= events.UnknownClosed
+	}
 	return events.Tracing{Kernel: kernelRelease(), Backend: string(t.Backend), Version: versionString(), Filters: o.filterWords, NotKnown: unknown}
 }
 

@@ -87,10 +87,11 @@ const (
 	UnknownDropped
 	UnknownDropReason
 	UnknownMissed // lost.missed
+	UnknownClosed // without --all
 	unknownEnd
 )
 
-var unknownWords = [...]string{"send_error", "icmp", "window_probe", "probed", "probed_byte", "enabled", "rst", "rtt_exact", "dropped", "drop_reason", "missed"}
+var unknownWords = [...]string{"send_error", "icmp", "window_probe", "probed", "probed_byte", "enabled", "rst", "rtt_exact", "dropped", "drop_reason", "missed", "closed"}
 
 // UnknownWords lists the words of the key not_known.
 func UnknownWords() []string { return unknownWords[:] }
@@ -113,7 +114,7 @@ func LeftOutBy(f *Filter) (u Unknown) {
 	for _, k := range [...]struct {
 		kind Kind
 		as   Unknown
-	}{{KindICMP, UnknownICMP}, {KindWindowProbe, UnknownWindowProbe}, {KindProbed, UnknownProbed | UnknownProbedByte}, {KindEnabled, UnknownEnabled}, {KindDropped, UnknownDropped}} {
+	}{{KindICMP, UnknownICMP}, {KindWindowProbe, UnknownWindowProbe}, {KindProbed, UnknownProbed | UnknownProbedByte}, {KindEnabled, UnknownEnabled}, {KindDropped, UnknownDropped}, {KindClosed, UnknownClosed}} {
 		if !f.Takes(k.kind) {
 			u |= k.as
 		}

@@ -97,6 +97,17 @@ func (h *Hosts) Died(within time.Duration) error {
 	return nil
 }
 
+// FarForgets takes the far host's socket away, and no segment tells of it.
+func (h *Hosts) FarForgets() error {
+	raw, err := h.far.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) { failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_REPAIR, 1) })
+	return errors.Join(err, failed, h.far.Close())
+}
+
 // Close ends all of it.
 func (h *Hosts) Close() error {
 	for _, c := range []net.Conn{h.near, h.far} {

@@ -40,7 +40,10 @@ type Finding struct {
 	Arrived int       // of them, those that came
 	At      time.Time // on SeenEnded
 	How     events.Kind
-	Reason  string // on SeenDropped, SeenUnknown and SeenUnrecorded: why, in words
+	// Closed, on SeenNone: that host may have closed the connection, which its
+	// recording does not hold.
+	Closed bool
+	Reason string // on SeenDropped, SeenUnknown and SeenUnrecorded: why, in words
 }
 
 // Silence is what is known of the connection's silence that goes on, or was the
@@ -97,6 +100,7 @@ func (j *Join) judge(d *end, sends []int64) Finding {
 			f.Seen = SeenUnknown
 		} else {
 			f.Seen = SeenNone
+			f.Closed = j.cover.Host(o.id.Host).Start.NotKnown&events.UnknownClosed != 0
 		}
 	}
 	return f
@@ -138,7 +142,11 @@ func (f *Finding) Words() string {
 	case SeenSome:
 		return fmt.Sprintf("the path loses some: %s saw %d of %d probes come", host, f.Arrived, f.Sent)
 	case SeenNone:
-		return fmt.Sprintf("the probes do not arrive there: %s saw none of %d come", host, f.Sent)
+		s := "the probes do not arrive there"
+		if f.Closed {
+			s += ", or the connection has been closed there (katrace --all records that)"
+		}
+		return fmt.Sprintf("%s: %s saw none of %d come", s, host, f.Sent)
 	case SeenDropped:
 		return fmt.Sprintf("the probes arrive there, and %s drops them: %s", host, conn.Safe(f.Reason))
 	case SeenEnded:

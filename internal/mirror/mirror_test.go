@@ -75,6 +75,7 @@ func TestSilence(t *testing.T) {
 	dropped := func(e *events.Event) {
 		e.Drop = events.Drop{Direction: events.DirectionIn, Reason: "NETFILTER_DROP", Text: "nftables"}
 	}
+	open := slices.Concat([]said{begun[0], {0, "b", events.KindStart, 0, cannot(events.UnknownClosed)}}, begun[2:])
 	for _, tt := range []struct {
 		name          string
 		in            []said
@@ -84,6 +85,7 @@ func TestSilence(t *testing.T) {
 	}{
 		{"the way back", slices.Concat(begun, came(10.001, 11.001, 12.001), silent), SeenAll, 3, 3, ""},
 		{"the way there", slices.Concat(begun, silent), SeenNone, 3, 0, ""},
+		{"the way there, or a close", slices.Concat(open, silent), SeenNone, 3, 0, ""},
 		{"a lossy path", slices.Concat(begun, came(11), silent), SeenSome, 3, 1, ""},
 		{"clocks that differ a little", slices.Concat(begun, came(9.7, 10.7, 11.7), silent), SeenAll, 3, 3, ""},
 		{"clocks that differ", slices.Concat([]said{begun[0], begun[1], begun[2], begun[4]}, came(5), silent), SeenUnknown, 3, 0,
@@ -117,6 +119,9 @@ func TestSilence(t *testing.T) {
 		f, ok := j.Silence(a.ID())
 		if !ok || f.Seen != tt.want || f.Sent != tt.sent || f.Arrived != tt.arrived || f.Reason != tt.reason {
 			t.Errorf("%s: %t, %q: %+v", tt.name, ok, f.Words(), f)
+		}
+		if f.Closed != (tt.name == "the way there, or a close") {
+			t.Errorf("%s: it may have been closed, %t", tt.name, f.Closed)
 		}
 		if tt.name == "it began later" { // by the time the silence was over nothing was known of it
 			f = Finding{Seen: SeenNoEnd}

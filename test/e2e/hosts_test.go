@@ -35,6 +35,9 @@ func TestHosts(t *testing.T) {
 	}{
 		{"the way there", false, func(h *lab.Hosts, _ *run) error { return h.LoseOnTheWayThere() }, mirror.SeenNone},
 		{"the way back", false, func(h *lab.Hosts, _ *run) error { return h.LoseOnTheWayBack() }, mirror.SeenAll},
+		{"the other host has forgotten it, and its RST gets lost", false, func(h *lab.Hosts, _ *run) error {
+			return errors.Join(h.LoseOnTheWayBack(), h.FarForgets())
+		}, mirror.SeenNone}, // by what is recorded: --all would tell more
 		{"the other host crashes", false, func(h *lab.Hosts, far *run) error {
 			return errors.Join(far.cmd.Process.Kill(), h.LoseOnTheWayThere(), h.LoseOnTheWayBack())
 		}, mirror.SeenUnrecorded},
@@ -75,7 +78,8 @@ func TestHosts(t *testing.T) {
 				silences := joined(t, filepath.Join(dir, "near.json"), filepath.Join(dir, "far.json"))
 				want := h.Connection
 				want.Host = "near"
-				if len(silences) != 1 || silences[0].ID != want || silences[0].Seen != tt.want || silences[0].Probes != 3 {
+				if len(silences) != 1 || silences[0].ID != want || silences[0].Seen != tt.want || silences[0].Probes != 3 ||
+					silences[0].Closed != (tt.want == mirror.SeenNone) {
 					wrong = append(wrong, fmt.Sprintf("want one silence, seen: %s; there are %+v", tt.want, silences))
 					for _, s := range silences {
 						wrong = append(wrong, s.Words())
