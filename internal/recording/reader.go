@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 	"time"
 
 	"katrace/internal/conn"
@@ -49,7 +48,6 @@ type Reader struct {
 	sources []*source
 	notify  chan struct{}
 	cancel  context.CancelFunc
-	reading sync.WaitGroup
 	current *source // whose event was returned last
 
 	hosts map[string]string // all that were seen, once each
@@ -88,7 +86,7 @@ func open(ctx context.Context, files []*file) *Reader {
 	for _, f := range files {
 		s := newSource(f)
 		r.sources = append(r.sources, s)
-		r.reading.Go(func() { s.read(ctx, r.notify) })
+		go s.read(ctx, r.notify)
 	}
 	return r
 }
