@@ -153,6 +153,11 @@ func TestFieldsAreInTheStream(t *testing.T) {
 					keys[key], changed = true, true
 				}
 			}
+			for key := range before {
+				if _, there := after[key]; !there {
+					keys[key], changed = true, true
+				}
+			}
 			if !changed && len(before) == len(after) {
 				continue // not on this kind
 			}

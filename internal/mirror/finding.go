@@ -110,7 +110,7 @@ func (j *Join) judge(d *end, sends []int64) Finding {
 func (j *Join) doubt(d, other *end, first time.Time) string {
 	host, lost := j.cover.Host(other.id.Host), j.lost[other.id.Host]
 	switch {
-	case host == nil || !host.Marked:
+	case host == nil || !host.Began:
 		return "its recording does not say what it cannot hold"
 	case host.Start.NotKnown&events.UnknownProbed != 0:
 		return "its recording holds no probes of the peer (not_known)"

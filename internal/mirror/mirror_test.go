@@ -105,6 +105,7 @@ func TestSilence(t *testing.T) {
 		{"its kernel does not show probes", slices.Concat([]said{begun[0], {0, "b", events.KindStart, 0, cannot(events.UnknownProbed)}}, []said{{1, "b", events.KindProbe, 1, nil}}, silent), SeenUnknown, 3, 0,
 			"its recording holds no probes of the peer (not_known)"},
 		{"a recording of old", slices.Concat([]said{begun[2], begun[4]}, came(1), silent[:5], came(20)), SeenUnknown, 3, 0, "its recording does not say what it cannot hold"},
+		{"its recording begins without a start", slices.Concat([]said{begun[0]}, begun[2:], []said{{9, "b", events.KindHeartbeat, 0, nil}}, silent), SeenUnknown, 3, 0, "its recording does not say what it cannot hold"},
 		{"records were lost", slices.Concat(begun, []said{{11, "b", events.KindLost, 0, func(e *events.Event) { e.Lost.Ring = 1 }}}, silent), SeenUnknown, 3, 0, "records were lost there"},
 	} {
 		j := New()

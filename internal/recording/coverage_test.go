@@ -38,13 +38,14 @@ func TestCoverage(t *testing.T) {
 		{"it stood still, then it slept", []said{start(0), beat(1), beat(10), {30, events.KindHeartbeat, 19 * time.Minute, 0}}, "0-30 open 1-10 stalled 10-30 asleep"},
 		{"stopped, and begun again", []said{start(0), stop(1), start(5), beat(6)}, "0-6 open 1-5 stopped"},
 		{"killed, and begun again", []said{start(0), beat(1), probe(1.5), start(5), stop(6)}, "0-6 1.5-5 cut"},
+		{"another file", []said{start(0), beat(1), {1.5, events.KindStart, 0, 0}, beat(2), stop(3)}, "0-3"},
 		{"killed, and begun again at once", []said{start(0), beat(1), start(1.1), stop(6)}, "0-6 1-1.1 cut 1.1-6 stalled"},
 	} {
 		var c Coverage
 		for _, s := range tt.in {
 			e := events.Event{Time: midnight.Add(time.Duration(s.minute * float64(time.Minute))), Kind: s.kind}
 			if s.kind.OfTracing() {
-				e.Tracing = &events.Tracing{Asleep: s.asleep, ClockSet: s.clockSet}
+				e.Tracing = &events.Tracing{Asleep: s.asleep, ClockSet: s.clockSet, Continues: tt.name == "another file"}
 			}
 			c.Add(&e, "a")
 		}
