@@ -127,6 +127,11 @@ func (o *listOptions) validate() (err error) {
 	if err := cmp.Or(refuseNever(&o.filter), o.refuseNever()); err != nil {
 		return err
 	}
+	for i, k := range o.by {
+		if slices.Contains(o.by[:i], k) {
+			return usagef("--by %s: names %s twice", join(o.by), k)
+		}
+	}
 	if orders := o.orders(); o.sort != "" && !slices.Contains(orders, o.sort) {
 		return usagef("--sort %q: want %s", o.sort, anyOf(orders))
 	}

@@ -14,7 +14,7 @@ import (
 // socket has too mean the same.
 func (g *Group) appendJSON(dst []byte, listed time.Time, keys group.Keys) []byte {
 	dst = listed.UTC().AppendFormat(append(dst, `{"v":1,"time":"`...), "2006-01-02T15:04:05.000000000Z")
-	dst = append(dst, `","by":[`...)
+	dst = append(dst, `","grouped_by":[`...)
 	for i, k := range keys {
 		if i > 0 {
 			dst = append(dst, ',')
