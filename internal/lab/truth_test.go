@@ -29,7 +29,7 @@ var scripts = map[string]string{
 	"heard-by-data": "ssdss", "windows-probe": "a",
 	"answers-dropped": "sss", "ipv6-answers-dropped": "sss", "answers-filtered": "sss", "probes-dropped": "fff",
 	"tc-ingress": "sss", "tc-egress": "cccaa", "rp-filter": "sss", "rolled-back": "sss", "full-capture": "sss",
-	"data-retries2": "", "data-resumes": "a", "data-user-timeout": "", "window-user-timeout": "", "window-retries2": "",
+	"data-answers-dropped": "", "data-retries2": "", "data-resumes": "a", "data-user-timeout": "", "window-user-timeout": "", "window-retries2": "",
 	"idle-abort": "", "idle-middlebox": "", "data-own-firewall": "", "destroyed": "",
 }
 
@@ -89,6 +89,17 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 		}
 		return e
 	}
+	drops := func(at time.Time) {
+		for _, d := range c.Expect.Dropped {
+			if (can.DropReasons || d.Here) && (can.SendErrors || !d.Refused) {
+				e := tell(at, events.KindDropped)
+				e.Drop = events.Drop{Direction: d.Direction, Text: "something", Where: "somewhere"}
+				if can.DropReasons {
+					e.Drop.Reason = d.Reasons[0]
+				}
+			}
+		}
+	}
 	for i, what := range script {
 		now = o.Begun.Add(at[i])
 		if late != nil {
@@ -97,15 +108,7 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 		}
 		o.KeepaliveCount++
 		if i == strings.IndexAny(script, "scfx")+1 { // a silence has begun
-			for _, d := range c.Expect.Dropped {
-				if (can.DropReasons || d.Here) && (can.SendErrors || !d.Refused) {
-					e := tell(now, events.KindDropped)
-					e.Drop = events.Drop{Direction: d.Direction, Text: "something", Where: "somewhere"}
-					if can.DropReasons {
-						e.Drop.Reason = d.Reasons[0]
-					}
-				}
-			}
+			drops(now)
 		}
 		if what == 'c' && !can.SendErrors {
 			continue
@@ -204,6 +207,7 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 		if e.WaitsFor == conn.WaitsRetransmission || c.Setting.UserTimeout > 0 {
 			e.DiesIn, e.Has = max(0, c.Expect.After-now.Sub(o.Begun)), e.Has|conn.HasDiesIn
 		}
+		drops(now)
 		if c.Expect.Resumes {
 			tell(now, events.KindResumed).Verdict = events.VerdictAlive
 		}
