@@ -37,15 +37,14 @@ yet)" waits in that process's accept queue, "(thread)" and "(io_uring)" are not
 in its own descriptor table, "kernel" is the kernel's own socket, and "uid 0" is
 one for which no descriptor was found.
 
-With --by there is one row for all connections that have something in common:
-` + strings.Join(group.KeyNames(), ", ") + `, or several of
-these (--by remote,service). Filters choose the connections before they are
-grouped; --sort and --limit are about groups. The worst are first: those with
-most silent peers, then the largest. Only connections are grouped, unless --state
-asks for others. Columns, after those of the keys:
-` + inventory.GroupColumnsHelp() + `
+Connections in time_wait, which no process holds, are listed with --state only.
 
-Connections in time_wait, which no process holds, are listed with --state only.`
+With --by there is one row for all connections that have something in common, or
+several things: --by remote,service. Filters such as --off choose the connections
+before they are grouped; --sort and --limit are about the groups. The worst come
+first: those with the most silent peers, then the largest. Only connections are
+grouped, unless --state asks for other sockets. Columns, first those of the keys:
+` + inventory.GroupColumnsHelp()
 
 const listExample = `  sudo katrace list                       every TCP socket of this network namespace
   sudo katrace list --all-netns --off     those without keepalive, everywhere
@@ -129,7 +128,7 @@ func (o *listOptions) validate() (err error) {
 	}
 	for i, k := range o.by {
 		if slices.Contains(o.by[:i], k) {
-			return usagef("--by %s: names %s twice", join(o.by), k)
+			return usagef("--by: %s is named twice", k)
 		}
 	}
 	if orders := o.orders(); o.sort != "" && !slices.Contains(orders, o.sort) {

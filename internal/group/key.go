@@ -40,6 +40,14 @@ func ParseKey(s string) (Key, error) { return keys.Parse(s) }
 // KeyNames are the words of all keys.
 func KeyNames() []string { return keys.All() }
 
+// AllKeys are all of them.
+func AllKeys() (all Keys) {
+	for k := Remote; k <= Netns; k++ {
+		all = append(all, k)
+	}
+	return all
+}
+
 // Keys are keys by which connections are grouped together: those that differ in
 // none of them are one group.
 type Keys []Key

@@ -40,8 +40,8 @@ func GroupOrders(keys group.Keys) []string {
 	return append([]string{Worst}, ordersOf(groupColumns(keys))...)
 }
 
-// GroupColumnsHelp explains the columns of a group's row.
-func GroupColumnsHelp() string { return helpOf(figures) }
+// GroupColumnsHelp explains the columns of a group's row, by whatever keys.
+func GroupColumnsHelp() string { return helpOf(groupColumns(group.AllKeys())) }
 
 // Groups makes groups of the sockets, and orders them by one of GroupOrders. The
 // list was made with Options.Ports.

@@ -168,7 +168,7 @@ func TestGroupOrders(t *testing.T) {
 			}
 		}
 	}
-	for _, order := range GroupOrders(allKeys(t)) {
+	for _, order := range GroupOrders(group.AllKeys()) {
 		if !tried[order] {
 			t.Errorf("--sort %s was not tried", order)
 		}
@@ -244,7 +244,7 @@ func TestGroupsJSON(t *testing.T) {
 			t.Errorf("--by %s: got  %s\nwant %s", tt.by, got, tt.want)
 		}
 	}
-	line := string(l.Groups(allKeys(t), "pod").AppendJSON(nil, 0))
+	line := string(l.Groups(group.AllKeys(), "pod").AppendJSON(nil, 0))
 	for _, want := range []string{`"process":{"pid":900,"comm":"evil\u001b[2Jx"},"container":"3f2a9c0d1b4e5f60","pod":"0b9e5c1a-`, `"off":1,"unanswered":0,"silent":0,"settings":[]}`} {
 		if !strings.Contains(line, want) {
 			t.Errorf("%s: want %s", line, want)
