@@ -264,6 +264,27 @@ func TestGroupsJSON(t *testing.T) {
 	}
 }
 
+// TestGroupKeysExplained: docs/events.md explains each key of the groups' schema.
+func TestGroupKeysExplained(t *testing.T) {
+	schema, err := docs.Schema(docs.GroupsSchema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := docs.Text(docs.EventsText)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, found := strings.Cut(string(page), "\n## Groups of the list\n")
+	if !found || len(schema.Properties) < 10 {
+		t.Fatalf("%d keys; the page's section is there: %t", len(schema.Properties), found)
+	}
+	for key := range schema.Properties {
+		if key != "v" && key != "time" && !strings.Contains(section, "`"+key+"`") {
+			t.Errorf("%q is not explained", key)
+		}
+	}
+}
+
 // checkLine holds a line against a schema, which knows each of its keys.
 func checkLine(t *testing.T, schema *jsonschema.Schema, line []byte) {
 	t.Helper()
