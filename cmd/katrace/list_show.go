@@ -23,7 +23,7 @@ func show(l *inventory.List, o *listOptions, out *os.File, writes *writing) erro
 	l.Sockets = slices.DeleteFunc(l.Sockets, func(s inventory.Socket) bool { return !o.wants(&s) })
 	all := o.rows(l)
 	screen := terminalSize(out)
-	notes := notes(l)
+	notes := o.notes(l)
 	shown := all.Len()
 	if most := o.most(screen, notes); most > 0 {
 		shown = min(shown, most)
@@ -88,7 +88,7 @@ func (o *listOptions) most(screen size, notes []string) int {
 }
 
 // notes are what is said on stderr of a list.
-func notes(l *inventory.List) (lines []string) {
+func (o *listOptions) notes(l *inventory.List) (lines []string) {
 	for _, lack := range l.Lacks {
 		if lack.Sockets > 0 {
 			lines = append(lines, fmt.Sprintf("katrace: not known for %d sockets: %s", lack.Sockets, lack.What))
@@ -103,7 +103,11 @@ func notes(l *inventory.List) (lines []string) {
 		}
 	}
 	if armed > 0 {
-		lines = append(lines, "katrace: "+conn.Count(armed, "timer")+" armed before the change (NEXT with *): later than KEEPALIVE says, until "+inventory.Rearm)
+		which := " (NEXT with *)"
+		if len(o.by) > 0 {
+			which = "" // groups have no such column
+		}
+		lines = append(lines, "katrace: "+conn.Count(armed, "timer")+" armed before the change"+which+": later than KEEPALIVE says, until "+inventory.Rearm)
 	}
 	return lines
 }
