@@ -32,7 +32,7 @@ func TestListFlags(t *testing.T) {
 		{"--by colour", `--by "colour": unknown key to group by "colour" (one of: remote, service, process, container, pod, settings, netns)`},
 		{"--by", "flag needs an argument: --by"},
 		{"--by remote,service,remote", "--by: remote is named twice"},
-		{"--by remote --sort local", `--sort "local": want worst, remote, sockets, on, off, unanswered, silent or dies`},
+		{"--by remote --sort local", `--sort "local": want worst, remote, sockets, on, off, unanswered, silent, suspended or dies`},
 		{"--by remote --sort service", `--sort "service": want worst, remote, sockets`},
 		{"--sort worst", `--sort "worst": want state, local, remote`},
 	} {

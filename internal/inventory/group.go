@@ -20,9 +20,10 @@ type Group struct {
 	On, Off    int        // connections with keepalive on, and off; of the others it is not known
 	Unanswered int        // those whose peer has not answered a keepalive probe
 	Silent     int        // of these, those whose peer has left two or more unanswered
+	Suspended  int        // those in which keepalive has no say: see Stalled
 	Settings   []Distinct // of those that have keepalive on, the most frequent first
 
-	deaths [2]time.Duration // the soonest DiesIn of those that are answered, and of those that are not; negative: none
+	deaths [2]time.Duration // the soonest DiesIn: of those in no trouble, and of the others; negative: none
 }
 
 // Distinct are settings, and how many sockets have them.
@@ -124,6 +125,10 @@ func (g *Group) add(s *Socket) {
 		g.Unanswered++
 		which = 1
 	}
+	if s.Stalled() {
+		g.Suspended++
+		which = 1
+	}
 	if s.Silent {
 		g.Silent++
 	}
@@ -132,25 +137,25 @@ func (g *Group) add(s *Socket) {
 	}
 }
 
-// NextDeath is when the kernel gives up the first of those that are unanswered.
-// Where all are answered: the first of them, if the peers are silent from now
-// on. False: keepalive ends none of them, or it is not known.
+// NextDeath is when the kernel gives up the first of those that are unanswered
+// or suspended. Where it gives up none of these: the first of all, if the peers
+// are silent from now on. False: it gives up none, or that is not known.
 func (g *Group) NextDeath() (time.Duration, bool) {
-	d := g.deaths[0]
-	if g.Unanswered > 0 {
-		d = g.deaths[1]
+	d := g.deaths[1]
+	if d < 0 {
+		d = g.deaths[0]
 	}
 	return d, d >= 0
 }
 
-// worse orders groups: those with most silent peers first, then with most that
-// have not answered, of these the one that loses a connection next, then the
-// largest.
+// worse orders groups: those with most connections that are silent or suspended
+// first, then with most that are unanswered, of these the one that loses a
+// connection next, then the largest.
 func worse(a, b *Group) int {
-	if c := cmp.Or(cmp.Compare(b.Silent, a.Silent), cmp.Compare(b.Unanswered, a.Unanswered)); c != 0 {
+	if c := cmp.Or(cmp.Compare(b.Silent+b.Suspended, a.Silent+a.Suspended), cmp.Compare(b.Unanswered, a.Unanswered)); c != 0 {
 		return c
 	}
-	if a.Unanswered > 0 {
+	if a.Unanswered+a.Suspended > 0 {
 		if c := sooner(a, b); c != 0 {
 			return c
 		}

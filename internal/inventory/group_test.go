@@ -147,6 +147,7 @@ func TestGroupOrders(t *testing.T) {
 		{"remote", "on", "10.0.0.9 10.0.0.7 10.0.0.8 2001:db8::2"},
 		{"remote", "off", "10.0.0.7 10.0.0.9 10.0.0.8 2001:db8::2"},
 		{"remote", "unanswered", "10.0.0.9 10.0.0.7 10.0.0.8 2001:db8::2"},
+		{"remote", "suspended", "10.0.0.9 10.0.0.7 10.0.0.8 2001:db8::2"},
 		{"remote", "silent", "10.0.0.9 10.0.0.7 10.0.0.8 2001:db8::2"},
 		{"remote", "dies", "10.0.0.8 10.0.0.9 10.0.0.7 2001:db8::2"},
 		{"service", "service", "remote:443 local:5432 remote:6379"},
@@ -180,7 +181,10 @@ func TestWorst(t *testing.T) {
 	group := func(silent, unanswered, sockets int, dies time.Duration) *Group {
 		return &Group{Silent: silent, Unanswered: unanswered, Sockets: sockets, deaths: [2]time.Duration{dies, dies}}
 	}
+	suspended := group(1, 1, 3, time.Hour)
+	suspended.Suspended = 2
 	order := []*Group{
+		suspended, // and silent: three
 		group(2, 2, 2, time.Hour), group(1, 9, 9, time.Hour), // more silent ones
 		group(1, 2, 9, time.Second), group(1, 2, 99, time.Minute), group(1, 2, 99, -1), // the next death
 		group(0, 3, 3, time.Hour), group(0, 0, 99, time.Hour), // more unanswered ones
@@ -206,6 +210,8 @@ func TestNextDeath(t *testing.T) {
 	}
 	window := socket(1, 0) // of a zero window: keepalive's counter, but not its probe
 	window.WaitsFor = conn.WaitsWindowProbe
+	stalled := socket(0, 9)
+	stalled.WaitsFor = conn.WaitsRetransmission
 	wrapped := socket(0, 0)
 	wrapped.Silent, wrapped.Has = true, HasOn
 	for _, tt := range []struct {
@@ -217,7 +223,8 @@ func TestNextDeath(t *testing.T) {
 		{"all answered", []Socket{socket(0, 9), socket(0, 5), socket(0, 7)}, 5, 0},
 		{"one unanswered", []Socket{socket(0, 5), socket(1, 8), socket(1, 9), socket(0, 7)}, 8, 2},
 		{"none is given up", []Socket{socket(0, 0), window}, 0, 0},
-		{"more than 255 probes", []Socket{socket(0, 5), wrapped}, 0, 1},
+		{"more than 255 probes", []Socket{socket(0, 5), wrapped}, 5, 1},
+		{"one suspended", []Socket{socket(0, 5), stalled, socket(0, 4)}, 9, 0},
 	} {
 		for range 2 {
 			slices.Reverse(tt.sockets)
@@ -235,17 +242,17 @@ func TestGroupsJSON(t *testing.T) {
 	const head = `{"v":1,"time":"2026-11-22T01:02:03.000000000Z","grouped_by":`
 	l := crowd()
 	for _, tt := range []struct{ by, want string }{
-		{"remote,service", head + `["remote","service"],"remote":{"addr":"10.0.0.9"},"service":{"port":5432,"side":"local"},"sockets":2,"on":2,"off":0,"unanswered":2,"silent":1,"next_death_ms":20000,"settings":[{"idle_ms":60000,"intvl_ms":10000,"cnt":6,"user_timeout_ms":0,"sockets":2}]}`},
-		{"process", head + `["process"],"process":{"comm":"postgres"},"sockets":3,"on":3,"off":0,"unanswered":2,"silent":1,"next_death_ms":20000,"settings":[{"idle_ms":60000,"intvl_ms":10000,"cnt":6,"user_timeout_ms":0,"sockets":2},{"idle_ms":7200000,"intvl_ms":75000,"cnt":9,"user_timeout_ms":30000,"sockets":1}]}`},
-		{"container,netns", head + `["container","netns"],"netns":4026531840,"sockets":3,"on":3,"off":0,"unanswered":2,"silent":1,"next_death_ms":20000,"settings":[{"idle_ms":60000,"intvl_ms":10000,"cnt":6,"user_timeout_ms":0,"sockets":2},{"idle_ms":7200000,"intvl_ms":75000,"cnt":9,"user_timeout_ms":30000,"sockets":1}]}`},
-		{"settings", head + `["settings"],"sockets":2,"on":2,"off":0,"unanswered":2,"silent":1,"next_death_ms":20000,"settings":[{"idle_ms":60000,"intvl_ms":10000,"cnt":6,"user_timeout_ms":0,"sockets":2}]}`},
+		{"remote,service", head + `["remote","service"],"remote":{"addr":"10.0.0.9"},"service":{"port":5432,"side":"local"},"sockets":2,"on":2,"off":0,"unanswered":2,"silent":1,"suspended":0,"next_death_ms":20000,"settings":[{"idle_ms":60000,"intvl_ms":10000,"cnt":6,"user_timeout_ms":0,"sockets":2}]}`},
+		{"process", head + `["process"],"process":{"comm":"postgres"},"sockets":3,"on":3,"off":0,"unanswered":2,"silent":1,"suspended":0,"next_death_ms":20000,"settings":[{"idle_ms":60000,"intvl_ms":10000,"cnt":6,"user_timeout_ms":0,"sockets":2},{"idle_ms":7200000,"intvl_ms":75000,"cnt":9,"user_timeout_ms":30000,"sockets":1}]}`},
+		{"container,netns", head + `["container","netns"],"netns":4026531840,"sockets":3,"on":3,"off":0,"unanswered":2,"silent":1,"suspended":0,"next_death_ms":20000,"settings":[{"idle_ms":60000,"intvl_ms":10000,"cnt":6,"user_timeout_ms":0,"sockets":2},{"idle_ms":7200000,"intvl_ms":75000,"cnt":9,"user_timeout_ms":30000,"sockets":1}]}`},
+		{"settings", head + `["settings"],"sockets":2,"on":2,"off":0,"unanswered":2,"silent":1,"suspended":0,"next_death_ms":20000,"settings":[{"idle_ms":60000,"intvl_ms":10000,"cnt":6,"user_timeout_ms":0,"sockets":2}]}`},
 	} {
 		if got := string(l.Groups(keysOf(t, tt.by), Worst).AppendJSON(nil, 0)); got != tt.want {
 			t.Errorf("--by %s: got  %s\nwant %s", tt.by, got, tt.want)
 		}
 	}
 	line := string(l.Groups(group.AllKeys(), "pod").AppendJSON(nil, 0))
-	for _, want := range []string{`"process":{"pid":900,"comm":"evil\u001b[2Jx"},"container":"3f2a9c0d1b4e5f60","pod":"0b9e5c1a-`, `"off":1,"unanswered":0,"silent":0,"settings":[]}`} {
+	for _, want := range []string{`"process":{"pid":900,"comm":"evil\u001b[2Jx"},"container":"3f2a9c0d1b4e5f60","pod":"0b9e5c1a-`, `"off":1,"unanswered":0,"silent":0,"suspended":0,"settings":[]}`} {
 		if !strings.Contains(line, want) {
 			t.Errorf("%s: want %s", line, want)
 		}
@@ -334,6 +341,23 @@ func TestGroupsFit(t *testing.T) {
 	}
 	if got, want := groupsTable(t, crowd(), "remote", Worst, 80, false), "\n4 groups of 6 sockets, 01:02:03 UTC\n"; !strings.HasSuffix(got, want) {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// TestSuspended: groups in which keepalive has no say in a connection come first.
+func TestSuspended(t *testing.T) {
+	l := crowd()
+	for i := 3; i < 5; i++ {
+		l.Sockets[i].WaitsFor, l.Sockets[i].IdleFor, l.Sockets[i].Has = conn.WaitsRetransmission, time.Minute, HasOn|conn.HasKeepalive|conn.HasIdleFor
+	}
+	l.Sockets[2].WaitsFor, l.Sockets[2].IdleFor, l.Sockets[2].Has = conn.WaitsRetransmission, time.Millisecond, HasOn|conn.HasKeepalive|conn.HasIdleFor // busy
+	if got, want := groupsTable(t, l, "remote", Worst, 0, false), `REMOTE       SOCKETS  ON  OFF  UNANSWERED  SILENT  SUSPENDED  DIES  KEEPALIVE
+10.0.0.7           2   1    1           -       -          2  -     2h/75s/9 user 30s
+10.0.0.9           2   2    -           2       1          -  20s   60s/10s/6
+10.0.0.8           1   1    -           -       -          -  -     2h/75s/9 user 30s
+2001:db8::2        1   ?    ?           -       -          -  -     -
+`; got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }
 

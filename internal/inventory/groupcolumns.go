@@ -90,8 +90,13 @@ var figures = []column[Group]{
 		worth: func(g *Group, _ *List) bool { return g.Silent > 0 },
 	},
 	{
+		name: "suspended", title: "SUSPENDED", key: "suspended", help: "how many wait for data to be acknowledged, or for the peer's window to open, so that keepalive has no say; where there are any", right: true,
+		draw: drawCount(func(g *Group) int { return g.Suspended }), compare: byCount(func(g *Group) int { return g.Suspended }),
+		worth: func(g *Group, _ *List) bool { return g.Suspended > 0 },
+	},
+	{
 		name: "dies", title: "DIES", key: "next_death_ms",
-		help: "the time until the kernel gives up the first one that is unanswered; where none is, the first of all if the peers are silent from now on",
+		help: "the time until the kernel gives up the first one that is unanswered or suspended; where it gives up none of these, the first of all if the peers are silent from now on",
 		draw: func(dst []byte, g *Group) []byte {
 			d, ok := g.NextDeath()
 			return drawTime(dst, d, ok, false)

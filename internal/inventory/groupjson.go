@@ -25,7 +25,7 @@ func (g *Group) appendJSON(dst []byte, listed time.Time, keys group.Keys) []byte
 	for _, n := range [...]struct {
 		key string
 		n   int
-	}{{"sockets", g.Sockets}, {"on", g.On}, {"off", g.Off}, {"unanswered", g.Unanswered}, {"silent", g.Silent}} {
+	}{{"sockets", g.Sockets}, {"on", g.On}, {"off", g.Off}, {"unanswered", g.Unanswered}, {"silent", g.Silent}, {"suspended", g.Suspended}} {
 		dst = conn.AppendUint(dst, n.key, uint64(n.n))
 	}
 	if d, ok := g.NextDeath(); ok {

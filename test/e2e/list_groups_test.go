@@ -25,9 +25,9 @@ type listedGroup struct {
 		PID  int    `json:"pid"`
 		Comm string `json:"comm"`
 	} `json:"process"`
-	Sockets, On, Off, Unanswered, Silent int
-	NextDeath                            *int `json:"next_death_ms"`
-	Settings                             []struct {
+	Sockets, On, Off, Unanswered, Silent, Suspended int
+	NextDeath                                       *int `json:"next_death_ms"`
+	Settings                                        []struct {
 		Idle     int `json:"idle_ms"`
 		Interval int `json:"intvl_ms"`
 		Count    int `json:"cnt"`
@@ -36,7 +36,8 @@ type listedGroup struct {
 }
 
 // TestListGroups: four connections of this process to itself. Two of the clients
-// probe peers that are silent; the others have keepalive off, as has one server.
+// probe peers that are silent; the others have keepalive off, as has one server,
+// and the data of one is never acknowledged.
 func TestListGroups(t *testing.T) {
 	l, err := net.Listen("tcp", holderNetwork()+":0")
 	if err != nil {
@@ -58,8 +59,12 @@ func TestListGroups(t *testing.T) {
 		client, server := c.(*net.TCPConn), p.(*net.TCPConn)
 		must(client.SetKeepAliveConfig(net.KeepAliveConfig{Enable: i < 2, Idle: time.Second, Interval: time.Second, Count: 127}))
 		must(server.SetKeepAliveConfig(net.KeepAliveConfig{Enable: i < 3, Idle: time.Minute, Interval: 10 * time.Second, Count: 6}))
-		if i < 2 {
+		if i != 2 {
 			must(ignoreAll(server))
+		}
+		if i == 3 {
+			_, err := client.Write([]byte("x"))
+			must(err)
 		}
 	}
 	schema, err := docs.Schema(docs.GroupsSchema)
@@ -91,15 +96,15 @@ func TestListGroups(t *testing.T) {
 	for _, method := range methods {
 		t.Run(method, func(t *testing.T) {
 			want := make([]listedGroup, 2)
-			for i, of := range []string{`{"service":{"side":"remote"},"sockets":4,"on":2,"off":2,"unanswered":2,"silent":2,"settings":[{"idle_ms":1000,"intvl_ms":1000,"cnt":127,"sockets":2}]}`,
+			for i, of := range []string{`{"service":{"side":"remote"},"sockets":4,"on":2,"off":2,"unanswered":2,"silent":2,"suspended":1,"settings":[{"idle_ms":1000,"intvl_ms":1000,"cnt":127,"sockets":2}]}`,
 				`{"service":{"side":"local"},"sockets":4,"on":3,"off":1,"settings":[{"idle_ms":60000,"intvl_ms":10000,"cnt":6,"sockets":3}]}`} {
 				must(json.Unmarshal([]byte(of), &want[i]))
 				want[i].Service.Port, want[i].Process.PID, want[i].Process.Comm = port, me.PID, me.Comm
 			}
 			var got []listedGroup
-			waitFor(t, time.Minute, "two silent peers", func() bool {
+			waitFor(t, time.Minute, "two silent peers and one that acknowledges nothing", func() bool {
 				got = groups("--method", method, "--by", "service,process")
-				return len(got) > 0 && got[0].Silent == 2
+				return len(got) > 0 && got[0].Silent == 2 && got[0].Suspended == 1
 			})
 			for i := range got {
 				if d := got[i].NextDeath; d == nil || *d > 130_000 {
