@@ -184,7 +184,7 @@ func TestWorst(t *testing.T) {
 	suspended := group(1, 1, 3, time.Hour)
 	suspended.Suspended = 2
 	order := []*Group{
-		suspended, // and silent: three
+		suspended,                                            // and silent: three
 		group(2, 2, 2, time.Hour), group(1, 9, 9, time.Hour), // more silent ones
 		group(1, 2, 9, time.Second), group(1, 2, 99, time.Minute), group(1, 2, 99, -1), // the next death
 		group(0, 3, 3, time.Hour), group(0, 0, 99, time.Hour), // more unanswered ones

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -50,6 +51,7 @@ func TestListGroups(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	var theirs string // a client's port
 	for i := range 4 {
 		c, err := net.Dial("tcp", l.Addr().String())
 		must(err)
@@ -59,6 +61,7 @@ func TestListGroups(t *testing.T) {
 		client, server := c.(*net.TCPConn), p.(*net.TCPConn)
 		must(client.SetKeepAliveConfig(net.KeepAliveConfig{Enable: i < 2, Idle: time.Second, Interval: time.Second, Count: 127}))
 		must(server.SetKeepAliveConfig(net.KeepAliveConfig{Enable: i < 3, Idle: time.Minute, Interval: 10 * time.Second, Count: 6}))
+		theirs = fmt.Sprint(client.LocalAddr().(*net.TCPAddr).Port)
 		if i != 2 {
 			must(ignoreAll(server))
 		}
@@ -131,6 +134,10 @@ func TestListGroups(t *testing.T) {
 				if diff := cmp.Diff(tt.sockets, sockets); diff != "" {
 					t.Errorf("%s: -want +got:\n%s", tt.args, diff)
 				}
+			}
+			// The port's service is known by the listener, which this filter leaves out.
+			if got := groups("--method", method, "--by", "service", "--remote-port", theirs); len(got) != 1 || got[0].Service != want[1].Service {
+				t.Errorf("%+v, want %+v", got, want[1].Service)
 			}
 			out, stderr, status := katrace(t, "list", "--method", method, "--addr", holderNetwork(), "--by", "process,service")
 			if status != 0 || !strings.HasPrefix(out, "PROCESS") || strings.Count(out, "\n") != 3 {
