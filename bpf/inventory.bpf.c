@@ -45,6 +45,9 @@ int list_tcp(struct bpf_iter__tcp *ctx)
 		read_rest(sk, &s.rec);
 		read_timers(sk, &s);
 		s.flags |= INVENTORY_WHOLE;
+		s.rec.waits = stall_of(sk);
+		if (s.rec.waits)
+			read_stall(sk, &s.rec);
 		if (keepalive_on(sk))
 			s.flags |= INVENTORY_ON;
 		if (!nothing_to_send(sk))

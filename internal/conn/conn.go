@@ -74,10 +74,11 @@ const (
 	HasIdleFor
 	HasNext
 	HasDiesIn
+	HasUnacked // Data
 	FirstOwnFact
 )
 
-// stateFacts are the facts of State itself, not of Timer.
+// stateFacts are the facts of State itself, not of Timer and Data.
 const stateFacts = HasUID | HasKeepalive | HasUnanswered
 
 // ID identifies a connection for as long as it lives. Its addresses can be used

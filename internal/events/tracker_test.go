@@ -118,7 +118,7 @@ func by(who By, rst RST, retransmits uint8, unacked uint32) func(*loader.Record)
 
 func endedBy(who By, rst RST, retransmits int, unacked uint32) func(*Event) {
 	return func(e *Event) {
-		e.By, e.RST, e.Retransmits, e.Unacked, e.Has = who, rst, retransmits, unacked, e.Has|HasUnacked
+		e.By, e.RST, e.Retransmits, e.Unacked, e.Has = who, rst, retransmits, unacked, e.Has|conn.HasUnacked
 	}
 }
 
@@ -126,13 +126,13 @@ func endedBy(who By, rst RST, retransmits int, unacked uint32) func(*Event) {
 func stalled(w conn.Waiting, retransmits uint8, unacked uint32) func(*loader.Record) {
 	return func(r *loader.Record) {
 		r.Waits, r.Retransmits, r.Unacked = uint8(w), retransmits, unacked
-		r.Since, r.Now, r.Expires, r.Rto, r.RtoMax, r.Retries2 = 1_650_000, 1_000_000, 1_000_300, 408, 120*second, 3
+		r.Since, r.Now, r.Expires, r.Level, r.Rto, r.RtoMax, r.Retries2 = 1650, 1_000_000, 1_000_300, 255, 408, 120*second, 3
 	}
 }
 
 func stall(w conn.Waiting, retransmits int, unacked uint32) func(*Event) {
 	return func(e *Event) {
-		e.WaitsFor, e.Retransmits, e.Unacked, e.Has = w, retransmits, unacked, e.Has|HasUnacked
+		e.WaitsFor, e.Retransmits, e.Unacked, e.Has = w, retransmits, unacked, e.Has|conn.HasUnacked
 	}
 }
 
@@ -275,8 +275,8 @@ func TestTracker(t *testing.T) {
 				want(KindSuspended, next(time.Minute), verdict(VerdictSuspended), stall(conn.WaitsWindowProbe, 0, 5000))},
 		}, 1},
 		{"suspended by a closed window, with a user timeout", []step{
-			{rec(loader.RecordSuspended, 0, stalled(conn.WaitsWindowProbe, 0, 5000), timeout(30_000), func(r *loader.Record) { r.Since = 10 * second }),
-				want(KindSuspended, next(time.Minute), verdict(VerdictSuspended), stall(conn.WaitsWindowProbe, 0, 5000), dies(20*time.Second),
+			{rec(loader.RecordSuspended, 0, stalled(conn.WaitsWindowProbe, 0, 5000), timeout(30_000), func(r *loader.Record) { r.Since = 10_000 }),
+				want(KindSuspended, next(time.Minute), verdict(VerdictSuspended), stall(conn.WaitsWindowProbe, 0, 5000), dies(20224*time.Millisecond),
 					func(e *Event) { e.Keepalive.UserTimeout = 30 * time.Second })},
 		}, 1},
 		{"closed, and which connection it was is not known", []step{

@@ -68,7 +68,7 @@ type inventoryInventorySocket struct {
 		Retransmits uint8
 		Waits       uint8
 		Retries2    uint8
-		Pad         uint8
+		Level       uint8
 		Since       uint32
 		Now         uint32
 		Expires     uint32
@@ -90,6 +90,7 @@ type inventoryInventoryUser struct {
 const (
 	inventoryProgListTcp         = "list_tcp"
 	inventoryVarDirectReads      = "direct_reads"
+	inventoryVarHz               = "hz"
 	inventoryVarResetReasonParam = "reset_reason_param"
 	inventoryVarUnusedFlag       = "unused_flag"
 	inventoryVarUnusedSocket     = "unused_socket"
@@ -152,6 +153,7 @@ type inventoryMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type inventoryVariableSpecs struct {
 	DirectReads      *ebpf.VariableSpec `ebpf:"direct_reads"`
+	Hz               *ebpf.VariableSpec `ebpf:"hz"`
 	ResetReasonParam *ebpf.VariableSpec `ebpf:"reset_reason_param"`
 	UnusedFlag       *ebpf.VariableSpec `ebpf:"unused_flag"`
 	UnusedSocket     *ebpf.VariableSpec `ebpf:"unused_socket"`
@@ -189,6 +191,7 @@ func (m *inventoryMaps) Close() error {
 // It can be passed to loadInventoryObjects or ebpf.CollectionSpec.LoadAndAssign.
 type inventoryVariables struct {
 	DirectReads      *ebpf.Variable `ebpf:"direct_reads"`
+	Hz               *ebpf.Variable `ebpf:"hz"`
 	ResetReasonParam *ebpf.Variable `ebpf:"reset_reason_param"`
 	UnusedFlag       *ebpf.Variable `ebpf:"unused_flag"`
 	UnusedSocket     *ebpf.Variable `ebpf:"unused_socket"`

@@ -181,7 +181,7 @@ func (f *facts) applyTimer(e *events.Event, at nanos) {
 // stall takes over what became of the data.
 func (f *facts) stall(e *events.Event) {
 	f.retransmits, f.unacked = uint8(min(max(e.Retransmits, 0), math.MaxUint8)), e.Unacked
-	f.Has |= e.Has & events.HasUnacked
+	f.Has |= e.Has & conn.HasUnacked
 }
 
 // end tells how the connection ended, but for the errno.
@@ -193,7 +193,7 @@ func (f *facts) end(e *events.Event) {
 // data tells what stall took over.
 func (f *facts) data(e *events.Event) {
 	e.Retransmits, e.Unacked = int(f.retransmits), f.unacked
-	e.Has |= f.Has & events.HasUnacked
+	e.Has |= f.Has & conn.HasUnacked
 }
 
 // latestRTT is the latest round trip; there has to be one.
@@ -259,7 +259,7 @@ func (f *facts) event() events.Event {
 		Seq:     f.seq,
 		Verdict: f.verdict,
 	}
-	e.Has &^= events.HasUnacked   // data() tells it, where the event does
+	e.Has &^= conn.HasUnacked     // data() tells it, where the event does
 	if kind != events.KindProbe { // a probe's alone
 		e.Has &^= events.HasSeq
 	}
