@@ -12,6 +12,7 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Makes bpf2go emit the Go types. */
+const struct record *unused_record __attribute__((unused));
 const struct inventory_socket *unused_socket __attribute__((unused));
 const struct inventory_user *unused_user __attribute__((unused));
 const enum inventory_flag *unused_flag __attribute__((unused));

@@ -56,6 +56,12 @@ func (s *Settings) AppendKeys(dst []byte) []byte {
 	return appendSettingNames(dst, `,"inherited":[`, s.Inherited)
 }
 
+// AppendData appends the keys of the data, each with a comma before it.
+func (d *Data) AppendData(dst []byte) []byte {
+	dst = AppendUint(dst, "retransmits", uint64(max(0, d.Retransmits)))
+	return AppendUint(dst, "unacked_bytes", uint64(d.Unacked))
+}
+
 func appendSettingNames(dst []byte, key string, set Setting) []byte {
 	dst = append(dst, key...)
 	first := true

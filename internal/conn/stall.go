@@ -17,6 +17,12 @@ type Data struct {
 	Unacked     uint32 // HasUnacked: bytes that the peer has not acknowledged, those not sent yet included
 }
 
+// Endless says that the peer's window is closed and that the kernel does not give it
+// up for as long as it answers window probes (tcp_probe_timer()).
+func (s *State) Endless() bool {
+	return s.WaitsFor == WaitsWindowProbe && s.Has&HasKeepalive != 0 && s.Keepalive.UserTimeout == 0
+}
+
 // Stall is what the kernel's retransmission timer decides by: it is in charge
 // while data is not acknowledged, and keepalive is not.
 type Stall struct {

@@ -58,8 +58,7 @@ func AppendJSON(dst []byte, e *Event) []byte {
 	dst = conn.AppendText(dst, "errno", e.Errno)
 	dst = conn.AppendWord(dst, "rst", e.RST.String())
 	if e.Has&conn.HasUnacked != 0 {
-		dst = conn.AppendUint(dst, "retransmits", uint64(max(0, e.Retransmits)))
-		dst = conn.AppendUint(dst, "unacked_bytes", uint64(e.Unacked))
+		dst = e.AppendData(dst)
 	}
 	if e.Kind == KindICMP {
 		dst = appendICMP(dst, &e.ICMP)

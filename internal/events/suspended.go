@@ -41,7 +41,7 @@ func appendSuspendedWords(dst []byte, e *Event) []byte {
 	switch {
 	case e.Has&conn.HasDiesIn != 0:
 		dst = conn.AppendSpan(append(dst, ", gives up in "...), e.DiesIn)
-	case e.WaitsFor == conn.WaitsWindowProbe:
+	case e.Endless():
 		dst = append(dst, ", for as long as the peer answers window probes"...)
 	}
 	return dst

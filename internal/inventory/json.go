@@ -20,6 +20,9 @@ func (s *Socket) AppendJSON(dst []byte, listed time.Time) []byte {
 	}
 	dst = s.appendKeepalive(dst)
 	dst = conn.AppendWord(dst, "waits_for", s.WaitsFor.String())
+	if s.Stalled() {
+		dst = s.AppendData(dst)
+	}
 	if s.Has&conn.HasUnanswered != 0 {
 		dst = conn.AppendUint(dst, "unanswered", uint64(s.Unanswered))
 	}
