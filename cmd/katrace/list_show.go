@@ -87,7 +87,7 @@ func notes(l *inventory.List) (lines []string) {
 		}
 	}
 	if armed > 0 {
-		lines = append(lines, "katrace: "+conn.Count(armed, "timer")+" armed before the change (NEXT with *): later than KEEPALIVE says, until "+inventory.Rearm)
+		lines = append(lines, "katrace: "+conn.Count(armed, "timer")+" armed before the change (NEXT with *): later than KEEPALIVE says, until "+conn.Rearm)
 	}
 	return lines
 }

@@ -62,6 +62,14 @@ func (d *Data) AppendData(dst []byte) []byte {
 	return AppendUint(dst, "unacked_bytes", uint64(d.Unacked))
 }
 
+// AppendArmed appends the key of a timer that runs longer than the settings say.
+func (t *Timer) AppendArmed(dst []byte) []byte {
+	if !t.ArmedBeforeChange {
+		return dst
+	}
+	return append(dst, `,"armed_before_change":true`...)
+}
+
 func appendSettingNames(dst []byte, key string, set Setting) []byte {
 	dst = append(dst, key...)
 	first := true
@@ -160,6 +168,7 @@ type Keys struct {
 	IdleFor    *Millis `json:"idle_for_ms"`
 	Next       *Millis `json:"next_ms"`
 	DiesIn     *Millis `json:"dies_in_ms"`
+	Armed      bool    `json:"armed_before_change"`
 }
 
 type addrPort struct {
@@ -225,6 +234,7 @@ func (k *Keys) Read(s *State, t *Timer) error {
 	if k.Unanswered != nil {
 		s.Unanswered, s.Has = int(*k.Unanswered), s.Has|HasUnanswered
 	}
+	t.ArmedBeforeChange = k.Armed
 	for _, d := range [...]struct {
 		in   *Millis
 		out  *time.Duration

@@ -137,6 +137,11 @@ func TestFieldsAreInTheStream(t *testing.T) {
 					keys[key], changed = true, true
 				}
 			}
+			for key := range before { // one that is there only where it is true
+				if _, kept := after[key]; !kept {
+					keys[key], changed = true, true
+				}
+			}
 			if !changed && len(before) == len(after) {
 				continue // not on this kind
 			}

@@ -43,6 +43,7 @@ func AppendJSON(dst []byte, e *Event) []byte {
 	if e.Has&conn.HasDiesIn != 0 {
 		dst = conn.AppendMillis(dst, "dies_in_ms", e.DiesIn)
 	}
+	dst = e.AppendArmed(dst)
 	dst = conn.AppendText(dst, "send_error", e.SendError)
 	if e.Has&HasRTT != 0 {
 		dst = conn.AppendUint(dst, "rtt_us", uint64(e.RTT.Microseconds()))

@@ -319,7 +319,13 @@ func TestTracker(t *testing.T) {
 		}, 1},
 		{"enabled on an idle connection: the timer begins with the whole idle time", []step{
 			{rec(loader.RecordEnabled, 0, idle(45), func(r *loader.Record) { r.Pid, r.Comm = 812, [16]byte{'n', 'g', 'i', 'n', 'x'} }),
-				want(KindEnabled, idleFor(45*time.Second), next(time.Minute), dies(2*time.Minute), func(e *Event) { e.Process, e.Has = conn.Process{PID: 812, Comm: "nginx"}, e.Has|HasDoer })},
+				want(KindEnabled, idleFor(45*time.Second), next(time.Minute), dies(2*time.Minute), func(e *Event) {
+					e.Process, e.Has, e.ArmedBeforeChange = conn.Process{PID: 812, Comm: "nginx"}, e.Has|HasDoer, true
+				})},
+		}, 1},
+		{"enabled soon after the handshake: the timer runs as the settings say", []step{
+			{rec(loader.RecordEnabled, 0, func(r *loader.Record) { r.IdleFor = second / 2 }),
+				want(KindEnabled, idleFor(500*time.Millisecond), next(time.Minute), dies(2*time.Minute))},
 		}, 1},
 		{"enabled before it is connected: the firing will do nothing, and keepalive gives nothing up", []step{
 			{rec(loader.RecordEnabled, 0, func(r *loader.Record) { r.State = uint8(conn.TCPSynSent) }),

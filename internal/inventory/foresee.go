@@ -27,7 +27,7 @@ func (s *Socket) foresee(hz jiffies.HZ) {
 	if s.Has&needs != needs || !s.On || s.WaitsFor != conn.WaitsProbe || s.unsent {
 		return
 	}
-	s.ArmedBeforeChange = s.overlong(hz)
+	s.ArmedBeforeChange = s.Keepalive.Overlong(s.SinceHeard > 0, s.IdleFor, s.expires, hz)
 	s.Next = max(s.expires, s.Keepalive.Idle-s.IdleFor, 0)
 	s.DiesIn = s.Keepalive.DiesIn(s.ProbesOut, s.IdleFor, s.Next)
 	s.Has |= conn.HasNext | conn.HasDiesIn

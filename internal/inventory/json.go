@@ -35,10 +35,7 @@ func (s *Socket) AppendJSON(dst []byte, listed time.Time) []byte {
 	if s.Has&conn.HasDiesIn != 0 {
 		dst = conn.AppendMillis(dst, "dies_in_ms", s.DiesIn)
 	}
-	if s.ArmedBeforeChange {
-		dst = append(dst, `,"armed_before_change":true`...)
-	}
-	return append(dst, '}')
+	return append(s.AppendArmed(dst), '}')
 }
 
 func (s *Socket) appendKeepalive(dst []byte) []byte {

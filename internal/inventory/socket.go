@@ -27,13 +27,10 @@ type Socket struct {
 	Holders int  // processes that hold it; Process is the oldest
 	On      bool // SO_KEEPALIVE; HasOn
 
-	ProbesOut  int  // icsk_probes_out, modulo 256: what is left of it decides the end; HasProbesOut
-	SinceHeard int  // of them, those sent since the peer was last heard: only data need not clear the count; HasUnanswered
-	Silent     bool // two or more were sent since then, also where their number is not known
-	// ArmedBeforeChange: the keepalive timer runs longer than the settings in
-	// force would set it. False where it is not known.
-	ArmedBeforeChange bool
-	Seen              time.Duration // when the kernel was asked about it: since List.Time
+	ProbesOut  int           // icsk_probes_out, modulo 256: what is left of it decides the end; HasProbesOut
+	SinceHeard int           // of them, those sent since the peer was last heard: only data need not clear the count; HasUnanswered
+	Silent     bool          // two or more were sent since then, also where their number is not known
+	Seen       time.Duration // when the kernel was asked about it: since List.Time
 
 	id      uint64        // tells sockets apart: by BPF the address in the kernel, by netlink the cookie
 	fd      int           // of Process, -1: none
@@ -70,6 +67,9 @@ func (s *Socket) Late(m conn.Middlebox, hz jiffies.HZ) bool {
 	}
 	return m.Judge(s.Silence(), hz) != conn.InTime
 }
+
+// Silence is that of its Timer.
+func (s *Socket) Silence() time.Duration { return s.Timer.Silence(s.Keepalive, s.SinceHeard > 0) }
 
 // Stalled says that keepalive has no say in the connection, whether it is on or not:
 // data is being retransmitted, or the peer's window is closed and probed.

@@ -24,9 +24,7 @@ func (p *Prediction) AppendJSON(b []byte) []byte {
 		if p.Socket.Has&conn.HasUnanswered != 0 {
 			b = conn.AppendUint(b, "unanswered", uint64(p.Socket.Unanswered))
 		}
-	}
-	if p.armed() {
-		b = append(b, `,"armed_before_change":true`...)
+		b = p.Socket.AppendArmed(b)
 	}
 	b = append(s.AppendKeys(append(b, `,"keepalive":{`...)), '}')
 	if p.stalled() {

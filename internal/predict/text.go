@@ -54,7 +54,7 @@ func (p *Prediction) appendTimeline(b []byte) []byte {
 		b = append(append(b, '\n'), note...)
 	}
 	if p.armed() {
-		b = append(append(append(b, "\nThe timer was armed before the change, for longer than the settings in force say, and runs on until "...), inventory.Rearm...), ".\n"...)
+		b = append(append(append(b, "\nThe timer was armed before the change, for longer than the settings in force say, and runs on until "...), conn.Rearm...), ".\n"...)
 	}
 	return b
 }
