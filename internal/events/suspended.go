@@ -42,7 +42,7 @@ func appendSuspendedWords(dst []byte, e *Event) []byte {
 	case e.Has&conn.HasDiesIn != 0:
 		dst = conn.AppendSpan(append(dst, ", gives up in "...), e.DiesIn)
 	case e.Endless():
-		dst = append(dst, ", for as long as the peer answers window probes"...)
+		dst = append(dst, ", not given up as long as the peer answers window probes"...)
 	}
 	return dst
 }

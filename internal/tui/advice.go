@@ -184,7 +184,11 @@ func adviseSettings(a []string, f *facts) []string {
 		}
 	}
 	if len(from) > 0 && !f.class().failing() { // the settings below tell the sources too
-		a = append(a, "Not set on the socket, so a change in this network namespace reaches it: "+strings.Join(from, ", ")+".")
+		reaches := "reaches it"
+		if f.overlong() {
+			reaches = "reaches it once the timer is armed anew"
+		}
+		a = append(a, "Not set on the socket, so a change in this network namespace "+reaches+": "+strings.Join(from, ", ")+".")
 	}
 	return a
 }

@@ -36,7 +36,7 @@ func TestArmedBeforeChange(t *testing.T) {
 	}{
 		{"a sysctl was lowered", func(s *scene) { s.list(lowered) },
 			[]string{"a probe comes after 2h of silence, not after 60s, until TCP_KEEPIDLE is set on the socket, or SO_KEEPALIVE switched off and on.",
-				"the kernel would give up 2h1m after its last segment", "A probe after 2h idle", "240s (Azure's load balancer), 350s (AWS NLB), 15m (IPVS)."},
+				"the kernel would give up 2h1m after its last segment", "reaches it once the timer is armed anew", "A probe after 2h idle", "240s (Azure's load balancer), 350s (AWS NLB), 15m (IPVS)."},
 			[]string{"set TCP_KEEPIDLE and", "120s after"}},
 		{"switched on late", func(s *scene) { s.event(enabled) },
 			[]string{"a probe comes after 1h1m of silence, not after 60s", "give up 1h2m after", "A probe after 1h1m idle"}, []string{"120s after"}},
