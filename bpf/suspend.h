@@ -10,7 +10,9 @@
 /* waits_of: what keepalive waits for. */
 static __always_inline enum record_waits waits_of(struct sock *sk)
 {
-	return keepalive_on(sk) ? stall_of(sk) : WAITS_FOR_NOTHING;
+	enum record_waits stall = stall_of(sk); /* first: most firings find nothing to send */
+
+	return stall && keepalive_on(sk) ? stall : WAITS_FOR_NOTHING;
 }
 
 /* tell_suspension: the keepalive timer fires, and an episode begins or is over.
