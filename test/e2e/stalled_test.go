@@ -3,9 +3,11 @@
 package e2e
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
-	"strings"
+	"os"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -16,10 +18,11 @@ import (
 type stalled struct {
 	from, to    time.Time // when katrace ran
 	by          string
-	WaitsFor    string `json:"waits_for"`
-	Retransmits *int   `json:"retransmits"`
-	Unacked     *int   `json:"unacked_bytes"`
-	DiesIn      *int64 `json:"dies_in_ms"`
+	Time        time.Time `json:"time"` // of a list: when it was begun
+	WaitsFor    string    `json:"waits_for"`
+	Retransmits *int      `json:"retransmits"`
+	Unacked     *int      `json:"unacked_bytes"`
+	DiesIn      *int64    `json:"dies_in_ms"`
 	GivesUp     *struct {
 		Reason string `json:"reason"`
 	} `json:"gives_up"`
@@ -29,10 +32,7 @@ type stalled struct {
 // no say against what then becomes of it: until when it is retransmitted, or
 // the peer's closed window is probed. Its end is told by BPF only.
 func TestStalled(t *testing.T) {
-	methods := []string{"netlink"}
-	if out, _, status := katrace(t, "list", "--method", "bpf", "-o", "json"); status == 0 && out != "" {
-		methods = append(methods, "bpf")
-	}
+	methods := listMethods(t)
 	for _, tt := range []struct {
 		name   string
 		waits  string
@@ -45,14 +45,15 @@ func TestStalled(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			l, c := stage(t, tt.name)
+			var lists []*watched
+			for _, method := range methods {
+				lists = append(lists, watch(t, method, c))
+			}
 			over, asked := make(chan struct{}), make(chan []stalled, 1)
 			go func() {
 				var said []stalled
 				for {
-					for _, method := range methods {
-						said = append(said, ask(t, "list by "+method, "list", "-o", "json", "--method", method, "--netns", fmt.Sprint(c.Netns), "--local-port", fmt.Sprint(c.Local.Port())))
-					}
-					said = append(said, ask(t, "predict", "predict", "-o", "json", "--netns", fmt.Sprint(c.Netns), "--socket", c.Local.String()))
+					said = append(said, predicted(t, c))
 					select {
 					case <-over:
 						asked <- said
@@ -64,6 +65,9 @@ func TestStalled(t *testing.T) {
 			o := play(t, l)
 			close(over)
 			said := <-asked
+			for _, w := range lists {
+				said = append(said, w.stop(t)...)
+			}
 			if o.Died().IsZero() {
 				t.Fatal("the connection did not end")
 			}
@@ -93,24 +97,81 @@ func TestStalled(t *testing.T) {
 				}
 			}
 			t.Logf("asked %d times; it was stalled for %v", len(said), seen)
-			if len(seen) == 0 {
-				t.Error("neither list nor predict said that keepalive has no say")
+			for _, method := range methods {
+				if seen["list by "+method] == 0 {
+					t.Errorf("list by %s did not say that keepalive has no say", method)
+				}
 			}
 		})
 	}
 }
 
-// ask runs katrace and reads the one line that it prints, if it does: the connection may
-// be gone, or not stalled so far.
-func ask(t *testing.T, by string, args ...string) stalled {
-	s := stalled{from: time.Now(), by: by}
-	out, _, _ := katrace(t, args...)
+// predicted is what predict says; nothing where the connection is gone.
+func predicted(t *testing.T, c lab.Conn) stalled {
+	s := stalled{from: time.Now(), by: "predict"}
+	out, _, status := katrace(t, "predict", "-o", "json", "--netns", fmt.Sprint(c.Netns), "--socket", c.Local.String())
 	s.to = time.Now()
-	line, _, _ := strings.Cut(out, "\n")
-	if line != "" {
-		if err := json.Unmarshal([]byte(line), &s); err != nil {
-			t.Errorf("%s: %q: %v", by, line, err)
+	if status == 0 {
+		if err := json.Unmarshal([]byte(out), &s); err != nil {
+			t.Errorf("%s: %q: %v", s.by, out, err)
 		}
 	}
 	return s
+}
+
+// watched is a list that is made again and again.
+type watched struct {
+	cmd  *exec.Cmd
+	done chan struct{} // closed when all is said
+	said []stalled
+
+	stderr lockedBuffer
+}
+
+// watch starts such a list of the connection by itself, and waits for the first.
+func watch(t *testing.T, method string, c lab.Conn) *watched {
+	t.Helper()
+	w := &watched{cmd: command("list", "--watch", "100ms", "-o", "json", "--method", method, "--netns", fmt.Sprint(c.Netns), "--local-port", fmt.Sprint(c.Local.Port())), done: make(chan struct{})}
+	w.cmd.Stderr = &w.stderr
+	out, err := w.cmd.StdoutPipe()
+	if err == nil {
+		err = w.cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.cmd.Process.Kill() })
+	first := make(chan struct{})
+	go func() {
+		defer close(w.done)
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			s := stalled{by: "list by " + method, to: time.Now()}
+			if err := json.Unmarshal(lines.Bytes(), &s); err != nil {
+				t.Errorf("%s: %q: %v", s.by, lines.Bytes(), err)
+			}
+			s.from = s.Time
+			if w.said = append(w.said, s); len(w.said) == 1 {
+				close(first)
+			}
+		}
+	}()
+	select {
+	case <-first:
+	case <-w.done:
+		t.Fatalf("list by %s does not show the connection; it said: %s", method, &w.stderr)
+	}
+	return w
+}
+
+// stop ends it; all that it said.
+func (w *watched) stop(t *testing.T) []stalled {
+	t.Helper()
+	if err := w.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Error(err)
+	}
+	<-w.done
+	if err := w.cmd.Wait(); err != nil {
+		t.Errorf("list: %v; it said: %s", err, &w.stderr)
+	}
+	return w.said
 }
