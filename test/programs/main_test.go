@@ -15,6 +15,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/user"
@@ -79,8 +80,18 @@ type process struct {
 // runs as, "" for root.
 func start(t *testing.T, account string, args ...string) *process {
 	t.Helper()
+	return startOn(t, nil, nil, account, args...)
+}
+
+// startOn starts it on a host. What it says goes to log, or else to process.said.
+func startOn(t *testing.T, h *host, log io.Writer, account string, args ...string) *process {
+	t.Helper()
 	p := &process{exec.Command(args[0], args[1:]...), &lockedBuffer{}, args[0]}
-	p.cmd.Stdout, p.cmd.Stderr = p.said, p.said
+	p.cmd.Stdout = p.said
+	if log != nil {
+		p.cmd.Stdout = log
+	}
+	p.cmd.Stderr = p.cmd.Stdout
 	p.cmd.Dir = "/"
 	p.cmd.Env = append(os.Environ(), "HOME=/nonexistent")
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
@@ -92,7 +103,7 @@ func start(t *testing.T, account string, args ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.cmd.Start(); err != nil {
+	if err := h.do(p.cmd.Start); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -83,11 +83,7 @@ func ownComm(t *testing.T) string {
 // postgres: its tcp_keepalives_* and tcp_user_timeout, and libpq's keepalives_*.
 func postgres(t *testing.T) []conn {
 	const port, account = 5432, "postgres"
-	bins, _ := filepath.Glob("/usr/lib/postgresql/*/bin") // the pattern is good
-	if len(bins) == 0 {
-		t.Fatal("no PostgreSQL in /usr/lib/postgresql")
-	}
-	bin := bins[len(bins)-1]
+	bin := postgresBin(t)
 	dir := folder(t, account)
 	run(t, account, bin+"/initdb", "-D", dir+"/data", "-A", "trust", "--no-sync")
 	server := start(t, account, bin+"/postgres", "-D", dir+"/data", "-p", fmt.Sprint(port), "-k", dir,
@@ -106,6 +102,16 @@ func postgres(t *testing.T) []conn {
 		{"psql keepalives_idle=45 tcp_user_timeout=20000", psql("keepalives_idle=45 tcp_user_timeout=20000"), port, some, said},
 		{"psql keepalives=0", psql("keepalives=0"), port, off("psql"), said},
 	}
+}
+
+// postgresBin is the directory of the newest PostgreSQL's programs.
+func postgresBin(t *testing.T) string {
+	t.Helper()
+	bins, _ := filepath.Glob("/usr/lib/postgresql/*/bin") // the pattern is good
+	if len(bins) == 0 {
+		t.Fatal("no PostgreSQL in /usr/lib/postgresql")
+	}
+	return bins[len(bins)-1]
 }
 
 // redis: tcp-keepalive N is idle N, interval N/3, count 3 (anetKeepAlive); its
@@ -172,21 +178,7 @@ func curl(t *testing.T) []conn {
 // ssh: TCPKeepAlive switches it on, on both sides by default, and sets nothing.
 func ssh(t *testing.T) []conn {
 	const port = 2222
-	dir := folder(t, "root")
-	for _, key := range []string{"host", "user"} {
-		run(t, "", "/usr/bin/ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", filepath.Join(dir, key))
-	}
-	if err := os.MkdirAll("/run/sshd", 0o755); err != nil { // Debian's sshd has its privilege separation there
-		t.Fatal(err)
-	}
-	conf := write(t, dir, "sshd_config", fmt.Sprintf(`
-ListenAddress 127.0.0.1:%d
-HostKey %[2]s/host
-AuthorizedKeysFile %[2]s/user.pub
-PidFile none
-StrictModes no
-PermitRootLogin prohibit-password
-`, port, dir))
+	dir, conf := sshdConfig(t, fmt.Sprintf("127.0.0.1:%d", port))
 	server := start(t, "", "/usr/sbin/sshd", "-D", "-e", "-f", conf)
 	listening(t, server, port)
 	connect := func(keepalive string) int {
@@ -197,6 +189,27 @@ PermitRootLogin prohibit-password
 		{"ssh", connect("yes"), port, inherits("ssh"), inherits("sshd")},
 		{"ssh TCPKeepAlive=no", connect("no"), port, off("ssh"), inherits("sshd")},
 	}
+}
+
+// sshdConfig makes keys and a configuration in a folder. The client's key is
+// the file "user".
+func sshdConfig(t *testing.T, listen string, more ...string) (dir, conf string) {
+	t.Helper()
+	dir = folder(t, "root")
+	for _, key := range []string{"host", "user"} {
+		run(t, "", "/usr/bin/ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", filepath.Join(dir, key))
+	}
+	if err := os.MkdirAll("/run/sshd", 0o755); err != nil { // Debian's sshd has its privilege separation there
+		t.Fatal(err)
+	}
+	return dir, write(t, dir, "sshd_config", fmt.Sprintf(`
+ListenAddress %s
+HostKey %[2]s/host
+AuthorizedKeysFile %[2]s/user.pub
+PidFile none
+StrictModes no
+PermitRootLogin prohibit-password
+`, listen, dir)+strings.Join(more, "\n")+"\n")
 }
 
 // golang: 15 s, 15 s and 9 on both sides (net.Dialer, net.ListenConfig).
