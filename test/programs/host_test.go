@@ -48,6 +48,11 @@ func neighbour(t *testing.T) *host {
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name = nearEnd
 	check("make a veth pair", netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: farEnd, PeerNamespace: netlink.NsFd(h.ns.Fd())}))
+	t.Cleanup(func() { // at once, for the next test: the far host may live on for a while
+		if link, err := netlink.LinkByName(nearEnd); err == nil {
+			_ = netlink.LinkDel(link)
+		}
+	})
 	check("configure the near host", configure(nearEnd, nearAddr))
 	check("configure the far host", h.do(func() error {
 		return errors.Join(configure("lo", ""), configure(farEnd, farAddr))

@@ -92,6 +92,7 @@ func startOn(t *testing.T, h *host, log io.Writer, account string, args ...strin
 		p.cmd.Stdout = log
 	}
 	p.cmd.Stderr = p.cmd.Stdout
+	p.cmd.WaitDelay = time.Second // a server's children may outlive it, and keep the pipe open
 	p.cmd.Dir = "/"
 	p.cmd.Env = append(os.Environ(), "HOME=/nonexistent")
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
@@ -109,6 +110,7 @@ func startOn(t *testing.T, h *host, log io.Writer, account string, args ...strin
 	t.Cleanup(func() {
 		// The group: what it started ends with it.
 		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGTERM)
+		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGCONT) // it may be stopped
 		_ = in.Close()
 		done := make(chan struct{})
 		go func() { _ = p.cmd.Wait(); close(done) }()
