@@ -44,7 +44,7 @@ type Outcome struct {
 	Closing        time.Time     // when the lab closed the traced socket; zero: it did not
 	KeepaliveCount uint64        // growth of TcpExtTCPKeepAlive in the namespace since Begun
 	Silenced       bool          // the peer dropped what came, on the traced socket's own host
-	Router         netip.Addr    // between the two hosts; invalid: there is none
+	Router         netip.Addr    // between the two hosts, or who else sends ICMP errors; invalid: nobody
 	Captured       Capture
 	Failed         error // why it was not played to its end; nil: it was
 }
