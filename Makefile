@@ -21,7 +21,7 @@ all: bin/katrace
 bin/katrace:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/katrace
 
-# make demo ARGS="--case vanished"
+# make demo ARGS="--case vanished", or ARGS="--case all"
 .PHONY: demo
 demo: bin/katrace
 	bin/katrace demo $(ARGS)
