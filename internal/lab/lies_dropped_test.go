@@ -18,6 +18,7 @@ var liesAboutDrops = []lie{
 	{"neighbour-gone", full, without(events.KindDropped), "0 dropped events about segments dropped by NEIGH_FAILED"},
 	{"neighbour-gone", full, without(events.KindICMP), "0 icmp events, 3 captured"},
 	{"md5", noDropReasons, without(events.KindDropped), "0 dropped events about segments dropped by TCP_MD5FAILURE"},
+	{"data-answers-dropped", full, without(events.KindDropped), "0 dropped events about segments dropped by NETFILTER_DROP"},
 	{"congested", full, without(events.KindDropped), "0 dropped events about segments dropped by QDISC_DROP"},
 	{"probes-dropped", noSendErrors, without(events.KindDropped), "0 dropped events about segments dropped by NETFILTER_DROP"},
 	{"alive", full, with(events.KindDropped, dropped(events.DirectionIn, "NETFILTER_DROP")), "dropped event says in NETFILTER_DROP"},

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package group
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"katrace/internal/conn"
+	"katrace/test/enumtest"
+)
+
+func connection(local, remote string) *conn.State {
+	return &conn.State{Netns: 1, TCPState: conn.TCPEstablished, Local: netip.MustParseAddrPort(local), Remote: netip.MustParseAddrPort(remote)}
+}
+
+func TestService(t *testing.T) {
+	listens := &conn.State{Netns: 1, TCPState: conn.TCPListen, Local: netip.MustParseAddrPort("0.0.0.0:50000")}
+	for _, test := range []struct {
+		name string
+		of   *conn.State
+		with []*conn.State
+		want Port
+	}{
+		{"alone, a client", connection("10.0.0.1:40001", "10.0.0.2:5432"), nil, Port{5432, false}},
+		{"alone, a server", connection("10.0.0.1:5432", "10.0.0.2:40001"), nil, Port{5432, true}},
+		{"repeats there", connection("10.0.0.1:4001", "10.0.0.2:50000"), []*conn.State{connection("10.0.0.1:4002", "10.0.0.2:50000")}, Port{50000, false}},
+		{"repeats here", connection("10.0.0.1:50000", "10.0.0.2:4001"), []*conn.State{connection("10.0.0.1:50000", "10.0.0.3:4002")}, Port{50000, true}},
+		{"listens here, although the other repeats", connection("10.0.0.1:50000", "10.0.0.2:4001"),
+			[]*conn.State{listens, connection("10.0.0.1:50001", "10.0.0.3:4001")}, Port{50000, true}},
+		{"listens in another namespace", &conn.State{Netns: 2, Local: netip.MustParseAddrPort("10.0.0.1:50000"), Remote: netip.MustParseAddrPort("10.0.0.2:4001")},
+			[]*conn.State{listens}, Port{4001, false}},
+		{"both ends on this host", connection("127.0.0.1:6379", "127.0.0.1:50123"), []*conn.State{connection("127.0.0.1:50123", "127.0.0.1:6379")}, Port{6379, true}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := NewPorts()
+			for _, s := range append(test.with, test.of) {
+				p.Add(s)
+			}
+			if got := p.Service(test.of); got != test.want {
+				t.Errorf("got %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestPortsForget(t *testing.T) {
+	p := NewPorts()
+	for range 3 {
+		p.Add(connection("10.0.0.1:5432", "10.0.0.2:40001"))
+	}
+	for range 3 {
+		p.Remove(connection("10.0.0.1:5432", "10.0.0.2:40001"))
+	}
+	if len(p.local)+len(p.remote) != 0 {
+		t.Errorf("kept %v, %v", p.local, p.remote)
+	}
+}
+
+func TestOf(t *testing.T) {
+	s := connection("10.0.0.1:5432", "10.0.0.2:40001")
+	s.Process = conn.Process{PID: 812, Comm: "postgres"}
+	s.Container, s.Pod = "3f2a", "0a1b"
+	s.Has = conn.HasKeepalive
+	s.Keepalive = conn.Settings{Idle: time.Minute, Count: 3, Inherited: conn.AllSettings}
+	p := NewPorts()
+	all := Keys{}
+	for _, name := range KeyNames() {
+		k, err := ParseKey(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (Keys{k}).Of(s, p) == (ID{}) {
+			t.Errorf("%s: nothing in common with itself", k)
+		}
+		all = append(all, k)
+	}
+	enumtest.RoundTrip(t, keys, Netns, ParseKey)
+	want := ID{Remote: netip.MustParseAddr("10.0.0.2"), Service: Port{5432, true}, Process: "postgres", Container: "3f2a", Pod: "0a1b",
+		On: SwitchedOn, Settings: conn.Settings{Idle: time.Minute, Count: 3}, Netns: 1}
+	if got := all.Of(s, p); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	s.Has = 0
+	if got := (Keys{Settings}).Of(s, p); got != (ID{}) {
+		t.Errorf("without settings: %+v", got)
+	}
+	if _, err := ParseKey("peer\x1b"); err == nil || !strings.Contains(err.Error(), `"peer\x1b"`) {
+		t.Errorf("of a wrong key: %v", err)
+	}
+}

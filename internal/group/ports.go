@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package group
+
+import "katrace/internal/conn"
+
+// Port is the port of a service.
+type Port struct {
+	Number uint16 // 0: not known
+	Here   bool   // this host's side has it: the peers are its clients
+}
+
+// Ports finds out which of a connection's two ports is the service's: that of
+// the side that listens or, where no listener is known, the one that repeats.
+// It holds some bytes for each different port that was ever seen.
+type Ports struct {
+	listening map[listener]struct{}
+	local     map[uint16]int // how many connections have this port on this side
+	remote    map[uint16]int
+}
+
+type listener struct {
+	netns uint32
+	port  uint16
+}
+
+// NewPorts knows of no connection yet.
+func NewPorts() *Ports {
+	return &Ports{listening: map[listener]struct{}{}, local: map[uint16]int{}, remote: map[uint16]int{}}
+}
+
+// Add takes a connection, or a listening socket, into account. Each is added
+// once.
+func (p *Ports) Add(s *conn.State) {
+	if s.TCPState == conn.TCPListen {
+		p.listening[listener{s.Netns, s.Local.Port()}] = struct{}{}
+		return
+	}
+	p.local[s.Local.Port()]++
+	p.remote[s.Remote.Port()]++
+}
+
+// Remove is for a connection that was added and is gone.
+func (p *Ports) Remove(s *conn.State) {
+	less(p.local, s.Local.Port())
+	less(p.remote, s.Remote.Port())
+}
+
+func less(count map[uint16]int, port uint16) {
+	if count[port] > 1 {
+		count[port]--
+		return
+	}
+	delete(count, port)
+}
+
+// Service is the service's port of a connection. Of two ports of which nothing
+// is known, and which repeat equally often, it is the lower one: clients get
+// theirs from net.ipv4.ip_local_port_range, which lies above most services.
+func (p *Ports) Service(s *conn.State) Port {
+	here, there := Port{s.Local.Port(), true}, Port{s.Remote.Port(), false}
+	if _, ok := p.listening[listener{s.Netns, here.Number}]; ok {
+		return here
+	}
+	switch l, r := p.local[here.Number], p.remote[there.Number]; {
+	case l > r:
+		return here
+	case l < r:
+		return there
+	}
+	if here.Number < there.Number {
+		return here
+	}
+	return there
+}
