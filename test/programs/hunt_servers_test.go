@@ -23,7 +23,7 @@ func huntPostgresServer(t *testing.T) string {
 	server := startOn(t, nil, logFile(t, "postgres.log"), account, bin+"/postgres", "-D", dir+"/data", "-p", fmt.Sprint(huntPostgres), "-k", dir,
 		"-c", "listen_addresses=*", "-c", "fsync=off", "-c", "log_connections=on", "-c", "log_disconnections=on",
 		"-c", "log_line_prefix=%m [%p] %r %a ", "-c", "log_timezone=UTC")
-	listening(t, server, huntPostgres)
+	postgresReady(t, server, huntPostgres)
 	run(t, account, bin+"/pgbench", "-i", "-q", "-h", "127.0.0.1", "-p", fmt.Sprint(huntPostgres), "postgres")
 	return "PostgreSQL"
 }

@@ -69,6 +69,17 @@ func TestMain(m *testing.M) {
 	os.Exit(self.ProcessState.ExitCode())
 }
 
+// await waits until it is so. What it waits for comes within seconds, or on a
+// busy machine later.
+func await(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !so(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited a minute for %s", what)
+		}
+	}
+}
+
 // process is a program that runs until the test ends.
 type process struct {
 	cmd  *exec.Cmd

@@ -89,7 +89,7 @@ func postgres(t *testing.T) []conn {
 	server := start(t, account, bin+"/postgres", "-D", dir+"/data", "-p", fmt.Sprint(port), "-k", dir,
 		"-c", "listen_addresses=127.0.0.1", "-c", "fsync=off",
 		"-c", "tcp_keepalives_idle=60", "-c", "tcp_keepalives_interval=10", "-c", "tcp_keepalives_count=6", "-c", "tcp_user_timeout=45000")
-	listening(t, server, port)
+	postgresReady(t, server, port)
 	psql := func(options string) int {
 		return start(t, account, bin+"/psql", "-X", fmt.Sprintf("host=127.0.0.1 port=%d dbname=postgres %s", port, options)).pid()
 	}
@@ -102,6 +102,15 @@ func postgres(t *testing.T) []conn {
 		{"psql keepalives_idle=45 tcp_user_timeout=20000", psql("keepalives_idle=45 tcp_user_timeout=20000"), port, some, said},
 		{"psql keepalives=0", psql("keepalives=0"), port, off("psql"), said},
 	}
+}
+
+// postgresReady waits until PostgreSQL lets clients in, some time after it listens.
+func postgresReady(t *testing.T, server *process, port uint16) {
+	t.Helper()
+	listening(t, server, port)
+	await(t, "PostgreSQL to let clients in", func() bool {
+		return exec.CommandContext(t.Context(), postgresBin(t)+"/pg_isready", "-q", "-h", "127.0.0.1", "-p", fmt.Sprint(port)).Run() == nil
+	})
 }
 
 // postgresBin is the directory of the newest PostgreSQL's programs.

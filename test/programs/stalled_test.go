@@ -95,7 +95,7 @@ func testStalled(t *testing.T, retries2 int, stalls []stall) {
 }
 
 // stallServer is a PostgreSQL that names connections in its log.
-func stallServer(t *testing.T, port int) *process {
+func stallServer(t *testing.T, port uint16) *process {
 	t.Helper()
 	const account = "postgres"
 	bin, dir := postgresBin(t), folder(t, account)
@@ -103,7 +103,7 @@ func stallServer(t *testing.T, port int) *process {
 	run(t, account, "/bin/sh", "-c", "echo host all all samenet trust >>"+dir+"/data/pg_hba.conf")
 	server := start(t, account, bin+"/postgres", "-D", dir+"/data", "-p", fmt.Sprint(port), "-k", dir, "-c", "listen_addresses=*", "-c", "fsync=off",
 		"-c", "log_connections=on", "-c", "log_line_prefix=%m [%p] %r %a ", "-c", "log_timezone=UTC")
-	listening(t, server, uint16(port))
+	postgresReady(t, server, port)
 	return server
 }
 
@@ -239,9 +239,9 @@ type trace struct {
 	out  *lockedBuffer
 }
 
-func startTrace(t *testing.T, port int) *trace {
+func startTrace(t *testing.T, port uint16) *trace {
 	t.Helper()
-	tr := &trace{port, &lockedBuffer{}}
+	tr := &trace{int(port), &lockedBuffer{}}
 	said := &lockedBuffer{}
 	cmd := exec.CommandContext(t.Context(), *program, "-o", "json", "--local-port", fmt.Sprint(port))
 	cmd.Stdout, cmd.Stderr = tr.out, said
@@ -275,15 +275,4 @@ func (tr *trace) await(t *testing.T, port int, event string) *stalled {
 		return false
 	})
 	return found
-}
-
-// await waits until it is so. What it waits for comes within seconds, or on a
-// busy machine later.
-func await(t *testing.T, what string, so func() bool) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); !so(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited a minute for %s", what)
-		}
-	}
 }
