@@ -26,7 +26,7 @@ func advise(f *facts, now nanos, lacks []string) []string {
 			probes = "More probes than the kernel's counter of 8 bits holds are"
 		}
 		a = append(a, fmt.Sprintf("%s unanswered in a row.%s", upper(probes), givesUp(f, now)))
-		if f.drop != nil {
+		if f.drop != nil || f.probesIgnored() {
 			break // which says more
 		}
 		a[len(a)-1] += " The peer is down, or the path drops packets in one of the directions: from here both look the same."
@@ -40,7 +40,8 @@ func advise(f *facts, now nanos, lacks []string) []string {
 	case classAsking:
 		a = append(a, "A first probe is out. Whether the peer answers shows when it does, or at the timer's next firing.")
 	case classAlive:
-		a = append(a, "The peer answers."+found(f))
+		a = append(a, "The peer answers."+found(f),
+			"The peer's kernel answers probes, even if its process is frozen: alive says that the host is there, not the application.")
 	case classWaiting:
 		if f.ours {
 			a = append(a, "Keepalive is on. No probe is out, and none was seen answered so far: whether the peer is alive is not known."+found(f))
@@ -49,6 +50,8 @@ func advise(f *facts, now nanos, lacks []string) []string {
 	if f.drop != nil {
 		a = append(a, f.drop.Advice())
 	}
+	a = adviseIgnored(a, f)
+	a = adviseFarEnd(a, f)
 	a = advisePeer(a, f, now)
 	a = adviseErrors(a, f)
 	a = adviseSettings(a, f)
@@ -106,6 +109,14 @@ func advisePeer(a []string, f *facts, now nanos) []string {
 	return append(a, s)
 }
 
+// adviseFarEnd names who answers, where that is a process beside this one.
+func adviseFarEnd(a []string, f *facts) []string {
+	if f.farEnd == "" || f.ended {
+		return a
+	}
+	return append(a, "The other end is on this host: "+f.farEnd+" holds it, and this host's own kernel answers the probes. If that is a proxy or a user-mode network stack, alive says nothing of what is behind it.")
+}
+
 func adviseTimedOut(a []string, f *facts) []string {
 	switch {
 	case f.reason == events.ReasonUserTimeout:
@@ -115,7 +126,7 @@ func adviseTimedOut(a []string, f *facts) []string {
 	default:
 		a = append(a, "The kernel gave the connection up."+reader(f))
 	}
-	if f.drop != nil || f.verdict == events.VerdictUnreachable {
+	if f.drop != nil || f.verdict == events.VerdictUnreachable || f.probesIgnored() {
 		return a // an error, or this host, says more
 	}
 	return append(a, "The peer is down, or the path drops packets: from here both look the same. If the host is up, look for a firewall or NAT between that forgot this flow.")
@@ -127,8 +138,11 @@ func adviseErrors(a []string, f *facts) []string {
 		from := "a router"
 		if f.icmp.From.IsValid() {
 			from = f.icmp.From.String()
-			if f.icmp.From.Unmap() == f.Remote.Addr().Unmap() {
+			switch f.icmp.From.Unmap() {
+			case f.Remote.Addr().Unmap():
 				from += " (the peer itself)"
+			case f.Local.Addr().Unmap():
+				from += " (this host itself: look at its neighbours, ip neigh, and at its firewall)"
 			}
 		}
 		s := fmt.Sprintf("ICMP from %s: %s (type %d, code %d).", from, f.icmp.Text, f.icmp.Type, f.icmp.Code)
