@@ -57,10 +57,6 @@ const setExample = `  sudo katrace set --container shop --remote-port 6379 --on 
   sudo katrace set --comm java --rearm --apply
                                           after sysctl -w net.ipv4.tcp_keepalive_time=60`
 
-// leastIdle is the least --idle without --force: a thousand sockets with less
-// probe several hundred times a second.
-const leastIdle = 5 * time.Second
-
 // setOptions say what to set, and on which sockets.
 type setOptions struct {
 	output    string
@@ -116,7 +112,7 @@ func newSetCommand() *cobra.Command {
 	addFlags(cmd, groupApply,
 		flagSpec{name: "apply", to: &o.apply, help: "do it; without it nothing is changed"},
 		flagSpec{name: "undo-file", to: &o.undoFile, help: "keep the old values in this file, which must not exist", offer: files},
-		flagSpec{name: "force", to: &o.force, help: "allow --idle below " + leastIdle.String()},
+		flagSpec{name: "force", to: &o.force, help: "allow --idle below " + conn.LeastIdle.String()},
 		flagSpec{name: "method", to: choice(&o.inventory.Method, methods), help: "how to find the sockets: " + anyOf(methods), values: methods}, btfFlag(&o.inventory.BTF))
 	addFlags(cmd, groupOutput, outputFlag(&o.output, " (one object a socket)", "table", "json"))
 	return cmd
@@ -151,8 +147,8 @@ func (o *setOptions) validate(flags *pflag.FlagSet) (err error) {
 		return usagef("no filter: which sockets? (--pid, --container, --remote-port, --addr and so on; --addr 0.0.0.0/0,::/0 is all)")
 	case o.undoFile != "" && !o.apply:
 		return usagef("--undo-file %q: nothing is changed without --apply", o.undoFile)
-	case w.Known&change.Idle != 0 && w.Idle < leastIdle && !o.force:
-		return usagef("--idle %s: below %s every socket sends a probe every few seconds (--force allows it)", w.Idle, leastIdle)
+	case w.Known&change.Idle != 0 && w.Idle < conn.LeastIdle && !o.force:
+		return usagef("--idle %s: below %s every socket sends a probe every few seconds (--force allows it)", w.Idle, conn.LeastIdle)
 	}
 	if err := refuseNever(&o.filter); err != nil {
 		return err

@@ -127,4 +127,3 @@ func (r *Result) want(t *testing.T, o Outcome, reason string) {
 		t.Fatalf("%s > %s: %s %q, want %s %q", r.Socket.Local, r.Socket.Remote, r.Outcome, r.Reason, o, reason)
 	}
 }
-

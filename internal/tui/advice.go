@@ -3,6 +3,7 @@
 package tui
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -159,14 +160,16 @@ func adviseSettings(a []string, f *facts) []string {
 		a = append(a, s)
 	}
 	var faster []string
+	var flags string // for the most forgetful
 	for _, m := range conn.Middleboxes {
 		const unknown jiffies.HZ = 0
 		if m.Judge(k.Period(), unknown) != conn.InTime {
+			flags = cmp.Or(flags, m.InTimeFlags(k, unknown))
 			faster = append(faster, fmt.Sprintf("%s (%s)", conn.Exact(m.Forgets), m.Title))
 		}
 	}
 	if len(faster) > 0 {
-		a = append(a, fmt.Sprintf("A probe after %s idle: a middlebox that forgets idle flows sooner is faster, by default after %s. If one is on the path, set TCP_KEEPIDLE and TCP_KEEPINTVL below its limit.", conn.Exact(k.Period()), strings.Join(faster, ", ")))
+		a = append(a, fmt.Sprintf("A probe after %s idle: a middlebox that forgets idle flows sooner is faster, by default after %s. If one is on the path, set TCP_KEEPIDLE and TCP_KEEPINTVL below its limit, without a restart by: %s (%s)", conn.Exact(k.Period()), strings.Join(faster, ", "), f.SetCommand(flags), conn.DryRun))
 	}
 	var from []string
 	for _, s := range settings(k) {
