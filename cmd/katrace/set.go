@@ -283,7 +283,8 @@ func (o *setOptions) show(writes *writing, results []*change.Result) error {
 	}
 	switch {
 	case sum.Refused > 0 && sum.Refused == len(results):
-		return &loader.UnsupportedError{Doing: "pidfd_getfd", Err: os.ErrPermission, Hint: inventory.RefusedAdvice()}
+		return &loader.UnsupportedError{Doing: "get the sockets from their processes", Err: os.ErrPermission,
+			Hint: cmp.Or(inventory.UnseenAdvice(), inventory.RefusedAdvice())}
 	case sum.Failed > 0:
 		return errDisagrees
 	}

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/test/childtest"
+	"katrace/test/hostile"
 )
 
 // asSettable makes the test binary the holder of two connections in a network
@@ -233,7 +234,52 @@ func TestSetRefused(t *testing.T) {
 	defer func() { _ = l.Close() }()
 	port := fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
 	out, errs, status := unprivileged(t, "set", "--local-port", port, "--listening", "--on", "--apply")
-	if status != exitFailed || !strings.Contains(out, "NOT changed: no process that may be seen holds it") || !strings.Contains(errs, "0 of 1 socket changed, 1 NOT changed") {
+	if status != exitUnsupported || !strings.Contains(out, "NOT changed: no process that may be seen holds it (this process lacks CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH; try sudo)") || !strings.Contains(errs, "0 of 1 socket changed, 1 NOT changed") {
 		t.Errorf("status %d\n%s%s", status, out, errs)
+	}
+}
+
+// TestListNamesTheCommand: the command that list --idle-limit names lists the
+// same sockets, and sets what puts them in time.
+func TestListNamesTheCommand(t *testing.T) {
+	_, pid, local := settable(t)
+	limit := []string{"--idle-limit", "aws-nlb", "--pid", pid, "--comm", `"it's,a b"`, "--comm", "exe", "-4"}
+	cmd := asKatrace(append([]string{"list"}, limit...)...)
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	if out, err := cmd.Output(); err != nil || !strings.Contains(string(out), local[0]) {
+		t.Fatalf("%v\n%s%s", err, out, errs.String())
+	}
+	_, line, found := strings.Cut(errs.String(), "katrace: to have them probe in time: katrace ")
+	line, _, _ = strings.Cut(line, " (a dry run; --apply does it)\n")
+	if !found {
+		t.Fatalf("no command: %s", errs.String())
+	}
+	shell := exec.Command("sh", "-c", "exec /proc/self/fd/3 "+line+" --apply")
+	self, err := os.Open("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = self.Close() }()
+	shell.ExtraFiles, shell.Env = []*os.File{self}, append(os.Environ(), asMain+"=1")
+	out, err := shell.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), local[0]) || !strings.Contains(string(out), "333s/75s/9") {
+		t.Fatalf("%s: %v\n%s", line, err, out)
+	}
+	again := asKatrace(append([]string{"list"}, limit...)...)
+	if out, err := again.Output(); err != nil || strings.Contains(string(out), local[0]) {
+		t.Errorf("afterwards: %v\n%s", err, out)
+	}
+}
+
+// TestShellWord: a shell reads what was quoted as it was.
+func TestShellWord(t *testing.T) {
+	for _, name := range append(hostile.Names, "", "plain", "a b", "it's", "$(x)", "`x`", "~", "*", "-n") {
+		if strings.ContainsRune(name, 0) {
+			continue // no argument has one
+		}
+		if out, err := exec.Command("sh", "-c", "printf %s "+shellWord(name)).Output(); string(out) != name || err != nil {
+			t.Errorf("%q: a shell reads %q, %v", name, out, err)
+		}
 	}
 }

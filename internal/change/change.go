@@ -49,7 +49,7 @@ type Result struct {
 	Timer    *Rearming         // with Request.Rearm, where the timer is to be armed anew
 	Outcome  Outcome
 	Reason   string // why it failed
-	refused  bool   // pidfd_getfd was
+	refused  bool   // for want of privileges
 }
 
 // Request says what to do.
@@ -182,11 +182,20 @@ func (t *target) fail(format string, args ...any) {
 	t.Outcome, t.Reason = Failed, fmt.Sprintf(format, args...)
 }
 
+// refuse is fail for want of privileges.
+func (t *target) refuse(format string, args ...any) {
+	t.fail(format, args...)
+	t.refused = true
+}
+
 // one does it to one socket. An error is one for which to stop.
 func (r *Request) one(b *inventory.Borrower, t *target) error {
 	t.moved = false
 	if why := t.Socket.Unheld(); why != "" {
 		t.fail("%s", why)
+		if advice := inventory.UnseenAdvice(); why == inventory.Unseen && advice != "" {
+			t.refuse("%s (%s)", why, advice)
+		}
 		return nil
 	}
 	fd, err := b.Borrow(t.Socket)
@@ -196,8 +205,7 @@ func (r *Request) one(b *inventory.Borrower, t *target) error {
 		t.Outcome, t.moved = Closed, true
 		return nil
 	case errors.Is(err, inventory.ErrRefused):
-		t.refused = true
-		t.fail("pidfd_getfd is refused (%s)", inventory.RefusedAdvice())
+		t.refuse("pidfd_getfd is refused (%s)", inventory.RefusedAdvice())
 		return nil
 	default:
 		t.fail("%v", err)

@@ -159,8 +159,8 @@ func TestShared(t *testing.T) {
 	must(t, err)
 	file := os.NewFile(uintptr(dup), "socket")
 	defer func() { _ = file.Close() }()
-	cmd := exec.Command("cat")
-	cmd.ExtraFiles = []*os.File{file}
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env, cmd.ExtraFiles = append(os.Environ(), asHolder+"=1"), []*os.File{file}
 	childtest.Start(t, cmd)
 	sockets := one(t, p.port)
 	if sockets[0].Holders != 2 {

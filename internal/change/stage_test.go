@@ -14,6 +14,17 @@ import (
 	"katrace/internal/jiffies"
 )
 
+// asHolder makes the test binary a process that holds what it was given.
+const asHolder = "KATRACE_TEST_HOLD"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asHolder) != "" {
+		_, _ = os.Stdin.Read(make([]byte, 1)) // until it is closed
+		return
+	}
+	m.Run()
+}
+
 // pair is a connection over loopback that this process holds: ours is the one to be changed.
 type pair struct {
 	listener, ours, peer int

@@ -11,7 +11,7 @@ import (
 // Summary counts results.
 type Summary struct {
 	Sockets, Changed, AsWanted, Closed, Failed int
-	Refused                                    int // of the failed, those whose process may not be asked
+	Refused                                    int // of the failed, those for want of privileges
 	off                                        int // changed times or counts, with keepalive off
 	sourced                                    int // values that were a sysctl's
 }

@@ -106,6 +106,10 @@ func RefusedAdvice() string {
 	return loader.Advice(unix.CAP_SYS_PTRACE)
 }
 
+// UnseenAdvice says what it takes to see the holders of all sockets; "": nothing
+// that this process lacks.
+func UnseenAdvice() string { return loader.Lacks(unix.CAP_SYS_PTRACE, unix.CAP_DAC_READ_SEARCH) }
+
 // Unheld says why no descriptor can be borrowed for the socket; "": one can, if
 // its holder still has it.
 func (s *Socket) Unheld() string {
@@ -123,8 +127,11 @@ func (s *Socket) Unheld() string {
 	case s.Inode == 0:
 		return "its process has closed it"
 	}
-	return "no process that may be seen holds it"
+	return Unseen
 }
+
+// Unseen is why a socket cannot be borrowed whose holder was not found.
+const Unseen = "no process that may be seen holds it"
 
 // Cookie is the socket's cookie (SO_COOKIE) where the method tells: Netlink. Of
 // an MPTCP subflow it is the subflow's, not that of the socket which is held.
