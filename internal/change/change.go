@@ -164,13 +164,15 @@ func (r *Request) pass(ctx context.Context, targets []*target) error {
 	var b inventory.Borrower
 	defer b.Close()
 	for i, t := range order {
-		err := ctx.Err()
+		err, why := ctx.Err(), "interrupted"
 		if err == nil {
-			err = r.one(&b, t)
+			if err = r.one(&b, t); err != nil {
+				why = err.Error()
+			}
 		}
 		if err != nil {
 			for _, t := range order[i:] {
-				t.fail("not reached: %v", err)
+				t.fail("not reached: %s", why)
 			}
 			return err
 		}

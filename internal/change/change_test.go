@@ -310,7 +310,7 @@ func TestInterrupted(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || len(results) != 1 {
 		t.Fatalf("%v, %d results", err, len(results))
 	}
-	results[0].want(t, Failed, "not reached: context canceled")
+	results[0].want(t, Failed, "not reached: interrupted")
 	if values(t, p.ours) != before {
 		t.Error("it was changed")
 	}

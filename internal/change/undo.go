@@ -94,6 +94,7 @@ func ReadLog(in io.Reader) (entries []Entry, err error) {
 		return nil, err
 	}
 	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, 1<<20) // a cgroup's name may be long
 	for n := 1; lines.Scan(); n++ {
 		e, err := parseEntry(lines.Bytes(), boot)
 		if err != nil {

@@ -32,6 +32,9 @@ func TestPrograms(t *testing.T) {
 	}
 	out, err := exec.CommandContext(t.Context(), *program, "list", "--state", "established").CombinedOutput()
 	t.Logf("katrace list --state established\n%s%v", out, err)
+	for _, method := range ways {
+		t.Run("set/"+method, func(t *testing.T) { setAndUndo(t, method) })
+	}
 }
 
 // listening waits until something listens on the port.
