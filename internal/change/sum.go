@@ -75,6 +75,8 @@ func (s Summary) Lines(applied, undone bool) (lines []string) {
 	case s.sourced == 0:
 	case undone:
 		lines = append(lines, "on "+sockets+" values are put back that were a sysctl's: they have its value again, but are the socket's own, and a later change of the sysctl does not reach them")
+	case applied:
+		lines = append(lines, "on "+sockets+" values came from a sysctl: they are the socket's own now, which --undo cannot take back")
 	default:
 		lines = append(lines, "on "+sockets+" values are a sysctl's until then: after that they are the socket's own, which --undo cannot take back")
 	}
