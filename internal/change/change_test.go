@@ -266,6 +266,7 @@ func TestEnded(t *testing.T) {
 // TestMPTCP: an MPTCP socket is changed once, by itself, and its subflows have it then.
 func TestMPTCP(t *testing.T) {
 	p := stage(t, unix.IPPROTO_MPTCP, true)
+	t.Logf("the MPTCP socket has of its own: %v", read(p.ours).Known.names())
 	if read(p.ours).Known&Idle == 0 {
 		request(t, minute.only(On|Idle)).relist(t, p.port).doOne(t, one(t, p.port)).
 			want(t, Failed, "this kernel's MPTCP sockets have no TCP_KEEPIDLE")
