@@ -239,6 +239,22 @@ func TestSetRefused(t *testing.T) {
 	}
 }
 
+// TestSetSeccomp: where a seccomp filter refuses a system call, the filter is named.
+func TestSetSeccomp(t *testing.T) {
+	_, pid, _ := settable(t)
+	for call, number := range map[string]int{"pidfd_getfd(2)": unix.SYS_PIDFD_GETFD, "pidfd_open(2)": unix.SYS_PIDFD_OPEN} {
+		for _, errno := range []unix.Errno{unix.EPERM, unix.ENOSYS} {
+			cmd := asKatrace("set", "--pid", pid, "--on")
+			cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d %d", underFilter, number, int(errno)))
+			out, _ := cmd.CombinedOutput() // the status is looked at
+			if said := string(out); cmd.ProcessState.ExitCode() != exitUnsupported || !strings.Contains(said, "a seccomp filter") ||
+				!strings.Contains(said, call) || strings.Contains(said, "sudo") {
+				t.Errorf("%s, %v: exit status %d\n%s", call, errno, cmd.ProcessState.ExitCode(), said)
+			}
+		}
+	}
+}
+
 // TestListNamesTheCommand: the command that list --idle-limit names lists the
 // same sockets, and sets what puts them in time.
 func TestListNamesTheCommand(t *testing.T) {

@@ -207,7 +207,7 @@ func (r *Request) one(b *inventory.Borrower, t *target) error {
 		t.Outcome, t.moved = Closed, true
 		return nil
 	case errors.Is(err, inventory.ErrRefused):
-		t.refuse("pidfd_getfd is refused (%s)", inventory.RefusedAdvice())
+		t.refuse("its process may not be asked for it (%s)", inventory.RefusedAdvice())
 		return nil
 	default:
 		t.fail("%v", err)

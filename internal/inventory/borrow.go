@@ -30,7 +30,7 @@ type Borrower struct {
 var (
 	// ErrThread: the thread has a descriptor table of its own, and this kernel has no pidfd of a thread (before Linux 6.9).
 	ErrThread = errors.New("a thread apart from its process holds it, which needs Linux 6.9")
-	// ErrRefused: PTRACE_MODE_ATTACH of the holder is refused; it wraps os.ErrPermission.
+	// ErrRefused: PTRACE_MODE_ATTACH of the holder is refused, or the system calls are (seccomp); it wraps os.ErrPermission.
 	ErrRefused = fmt.Errorf("its process may not be asked for it: %w", os.ErrPermission)
 )
 
@@ -69,6 +69,8 @@ func openTask(pid, task int) (pidfd int, err error) {
 		return -1, ErrThread
 	}
 	switch {
+	case errors.Is(err, os.ErrPermission), errors.Is(err, unix.ENOSYS):
+		return -1, ErrRefused
 	case errors.Is(err, unix.ESRCH), errors.Is(err, unix.EINVAL): // EINVAL: no first thread any more
 		return -1, fmt.Errorf("process %d has ended: %w", pid, os.ErrNotExist)
 	case err != nil:
@@ -82,7 +84,7 @@ func openTask(pid, task int) (pidfd int, err error) {
 func borrow(pidfd, fd int, inode uint64) (int, error) {
 	own, err := unix.PidfdGetfd(pidfd, fd, 0)
 	switch {
-	case errors.Is(err, os.ErrPermission):
+	case errors.Is(err, os.ErrPermission), errors.Is(err, unix.ENOSYS):
 		return -1, ErrRefused
 	case errors.Is(err, unix.EBADF), errors.Is(err, unix.ESRCH):
 		return -1, fmt.Errorf("descriptor %d is closed by now: %w", fd, os.ErrNotExist)
@@ -97,11 +99,20 @@ func borrow(pidfd, fd int, inode uint64) (int, error) {
 	return own, nil
 }
 
-// RefusedAdvice says why pidfd_getfd is refused, and what helps.
+// RefusedAdvice says why sockets may not be borrowed, and what helps.
 func RefusedAdvice() string {
 	scope, err := os.ReadFile("/proc/sys/kernel/yama/ptrace_scope")
 	if err == nil && strings.TrimSpace(string(scope)) == "3" {
 		return "kernel.yama.ptrace_scope is 3: until the next boot nobody may, not even root"
+	}
+	if loader.Filtered() {
+		// Calls that the kernel itself answers with EBADF and EINVAL.
+		if _, err := unix.PidfdGetfd(-1, 0, 0); !errors.Is(err, unix.EBADF) {
+			return loader.FilterAdvice("pidfd_getfd(2)")
+		}
+		if _, err := unix.PidfdOpen(0, 0); !errors.Is(err, unix.EINVAL) {
+			return loader.FilterAdvice("pidfd_open(2)")
+		}
 	}
 	return loader.Advice(unix.CAP_SYS_PTRACE)
 }
