@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -251,13 +252,12 @@ func readUndo(path string) ([]change.Entry, error) {
 	return entries, nil
 }
 
-// chosen are the sockets that are wanted, in the order of the list.
-func (o *setOptions) chosen(l *inventory.List) (sockets []inventory.Socket) {
-	for _, s := range inventory.Sort(l.Sockets, "local") {
-		if o.wants(s) {
-			sockets = append(sockets, *s)
-		}
-	}
+// chosen are the sockets that are wanted, by network namespace and addresses.
+func (o *setOptions) chosen(l *inventory.List) []inventory.Socket {
+	sockets := slices.DeleteFunc(l.Sockets, func(s inventory.Socket) bool { return !o.wants(&s) })
+	slices.SortFunc(sockets, func(a, b inventory.Socket) int {
+		return cmp.Or(cmp.Compare(a.Netns, b.Netns), a.Local.Compare(b.Local), a.Remote.Compare(b.Remote))
+	})
 	return sockets
 }
 
