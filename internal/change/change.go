@@ -46,7 +46,7 @@ type Result struct {
 	After    Values            // as read back; in a dry run as it would be
 	Changes  Field             // that differ
 	Sourced  conn.Setting      // of them, those that were the sysctl's before: they are the socket's own then
-	Timer    *Rearming         // with Request.Rearm, where the timer is to be armed anew
+	Timer    *Rearming         // where it runs longer than the settings in force would set it, and is armed anew
 	Outcome  Outcome
 	Reason   string // why it failed
 	refused  bool   // for want of privileges
@@ -250,16 +250,19 @@ func (r *Request) one(b *inventory.Borrower, t *target) error {
 		t.fail("setsockopt takes no such value, a sysctl may: %s", join(bad.names()))
 		return nil
 	}
+	t.rearmByIdle()
 	switch {
-	case t.Changes == 0:
+	case t.Changes == 0 && t.Timer == nil:
 		t.Outcome = AsWanted
 		return nil
 	case !r.Apply:
 		t.Outcome = WouldChange
 		return nil
 	}
-	if err := r.Log.write(t, who.cookie); err != nil {
-		return err // no change without its old values
+	if t.Changes != 0 {
+		if err := r.Log.write(t, who.cookie); err != nil {
+			return err // no change without its old values
+		}
 	}
 	t.apply(fd)
 	return nil
@@ -277,7 +280,7 @@ func (t *target) foreign() bool {
 // apply sets what differs, and reads it back.
 func (t *target) apply(fd int) {
 	set := t.Changes
-	if t.Changes&On != 0 && t.want.On {
+	if t.Changes&On != 0 && t.want.On || t.Timer != nil {
 		set |= t.want.Known & Idle // so that the timer counts how long it has been idle
 	}
 	var refused []string

@@ -68,6 +68,16 @@ func (r *Request) rearm(fd int, t *target) error {
 	return nil
 }
 
+// rearmByIdle notes that an idle time that is given arms a timer anew that runs
+// too long, also where the socket has that idle time already.
+func (t *target) rearmByIdle() {
+	s := t.Socket
+	if was, runs := s.Expires(); s.ArmedBeforeChange && runs && t.want.Known&Idle != 0 && t.Before.On && t.After.On {
+		t.Timer = &Rearming{Was: was, Next: max(0, t.want.Idle-s.IdleFor), Exact: true}
+		t.Sourced |= sourced(s, Idle)
+	}
+}
+
 // check looks at what only a list shows: MPTCP's subflows, and the timer.
 func (t *target) check(again []inventory.Socket, hz jiffies.HZ) {
 	for i := range again {
