@@ -85,16 +85,20 @@ func (r *Request) Do(ctx context.Context, sockets []inventory.Socket) ([]*Result
 	return resultsOf(targets), err
 }
 
+// file is what the rows of a list share that are of one socket.
+type file struct {
+	netns uint32
+	inode uint64
+}
+
+func fileOf(s *inventory.Socket) file { return file{s.Netns, s.Inode} }
+
 // targetsOf makes one target of the rows that share a socket: MPTCP's subflows.
 func targetsOf(sockets []inventory.Socket) (targets []*target) {
-	type file struct {
-		netns uint32
-		inode uint64
-	}
 	seen := map[file]*target{}
 	for i := range sockets {
 		s := &sockets[i]
-		of := file{s.Netns, s.Inode}
+		of := fileOf(s)
 		if t := seen[of]; t != nil && s.Inode != 0 {
 			t.Subflows = max(t.Subflows, 1) + 1
 			continue
@@ -131,13 +135,18 @@ func (r *Request) do(ctx context.Context, targets []*target) error {
 		}
 		return nil
 	}
+	rows := map[file][]*inventory.Socket{}
+	for i := range again {
+		of := fileOf(&again[i])
+		rows[of] = append(rows[of], &again[i])
+	}
 	for _, t := range look {
-		t.check(again, r.HZ)
+		t.check(rows[fileOf(t.Socket)], r.HZ)
 	}
 	still := moved[:0]
 	for _, t := range moved {
-		for i := range again {
-			if s := &again[i]; s.Netns == t.Socket.Netns && s.Inode == t.Socket.Inode && s.Local == t.Socket.Local && s.Remote == t.Socket.Remote {
+		for _, s := range rows[fileOf(t.Socket)] {
+			if s.Inode != 0 && s.Local == t.Socket.Local && s.Remote == t.Socket.Remote {
 				t.Socket = s
 				still = append(still, t)
 				break

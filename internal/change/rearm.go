@@ -78,13 +78,10 @@ func (t *target) rearmByIdle() {
 	}
 }
 
-// check looks at what only a list shows: MPTCP's subflows, and the timer.
-func (t *target) check(again []inventory.Socket, hz jiffies.HZ) {
-	for i := range again {
-		s := &again[i]
-		if s.Netns != t.Socket.Netns || s.Inode != t.Socket.Inode {
-			continue
-		}
+// check looks at what only a list shows: MPTCP's subflows, and the timer. The
+// rows are those of the socket, listed again.
+func (t *target) check(rows []*inventory.Socket, hz jiffies.HZ) {
+	for _, s := range rows {
 		if has := listed(s); t.want.differs(&has) != 0 {
 			t.fail("the subflow %s > %s has not taken it: it has %s", s.Local, s.Remote, has.AppendText(nil))
 			return

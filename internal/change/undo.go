@@ -175,13 +175,9 @@ func (k *valueKeys) values() (v Values) {
 // that are still the same: by inode number, network namespace and cookie. What
 // somebody else has changed since is left as it is.
 func (r *Request) Undo(ctx context.Context, entries []Entry, sockets []inventory.Socket) ([]*Result, error) {
-	type file struct {
-		netns uint32
-		inode uint64
-	}
 	there := map[file]*target{}
 	for _, t := range targetsOf(sockets) {
-		there[file{t.Socket.Netns, t.Socket.Inode}] = t
+		there[fileOf(t.Socket)] = t
 	}
 	var results []*Result
 	var batch []*target
