@@ -21,7 +21,7 @@ func TestFlagsAreWhole(t *testing.T) {
 		"duration", "count", "ring-size", "follow-size", "speed", "limit", "watch", "slack", // amounts
 		"idle", "intvl", "cnt", "user-timeout",
 	}
-	groups := []string{groupTrace, groupList, groupShow, groupSettings, groupAttach, groupOutput, groupLimits}
+	groups := []string{groupTrace, groupList, groupShow, groupSettings, groupSockets, groupChange, groupApply, groupAttach, groupOutput, groupLimits}
 	helps, found := regexp.MustCompile(`^([a-z]|TCP_[A-Z_]+[ :])`), map[string]bool{}
 	root := newRootCommand()
 	var check func(*cobra.Command)

@@ -37,6 +37,10 @@ func TestMain(m *testing.M) {
 		mainElsewhere()
 		return
 	}
+	if os.Getenv(asSettable) != "" {
+		mainSettable()
+		return
+	}
 	if os.Getenv(asMain) != "" {
 		main()
 	}

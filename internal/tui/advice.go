@@ -3,6 +3,7 @@
 package tui
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -174,20 +175,22 @@ func adviseSettings(a []string, f *facts) []string {
 	}
 	silence := f.silence().Round(time.Second)
 	if f.overlong() {
-		a = append(a, fmt.Sprintf("The timer was armed before a sysctl or SO_KEEPALIVE was changed, and runs on as it was set: a probe comes after %s of silence, not after %s, until %s.",
-			conn.Exact(silence), conn.Exact(k.Period()), conn.Rearm))
+		a = append(a, fmt.Sprintf("The timer was armed before a sysctl or SO_KEEPALIVE was changed, and runs on as it was set: a probe comes after %s of silence, not after %s, until %s: %s (%s)",
+			conn.Exact(silence), conn.Exact(k.Period()), conn.Rearm, f.SetCommand("--rearm"), conn.DryRun))
 	}
 	var faster []string
+	var flags string // for the most forgetful
 	for _, m := range conn.Middleboxes {
 		const unknown jiffies.HZ = 0
 		if m.Judge(silence, unknown) != conn.InTime {
+			flags = cmp.Or(flags, m.InTimeFlags(k, unknown))
 			faster = append(faster, fmt.Sprintf("%s (%s)", conn.Exact(m.Forgets), m.Title))
 		}
 	}
 	if len(faster) > 0 {
 		s := fmt.Sprintf("A probe after %s idle: a middlebox that forgets idle flows sooner is faster, by default after %s.", conn.Exact(silence), strings.Join(faster, ", "))
 		if !f.overlong() {
-			s += " If one is on the path, set TCP_KEEPIDLE and TCP_KEEPINTVL below its limit."
+			s += " If one is on the path, set TCP_KEEPIDLE and TCP_KEEPINTVL below its limit, without a restart by: " + f.SetCommand(flags) + " (" + conn.DryRun + ")"
 		}
 		a = append(a, s)
 	}

@@ -36,6 +36,7 @@ func TestAdvice(t *testing.T) {
 	}{
 		{"alive on the defaults", []events.Event{ev(events.KindAnswer, 1, keepalive(defaults), answered(1))},
 			[]string{"would give up 2h11m15s after", "A probe after 2h idle", "240s (Azure's load balancer), 350s (AWS NLB), 15m (IPVS)",
+				"without a restart by: katrace set ", " --local-port ", " --idle 2", "(a dry run; --apply does it)",
 				"Not set on the socket", "net.ipv4.tcp_keepalive_time"},
 			[]string{"ineffective"}},
 		{"alive, set on the socket", []events.Event{ev(events.KindAnswer, 1, keepalive(conn.Settings{Idle: time.Minute, Interval: 10 * time.Second, Count: 6}), answered(1))},

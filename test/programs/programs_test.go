@@ -35,6 +35,9 @@ func TestPrograms(t *testing.T) {
 		out, err := exec.CommandContext(t.Context(), *program, strings.Fields(args)...).CombinedOutput()
 		t.Logf("katrace %s\n%s%v", args, out, err)
 	}
+	for _, method := range ways {
+		t.Run("set/"+method, func(t *testing.T) { setAndUndo(t, method) })
+	}
 }
 
 // listening waits until something listens on the port.
