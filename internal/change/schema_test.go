@@ -23,13 +23,12 @@ func TestSchema(t *testing.T) {
 	schema, err := docs.Schema(docs.SetSchema)
 	must(t, err)
 	closed, changed, queued := connect(t), connect(t), stage(t, unix.IPPROTO_TCP, false)
-	ports := []uint16{closed.port, changed.port, portOf(t, queued.listener)}
-	sockets := list(t, inventory.Auto, ports...)
+	sockets := append(list(t, inventory.Auto, closed, changed), queue(t, queued)...)
 	must(t, unix.Close(closed.ours))
 	closed.ours = -1
 	seen := map[Outcome]bool{}
 	for _, apply := range []bool{false, true, true} {
-		r := request(t, minute).relist(t, ports...)
+		r := request(t, minute).relist(t, closed, changed)
 		r.Apply = apply
 		results, err := r.Do(t.Context(), sockets)
 		must(t, err)
@@ -43,7 +42,7 @@ func TestSchema(t *testing.T) {
 			t.Errorf("nothing came to %s: this test sees too little", o)
 		}
 	}
-	timer := &Result{Socket: &one(t, changed.port)[0], Before: minute, After: minute, Timer: &Rearming{Was: time.Hour, Next: time.Minute}, Outcome: Changed}
+	timer := &Result{Socket: &one(t, changed)[0], Before: minute, After: minute, Timer: &Rearming{Was: time.Hour, Next: time.Minute}, Outcome: Changed}
 	check(t, schema, timer)
 	full := timer
 	full.Subflows, full.Sourced, full.Changes = 2, conn.SettingIdle, minute.Known

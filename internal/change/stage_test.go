@@ -90,20 +90,37 @@ func values(t *testing.T, fd int) Values {
 	return v
 }
 
-// list lists the sockets with these local ports, by one of the methods.
-func list(t *testing.T, method inventory.Method, ports ...uint16) []inventory.Socket {
+// list lists ours of these pairs, by one of the methods. Other programs' sockets
+// may have the same local port.
+func list(t *testing.T, method inventory.Method, pairs ...*pair) []inventory.Socket {
 	t.Helper()
-	l, err := inventory.Snapshot(t.Context(), inventory.Options{Method: method, Filter: conn.SocketFilter{LocalPorts: ports}})
+	var f conn.SocketFilter
+	for _, p := range pairs {
+		f.LocalPorts, f.RemotePorts = append(f.LocalPorts, p.port), append(f.RemotePorts, portOf(t, p.listener))
+	}
+	return socketsOf(t, method, f)
+}
+
+// queue lists the end of the pair that its listener has, also while nobody has accepted it.
+func queue(t *testing.T, p *pair) []inventory.Socket {
+	t.Helper()
+	return socketsOf(t, inventory.Auto, conn.SocketFilter{LocalPorts: []uint16{portOf(t, p.listener)}, RemotePorts: []uint16{p.port}})
+}
+
+// socketsOf lists the sockets that the filter lets through.
+func socketsOf(t *testing.T, method inventory.Method, f conn.SocketFilter) []inventory.Socket {
+	t.Helper()
+	l, err := inventory.Snapshot(t.Context(), inventory.Options{Method: method, Filter: f})
 	must(t, err)
 	return l.Sockets
 }
 
-// one is the only socket with that local port.
-func one(t *testing.T, port uint16) []inventory.Socket {
+// one is ours of the pair, alone.
+func one(t *testing.T, p *pair) []inventory.Socket {
 	t.Helper()
-	sockets := list(t, inventory.Auto, port)
+	sockets := list(t, inventory.Auto, p)
 	if len(sockets) != 1 {
-		t.Fatalf("%d sockets with local port %d", len(sockets), port)
+		t.Fatalf("%d sockets with local port %d", len(sockets), p.port)
 	}
 	return sockets
 }
@@ -115,9 +132,9 @@ func request(t *testing.T, want Values) *Request {
 	return &Request{Want: want, Apply: true, HZ: hz}
 }
 
-// relist makes the request list those ports again.
-func (r *Request) relist(t *testing.T, ports ...uint16) *Request {
-	r.List = func(context.Context) ([]inventory.Socket, error) { return list(t, inventory.Auto, ports...), nil }
+// relist makes the request list those pairs again.
+func (r *Request) relist(t *testing.T, pairs ...*pair) *Request {
+	r.List = func(context.Context) ([]inventory.Socket, error) { return list(t, inventory.Auto, pairs...), nil }
 	return r
 }
 

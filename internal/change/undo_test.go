@@ -61,9 +61,9 @@ func undo(t *testing.T, text string, apply bool, sockets []inventory.Socket) []*
 func TestUndo(t *testing.T) {
 	p, other := connect(t), connect(t)
 	before := values(t, p.ours)
-	text := logged(t, minute, one(t, p.port))
-	two := logged(t, Values{Known: Idle | Count, Idle: 30 * time.Second, Count: 3}, one(t, p.port))
-	sockets := list(t, inventory.Auto, p.port, other.port)
+	text := logged(t, minute, one(t, p))
+	two := logged(t, Values{Known: Idle | Count, Idle: 30 * time.Second, Count: 3}, one(t, p))
+	sockets := list(t, inventory.Auto, p, other)
 	dry := undo(t, text+two, false, sockets)
 	if len(dry) != 2 || dry[1].Outcome != WouldChange {
 		t.Fatalf("a dry run: %+v", dry)
@@ -87,11 +87,11 @@ func TestUndo(t *testing.T) {
 // socket that is another one by now.
 func TestUndoLeaves(t *testing.T) {
 	p := connect(t)
-	text := logged(t, minute, one(t, p.port))
+	text := logged(t, minute, one(t, p))
 	must(t, unix.SetsockoptInt(p.ours, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 4))
 	now := values(t, p.ours)
-	undo(t, text, true, one(t, p.port))[0].want(t, Failed, "changed by somebody else since: cnt")
-	sockets := one(t, p.port)
+	undo(t, text, true, one(t, p))[0].want(t, Failed, "changed by somebody else since: cnt")
+	sockets := one(t, p)
 	inode, cookie := fmt.Sprintf(`"inode":%d,`, sockets[0].Inode), `"cookie":`
 	undo(t, strings.Replace(text, cookie, cookie+"1", 1), true, sockets)[0].want(t, Closed, "")
 	undo(t, strings.Replace(text, inode, `"inode":7,`, 1), true, sockets)[0].want(t, Closed, "")
@@ -104,10 +104,10 @@ func TestUndoLeaves(t *testing.T) {
 func TestUndoOfSysctl(t *testing.T) {
 	p := connect(t)
 	was := fmt.Sprintf(`"before":{"idle_ms":%d,`, values(t, p.ours).Idle.Milliseconds())
-	text := logged(t, minute, one(t, p.port))
+	text := logged(t, minute, one(t, p))
 	now := values(t, p.ours)
 	text = strings.Replace(text, was, `"before":{"idle_ms":100000000,`, 1)
-	undo(t, text, true, one(t, p.port))[0].want(t, Failed, "setsockopt takes no such value, a sysctl may: idle")
+	undo(t, text, true, one(t, p))[0].want(t, Failed, "setsockopt takes no such value, a sysctl may: idle")
 	if values(t, p.ours) != now {
 		t.Error("it was changed in part")
 	}
@@ -125,13 +125,13 @@ func TestUndoSources(t *testing.T) {
 	if !strings.Contains(text, `"inherited":["idle","intvl"]`) {
 		t.Errorf("the file: %s", text)
 	}
-	res := undo(t, text, true, one(t, p.port))[0]
+	res := undo(t, text, true, one(t, p))[0]
 	res.want(t, Changed, "")
 	if res.Sourced != conn.SettingIdle|conn.SettingInterval {
 		t.Errorf("sourced %v", res.Sourced)
 	}
 	// The kernel has no way back: the values are the socket's own.
-	if own := one(t, p.port)[0].Keepalive; own.Inherited != 0 {
+	if own := one(t, p)[0].Keepalive; own.Inherited != 0 {
 		t.Errorf("inherited after the undo: %v", own.Inherited)
 	}
 	if err := unix.SetsockoptInt(p.ours, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 0); !errors.Is(err, unix.EINVAL) {
@@ -147,7 +147,7 @@ func TestNoChangeWithoutOldValues(t *testing.T) {
 	must(t, err)
 	r := request(t, minute)
 	r.Log = &Log{file: full, wrote: true}
-	results, err := r.Do(t.Context(), one(t, p.port))
+	results, err := r.Do(t.Context(), one(t, p))
 	if !errors.Is(err, unix.ENOSPC) || results[0].Outcome != Failed {
 		t.Errorf("%v, %s", err, results[0].Outcome)
 	}
@@ -171,7 +171,7 @@ func TestEmptyLog(t *testing.T) {
 // TestDamagedLog: a damaged file changes nothing, and the line is named.
 func TestDamagedLog(t *testing.T) {
 	p := connect(t)
-	good := logged(t, minute, one(t, p.port))
+	good := logged(t, minute, one(t, p))
 	boot, err := bootID()
 	must(t, err)
 	for _, tt := range []struct{ text, want string }{
@@ -192,7 +192,7 @@ func TestDamagedLog(t *testing.T) {
 // again, and neither it nor the outputs do anything to a terminal.
 func TestHostileNames(t *testing.T) {
 	p := connect(t)
-	sockets := one(t, p.port)
+	sockets := one(t, p)
 	for _, name := range hostile.Names {
 		sockets[0].Process.Comm, sockets[0].Container, sockets[0].Cgroup = name, name, name
 		text := logged(t, minute, sockets)
