@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"katrace/internal/advice"
 	"katrace/internal/conn"
 	"katrace/internal/events"
-	"katrace/internal/jiffies"
 )
 
 // advise says what is going on with a connection and what one can do, one
@@ -148,42 +148,11 @@ func adviseSettings(a []string, f *facts) []string {
 	if f.Has&conn.HasKeepalive == 0 || f.ended {
 		return a
 	}
-	k := f.Keepalive
-	if k.UserTimeout > 0 {
-		at, probes := patience(k)
-		s := fmt.Sprintf("TCP_USER_TIMEOUT %s makes KEEPCNT %d ineffective: a silent peer is given up %s after its last segment, with %s unanswered.",
-			conn.Exact(k.UserTimeout), k.Count, conn.Exact(at), count(probes, "probe"))
-		if probes == 1 {
-			s += " One lost probe is enough."
-		}
+	a = append(a, advice.Settings(f.Keepalive)...)
+	if s := advice.Sysctls(f.Keepalive); s != "" && !f.class().failing() { // the settings below tell the sources too
 		a = append(a, s)
 	}
-	var faster []string
-	for _, m := range conn.Middleboxes {
-		const unknown jiffies.HZ = 0
-		if m.Judge(k.Period(), unknown) != conn.InTime {
-			faster = append(faster, fmt.Sprintf("%s (%s)", conn.Exact(m.Forgets), m.Title))
-		}
-	}
-	if len(faster) > 0 {
-		a = append(a, fmt.Sprintf("A probe after %s idle: a middlebox that forgets idle flows sooner is faster, by default after %s. If one is on the path, set TCP_KEEPIDLE and TCP_KEEPINTVL below its limit.", conn.Exact(k.Period()), strings.Join(faster, ", ")))
-	}
-	var from []string
-	for _, s := range settings(k) {
-		if s.sysctl {
-			from = append(from, s.from)
-		}
-	}
-	if len(from) > 0 && !f.class().failing() { // the settings below tell the sources too
-		a = append(a, "Not set on the socket, so a change in this network namespace reaches it: "+strings.Join(from, ", ")+".")
-	}
 	return a
-}
-
-// patience is how long after the peer's last segment the kernel gives up a
-// peer that is silent, and after how many unanswered probes.
-func patience(k conn.Settings) (time.Duration, int) {
-	return k.DiesIn(0, 0, k.Idle), k.ProbesLeft(0, 0, k.Idle)
 }
 
 // found says how soon a dead peer is found.
@@ -191,7 +160,7 @@ func found(f *facts) string {
 	if f.Has&conn.HasKeepalive == 0 || f.Keepalive.Idle <= 0 {
 		return ""
 	}
-	at, _ := patience(f.Keepalive)
+	at, _ := advice.Patience(f.Keepalive)
 	return fmt.Sprintf(" If it fell silent, the kernel would give up %s after its last segment.", conn.Exact(at))
 }
 
