@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package report
+
+import (
+	"math"
+	"time"
+
+	"katrace/internal/conn"
+)
+
+// MaxConnections bounds how many connections are followed at once, 500 bytes
+// each.
+const MaxConnections = 1 << 17
+
+// connection is one that is followed, until it ends or is not heard of any more.
+type connection struct {
+	conn.State
+
+	newer, older int32 // in the order of their latest events; none: -1
+	last         int64 // ms: its latest event
+	due          int64 // ms: until then its timer fires, if no data flows
+	since        int64 // ms: when the peer was last heard, of the silence under way; none: no silence
+
+	wasSilent, suspended, probed bool
+
+	peer, owner *party
+	settings    *seenSettings
+}
+
+const none = math.MinInt64
+
+// connections are those that are followed, at most so many. The one whose latest
+// event is the oldest makes room for a new one if it is overdue by far: it was
+// closed, which a recording need not tell.
+type connections struct {
+	most           int
+	index          map[conn.ID]int32
+	list           []connection
+	free           []int32
+	newest, oldest int32
+}
+
+func newConnections(most int) *connections {
+	return &connections{most: most, index: map[conn.ID]int32{}, newest: -1, oldest: -1}
+}
+
+// find is the connection, nil if it is not followed.
+func (c *connections) find(id conn.ID, at int64) *connection {
+	i, ok := c.index[id]
+	if !ok {
+		return nil
+	}
+	if c.newest != i {
+		c.unlink(i)
+		c.link(i)
+	}
+	c.list[i].last = at
+	return &c.list[i]
+}
+
+// forgettable is the connection that has to go before another one can be added;
+// full says that none may.
+func (c *connections) forgettable(at int64) (gone *connection, full bool) {
+	if len(c.index) < c.most {
+		return nil, false
+	}
+	if gone = &c.list[c.oldest]; at-gone.last < gone.patience() {
+		return nil, true
+	}
+	return gone, false
+}
+
+// patience is after how many milliseconds without an event a connection is
+// believed to be closed.
+func (c *connection) patience() int64 {
+	k := c.Keepalive
+	return (min(2*(k.Idle+k.Interval), conn.Forever) + time.Minute).Milliseconds()
+}
+
+// add follows one more; there has to be room.
+func (c *connections) add(id conn.ID, at int64) *connection {
+	var i int32
+	if n := len(c.free); n > 0 {
+		i, c.free = c.free[n-1], c.free[:n-1]
+	} else {
+		i = int32(len(c.list))
+		c.list = append(c.list, connection{})
+	}
+	c.list[i] = connection{last: at, since: none, due: none}
+	c.index[id] = i
+	c.link(i)
+	return &c.list[i]
+}
+
+// drop follows it no more.
+func (c *connections) drop(gone *connection) {
+	id := gone.ID()
+	i := c.index[id]
+	c.unlink(i)
+	delete(c.index, id)
+	c.list[i] = connection{}
+	c.free = append(c.free, i)
+}
+
+func (c *connections) link(i int32) {
+	c.list[i].newer, c.list[i].older = -1, c.newest
+	if c.newest >= 0 {
+		c.list[c.newest].newer = i
+	} else {
+		c.oldest = i
+	}
+	c.newest = i
+}
+
+func (c *connections) unlink(i int32) {
+	newer, older := c.list[i].newer, c.list[i].older
+	if newer >= 0 {
+		c.list[newer].older = older
+	} else {
+		c.newest = older
+	}
+	if older >= 0 {
+		c.list[older].newer = newer
+	} else {
+		c.oldest = newer
+	}
+}
+
+// all are those that are followed, the one with the oldest event first.
+func (c *connections) all(f func(*connection)) {
+	for i := c.oldest; i >= 0; i = c.list[i].newer {
+		f(&c.list[i])
+	}
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package report
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"katrace/internal/events"
+)
+
+// maxListed is how many peers, owners, settings and hints a report lists.
+const maxListed = 50
+
+// Report is what was gathered. The Gatherer takes no more events after it.
+func (g *Gatherer) Report() *Report {
+	g.conns.all(func(c *connection) {
+		if c.since == none {
+			return
+		}
+		o, until := outcomeUnseen(c, g.until), c.last
+		if o == Open {
+			until = g.until
+			g.counts.Now++
+		}
+		g.silence(c, until, o, 0)
+	})
+	r := &Report{
+		V: SchemaVersion, Events: map[string]uint64{}, Connections: g.counts,
+		Deaths:     Deaths{g.causeCounts(), append([]Death{}, g.deaths...)},
+		Silences:   Silences{g.silences.all, g.silences.longest()},
+		Recoveries: Silences{g.recoveries.all, g.recoveries.longest()},
+		RoundTrips: g.roundTrips(),
+		Settings:   g.settings.list(),
+		Hints:      []Hint{},
+		LeftOut:    LeftOut{Events: g.beyond, Deaths: g.deathsMore},
+		line:       g.line,
+	}
+	if g.started {
+		r.From, r.Until = timeOf(g.first), timeOf(g.until)
+	}
+	for k, n := range g.kinds {
+		if n > 0 {
+			r.Events[events.Kind(k).String()] = n
+		}
+	}
+	peers, owners := g.peers.inTrouble(), g.owners.inTrouble()
+	r.Peers, r.Owners = listed(peers), listed(owners)
+	r.hung = peers
+	for _, words := range g.hints.commonest() {
+		r.Hints = append(r.Hints, Hint{g.hints.n[words], Text(words)})
+	}
+	if l := &g.lost; l.Lost.Total() > 0 || l.LeftOut > 0 {
+		l.Kind = events.KindLost
+		r.Lost = &Lost{Records: l.Lost.Total(), LeftOut: l.LeftOut, Words: string(events.AppendWords(nil, l))}
+	}
+	return r
+}
+
+func listed(all []*party) []Party {
+	list := []Party{}
+	for _, p := range all[:min(len(all), maxListed)] {
+		list = append(list, p.Party)
+	}
+	return list
+}
+
+func (g *Gatherer) causeCounts() []CauseCount {
+	list := []CauseCount{}
+	for c := range g.causes {
+		if n := &g.causes[c]; n.n > 0 {
+			list = append(list, CauseCount{Cause(c), n.n, n.errnos.n})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b CauseCount) int { return -cmp.Compare(a.Connections, b.Connections) })
+	return list
+}
+
+func (g *Gatherer) roundTrips() *RoundTrips {
+	d := &g.rtts
+	if d.count == 0 {
+		return nil
+	}
+	us := func(t time.Duration) int64 { return t.Microseconds() }
+	r := &RoundTrips{
+		Count: d.count, Exact: d.exact, BelowJiffy: d.belowJiffy, LeastUS: us(d.least), MostUS: us(d.most),
+		P50US: us(d.quantile(0.5)), P90US: us(d.quantile(0.9)), P99US: us(d.quantile(0.99)), Columns: []Column{},
+	}
+	first, last := len(d.coarse), -1
+	for i, n := range d.coarse {
+		if n > 0 {
+			first, last = min(first, i), i
+		}
+	}
+	for i := first; i <= last; i++ {
+		c := Column{Count: d.coarse[i]}
+		if i < len(steps) {
+			c.UptoUS = us(steps[i])
+		}
+		r.Columns = append(r.Columns, c)
+	}
+	return r
+}

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package report
+
+import (
+	"net/netip"
+	"strings"
+
+	"katrace/internal/conn"
+	"katrace/internal/events"
+	"katrace/internal/group"
+)
+
+// How many of each the report holds.
+const (
+	maxDeaths   = 100
+	maxSilences = 20
+)
+
+// Gatherer sums up events as they come, in the order of their time. It is an
+// events.Sink. Whatever it is given, it takes up to 150 MB: see MaxConnections,
+// maxParties and maxLanes.
+type Gatherer struct {
+	started      bool
+	first, until int64 // ms since 1970
+	kinds        [events.KindLost + 1]uint64
+
+	conns  *connections
+	peers  parties[netip.Addr]
+	owners parties[string]
+	line   timeline
+
+	counts     Connections
+	causes     [CauseUnknown + 1]causeCount
+	deaths     []Death
+	deathsMore uint64
+	silences   top
+	recoveries top
+	rtts       distribution
+	settings   settingsSeen
+	hints      counts
+	lost       events.Event
+	beyond     uint64 // events of connections that are not followed
+}
+
+type causeCount struct {
+	n      uint64
+	errnos counts
+}
+
+// NewGatherer makes a Gatherer.
+func NewGatherer() *Gatherer { return newGatherer(MaxConnections) }
+
+func newGatherer(most int) *Gatherer {
+	return &Gatherer{conns: newConnections(most), silences: top{most: maxSilences}, recoveries: top{most: maxSilences}}
+}
+
+// Flush is of events.Sink.
+func (g *Gatherer) Flush() error { return nil }
+
+// Event takes one event. It never fails.
+func (g *Gatherer) Event(e *events.Event) error {
+	at := e.Time.UnixMilli()
+	if !g.started {
+		g.started, g.first, g.until = true, at, at
+		g.line.start(at)
+	}
+	g.until = max(g.until, at)
+	g.line.reach(g.until)
+	g.kinds[min(e.Kind, events.KindLost)]++
+	if e.Kind == events.KindLost {
+		g.lost.Lost = g.lost.Lost.Plus(e.Lost)
+		g.lost.LeftOut += e.LeftOut
+		return nil
+	}
+	c := g.follow(e, at)
+	if c == nil {
+		g.beyond++
+		g.untold(e, at)
+		return nil
+	}
+	g.take(c, e, at)
+	return nil
+}
+
+// follow is the event's connection, nil where too many are followed.
+func (g *Gatherer) follow(e *events.Event, at int64) *connection {
+	c := g.conns.find(e.ID(), at)
+	if c != nil && c.Inode != 0 && e.Inode != 0 && c.Inode != e.Inode {
+		g.leave(c, outcomeUnseen(c, at)) // another one with the same addresses
+		c = nil
+	}
+	if c == nil {
+		gone, full := g.conns.forgettable(at)
+		if full {
+			return nil
+		}
+		if gone != nil {
+			g.leave(gone, Unseen)
+		}
+		c = g.conns.add(e.ID(), at)
+		c.Netns, c.Local, c.Remote = e.Netns, e.Local, e.Remote
+		c.peer = g.peers.of(e.Remote.Addr(), func() string { return e.Remote.Addr().String() })
+		c.peer.Connections++
+		g.counts.Seen++
+	}
+	if c.Merge(&e.State) || c.owner == nil {
+		g.own(c)
+	}
+	if c.Has&conn.HasKeepalive != 0 && (c.settings == nil || c.settings.Settings != c.Keepalive) {
+		if s := g.settings.of(c.Keepalive); c.settings != s {
+			c.settings = s
+			s.connections++
+			s.owners.add(string(c.owner.Name), 1)
+		}
+	}
+	return c
+}
+
+// own counts the connection as its owner's, who may be known only now.
+func (g *Gatherer) own(c *connection) {
+	name := ownerName(&c.State)
+	owner := g.owners.of(name, func() string { return name })
+	if c.owner == owner {
+		return
+	}
+	owner.Connections++
+	if c.owner != nil {
+		c.owner.Connections--
+		if c.settings != nil {
+			c.settings.owners.move(string(c.owner.Name), name)
+		}
+	}
+	c.owner = owner
+}
+
+// ownerName is that of the program, or who else holds the socket.
+func ownerName(s *conn.State) string {
+	if name := group.Holder(&s.Owner); name != "" {
+		return strings.Clone(name)
+	}
+	return string(s.AppendOwner(nil))
+}
+
+// take takes what happened to a connection.
+func (g *Gatherer) take(c *connection, e *events.Event, at int64) {
+	if e.Has&conn.HasNext != 0 {
+		c.due = at + e.Next.Milliseconds()
+	}
+	heard := int64(none)
+	if e.Has&conn.HasIdleFor != 0 {
+		heard = at - e.IdleFor.Milliseconds()
+	}
+	if e.Kind.Ends() {
+		g.died(c, e, at, heard)
+		return
+	}
+	switch e.Kind {
+	case events.KindProbe:
+		if c.since != none && e.Verdict != events.VerdictSilent && e.Verdict != events.VerdictUnreachable && e.Verdict != events.VerdictCongested {
+			g.recovered(c, heard, 0) // the answer is missing
+		}
+	case events.KindAnswer:
+		if e.Has&events.HasRTT != 0 {
+			g.rtts.add(e.RTT, e.RTTExact)
+		}
+		if heard == none {
+			heard = at
+		}
+		if e.AfterProbes > 0 {
+			c.Unanswered = e.AfterProbes
+			c.since = heard - e.SilentFor.Milliseconds()
+		}
+		if c.since != none {
+			g.recovered(c, heard, e.AfterProbes)
+		}
+		return // its verdict is of what was before
+	case events.KindSuspended:
+		if !c.suspended {
+			c.suspended = true
+			g.counts.Suspended++
+		}
+	case events.KindResumed:
+		c.suspended = false
+	case events.KindICMP:
+		from := ""
+		if e.ICMP.From.IsValid() {
+			from = " from " + e.ICMP.From.String()
+		}
+		g.hints.add("ICMP "+e.ICMP.Text+from, 1)
+	case events.KindDropped:
+		g.hints.add(string(events.AppendWords(nil, e)), 1)
+	case events.KindProbed:
+		if !c.probed {
+			c.probed = true
+			g.counts.Probed++
+		}
+	case events.KindClosed:
+		g.leave(c, Closed)
+		return
+	default: // what the verdict says is all there is to it
+	}
+	if e.Kind == events.KindProbe && e.SendError != "" {
+		g.hints.add("probes did not leave this host: "+e.SendError, 1)
+	}
+	if c.since == none && heard != none && (e.Verdict == events.VerdictSilent || e.Verdict == events.VerdictUnreachable) {
+		c.since = heard
+		g.fellSilent(c)
+	}
+}
+
+func (g *Gatherer) fellSilent(c *connection) {
+	if !c.wasSilent {
+		c.wasSilent = true
+		g.counts.Silent++
+	}
+}
+
+// lanes are those of the connection's peer and owner, made now if they have none.
+func (g *Gatherer) lanes(c *connection) (peer, owner *lane) {
+	for _, p := range []*party{c.peer, c.owner} {
+		if p.lane == nil {
+			p.lane = g.line.lane()
+		}
+	}
+	return c.peer.lane, c.owner.lane
+}
+
+// died takes the end of a connection with an error.
+func (g *Gatherer) died(c *connection, e *events.Event, at, heard int64) {
+	cause := g.death(e, at, Connection{c.State})
+	c.peer.Died++
+	c.owner.Died++
+	if c.since == none && heard != none && cause.silent() {
+		c.since = heard
+	}
+	if c.since != none {
+		g.fellSilent(c)
+		g.silence(c, at, Died, cause)
+	}
+	peer, owner := g.lanes(c)
+	g.line.death(at, peer, owner)
+	g.conns.drop(c)
+}
+
+// death counts the end of a connection, followed or not.
+func (g *Gatherer) death(e *events.Event, at int64, c Connection) Cause {
+	cause := CauseOf(e)
+	g.counts.Died++
+	g.causes[cause].n++
+	if e.Errno != "" {
+		g.causes[cause].errnos.add(strings.Clone(e.Errno), 1)
+	}
+	if len(g.deaths) < maxDeaths {
+		g.deaths = append(g.deaths, Death{timeOf(at), c, cause, string(events.AppendWords(nil, e))})
+	} else {
+		g.deathsMore++
+	}
+	return cause
+}
+
+// untold takes what is to be counted of a connection that is not followed.
+func (g *Gatherer) untold(e *events.Event, at int64) {
+	switch {
+	case e.Kind.Ends():
+		var c Connection
+		c.Merge(&e.State) // copies what may be part of a buffer
+		c.Netns, c.Local, c.Remote = e.Netns, e.Local, e.Remote
+		g.death(e, at, c)
+		g.line.death(at)
+	case e.Kind == events.KindAnswer && e.Has&events.HasRTT != 0:
+		g.rtts.add(e.RTT, e.RTTExact)
+	}
+}
+
+// recovered ends a silence: the peer was heard.
+func (g *Gatherer) recovered(c *connection, heard int64, probes int) {
+	if heard == none {
+		heard = c.last
+	}
+	if probes > 0 {
+		c.Unanswered = probes
+	}
+	g.fellSilent(c)
+	c.peer.Recovered++
+	c.owner.Recovered++
+	g.counts.Recovered++
+	g.silence(c, heard, Recovered, 0)
+}
+
+// leave follows a connection no more, of which no end with an error was reported.
+func (g *Gatherer) leave(c *connection, o Outcome) {
+	if c.since != none {
+		g.silence(c, c.last, o, 0)
+	}
+	g.conns.drop(c)
+}
+
+// silence takes one that is over.
+func (g *Gatherer) silence(c *connection, until int64, o Outcome, cause Cause) {
+	since := c.since
+	c.since = none
+	until = max(until, since)
+	c.peer.Silences++
+	c.owner.Silences++
+	peer, owner := g.lanes(c)
+	g.line.silence(since, until, peer, owner)
+	made := func() Silence {
+		return Silence{Connection{c.State}, timeOf(since), timeOf(until), conn.Millis(until - since), c.Unanswered, o, cause}
+	}
+	g.silences.add(until-since, made)
+	if o == Recovered {
+		g.recoveries.add(until-since, made)
+	}
+}
