@@ -56,8 +56,8 @@ func fineBin(us uint64) int {
 	return exp<<fineBits + int(us>>exp)
 }
 
-// upper is the upper bound of a bin, in microseconds.
-func upper(bin int) uint64 {
+// boundOf is the upper bound of a bin, in microseconds.
+func boundOf(bin int) uint64 {
 	exp := bin>>fineBits - 1
 	if exp <= 0 {
 		return uint64(bin)
@@ -74,7 +74,7 @@ func (d *distribution) quantile(part float64) time.Duration {
 	}
 	for i, c := range d.fine {
 		if n += c; n >= want {
-			return min(time.Duration(upper(i))*time.Microsecond, d.most)
+			return min(time.Duration(boundOf(i))*time.Microsecond, d.most)
 		}
 	}
 	return d.most

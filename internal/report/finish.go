@@ -70,7 +70,7 @@ func (g *Gatherer) causeCounts() []CauseCount {
 	list := []CauseCount{}
 	for c := range g.causes {
 		if n := &g.causes[c]; n.n > 0 {
-			list = append(list, CauseCount{Cause(c), n.n, n.errnos.n})
+			list = append(list, CauseCount{Cause(c), n.n, n.errnos.n, n.unreachable})
 		}
 	}
 	slices.SortStableFunc(list, func(a, b CauseCount) int { return -cmp.Compare(a.Connections, b.Connections) })

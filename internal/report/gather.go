@@ -44,8 +44,8 @@ type Gatherer struct {
 }
 
 type causeCount struct {
-	n      uint64
-	errnos counts
+	n, unreachable uint64
+	errnos         counts
 }
 
 // NewGatherer makes a Gatherer.
@@ -248,6 +248,9 @@ func (g *Gatherer) death(e *events.Event, at int64, c Connection) Cause {
 	cause := CauseOf(e)
 	g.counts.Died++
 	g.causes[cause].n++
+	if e.Verdict == events.VerdictUnreachable {
+		g.causes[cause].unreachable++
+	}
 	if e.Errno != "" {
 		g.causes[cause].errnos.add(strings.Clone(e.Errno), 1)
 	}

@@ -69,7 +69,8 @@ type Deaths struct {
 type CauseCount struct {
 	Cause       Cause             `json:"cause"`
 	Connections uint64            `json:"connections"`
-	Errnos      map[string]uint64 `json:"errnos,omitempty"` // what the applications read
+	Errnos      map[string]uint64 `json:"errnos,omitempty"`      // what the applications read
+	Unreachable uint64            `json:"unreachable,omitempty"` // of these: an ICMP error, or a probe that did not leave, was reported
 }
 
 // Death is the end of one connection.

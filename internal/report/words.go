@@ -81,12 +81,33 @@ func (c CauseCount) ErrnoWords() string {
 	return strings.Join(parts, ", ")
 }
 
+// MoreWords is what the applications read, and how many of the connections were
+// unreachable.
+func (c CauseCount) MoreWords() string {
+	words := c.ErrnoWords()
+	if c.Unreachable > 0 {
+		if words != "" {
+			words += "; "
+		}
+		words += thousands(c.Unreachable) + " with an error on the way"
+	}
+	return words
+}
+
 // End is how the silence ended, in words.
 func (s Silence) End() string {
 	if s.Outcome == Died {
 		return s.Cause.Words()
 	}
 	return s.Outcome.Words()
+}
+
+// Words are how many probes went unanswered, and how it ended.
+func (s Silence) Words() string {
+	if s.Unanswered == 0 {
+		return s.End()
+	}
+	return conn.Count(s.Unanswered, "unanswered probe") + "; " + s.End()
 }
 
 // Length is how long it was.
@@ -141,4 +162,47 @@ func (r *Report) Bounds() (out []string) {
 		out = append(out, "The first "+thousands(uint64(len(r.Deaths.First)))+" ends are listed; "+thousands(n)+" more are counted only.")
 	}
 	return out
+}
+
+// columns are all that are shown, those below a jiffy first.
+func (r *RoundTrips) columns() []Column {
+	if r.BelowJiffy == 0 {
+		return r.Columns
+	}
+	return append([]Column{{UptoUS: -1, Count: r.BelowJiffy}}, r.Columns...)
+}
+
+// Label is the column's bound: "to 200us".
+func (c Column) Label() string {
+	switch {
+	case c.UptoUS < 0:
+		return "below a jiffy"
+	case c.UptoUS == 0:
+		return "more"
+	}
+	return "to " + conn.Span(time.Duration(c.UptoUS)*time.Microsecond)
+}
+
+// Gone says what is missing, in sentences.
+func (r *Report) Gone() (out []string) {
+	if r.Lost == nil {
+		out = append(out, "katrace reports no loss.")
+	} else {
+		out = append(out, upper(r.Lost.Words)+".")
+	}
+	for _, rec := range r.Recordings {
+		if rec.Damaged > 0 {
+			out = append(out, rec.Name.Safe()+": "+count(rec.Damaged, "damaged line")+" skipped.")
+		}
+	}
+	return append(out, r.Bounds()...)
+}
+
+// Title is what was recorded: the recordings' names.
+func (r *Report) Title() string {
+	var names []string
+	for _, rec := range r.Recordings {
+		names = append(names, rec.Name.Safe())
+	}
+	return strings.Join(names, ", ")
 }
