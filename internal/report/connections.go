@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"katrace/internal/conn"
+	"katrace/internal/incident"
 )
 
 // MaxConnections bounds how many connections are followed at once, 500 bytes
@@ -24,6 +25,8 @@ type connection struct {
 
 	wasSilent, suspended, probed bool
 
+	known       time.Time // its first event
+	failure     *incident.Failure
 	peer, owner *party
 	settings    *seenSettings
 }
@@ -127,9 +130,9 @@ func (c *connections) unlink(i int32) {
 	}
 }
 
-// all are those that are followed, the one with the oldest event first.
-func (c *connections) all(f func(*connection)) {
-	for i := c.oldest; i >= 0; i = c.list[i].newer {
-		f(&c.list[i])
+// all are those that are followed, the one with the oldest event first, until f
+// returns false.
+func (c *connections) all(f func(*connection) bool) {
+	for i := c.oldest; i >= 0 && f(&c.list[i]); i = c.list[i].newer {
 	}
 }

@@ -15,9 +15,10 @@ const maxListed = 50
 
 // Report is what was gathered. The Gatherer takes no more events after it.
 func (g *Gatherer) Report() *Report {
-	g.conns.all(func(c *connection) {
+	g.watch.Look(timeOf(g.until).Time, g.well)
+	g.conns.all(func(c *connection) bool {
 		if c.since == none {
-			return
+			return true
 		}
 		o, until := outcomeUnseen(c, g.until), c.last
 		if o == Open {
@@ -25,12 +26,14 @@ func (g *Gatherer) Report() *Report {
 			g.counts.Now++
 		}
 		g.silence(c, until, o, 0)
+		return true
 	})
 	r := &Report{
 		V: SchemaVersion, Events: map[string]uint64{}, Connections: g.counts,
 		Deaths:     Deaths{g.causeCounts(), append([]Death{}, g.deaths...)},
 		Silences:   Silences{g.silences.all, g.silences.longest()},
 		Recoveries: Silences{g.recoveries.all, g.recoveries.longest()},
+		Incidents:  incidents(g.watch.All()),
 		RoundTrips: g.roundTrips(),
 		Settings:   g.settings.list(),
 		Hints:      []Hint{},

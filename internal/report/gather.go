@@ -9,6 +9,7 @@ import (
 	"katrace/internal/conn"
 	"katrace/internal/events"
 	"katrace/internal/group"
+	"katrace/internal/incident"
 )
 
 // How many of each the report holds.
@@ -23,12 +24,14 @@ const (
 type Gatherer struct {
 	started      bool
 	first, until int64 // ms since 1970
-	kinds        [events.KindLost + 1]uint64
+	kinds        [events.KindStop + 1]uint64
 
 	conns  *connections
 	peers  parties[netip.Addr]
 	owners parties[string]
 	line   timeline
+	watch  *incident.Watch
+	lent   events.Event
 
 	counts     Connections
 	causes     [CauseUnknown + 1]causeCount
@@ -52,7 +55,7 @@ type causeCount struct {
 func NewGatherer() *Gatherer { return newGatherer(MaxConnections) }
 
 func newGatherer(most int) *Gatherer {
-	return &Gatherer{conns: newConnections(most), silences: top{most: maxSilences}, recoveries: top{most: maxSilences}}
+	return &Gatherer{conns: newConnections(most), watch: incident.New(), silences: top{most: maxSilences}, recoveries: top{most: maxSilences}}
 }
 
 // Flush is of events.Sink.
@@ -67,10 +70,12 @@ func (g *Gatherer) Event(e *events.Event) error {
 	}
 	g.until = max(g.until, at)
 	g.line.reach(g.until)
-	g.kinds[min(e.Kind, events.KindLost)]++
+	g.kinds[min(e.Kind, events.KindStop)]++
 	if e.Kind == events.KindLost {
 		g.lost.Lost = g.lost.Lost.Plus(e.Lost)
 		g.lost.LeftOut += e.LeftOut
+	}
+	if e.Kind.OfTracing() {
 		return nil
 	}
 	c := g.follow(e, at)
@@ -79,8 +84,27 @@ func (g *Gatherer) Event(e *events.Event) error {
 		g.untold(e, at)
 		return nil
 	}
+	g.watchFor(c, e)
 	g.take(c, e, at)
+	if g.watch.Due(e.Time) {
+		g.watch.Look(e.Time, g.well)
+	}
 	return nil
+}
+
+// watchFor lets the event be looked at for incidents, with the owner that is known.
+func (g *Gatherer) watchFor(c *connection, e *events.Event) {
+	if e.Owner != c.Owner {
+		g.lent = *e
+		g.lent.Owner = c.Owner
+		e = &g.lent
+	}
+	c.failure = g.watch.Event(c.failure, e, c.known)
+}
+
+// well are the connections that do not fail.
+func (g *Gatherer) well(yield func(*conn.State) bool) {
+	g.conns.all(func(c *connection) bool { return c.failure != nil || yield(&c.State) })
 }
 
 // follow is the event's connection, nil where too many are followed.
@@ -101,6 +125,7 @@ func (g *Gatherer) follow(e *events.Event, at int64) *connection {
 		c = g.conns.add(e.ID(), at)
 		c.Netns, c.Local, c.Remote = e.Netns, e.Local, e.Remote
 		c.peer = g.peers.of(e.Remote.Addr(), func() string { return e.Remote.Addr().String() })
+		c.known = e.Time
 		c.peer.Connections++
 		g.counts.Seen++
 	}
@@ -296,6 +321,7 @@ func (g *Gatherer) leave(c *connection, o Outcome) {
 	if c.since != none {
 		g.silence(c, c.last, o, 0)
 	}
+	g.watch.Forget(c.failure, timeOf(c.last).Time)
 	g.conns.drop(c)
 }
 

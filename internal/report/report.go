@@ -20,10 +20,12 @@ const SchemaVersion = 1
 type Report struct {
 	V          int               `json:"v"`
 	Recordings []Recording       `json:"recordings,omitempty"`
+	Hosts      []Host            `json:"hosts"`
 	From       Time              `json:"from,omitzero"`  // the first event
 	Until      Time              `json:"until,omitzero"` // the last one
 	Events     map[string]uint64 `json:"events"`         // by kind
 
+	Incidents   []Incident  `json:"incidents"`
 	Connections Connections `json:"connections"`
 	Deaths      Deaths      `json:"deaths"`
 	Silences    Silences    `json:"silences"`
@@ -39,13 +41,14 @@ type Report struct {
 
 	line timeline
 	hung []*party // with lanes, worst first
+	gaps int      // of all hosts
 }
 
 // Recording is one input.
 type Recording struct {
-	Name    Text   `json:"name"`
-	Lines   uint64 `json:"lines"`
-	Damaged uint64 `json:"damaged,omitempty"`
+	Name    Text `json:"name"`
+	Damaged int  `json:"damaged,omitempty"` // lines that are skipped
+	Back    int  `json:"back,omitempty"`    // events that are a second or more earlier than the one before
 }
 
 // Connections counts connections.

@@ -99,11 +99,26 @@ func (t *text) head() {
 		t.line("Nothing was recorded.")
 		return
 	}
+	if title := t.r.Title(); title != "" {
+		t.wrap("", "  ", title)
+	}
+	for _, words := range t.r.HostWords() {
+		t.wrap("", "  ", words)
+	}
 	t.wrap("", "  ", t.r.Span())
 	t.wrap("", "", t.r.Headline())
 }
 
-func (t *text) incidents() {}
+func (t *text) incidents() {
+	if len(t.r.Incidents) == 0 {
+		return
+	}
+	t.section("Incidents", "")
+	for _, i := range t.r.Incidents[:min(len(t.r.Incidents), textParties)] {
+		t.wrap("  - ", "    ", i.Words)
+	}
+	t.more(len(t.r.Incidents) - textParties)
+}
 
 func (t *text) deaths() {
 	d := &t.r.Deaths

@@ -11,13 +11,7 @@ import (
 )
 
 // thousands writes a number with separators: "1,234,567".
-func thousands(n uint64) string {
-	s := strconv.FormatUint(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+func thousands(n uint64) string { return conn.Thousands(int(n)) }
 
 // count is a number with its noun: "1,234 connections".
 func count(n uint64, noun string) string {
@@ -181,21 +175,6 @@ func (c Column) Label() string {
 		return "more"
 	}
 	return "to " + conn.Span(time.Duration(c.UptoUS)*time.Microsecond)
-}
-
-// Gone says what is missing, in sentences.
-func (r *Report) Gone() (out []string) {
-	if r.Lost == nil {
-		out = append(out, "katrace reports no loss.")
-	} else {
-		out = append(out, upper(r.Lost.Words)+".")
-	}
-	for _, rec := range r.Recordings {
-		if rec.Damaged > 0 {
-			out = append(out, rec.Name.Safe()+": "+count(rec.Damaged, "damaged line")+" skipped.")
-		}
-	}
-	return append(out, r.Bounds()...)
 }
 
 // Title is what was recorded: the recordings' names.
