@@ -39,7 +39,8 @@ const none = math.MinInt64
 type connections struct {
 	most           int
 	index          map[conn.ID]int32
-	list           []connection
+	list           [][]connection // in pieces, so that what is there is never copied
+	size           int32
 	free           []int32
 	newest, oldest int32
 }
@@ -58,9 +59,15 @@ func (c *connections) find(id conn.ID, at int64) *connection {
 		c.unlink(i)
 		c.link(i)
 	}
-	c.list[i].last = at
-	return &c.list[i]
+	found := c.at(i)
+	found.last = at
+	return found
 }
+
+// piece is how many connections are allocated at once.
+const piece = 1 << 10
+
+func (c *connections) at(i int32) *connection { return &c.list[i/piece][i%piece] }
 
 // forgettable is the connection that has to go before another one can be added;
 // full says that none may.
@@ -68,7 +75,7 @@ func (c *connections) forgettable(at int64) (gone *connection, full bool) {
 	if len(c.index) < c.most {
 		return nil, false
 	}
-	if gone = &c.list[c.oldest]; at-gone.last < gone.patience() {
+	if gone = c.at(c.oldest); at-gone.last < gone.patience() {
 		return nil, true
 	}
 	return gone, false
@@ -87,13 +94,17 @@ func (c *connections) add(id conn.ID, at int64) *connection {
 	if n := len(c.free); n > 0 {
 		i, c.free = c.free[n-1], c.free[:n-1]
 	} else {
-		i = int32(len(c.list))
-		c.list = append(c.list, connection{})
+		i = c.size
+		c.size++
+		if int(i/piece) == len(c.list) {
+			c.list = append(c.list, make([]connection, piece))
+		}
 	}
-	c.list[i] = connection{last: at, since: none, due: none}
+	added := c.at(i)
+	*added = connection{last: at, since: none, due: none}
 	c.index[id] = i
 	c.link(i)
-	return &c.list[i]
+	return added
 }
 
 // drop follows it no more.
@@ -102,14 +113,14 @@ func (c *connections) drop(gone *connection) {
 	i := c.index[id]
 	c.unlink(i)
 	delete(c.index, id)
-	c.list[i] = connection{}
+	*c.at(i) = connection{}
 	c.free = append(c.free, i)
 }
 
 func (c *connections) link(i int32) {
-	c.list[i].newer, c.list[i].older = -1, c.newest
+	c.at(i).newer, c.at(i).older = -1, c.newest
 	if c.newest >= 0 {
-		c.list[c.newest].newer = i
+		c.at(c.newest).newer = i
 	} else {
 		c.oldest = i
 	}
@@ -117,14 +128,14 @@ func (c *connections) link(i int32) {
 }
 
 func (c *connections) unlink(i int32) {
-	newer, older := c.list[i].newer, c.list[i].older
+	newer, older := c.at(i).newer, c.at(i).older
 	if newer >= 0 {
-		c.list[newer].older = older
+		c.at(newer).older = older
 	} else {
 		c.newest = older
 	}
 	if older >= 0 {
-		c.list[older].newer = newer
+		c.at(older).newer = newer
 	} else {
 		c.oldest = newer
 	}
@@ -133,6 +144,6 @@ func (c *connections) unlink(i int32) {
 // all are those that are followed, the one with the oldest event first, until f
 // returns false.
 func (c *connections) all(f func(*connection) bool) {
-	for i := c.oldest; i >= 0 && f(&c.list[i]); i = c.list[i].newer {
+	for i := c.oldest; i >= 0 && f(c.at(i)); i = c.at(i).newer {
 	}
 }
