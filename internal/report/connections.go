@@ -23,6 +23,8 @@ type connection struct {
 	due          int64 // ms: until then its timer fires, if no data flows
 	since        int64 // ms: when the peer was last heard, of the silence under way; none: no silence
 
+	probes int // unanswered, in the silence under way
+
 	wasSilent, suspended, probed bool
 
 	known       time.Time // its first event
@@ -84,8 +86,8 @@ func (c *connections) forgettable(at int64) (gone *connection, full bool) {
 // patience is after how many milliseconds without an event a connection is
 // believed to be closed.
 func (c *connection) patience() int64 {
-	k := c.Keepalive
-	return (min(2*(k.Idle+k.Interval), conn.Forever) + time.Minute).Milliseconds()
+	cycle := min(c.Keepalive.Idle, conn.Forever/4) + min(c.Keepalive.Interval, conn.Forever/4)
+	return (2*cycle + time.Minute).Milliseconds()
 }
 
 // add follows one more; there has to be room.

@@ -183,7 +183,7 @@ func (g *Gatherer) take(c *connection, e *events.Event, at int64) {
 	switch e.Kind {
 	case events.KindProbe:
 		if c.since != none && e.Verdict != events.VerdictSilent && e.Verdict != events.VerdictUnreachable && e.Verdict != events.VerdictCongested {
-			g.recovered(c, heard, 0) // the answer is missing
+			g.recovered(c, heard) // the answer is missing
 		}
 	case events.KindAnswer:
 		if e.Has&events.HasRTT != 0 {
@@ -193,11 +193,11 @@ func (g *Gatherer) take(c *connection, e *events.Event, at int64) {
 			heard = at
 		}
 		if e.AfterProbes > 0 {
-			c.Unanswered = e.AfterProbes
+			c.probes = e.AfterProbes
 			c.since = heard - e.SilentFor.Milliseconds()
 		}
 		if c.since != none {
-			g.recovered(c, heard, e.AfterProbes)
+			g.recovered(c, heard)
 		}
 		return // its verdict is of what was before
 	case events.KindSuspended:
@@ -228,9 +228,19 @@ func (g *Gatherer) take(c *connection, e *events.Event, at int64) {
 	if e.Kind == events.KindProbe && e.SendError != "" {
 		g.hints.add("probes did not leave this host: "+e.SendError, 1)
 	}
+	if e.Kind != events.KindWindowProbe { // it counts others
+		c.count(e)
+	}
 	if c.since == none && heard != none && (e.Verdict == events.VerdictSilent || e.Verdict == events.VerdictUnreachable) {
 		c.since = heard
 		g.fellSilent(c)
+	}
+}
+
+// count takes over how many probes are unanswered.
+func (c *connection) count(e *events.Event) {
+	if e.Has&conn.HasUnanswered != 0 {
+		c.probes = e.Unanswered
 	}
 }
 
@@ -253,6 +263,7 @@ func (g *Gatherer) lanes(c *connection) (peer, owner *lane) {
 
 // died takes the end of a connection with an error.
 func (g *Gatherer) died(c *connection, e *events.Event, at, heard int64) {
+	c.count(e)
 	cause := g.death(e, at, Connection{c.State})
 	c.peer.Died++
 	c.owner.Died++
@@ -302,12 +313,9 @@ func (g *Gatherer) untold(e *events.Event, at int64) {
 }
 
 // recovered ends a silence: the peer was heard.
-func (g *Gatherer) recovered(c *connection, heard int64, probes int) {
+func (g *Gatherer) recovered(c *connection, heard int64) {
 	if heard == none {
 		heard = c.last
-	}
-	if probes > 0 {
-		c.Unanswered = probes
 	}
 	g.fellSilent(c)
 	c.peer.Recovered++
@@ -327,15 +335,15 @@ func (g *Gatherer) leave(c *connection, o Outcome) {
 
 // silence takes one that is over.
 func (g *Gatherer) silence(c *connection, until int64, o Outcome, cause Cause) {
-	since := c.since
-	c.since = none
+	since, probes := c.since, c.probes
+	c.since, c.probes = none, 0
 	until = max(until, since)
 	c.peer.Silences++
 	c.owner.Silences++
 	peer, owner := g.lanes(c)
 	g.line.silence(since, until, peer, owner)
 	made := func() Silence {
-		return Silence{Connection{c.State}, timeOf(since), timeOf(until), conn.Millis(until - since), c.Unanswered, o, cause}
+		return Silence{Connection{c.State}, timeOf(since), timeOf(until), conn.Millis(until - since), probes, o, cause}
 	}
 	g.silences.add(until-since, made)
 	if o == Recovered {
