@@ -270,7 +270,7 @@ func (r *Reader) end() error {
 	if damaged > 0 && r.read == 0 {
 		return fmt.Errorf("%s: no line of a katrace stream (%s)", strings.Join(names, ", "), conn.Count(damaged, "damaged line"))
 	}
-	r.cover.finish()
+	r.cover.Finish()
 	return io.EOF
 }
 
