@@ -143,7 +143,7 @@ func reportOf(ctx context.Context, o *reportOptions, names []string) (*report.Re
 	in.Damaged = func(name string, err error) {
 		fmt.Fprintf(os.Stderr, "katrace: %s: %s\n", conn.Safe(name), conn.Safe(err.Error()))
 	}
-	g := report.NewGatherer()
+	g := report.NewGatherer(report.Options{Join: len(names) > 1})
 	for n := 0; ; n++ {
 		e, err := in.Next(ctx)
 		switch {
@@ -196,7 +196,7 @@ func (l *liveReport) Wants(e *events.Event, matches bool) bool {
 // reportLive is the report of what this host does for a while.
 func reportLive(ctx context.Context, o *reportOptions) (*report.Report, error) {
 	noteCgroup(&o.filter)
-	sink := &liveReport{Gatherer: report.NewGatherer()}
+	sink := &liveReport{Gatherer: report.NewGatherer(report.Options{})}
 	s, err := openStream(o.streamOptions, sink)
 	if err != nil {
 		return nil, err

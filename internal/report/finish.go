@@ -28,12 +28,17 @@ func (g *Gatherer) Report() *Report {
 		g.silence(c, until, o, 0)
 		return true
 	})
+	if g.join != nil {
+		g.join.Finish()
+		g.joinOpen()
+	}
 	r := &Report{
 		V: SchemaVersion, Events: map[string]uint64{}, Connections: g.counts,
 		Deaths:     Deaths{g.causeCounts(), append([]Death{}, g.deaths...)},
 		Silences:   Silences{g.silences.all, g.silences.longest()},
 		Recoveries: Silences{g.recoveries.all, g.recoveries.longest()},
 		Incidents:  incidents(g.watch.All()),
+		Ways:       g.waysSeen(),
 		RoundTrips: g.roundTrips(),
 		Settings:   g.settings.list(),
 		Hints:      []Hint{},

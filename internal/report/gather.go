@@ -3,6 +3,7 @@
 package report
 
 import (
+	"cmp"
 	"net/netip"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	"katrace/internal/events"
 	"katrace/internal/group"
 	"katrace/internal/incident"
+	"katrace/internal/mirror"
 )
 
 // How many of each the report holds.
@@ -32,6 +34,8 @@ type Gatherer struct {
 	line   timeline
 	watch  *incident.Watch
 	lent   events.Event
+	join   *mirror.Join // nil: nothing is joined
+	ways   map[way]int
 
 	counts     Connections
 	causes     [CauseUnknown + 1]causeCount
@@ -51,11 +55,24 @@ type causeCount struct {
 	errnos         counts
 }
 
-// NewGatherer makes a Gatherer.
-func NewGatherer() *Gatherer { return newGatherer(MaxConnections) }
+// Options of a Gatherer. The zero value works.
+type Options struct {
+	// Join joins the two ends of connections: the events are of several hosts. It
+	// takes up to 120 MB more.
+	Join bool
 
-func newGatherer(most int) *Gatherer {
-	return &Gatherer{conns: newConnections(most), watch: incident.New(), silences: top{most: maxSilences}, recoveries: top{most: maxSilences}}
+	most int // connections to be followed; 0: MaxConnections
+}
+
+// NewGatherer makes a Gatherer.
+func NewGatherer(opt Options) *Gatherer {
+	most := cmp.Or(opt.most, MaxConnections)
+	g := &Gatherer{conns: newConnections(most), watch: incident.New(), silences: top{most: maxSilences}, recoveries: top{most: maxSilences}}
+	if opt.Join {
+		g.join = mirror.New()
+		g.join.Done = g.joined
+	}
+	return g
 }
 
 // Flush is of events.Sink.
@@ -71,6 +88,9 @@ func (g *Gatherer) Event(e *events.Event) error {
 	g.until = max(g.until, at)
 	g.line.reach(g.until)
 	g.kinds[min(e.Kind, events.KindStop)]++
+	if g.join != nil {
+		defer g.join.Add(e) // when the silence that it ends is counted
+	}
 	if e.Kind == events.KindLost {
 		g.lost.Lost = g.lost.Lost.Plus(e.Lost)
 		g.lost.LeftOut += e.LeftOut
@@ -343,7 +363,7 @@ func (g *Gatherer) silence(c *connection, until int64, o Outcome, cause Cause) {
 	peer, owner := g.lanes(c)
 	g.line.silence(since, until, peer, owner)
 	made := func() Silence {
-		return Silence{Connection{c.State}, timeOf(since), timeOf(until), conn.Millis(until - since), probes, o, cause}
+		return Silence{Connection{c.State}, timeOf(since), timeOf(until), conn.Millis(until - since), probes, o, cause, nil}
 	}
 	g.silences.add(until-since, made)
 	if o == Recovered {

@@ -45,7 +45,7 @@ type Connection struct{ conn.State }
 
 // MarshalJSON writes the keys of the stream.
 func (c Connection) MarshalJSON() ([]byte, error) {
-	keys := c.AppendKeys(nil)
+	keys := c.AppendKeys(conn.AppendText(nil, "host", c.Host))
 	if len(keys) == 0 {
 		return []byte("{}"), nil
 	}
@@ -53,9 +53,14 @@ func (c Connection) MarshalJSON() ([]byte, error) {
 	return append(keys, '}'), nil
 }
 
-// Tuple is "10.0.0.1:5432 > 10.0.0.9:40122".
+// Tuple is "10.0.0.1:5432 > 10.0.0.9:40122", with its host before it where that is
+// known.
 func (c Connection) Tuple() string {
-	return string(c.Remote.AppendTo(append(c.Local.AppendTo(nil), " > "...)))
+	var dst []byte
+	if c.Host != "" {
+		dst = append(conn.AppendSafe(nil, c.Host), ' ')
+	}
+	return string(c.Remote.AppendTo(append(c.Local.AppendTo(dst), " > "...)))
 }
 
 // OwnerWords is who holds it, safe for a terminal.

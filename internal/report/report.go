@@ -30,6 +30,7 @@ type Report struct {
 	Deaths      Deaths      `json:"deaths"`
 	Silences    Silences    `json:"silences"`
 	Recoveries  Silences    `json:"recoveries"`
+	Ways        []Way       `json:"ways,omitempty"` // what the other sides saw of the probes of silences
 	RoundTrips  *RoundTrips `json:"round_trips,omitempty"`
 	Peers       []Party     `json:"peers"`  // those in trouble, worst first
 	Owners      []Party     `json:"owners"` // the same
@@ -99,6 +100,7 @@ type Silence struct {
 	Unanswered int         `json:"unanswered,omitempty"` // probes
 	Outcome    Outcome     `json:"outcome"`
 	Cause      Cause       `json:"cause,omitempty"` // on Died
+	OtherSide  *OtherSide  `json:"other_side,omitempty"`
 }
 
 // RoundTrips is the distribution of the times from probe to answer.

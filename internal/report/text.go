@@ -36,6 +36,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	t.incidents()
 	t.deaths()
 	t.silences()
+	t.ways()
 	t.parties("Peers in trouble", "peer", r.Peers)
 	t.parties("Programs in trouble", "program", r.Owners)
 	t.roundTrips()
@@ -156,6 +157,18 @@ func (t *text) silences() {
 		}
 		t.more(s.of.Count - min(len(s.of.Longest), textSilences))
 	}
+}
+
+// ways says in which direction the paths lose segments.
+func (t *text) ways() {
+	if len(t.r.Ways) == 0 {
+		return
+	}
+	t.section("What the other sides saw of the probes", "")
+	for _, w := range t.r.Ways[:min(len(t.r.Ways), textParties)] {
+		t.wrap(fmt.Sprintf("%7s  ", thousands(uint64(w.Silences))), strings.Repeat(" ", 9), w.Words())
+	}
+	t.more(len(t.r.Ways) - textParties)
 }
 
 func (t *text) parties(title, what string, list []Party) {

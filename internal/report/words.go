@@ -98,10 +98,14 @@ func (s Silence) End() string {
 
 // Words are how many probes went unanswered, and how it ended.
 func (s Silence) Words() string {
-	if s.Unanswered == 0 {
-		return s.End()
+	words := s.End()
+	if s.Unanswered > 0 {
+		words = conn.Count(s.Unanswered, "unanswered probe") + "; " + words
 	}
-	return conn.Count(s.Unanswered, "unanswered probe") + "; " + s.End()
+	if s.OtherSide != nil {
+		words += "; " + s.OtherSide.Words
+	}
+	return words
 }
 
 // Length is how long it was.
