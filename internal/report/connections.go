@@ -51,8 +51,8 @@ func newConnections(most int) *connections {
 	return &connections{most: most, index: map[conn.ID]int32{}, newest: -1, oldest: -1}
 }
 
-// find is the connection, nil if it is not followed.
-func (c *connections) find(id conn.ID, at int64) *connection {
+// find is the connection, nil if it is not followed. It is the newest then.
+func (c *connections) find(id conn.ID) *connection {
 	i, ok := c.index[id]
 	if !ok {
 		return nil
@@ -61,9 +61,7 @@ func (c *connections) find(id conn.ID, at int64) *connection {
 		c.unlink(i)
 		c.link(i)
 	}
-	found := c.at(i)
-	found.last = at
-	return found
+	return c.at(i)
 }
 
 // piece is how many connections are allocated at once.

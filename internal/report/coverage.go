@@ -59,11 +59,12 @@ func (r *Report) Cover(c *recording.Coverage) {
 		if h.Stopped {
 			made.Exit = h.Exit.String()
 		}
-		for _, g := range h.Gaps[:min(len(h.Gaps), maxGaps)] {
+		gaps, more := first(h.Gaps, maxGaps)
+		for _, g := range gaps {
 			made.Gaps = append(made.Gaps, Gap{Time{g.From}, Time{g.To}, gapWords[g.Why][0]})
 		}
 		r.Hosts = append(r.Hosts, made)
-		r.gaps += len(h.Gaps)
+		r.LeftOut.Gaps += more
 	}
 }
 
@@ -101,14 +102,12 @@ func (r *Report) Gone() (out []string) {
 			out = append(out, rec.Name.Safe()+": "+count(uint64(rec.Back), "event")+" earlier than the one before: was the wall clock set back?")
 		}
 	}
-	listed := 0
 	for _, h := range r.Hosts {
 		name := ""
 		if h.Name != "" {
 			name = h.Name.Safe() + ": "
 		}
 		for _, g := range h.Gaps {
-			listed++
 			out = append(out, name+"nothing was recorded from "+r.clock().at(g.From)+" to "+r.clock().at(g.To)+" ("+conn.Span(g.To.Sub(g.From.Time))+"): "+g.words()+".")
 		}
 		switch {
@@ -118,10 +117,10 @@ func (r *Report) Gone() (out []string) {
 			out = append(out, name+"the recording has no end (stop): katrace still runs, or it was killed after "+r.clock().at(h.Until)+".")
 		}
 		if len(h.NotKnown) > 0 {
-			out = append(out, name+"not recorded there: "+strings.Join(h.NotKnown, ", ")+".")
+			out = append(out, name+"the recording cannot hold: "+strings.Join(h.NotKnown, ", ")+".")
 		}
 	}
-	if n := r.gaps - listed; n > 0 {
+	if n := r.LeftOut.Gaps; n > 0 {
 		out = append(out, count(uint64(n), "more gap")+".")
 	}
 	return append(out, r.Bounds()...)

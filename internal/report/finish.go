@@ -10,8 +10,11 @@ import (
 	"katrace/internal/events"
 )
 
-// maxListed is how many peers, owners, settings and hints a report lists.
-const maxListed = 50
+// How many of each a report lists.
+const (
+	maxListed    = 50 // peers, owners, settings and hints
+	maxIncidents = 100
+)
 
 // Report is what was gathered. The Gatherer takes no more events after it.
 func (g *Gatherer) Report() *Report {
@@ -33,14 +36,12 @@ func (g *Gatherer) Report() *Report {
 		g.joinOpen()
 	}
 	r := &Report{
-		V: SchemaVersion, Events: map[string]uint64{}, Connections: g.counts,
+		V: SchemaVersion, Hosts: []Host{}, Events: map[string]uint64{}, Connections: g.counts,
 		Deaths:     Deaths{g.causeCounts(), append([]Death{}, g.deaths...)},
 		Silences:   Silences{g.silences.all, g.silences.longest()},
 		Recoveries: Silences{g.recoveries.all, g.recoveries.longest()},
-		Incidents:  incidents(g.watch.All()),
 		Ways:       g.waysSeen(),
 		RoundTrips: g.roundTrips(),
-		Settings:   g.settings.list(),
 		Hints:      []Hint{},
 		LeftOut:    LeftOut{Events: g.beyond, Deaths: g.deathsMore},
 		line:       g.line,
@@ -54,9 +55,13 @@ func (g *Gatherer) Report() *Report {
 		}
 	}
 	peers, owners := g.peers.inTrouble(), g.owners.inTrouble()
-	r.Peers, r.Owners = listed(peers), listed(owners)
+	r.Peers, r.LeftOut.Peers = first(partiesOf(peers), maxListed)
+	r.Owners, r.LeftOut.Owners = first(partiesOf(owners), maxListed)
+	r.Settings, r.LeftOut.Settings = first(g.settings.list(), maxListed)
+	r.Incidents, r.LeftOut.Incidents = first(incidents(g.watch.All()), maxIncidents)
 	r.hung = peers
-	for _, words := range g.hints.commonest() {
+	words, _ := first(g.hints.commonest(), maxListed)
+	for _, words := range words {
 		r.Hints = append(r.Hints, Hint{g.hints.n[words], Text(words)})
 	}
 	if l := &g.lost; l.Lost.Total() > 0 || l.LeftOut > 0 {
@@ -66,9 +71,15 @@ func (g *Gatherer) Report() *Report {
 	return r
 }
 
-func listed(all []*party) []Party {
+// first are the first of a list, and how many more there are.
+func first[T any](list []T, most int) ([]T, int) {
+	n := min(len(list), most)
+	return list[:n], len(list) - n
+}
+
+func partiesOf(all []*party) []Party {
 	list := []Party{}
-	for _, p := range all[:min(len(all), maxListed)] {
+	for _, p := range all {
 		list = append(list, p.Party)
 	}
 	return list

@@ -129,9 +129,9 @@ func (g *Gatherer) well(yield func(*conn.State) bool) {
 
 // follow is the event's connection, nil where too many are followed.
 func (g *Gatherer) follow(e *events.Event, at int64) *connection {
-	c := g.conns.find(e.ID(), at)
+	c := g.conns.find(e.ID())
 	if c != nil && c.Inode != 0 && e.Inode != 0 && c.Inode != e.Inode {
-		g.leave(c, outcomeUnseen(c, at)) // another one with the same addresses
+		g.leave(c, Unseen) // another one with the same addresses
 		c = nil
 	}
 	if c == nil {
@@ -143,12 +143,13 @@ func (g *Gatherer) follow(e *events.Event, at int64) *connection {
 			g.leave(gone, Unseen)
 		}
 		c = g.conns.add(e.ID(), at)
-		c.Netns, c.Local, c.Remote = e.Netns, e.Local, e.Remote
+		c.Host, c.Netns, c.Local, c.Remote = strings.Clone(e.Host), e.Netns, e.Local, e.Remote
 		c.peer = g.peers.of(e.Remote.Addr(), func() string { return e.Remote.Addr().String() })
 		c.known = e.Time
 		c.peer.Connections++
 		g.counts.Seen++
 	}
+	c.last = at
 	if c.Merge(&e.State) || c.owner == nil {
 		g.own(c)
 	}
@@ -194,7 +195,7 @@ func (g *Gatherer) take(c *connection, e *events.Event, at int64) {
 	}
 	heard := int64(none)
 	if e.Has&conn.HasIdleFor != 0 {
-		heard = at - e.IdleFor.Milliseconds()
+		heard = at - max(0, e.IdleFor.Milliseconds())
 	}
 	if e.Kind.Ends() {
 		g.died(c, e, at, heard)
@@ -214,7 +215,7 @@ func (g *Gatherer) take(c *connection, e *events.Event, at int64) {
 		}
 		if e.AfterProbes > 0 {
 			c.probes = e.AfterProbes
-			c.since = heard - e.SilentFor.Milliseconds()
+			c.since = heard - max(0, e.SilentFor.Milliseconds())
 		}
 		if c.since != none {
 			g.recovered(c, heard)
@@ -324,7 +325,7 @@ func (g *Gatherer) untold(e *events.Event, at int64) {
 	case e.Kind.Ends():
 		var c Connection
 		c.Merge(&e.State) // copies what may be part of a buffer
-		c.Netns, c.Local, c.Remote = e.Netns, e.Local, e.Remote
+		c.Host, c.Netns, c.Local, c.Remote = strings.Clone(e.Host), e.Netns, e.Local, e.Remote
 		g.death(e, at, c)
 		g.line.death(at)
 	case e.Kind == events.KindAnswer && e.Has&events.HasRTT != 0:

@@ -30,7 +30,13 @@ func (t Text) Safe() string { return conn.Safe(string(t)) }
 // Time is a time of an event.
 type Time struct{ time.Time }
 
-func timeOf(ms int64) Time { return Time{time.UnixMilli(ms).UTC()} }
+// The years that JSON can hold, in milliseconds since 1970.
+var (
+	earliest = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
+	latest   = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC).UnixMilli()
+)
+
+func timeOf(ms int64) Time { return Time{time.UnixMilli(min(max(ms, earliest), latest)).UTC()} }
 
 // MarshalJSON writes it to a millisecond.
 func (t Time) MarshalJSON() ([]byte, error) {

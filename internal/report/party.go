@@ -79,10 +79,11 @@ func (c *counts) add(word string, n uint64) {
 
 // move is for one that was counted under another word.
 func (c *counts) move(from, to string) {
-	if c.n[from] > 0 {
-		if c.n[from]--; c.n[from] == 0 {
-			delete(c.n, from)
-		}
+	if c.n[from] == 0 {
+		from = othersName // it was beyond the bound
+	}
+	if c.n[from]--; c.n[from] == 0 {
+		delete(c.n, from)
 	}
 	c.add(to, 1)
 }

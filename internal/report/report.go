@@ -42,7 +42,6 @@ type Report struct {
 
 	line timeline
 	hung []*party // with lanes, worst first
-	gaps int      // of all hosts
 }
 
 // Recording is one input.
@@ -145,10 +144,16 @@ type Hint struct {
 	Words Text   `json:"words"`
 }
 
-// LeftOut is what a report does not hold because it is bounded.
+// LeftOut counts what a report does not list, or does not hold, because it is
+// bounded.
 type LeftOut struct {
-	Events uint64 `json:"events,omitempty"` // of connections that were not followed
-	Deaths uint64 `json:"deaths,omitempty"` // beyond Deaths.First
+	Events    uint64 `json:"events,omitempty"` // of connections that were not followed
+	Deaths    uint64 `json:"deaths,omitempty"` // beyond Deaths.First
+	Incidents int    `json:"incidents,omitempty"`
+	Peers     int    `json:"peers,omitempty"`
+	Owners    int    `json:"owners,omitempty"`
+	Settings  int    `json:"settings,omitempty"`
+	Gaps      int    `json:"gaps,omitempty"` // of all hosts
 }
 
 // Lost sums up what the recording says was lost.

@@ -37,8 +37,8 @@ func (r *Report) WriteText(w io.Writer) error {
 	t.deaths()
 	t.silences()
 	t.ways()
-	t.parties("Peers in trouble", "peer", r.Peers)
-	t.parties("Programs in trouble", "program", r.Owners)
+	t.parties("Peers in trouble", "peer", r.Peers, r.LeftOut.Peers)
+	t.parties("Programs in trouble", "program", r.Owners, r.LeftOut.Owners)
 	t.roundTrips()
 	t.settings()
 	t.coverage()
@@ -118,7 +118,7 @@ func (t *text) incidents() {
 	for _, i := range t.r.Incidents[:min(len(t.r.Incidents), textParties)] {
 		t.wrap("  - ", "    ", i.Words)
 	}
-	t.more(len(t.r.Incidents) - textParties)
+	t.more(len(t.r.Incidents) - textParties + t.r.LeftOut.Incidents)
 }
 
 func (t *text) deaths() {
@@ -171,7 +171,7 @@ func (t *text) ways() {
 	t.more(len(t.r.Ways) - textParties)
 }
 
-func (t *text) parties(title, what string, list []Party) {
+func (t *text) parties(title, what string, list []Party, more int) {
 	if len(list) == 0 {
 		return
 	}
@@ -180,7 +180,7 @@ func (t *text) parties(title, what string, list []Party) {
 	for _, p := range list[:min(len(list), textParties)] {
 		t.line("  %s %11s %8s %9s %6s", fit(p.Name.Safe(), 40), thousands(p.Connections), thousands(p.Silences), thousands(p.Recovered), thousands(p.Died))
 	}
-	t.more(len(list) - textParties)
+	t.more(len(list) - textParties + more)
 }
 
 func (t *text) roundTrips() {
@@ -220,7 +220,7 @@ func (t *text) settings() {
 			t.wrap("         - ", "           ", a)
 		}
 	}
-	t.more(len(t.r.Settings) - textSettings)
+	t.more(len(t.r.Settings) - textSettings + t.r.LeftOut.Settings)
 }
 
 // coverage says what was seen beside, and what the report does not hold.

@@ -40,7 +40,7 @@ func (t *top) add(length int64, make func() Silence) {
 
 // longest are those kept, the longest first.
 func (t *top) longest() []Silence {
-	list := slices.Clone(t.list)
+	list := append([]Silence{}, t.list...)
 	slices.SortStableFunc(list, func(a, b Silence) int {
 		if a.For != b.For {
 			return int(max(-1, min(1, b.For-a.For)))
