@@ -71,6 +71,14 @@ test-programs: bin/katrace
 	scripts/need postgresql redis-server redis-tools nginx curl openssh-server openssh-client python3 nodejs default-jdk-headless
 	$(GO) test -count=1 -timeout 5m -v ./test/programs -katrace $(CURDIR)/bin/katrace
 
+# The report's page in Chromium: what it shows, and that it asks the network for
+# nothing. SHOTS=DIR keeps the screenshots.
+.PHONY: test-report
+SHOTS ?=
+test-report: bin/katrace
+	scripts/need chromium
+	$(GO) test -count=1 -timeout 5m -v ./test/browser -katrace $(CURDIR)/bin/katrace $(if $(SHOTS),-shots $(abspath $(SHOTS)))
+
 # The BPF objects and the Go code made from bpf/. The committed ones are made
 # by CLANG_VERSION: another one makes other bytes.
 CLANG_VERSION ?= 14
