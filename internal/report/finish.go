@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"katrace/internal/events"
+	"katrace/internal/incident"
 )
 
 // How many of each a report lists.
@@ -59,7 +60,7 @@ func (g *Gatherer) Report() *Report {
 	r.Owners, r.LeftOut.Owners = first(partiesOf(owners), maxListed)
 	r.Settings, r.LeftOut.Settings = first(g.settings.list(), maxListed)
 	r.Incidents, r.LeftOut.Incidents = first(incidents(g.watch.All()), maxIncidents)
-	r.hung = peers
+	r.hung = append(blamed(owners, r.Incidents), peers...)
 	words, _ := first(g.hints.commonest(), maxListed)
 	for _, words := range words {
 		r.Hints = append(r.Hints, Hint{g.hints.n[words], Text(words)})
@@ -69,6 +70,16 @@ func (g *Gatherer) Report() *Report {
 		r.Lost = &Lost{Records: l.Lost.Total(), LeftOut: l.LeftOut, Words: string(events.AppendWords(nil, l))}
 	}
 	return r
+}
+
+// blamed are the programs that incidents are of.
+func blamed(owners []*party, of []Incident) (list []*party) {
+	for _, p := range owners {
+		if slices.ContainsFunc(of, func(i Incident) bool { return i.Scope == incident.Process.String() && i.Name == p.Name }) {
+			list = append(list, p)
+		}
+	}
+	return list
 }
 
 // first are the first of a list, and how many more there are.

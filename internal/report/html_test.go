@@ -4,6 +4,7 @@ package report
 
 import (
 	"bytes"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -103,6 +104,28 @@ func TestHTML(t *testing.T) {
 		if !strings.Contains(text, name) {
 			t.Errorf("the page has no section %q", name)
 		}
+	}
+}
+
+// TestLanes: the time line has a row for each peer in trouble, and for a program
+// that stops reading: its connections are the incident, whatever their peers.
+func TestLanes(t *testing.T) {
+	var g stage
+	for n := range 8 {
+		g.silent(1, socket("", n, "10.0.1.1:443", "other"), 1, 1)
+		g.silent(1, socket("", 100+n, fmt.Sprintf("10.0.0.%d:443", n+2), "stuck"), 1, 1)
+		g.silent(100, socket("", 100+n, fmt.Sprintf("10.0.0.%d:443", n+2), "stuck"), 1, 3)
+	}
+	r := g.gather(Options{}).Report()
+	if len(r.Incidents) != 1 || r.Incidents[0].Scope != "process" {
+		t.Fatalf("%+v", r.Incidents)
+	}
+	var names []string
+	for _, s := range r.Strips() {
+		names = append(names, s.Name)
+	}
+	if len(names) != 10 || names[0] != "all connections" || names[1] != "stuck" || names[2] != "10.0.0.2" {
+		t.Errorf("rows: %q", names)
 	}
 }
 

@@ -41,7 +41,7 @@ type Report struct {
 	LeftOut LeftOut `json:"left_out,omitzero"`
 
 	line timeline
-	hung []*party // with lanes, worst first
+	hung []*party // that the time line shows: programs that incidents are of, and peers, worst first
 }
 
 // Recording is one input.

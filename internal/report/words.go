@@ -185,7 +185,11 @@ func (c Column) Label() string {
 func (r *Report) Title() string {
 	var names []string
 	for _, rec := range r.Recordings {
-		names = append(names, rec.Name.Safe())
+		name := rec.Name.Safe()
+		if name == "-" {
+			name = "standard input"
+		}
+		names = append(names, name)
 	}
 	return strings.Join(names, ", ")
 }
