@@ -176,21 +176,26 @@ func quoted(names []string) string {
 	return strings.Join(words, ", ")
 }
 
-// liveReport is a sink that wants closes too: what is closed is not silent.
+// liveReport is a sink that wants closes too, for what is closed is not silent, and
+// what is told of the tracing itself.
 type liveReport struct {
 	*report.Gatherer
 	cover recording.Coverage
+	host  string
 }
 
 // Event is of events.Sink.
 func (l *liveReport) Event(e *events.Event) error {
-	l.cover.Add(e, "")
+	if e.Kind == events.KindStart {
+		l.host = strings.Clone(e.Host)
+	}
+	l.cover.Add(e, l.host)
 	return l.Gatherer.Event(e)
 }
 
 // Wants is of wanter.
 func (l *liveReport) Wants(e *events.Event, matches bool) bool {
-	return matches && e.Kind == events.KindClosed
+	return matches && (e.Kind == events.KindClosed || e.Kind.OfTracing())
 }
 
 // reportLive is the report of what this host does for a while.

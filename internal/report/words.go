@@ -130,16 +130,19 @@ func (s Settings) OwnerWords() string {
 	return strings.Join(names, ", ")
 }
 
-// micros writes a round trip; known says that it is more than below a jiffy.
+// micros writes a round trip.
 func (r *RoundTrips) micros(us int64) string {
 	if us == 0 && r.BelowJiffy > 0 {
-		return "below a jiffy"
+		return "a jiffy"
 	}
 	return conn.Span(time.Duration(us) * time.Microsecond)
 }
 
 // Words are the quantiles in words.
 func (r *RoundTrips) Words() string {
+	if r.P99US == 0 && r.MostUS == 0 && r.BelowJiffy == r.Count {
+		return "all below a jiffy (with --rtt they are known exactly)."
+	}
 	words := "half within " + r.micros(r.P50US) + ", 90% within " + r.micros(r.P90US) + ", 99% within " + r.micros(r.P99US) + ", the longest " + r.micros(r.MostUS)
 	switch {
 	case r.Exact == r.Count:
