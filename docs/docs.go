@@ -17,6 +17,7 @@ var files embed.FS
 const (
 	EventsSchema = "events.schema.json" // one line of the event stream
 	ListSchema   = "list.schema.json"   // one line of katrace list -o json
+	GroupsSchema = "groups.schema.json" // one line of katrace list --by -o json
 	ReportSchema = "report.schema.json" // katrace report -o json
 	EventsText   = "events.md"
 	ReportText   = "report.md"
@@ -28,7 +29,7 @@ func Text(name string) ([]byte, error) { return files.ReadFile(name) }
 // Schema compiles one of the schemas. What it refers to is found among the others.
 func Schema(name string) (*jsonschema.Schema, error) {
 	c := jsonschema.NewCompiler()
-	for _, file := range []string{EventsSchema, ListSchema, ReportSchema} {
+	for _, file := range []string{EventsSchema, ListSchema, GroupsSchema, ReportSchema} {
 		text, err := files.ReadFile(file)
 		if err != nil {
 			return nil, err
