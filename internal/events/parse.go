@@ -109,7 +109,7 @@ func ParseJSON(data []byte) (Event, error) {
 			return about, nil
 		}
 		var err error
-		about.Tracing, err = l.tracingKeys.read(e.Kind)
+		about.Tracing, err = l.tracing(e.Kind)
 		return about, err
 	}
 	l.fill(&e)

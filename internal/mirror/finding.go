@@ -40,7 +40,10 @@ type Finding struct {
 	Arrived int       // of them, those that came
 	At      time.Time // on SeenEnded
 	How     events.Kind
-	Reason  string // on SeenDropped, SeenUnknown and SeenUnrecorded: why, in words
+	// Closed, on SeenNone: that host may have closed the connection, which its
+	// recording does not hold.
+	Closed bool
+	Reason string // on SeenDropped, SeenUnknown and SeenUnrecorded: why, in words
 }
 
 // Silence is what is known of the connection's silence that goes on, or was the
@@ -54,23 +57,19 @@ func (j *Join) Silence(id conn.ID) (Finding, bool) {
 }
 
 // judge compares what one end sent with what the other one saw.
-func (j *Join) judge(d *end, sends []time.Time) Finding {
-	o, f := j.other(d.id), Finding{Seen: SeenNoEnd}
-	if o != nil {
-		f.Other = o.id
-	} else {
-		host, found := j.hostOf(d.id)
-		if !found {
-			return f
-		}
-		f.Other, o = conn.ID{Host: host, Local: d.id.Remote, Remote: d.id.Local}, newEnd(conn.ID{})
+func (j *Join) judge(d *end, sends []int64) Finding {
+	o := j.other(d.id)
+	if o == nil {
+		return Finding{Seen: SeenNoEnd}
 	}
+	f := Finding{Other: o.id}
 	var away recording.Why // of what was sent while nothing was recorded there
 	ended, unrecorded := 0, 0
-	for _, at := range sends {
+	for _, sent := range sends {
+		at := time.Unix(0, sent)
 		why, recorded, _ := j.cover.Recorded(f.Other.Host, at)
 		switch {
-		case o.seen.near(at, d.within()):
+		case o.seen.near(sent, d.within()):
 			f.Sent++
 			f.Arrived++
 		case !o.ended.IsZero() && at.After(o.ended):
@@ -94,30 +93,27 @@ func (j *Join) judge(d *end, sends []time.Time) Finding {
 		f.Seen = SeenAll
 	case f.Arrived > 0:
 		f.Seen = SeenSome
-	case o.dropped.After(sends[0].Add(-d.within())):
+	case o.dropped.After(time.Unix(0, sends[0]).Add(-d.within())):
 		f.Seen, f.Reason = SeenDropped, o.reason
 	default:
-		if f.Reason = j.doubt(d, &f, sends[0], o.id == f.Other); f.Reason != "" {
+		if f.Reason = j.doubt(d, o, time.Unix(0, sends[0])); f.Reason != "" {
 			f.Seen = SeenUnknown
 		} else {
 			f.Seen = SeenNone
+			f.Closed = j.cover.Host(o.id.Host).Start.NotKnown&events.UnknownClosed != 0
 		}
 	}
 	return f
 }
 
-// doubt is why it proves nothing that the other host saw no probe come; "": it does.
-// told says that it told of the connection at all.
-func (j *Join) doubt(d *end, f *Finding, first time.Time, told bool) string {
-	host := j.cover.Host(f.Other.Host)
-	lost := j.lost[f.Other.Host]
+// doubt is why it proves nothing that the other end saw no probe come; "": it does.
+func (j *Join) doubt(d, other *end, first time.Time) string {
+	host, lost := j.cover.Host(other.id.Host), j.lost[other.id.Host]
 	switch {
-	case host == nil || !host.Marked:
+	case host == nil || !host.Began:
 		return "its recording does not say what it cannot hold"
 	case host.Start.NotKnown&events.UnknownProbed != 0:
 		return "its recording holds no probes of the peer (not_known)"
-	case !told && host.Start.Filters != "":
-		return "its filters may leave this connection out"
 	case d.blind:
 		return "it did not show a probe that was answered, either: records are missing, or the clocks differ"
 	case !lost.IsZero() && lost.After(first.Add(-settle)):
@@ -134,20 +130,6 @@ var whyWords = [...]string{
 	recording.WhyOutside: "its recording begins later or ends before",
 }
 
-// hostOf is the only other host that has the connection's remote address.
-func (j *Join) hostOf(id conn.ID) (host string, found bool) {
-	for h := range j.hosts[id.Remote.Addr()] {
-		if h == id.Host {
-			return "", false // on the same host: it would have been joined
-		}
-		if found {
-			return "", false
-		}
-		host, found = h, true
-	}
-	return host, found
-}
-
 // Words says the finding in words, which are safe for a terminal.
 func (f *Finding) Words() string {
 	host := conn.Safe(f.Other.Host)
@@ -160,7 +142,11 @@ func (f *Finding) Words() string {
 	case SeenSome:
 		return fmt.Sprintf("the path loses some: %s saw %d of %d probes come", host, f.Arrived, f.Sent)
 	case SeenNone:
-		return fmt.Sprintf("the probes do not arrive there: %s saw none of %d come", host, f.Sent)
+		s := "the probes do not arrive there"
+		if f.Closed {
+			s += ", or the connection has been closed there (katrace --all records that)"
+		}
+		return fmt.Sprintf("%s: %s saw none of %d come", s, host, f.Sent)
 	case SeenDropped:
 		return fmt.Sprintf("the probes arrive there, and %s drops them: %s", host, conn.Safe(f.Reason))
 	case SeenEnded:
@@ -174,7 +160,7 @@ func (f *Finding) Words() string {
 	case SeenUnknown:
 		return fmt.Sprintf("not known by what %s recorded: %s", host, conn.Safe(f.Reason))
 	case SeenNoEnd:
-		return "not known, no recording has the other end: it is another host's, or an address is translated on the way (NAT)"
+		return "not known, no recording has the other end: it is another host's, an address is translated on the way (NAT), or nothing about it was recorded"
 	}
 	return ""
 }

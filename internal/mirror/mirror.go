@@ -39,9 +39,8 @@ type Join struct {
 	cover recording.Coverage
 	ends  map[tuple][]*end
 	n     int
-	hosts map[netip.Addr]map[string]bool // which hosts have the address as their own
-	lost  map[string]time.Time           // when the host's latest records were lost
-	open  []Silence                      // over, and not settled
+	lost  map[string]time.Time // when the host's latest records were lost that may have told of a probe
+	open  []Silence            // over, and not settled
 
 	latest   time.Time // of all events
 	finished bool
@@ -71,9 +70,9 @@ type end struct {
 	blind bool
 }
 
-// times are the latest of some times.
+// times are the latest of some times, in nanoseconds since 1970.
 type times struct {
-	at   []time.Time
+	at   []int64
 	most int
 }
 
@@ -81,17 +80,12 @@ func (t *times) add(at time.Time) {
 	if len(t.at) == t.most {
 		t.at = append(t.at[:0], t.at[1:]...)
 	}
-	t.at = append(t.at, at)
+	t.at = append(t.at, at.UnixNano())
 }
 
 // near says that there is a time that far from at, at the most.
-func (t *times) near(at time.Time, within time.Duration) bool {
-	for _, have := range t.at {
-		if have.Sub(at).Abs() <= within {
-			return true
-		}
-	}
-	return false
+func (t *times) near(at int64, within time.Duration) bool {
+	return slices.ContainsFunc(t.at, func(have int64) bool { return time.Duration(have-at).Abs() <= within })
 }
 
 // Silence is a time in which the peer of a connection left probes unanswered.
@@ -101,12 +95,12 @@ type Silence struct {
 	Probes   int // that it sent
 	Finding
 
-	sends []time.Time
+	sends []int64
 }
 
 // New makes an empty Join.
 func New() *Join {
-	return &Join{ends: map[tuple][]*end{}, hosts: map[netip.Addr]map[string]bool{}, lost: map[string]time.Time{}}
+	return &Join{ends: map[tuple][]*end{}, lost: map[string]time.Time{}}
 }
 
 // Add takes the next event.
@@ -118,7 +112,7 @@ func (j *Join) Add(e *events.Event) {
 	for len(j.open) > 0 && j.settled(&j.open[0]) {
 		j.settle()
 	}
-	if e.Kind == events.KindLost {
+	if l := &e.Lost; l.Ring+l.Skipped.Probed+l.Skipped.Dropped > 0 {
 		j.lost[e.Host] = e.Time
 	}
 	if e.Kind.OfTracing() || !e.Remote.IsValid() {
@@ -179,10 +173,6 @@ func (j *Join) end(e *events.Event) *end {
 	j.n++
 	d := newEnd(id)
 	j.ends[t] = append(j.ends[t], d)
-	if j.hosts[t.local.Addr()] == nil {
-		j.hosts[t.local.Addr()] = map[string]bool{}
-	}
-	j.hosts[t.local.Addr()][id.Host] = true
 	return d
 }
 
@@ -196,7 +186,7 @@ func (d *end) over() { d.sends.at, d.sent, d.silent = d.sends.at[:0], 0, false }
 // silenceOver keeps a silence of two probes or more until it is settled.
 func (j *Join) silenceOver(d *end, at time.Time) {
 	if d.silent && d.sent > 1 && j.Done != nil {
-		s := Silence{ID: d.id, From: d.sends.at[0], To: at, Probes: d.sent, sends: slices.Clone(d.sends.at)}
+		s := Silence{ID: d.id, From: time.Unix(0, d.sends.at[0]).UTC(), To: at, Probes: d.sent, sends: slices.Clone(d.sends.at)}
 		j.open = append(j.open, s)
 	}
 	d.silent = false
@@ -214,11 +204,8 @@ func (j *Join) settled(s *Silence) bool {
 	if j.latest.Sub(s.To) <= settle {
 		return false
 	}
-	host, found := j.hostOf(s.ID)
-	if o := j.other(s.ID); o != nil {
-		host, found = o.id.Host, true
-	}
-	return !found || j.told(host, s.To)
+	o := j.other(s.ID)
+	return o == nil || j.told(o.id.Host, s.To)
 }
 
 func (j *Join) settle() {
@@ -262,7 +249,7 @@ func (d *end) within() time.Duration {
 	return min(max(d.interval/2, 250*time.Millisecond), settle)
 }
 
-func (j *Join) sawThere(d *end, at time.Time) bool {
+func (j *Join) sawThere(d *end, at int64) bool {
 	o := j.other(d.id)
 	return o != nil && o.seen.near(at, d.within())
 }

@@ -44,7 +44,8 @@ type Host struct {
 	// off, or still being written.
 	Stopped bool
 	Exit    events.Exit    // with Stopped
-	Start   events.Tracing // the latest start; zero: there is none
+	Start   events.Tracing // the latest start
+	Began   bool           // there is one: it is known what the recording cannot hold
 
 	beat int // the gaps that are older than the latest start or heartbeat
 }
@@ -73,18 +74,20 @@ func (c *Coverage) Add(e *events.Event, host string) {
 
 func (h *Host) add(e *events.Event) {
 	quiet := e.Time.Sub(h.Last)
+	begins := e.Kind == events.KindStart && !e.Tracing.Continues
 	switch {
 	case h.Last.IsZero():
-	case e.Kind == events.KindStart && h.Stopped:
+	case begins && h.Stopped:
 		h.Gaps = append(h.Gaps, Gap{h.Last, e.Time, WhyStopped})
-	case e.Kind == events.KindStart && h.Marked:
+	case begins && h.Marked:
 		h.Gaps = append(h.Gaps, Gap{h.Last, e.Time, WhyCut})
 	case quiet > Silence && h.Marked:
 		h.Gaps = append(h.Gaps, Gap{h.Last, e.Time, WhyStalled})
 	}
 	switch e.Kind {
 	case events.KindStart:
-		h.Marked, h.Stopped, h.Start, h.beat = true, false, *e.Tracing, len(h.Gaps)
+		h.Marked, h.Began, h.Stopped, h.Start = true, true, false, *e.Tracing
+		h.beat = len(h.Gaps)
 	case events.KindHeartbeat, events.KindStop:
 		h.Marked = true
 		h.explain(e.Tracing)
