@@ -121,11 +121,16 @@ func night() *stage {
 		s := socket("web", n, "10.0.0.2:5432", []string{"shop", "<script>alert(1)</script>"}[n%2])
 		g.answer(float64(10+n), s, time.Duration(80+40*n)*time.Microsecond, true, nil)
 		g.reset(float64(300+n), s)
-		if n == 0 { // whose probes arrive there
-			other := mirrored(s, "db", "postgres")
+		other := mirrored(s, "db", "postgres")
+		switch n {
+		case 0: // its probes arrive there
 			for i := range 3 {
 				g.add(300.001+10*float64(i), events.KindProbed, other, nil)
 			}
+		case 1: // and those of this one do no more
+			g.silent(200, s, 1, 1)
+			g.add(200.001, events.KindProbed, other, nil)
+			g.answer(200.01, s, 300*time.Microsecond, true, nil)
 		}
 	}
 	// One recovers, one stays silent, of one nothing is heard any more.

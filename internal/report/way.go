@@ -89,7 +89,7 @@ var wayWords = map[string]string{
 	mirror.SeenEnded.String():      "had ended the connection before",
 	mirror.SeenUnrecorded.String(): "was not recorded then: it cannot be told whether the probes came",
 	mirror.SeenUnknown.String():    "does not show whether the probes came",
-	mirror.SeenNoEnd.String():      "is in no recording",
+	mirror.SeenNoEnd.String():      "is in no recording, or nothing about it was recorded",
 }
 
 // Words are the way in words.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"katrace/internal/conn"
+	"katrace/internal/mirror"
 )
 
 // thousands writes a number with separators: "1,234,567".
@@ -102,7 +103,7 @@ func (s Silence) Words() string {
 	if s.Unanswered > 0 {
 		words = conn.Count(s.Unanswered, "unanswered probe") + "; " + words
 	}
-	if s.OtherSide != nil {
+	if s.OtherSide != nil && s.OtherSide.Seen != mirror.SeenNoEnd.String() { // Report.Ways counts those
 		words += "; " + s.OtherSide.Words
 	}
 	return words
