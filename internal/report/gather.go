@@ -21,8 +21,8 @@ const (
 )
 
 // Gatherer sums up events as they come, in the order of their time. It is an
-// events.Sink. Whatever it is given, it takes up to 150 MB: see MaxConnections,
-// maxParties and maxLanes.
+// events.Sink. Whatever it is given, it takes some 200 MB at the most: see
+// MaxConnections, maxParties and maxLanes.
 type Gatherer struct {
 	started      bool
 	first, until int64 // ms since 1970

@@ -5,6 +5,7 @@ package report
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -113,7 +114,7 @@ func TestBounded(t *testing.T) {
 		t.Errorf("%d are followed", n)
 	}
 	r := to.Report()
-	if r.Connections.Seen != 20 || r.Connections.Died != 1 || r.LeftOut.Events != 10+4 || len(r.Deaths.First) != 1 || len(r.Bounds()) != 1 {
+	if r.Connections.Seen != 20 || r.Connections.Died != 1 || r.LeftOut.Events != 10+4 || len(r.Deaths.First) != 1 || len(r.Bounds()) != 1 || !strings.HasPrefix(r.Headline(), "Of more than 20 connections") {
 		t.Errorf("%+v, %+v", r.Connections, r.LeftOut)
 	}
 	for n := range 30 { // ten minutes later those before are believed to be closed

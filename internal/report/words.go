@@ -60,7 +60,11 @@ func (r *Report) Headline() string {
 	if c.Now > 0 {
 		parts = append(parts, thousands(c.Now)+" silent at the end")
 	}
-	return "Of " + count(c.Seen, "connection") + " with an event, " + strings.Join(parts, "; ") + "."
+	of := "Of "
+	if r.LeftOut.Events > 0 {
+		of = "Of more than "
+	}
+	return of + count(c.Seen, "connection") + " with an event, " + strings.Join(parts, "; ") + "."
 }
 
 // ErrnoWords is "ETIMEDOUT", or "4 ETIMEDOUT, 1 EHOSTUNREACH".
