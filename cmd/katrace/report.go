@@ -206,6 +206,7 @@ func reportLive(ctx context.Context, o *reportOptions) (*report.Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.about.NotKnown &^= events.UnknownClosed // it wants them
 	s.say = os.Stderr
 	s.dropPrivileges(os.Stderr)
 	fmt.Fprintf(os.Stderr, "katrace: %s; the report comes after %s\n", opening(s.tracer, o.debug), conn.Exact(o.duration))
