@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -15,9 +16,11 @@ import (
 	"katrace/test/hostile"
 )
 
+var compiled = sync.OnceValues(func() (*jsonschema.Schema, error) { return docs.Schema(docs.ReportSchema) })
+
 func validate(t *testing.T, text []byte) {
 	t.Helper()
-	schema, err := docs.Schema(docs.ReportSchema)
+	schema, err := compiled()
 	if err != nil {
 		t.Fatal(err)
 	}
