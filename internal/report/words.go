@@ -149,12 +149,12 @@ func (r *RoundTrips) Words() string {
 		return "all below a jiffy (with --rtt they are known exactly)."
 	}
 	words := "half within " + r.micros(r.P50US) + ", 90% within " + r.micros(r.P90US) + ", 99% within " + r.micros(r.P99US) + ", the longest " + r.micros(r.MostUS)
-	switch {
-	case r.Exact == r.Count:
-	case r.Exact == 0:
+	switch r.Exact {
+	case r.Count:
+	case 0:
 		words += ". They are known to a jiffy (with --rtt: exactly)"
 	default:
-		words += ". " + count(r.Count-r.Exact, "of them") + " known to a jiffy"
+		words += ". Known to a jiffy: " + thousands(r.Count-r.Exact)
 	}
 	return words + "."
 }
