@@ -68,6 +68,30 @@ func (r *Report) Cover(c *recording.Coverage) {
 	}
 }
 
+// GapLane are the gaps of a host in the time line.
+type GapLane struct {
+	Words string
+	Bands []Band
+}
+
+// GapLanes are those of the hosts that have gaps.
+func (r *Report) GapLanes() (lanes []GapLane) {
+	for _, h := range r.Hosts {
+		if len(h.Gaps) == 0 || len(lanes) == maxShown {
+			continue
+		}
+		l := GapLane{Words: count(uint64(len(h.Gaps)), "time")}
+		if h.Name != "" {
+			l.Words = h.Name.Safe() + ", " + l.Words
+		}
+		for _, g := range h.Gaps {
+			l.Bands = append(l.Bands, r.band("", g.From, g.To))
+		}
+		lanes = append(lanes, l)
+	}
+	return lanes
+}
+
 // HostWords are the hosts, each with how it was traced.
 func (r *Report) HostWords() (words []string) {
 	for _, h := range r.Hosts {

@@ -47,7 +47,7 @@ func incidents(found []incident.Incident) []Incident {
 	return list
 }
 
-// Band is an incident in the time line.
+// Band is an incident, or a gap, in the time line.
 type Band struct {
 	Words string
 	At    int // the first step of the time line
@@ -61,8 +61,12 @@ func (r *Report) Bands() (bands []Band) {
 		if !i.Until.IsZero() {
 			until = i.Until
 		}
-		at := r.line.bin(i.Since.UnixMilli())
-		bands = append(bands, Band{i.Words, at, max(1, r.line.bin(until.UnixMilli())-at+1)})
+		bands = append(bands, r.band(i.Words, i.Since, until))
 	}
 	return bands
+}
+
+func (r *Report) band(words string, since, until Time) Band {
+	at := r.line.bin(since.UnixMilli())
+	return Band{words, at, max(1, r.line.bin(until.UnixMilli())-at+1)}
 }
