@@ -126,6 +126,9 @@ func (r *Report) Gone() (out []string) {
 			out = append(out, rec.Name.Safe()+": "+count(uint64(rec.Back), "event")+" earlier than the one before: was the wall clock set back?")
 		}
 	}
+	if r.Late > 0 {
+		out = append(out, count(uint64(r.Late), "event")+" came after later ones of the other recordings: their order may be wrong.")
+	}
 	for _, h := range r.Hosts {
 		name := ""
 		if h.Name != "" {
@@ -165,6 +168,7 @@ func (r *Report) Of(names []string, in *recording.Reader) {
 	for _, name := range names {
 		made := Recording{Name: Text(name)}
 		for _, t := range troubles {
+			r.Late = max(r.Late, t.Late)
 			if t.Name == name {
 				made.Damaged, made.Back = t.Damaged, t.Back
 			}

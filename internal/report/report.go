@@ -20,6 +20,7 @@ const SchemaVersion = 1
 type Report struct {
 	V          int               `json:"v"`
 	Recordings []Recording       `json:"recordings,omitempty"`
+	Late       int               `json:"late,omitempty"` // events that came when later ones of other recordings had been counted
 	Hosts      []Host            `json:"hosts"`
 	From       Time              `json:"from,omitzero"`  // the first event
 	Until      Time              `json:"until,omitzero"` // the last one

@@ -191,6 +191,7 @@ func nightReport() *Report {
 	g := night()
 	r := g.gather(Options{Join: true}).Report()
 	r.Recordings = []Recording{{Name: "web.json", Damaged: 2}, {Name: "db\x1b[31m<b>.json", Back: 1}}
+	r.Late = 4
 	var c recording.Coverage
 	for i := range g.events {
 		c.Add(&g.events[i], "")
