@@ -46,11 +46,22 @@ func InForce(k conn.Settings) []Setting {
 	return append(list, ut)
 }
 
+// Timer is the keepalive timer of a connection whose peer answers: it may run
+// longer than the settings in force would set it.
+type Timer struct {
+	First    time.Duration // from the peer's last segment to the first probe
+	Silence  time.Duration // the longest time without any segment
+	Overlong bool          // it was armed before the settings changed
+}
+
+// TimerOf is the timer as the settings set it.
+func TimerOf(k conn.Settings) Timer { return Timer{First: k.Idle, Silence: k.Period()} }
+
 // Settings says what follows from the settings, in sentences: what decides, and
 // which middleboxes are faster.
-func Settings(k conn.Settings) (a []string) {
+func Settings(k conn.Settings, t Timer) (a []string) {
 	if k.UserTimeout > 0 {
-		at, probes := Patience(k)
+		at, probes := Patience(k, t.First)
 		s := fmt.Sprintf("TCP_USER_TIMEOUT %s makes KEEPCNT %d ineffective: a silent peer is given up %s after its last segment, with %s unanswered.",
 			conn.Exact(k.UserTimeout), k.Count, conn.Exact(at), conn.Count(probes, "probe"))
 		if probes == 1 {
@@ -58,21 +69,29 @@ func Settings(k conn.Settings) (a []string) {
 		}
 		a = append(a, s)
 	}
+	if t.Overlong {
+		a = append(a, fmt.Sprintf("The timer was armed before a sysctl or SO_KEEPALIVE was changed, and runs on as it was set: a probe comes after %s of silence, not after %s, until %s.",
+			conn.Exact(t.Silence), conn.Exact(k.Period()), conn.Rearm))
+	}
 	var faster []string
 	for _, m := range conn.Middleboxes {
 		const unknown jiffies.HZ = 0
-		if m.Judge(k.Period(), unknown) != conn.InTime {
+		if m.Judge(t.Silence, unknown) != conn.InTime {
 			faster = append(faster, fmt.Sprintf("%s (%s)", conn.Exact(m.Forgets), m.Title))
 		}
 	}
 	if len(faster) > 0 {
-		a = append(a, fmt.Sprintf("A probe after %s idle: a middlebox that forgets idle flows sooner is faster, by default after %s. If one is on the path, set TCP_KEEPIDLE and TCP_KEEPINTVL below its limit.", conn.Exact(k.Period()), strings.Join(faster, ", ")))
+		s := fmt.Sprintf("A probe after %s idle: a middlebox that forgets idle flows sooner is faster, by default after %s.", conn.Exact(t.Silence), strings.Join(faster, ", "))
+		if !t.Overlong {
+			s += " If one is on the path, set TCP_KEEPIDLE and TCP_KEEPINTVL below its limit."
+		}
+		a = append(a, s)
 	}
 	return a
 }
 
 // Sysctls says which settings the namespace decides; "": none.
-func Sysctls(k conn.Settings) string {
+func Sysctls(k conn.Settings, t Timer) string {
 	var from []string
 	for _, s := range InForce(k) {
 		if s.Sysctl {
@@ -82,11 +101,16 @@ func Sysctls(k conn.Settings) string {
 	if len(from) == 0 {
 		return ""
 	}
-	return "Not set on the socket, so a change in this network namespace reaches it: " + strings.Join(from, ", ") + "."
+	reaches := "reaches it"
+	if t.Overlong {
+		reaches = "reaches it once the timer is armed anew"
+	}
+	return "Not set on the socket, so a change in this network namespace " + reaches + ": " + strings.Join(from, ", ") + "."
 }
 
 // Patience is how long after the peer's last segment the kernel gives up a
-// peer that is silent, and after how many unanswered probes.
-func Patience(k conn.Settings) (time.Duration, int) {
-	return k.DiesIn(0, 0, k.Idle), k.ProbesLeft(0, 0, k.Idle)
+// peer that is silent, and after how many unanswered probes: the first probe is
+// due that long after the segment.
+func Patience(k conn.Settings, first time.Duration) (time.Duration, int) {
+	return k.DiesIn(0, 0, first), k.ProbesLeft(0, 0, first)
 }

@@ -23,7 +23,7 @@ func TestPatienceIsTheKernels(t *testing.T) {
 		{conn.Settings{Idle: s, Interval: s, Count: 3}, 4 * s, 3},
 		{conn.Settings{Idle: s, Interval: s, Count: 3, UserTimeout: 2500 * time.Millisecond}, 3 * s, 2},
 	} {
-		if at, probes := Patience(tt.k); at != tt.at || probes != tt.probes {
+		if at, probes := Patience(tt.k, tt.k.Idle); at != tt.at || probes != tt.probes {
 			t.Errorf("%+v: %s, %d; want %s, %d", tt.k, at, probes, tt.at, tt.probes)
 		}
 	}

@@ -51,8 +51,8 @@ const maxOwners = 3
 func (s *settingsSeen) list() []Settings {
 	list := []Settings{}
 	for _, one := range s.all {
-		made := Settings{Connections: one.connections, Keepalive: keepaliveJSON{one.Settings}, Advice: advice.Settings(one.Settings)}
-		if from := advice.Sysctls(one.Settings); from != "" {
+		made := Settings{Connections: one.connections, Keepalive: keepaliveJSON{one.Settings}, Advice: advice.Settings(one.Settings, advice.TimerOf(one.Settings))}
+		if from := advice.Sysctls(one.Settings, advice.TimerOf(one.Settings)); from != "" {
 			made.Advice = append(made.Advice, from)
 		}
 		for _, owner := range one.owners.commonest() {

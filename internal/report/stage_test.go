@@ -170,7 +170,7 @@ func night() *stage {
 	end(804, 24, events.KindPeerReset, func(e *events.Event) { e.RST = events.RSTThisHost })
 	end(805, 25, events.KindEnded, func(e *events.Event) {
 		e.By, e.Errno, e.IdleFor, e.Retransmits, e.Unacked = events.ByRetransmission, "ETIMEDOUT", 20*time.Minute, 15, 100
-		e.Has |= conn.HasIdleFor | events.HasUnacked
+		e.Has |= conn.HasIdleFor | conn.HasUnacked
 	})
 	end(806, 26, events.KindEnded, func(e *events.Event) { e.By, e.Errno = events.ByZeroWindow, "ETIMEDOUT" })
 	end(807, 27, events.KindEnded, func(e *events.Event) { e.By = events.ByPeer })

@@ -148,19 +148,45 @@ func adviseSettings(a []string, f *facts) []string {
 	if f.Has&conn.HasKeepalive == 0 || f.ended {
 		return a
 	}
-	a = append(a, advice.Settings(f.Keepalive)...)
-	if s := advice.Sysctls(f.Keepalive); s != "" && !f.class().failing() { // the settings below tell the sources too
+	t := f.timer()
+	a = append(a, advice.Settings(f.Keepalive, t)...)
+	if s := advice.Sysctls(f.Keepalive, t); s != "" && !f.class().failing() { // the settings below tell the sources too
 		a = append(a, s)
 	}
 	return a
 }
+
+// timer is the keepalive timer that runs.
+func (f *facts) timer() advice.Timer {
+	t := advice.Timer{First: f.Keepalive.Idle, Silence: f.longestSilence().Round(time.Second), Overlong: f.overlong()}
+	if t.Overlong && !f.sinceProbe() {
+		t.First = t.Silence
+	}
+	return t
+}
+
+// longestSilence is the longest time without any segment that is to be expected if the
+// peer answers.
+func (f *facts) longestSilence() time.Duration {
+	t := conn.Timer{ArmedBeforeChange: f.overlong(), Next: time.Duration(f.next - f.heard)}
+	if f.sinceProbe() {
+		t.Next = f.plan
+	}
+	return t.Silence(f.Keepalive, f.sinceProbe())
+}
+
+// overlong says that the timer runs longer than the settings in force would set it.
+func (f *facts) overlong() bool { return f.armed && f.next != 0 && f.heard != 0 }
+
+// sinceProbe says that the timer runs since a probe, which left since the peer was heard.
+func (f *facts) sinceProbe() bool { return f.Unanswered > 0 && !f.heardSince() }
 
 // found says how soon a dead peer is found.
 func found(f *facts) string {
 	if f.Has&conn.HasKeepalive == 0 || f.Keepalive.Idle <= 0 {
 		return ""
 	}
-	at, _ := advice.Patience(f.Keepalive)
+	at, _ := advice.Patience(f.Keepalive, f.timer().First)
 	return fmt.Sprintf(" If it fell silent, the kernel would give up %s after its last segment.", conn.Exact(at))
 }
 
