@@ -41,7 +41,7 @@ func (d *detail) load(m *model) {
 		d.top, d.gone = 0, false
 	}
 	d.facts = facts
-	if d.other = ""; facts.silence() {
+	if d.other = ""; facts.unheard() {
 		d.other = m.live.otherSide(facts.ID())
 	}
 	if tale, ok := m.src.tale(m.table.sel); ok {

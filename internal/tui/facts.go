@@ -227,8 +227,8 @@ func cloneDrop(d events.Drop) events.Drop {
 	return d
 }
 
-// silence says that probes go unanswered, or that the connection ended by it.
-func (f *facts) silence() bool {
+// unheard says that probes go unanswered, or that the connection ended by it.
+func (f *facts) unheard() bool {
 	cl := f.class()
 	return cl.failing() || cl == classTimedOut || cl == classUnreachableEnded
 }
