@@ -81,6 +81,14 @@ hunt: bin/katrace
 	scripts/need postgresql redis-server redis-tools nginx curl wrk openssh-server openssh-client
 	$(GO) test -count=1 -timeout 0 -v ./test/programs -run '^TestHunt$$' -katrace $(CURDIR)/bin/katrace -hunt $(DURATION) -logs $(LOGS)
 
+# The report's page in Chromium: what it shows, and that it asks the network for
+# nothing. SHOTS=DIR keeps the screenshots.
+.PHONY: test-report
+SHOTS ?=
+test-report: bin/katrace
+	scripts/need chromium
+	$(GO) test -count=1 -timeout 5m -v ./test/browser -katrace $(CURDIR)/bin/katrace $(if $(SHOTS),-shots $(abspath $(SHOTS)))
+
 # The BPF objects and the Go code made from bpf/. The committed ones are made
 # by CLANG_VERSION: another one makes other bytes.
 CLANG_VERSION ?= 14

@@ -10,7 +10,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-//go:embed *.schema.json events.md set.md
+//go:embed *.schema.json events.md report.md set.md
 var files embed.FS
 
 // The schemas, and the text that explains their keys.
@@ -19,8 +19,10 @@ const (
 	ListSchema   = "list.schema.json"   // one line of katrace list -o json
 	SetSchema    = "set.schema.json"    // one line of katrace set -o json
 	GroupsSchema = "groups.schema.json" // one line of katrace list --by -o json
+	ReportSchema = "report.schema.json" // katrace report -o json
 	EventsText   = "events.md"
 	SetText      = "set.md"
+	ReportText   = "report.md"
 )
 
 // Text is one of the files.
@@ -29,7 +31,7 @@ func Text(name string) ([]byte, error) { return files.ReadFile(name) }
 // Schema compiles one of the schemas. What it refers to is found among the others.
 func Schema(name string) (*jsonschema.Schema, error) {
 	c := jsonschema.NewCompiler()
-	for _, file := range []string{EventsSchema, ListSchema, GroupsSchema, SetSchema} {
+	for _, file := range []string{EventsSchema, ListSchema, GroupsSchema, ReportSchema, SetSchema} {
 		text, err := files.ReadFile(file)
 		if err != nil {
 			return nil, err

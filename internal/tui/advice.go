@@ -3,14 +3,13 @@
 package tui
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 	"time"
 
+	"katrace/internal/advice"
 	"katrace/internal/conn"
 	"katrace/internal/events"
-	"katrace/internal/jiffies"
 )
 
 // advise says what is going on with a connection and what one can do, one
@@ -163,67 +162,26 @@ func adviseSettings(a []string, f *facts) []string {
 	if f.Has&conn.HasKeepalive == 0 || f.ended {
 		return a
 	}
-	k := f.Keepalive
-	if k.UserTimeout > 0 {
-		at, probes := patience(f)
-		s := fmt.Sprintf("TCP_USER_TIMEOUT %s makes KEEPCNT %d ineffective: a silent peer is given up %s after its last segment, with %s unanswered.",
-			conn.Exact(k.UserTimeout), k.Count, conn.Exact(at), count(probes, "probe"))
-		if probes == 1 {
-			s += " One lost probe is enough."
-		}
+	t := f.timer()
+	a = append(a, advice.Settings(f.Keepalive, t, f.SetCommand)...)
+	if s := advice.Sysctls(f.Keepalive, t); s != "" && !f.class().failing() { // the settings below tell the sources too
 		a = append(a, s)
-	}
-	silence := f.silence().Round(time.Second)
-	if f.overlong() {
-		a = append(a, fmt.Sprintf("The timer was armed before a sysctl or SO_KEEPALIVE was changed, and runs on as it was set: a probe comes after %s of silence, not after %s, until %s: %s (%s)",
-			conn.Exact(silence), conn.Exact(k.Period()), conn.Rearm, f.SetCommand("--rearm"), conn.DryRun))
-	}
-	var faster []string
-	var flags string // for the most forgetful
-	for _, m := range conn.Middleboxes {
-		const unknown jiffies.HZ = 0
-		if m.Judge(silence, unknown) != conn.InTime {
-			flags = cmp.Or(flags, m.InTimeFlags(k, unknown))
-			faster = append(faster, fmt.Sprintf("%s (%s)", conn.Exact(m.Forgets), m.Title))
-		}
-	}
-	if len(faster) > 0 {
-		s := fmt.Sprintf("A probe after %s idle: a middlebox that forgets idle flows sooner is faster, by default after %s.", conn.Exact(silence), strings.Join(faster, ", "))
-		if !f.overlong() {
-			s += " If one is on the path, set TCP_KEEPIDLE and TCP_KEEPINTVL below its limit, without a restart by: " + f.SetCommand(flags) + " (" + conn.DryRun + ")"
-		}
-		a = append(a, s)
-	}
-	var from []string
-	for _, s := range settings(k) {
-		if s.sysctl {
-			from = append(from, s.from)
-		}
-	}
-	if len(from) > 0 && !f.class().failing() { // the settings below tell the sources too
-		reaches := "reaches it"
-		if f.overlong() {
-			reaches = "reaches it once the timer is armed anew"
-		}
-		a = append(a, "Not set on the socket, so a change in this network namespace "+reaches+": "+strings.Join(from, ", ")+".")
 	}
 	return a
 }
 
-// patience is how long after the peer's last segment the kernel gives up a
-// peer that is silent, and after how many unanswered probes: by the settings, or
-// by the timer that was armed before they changed.
-func patience(f *facts) (time.Duration, int) {
-	k, first := f.Keepalive, f.Keepalive.Idle
-	if f.overlong() && !f.sinceProbe() {
-		first = f.silence().Round(time.Second)
+// timer is the keepalive timer that runs.
+func (f *facts) timer() advice.Timer {
+	t := advice.Timer{First: f.Keepalive.Idle, Silence: f.longestSilence().Round(time.Second), Overlong: f.overlong()}
+	if t.Overlong && !f.sinceProbe() {
+		t.First = t.Silence
 	}
-	return k.DiesIn(0, 0, first), k.ProbesLeft(0, 0, first)
+	return t
 }
 
-// silence is the longest time without any segment that is to be expected if the
+// longestSilence is the longest time without any segment that is to be expected if the
 // peer answers.
-func (f *facts) silence() time.Duration {
+func (f *facts) longestSilence() time.Duration {
 	t := conn.Timer{ArmedBeforeChange: f.overlong(), Next: time.Duration(f.next - f.heard)}
 	if f.sinceProbe() {
 		t.Next = f.plan
@@ -242,7 +200,7 @@ func found(f *facts) string {
 	if f.Has&conn.HasKeepalive == 0 || f.Keepalive.Idle <= 0 {
 		return ""
 	}
-	at, _ := patience(f)
+	at, _ := advice.Patience(f.Keepalive, f.timer().First)
 	return fmt.Sprintf(" If it fell silent, the kernel would give up %s after its last segment.", conn.Exact(at))
 }
 

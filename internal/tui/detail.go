@@ -9,6 +9,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"katrace/internal/advice"
 	"katrace/internal/conn"
 )
 
@@ -222,15 +223,15 @@ func (d *detail) settings(m *model, width int) []string {
 	if f.Has&conn.HasKeepalive == 0 {
 		return t.clip(append(lines, t.dim.Render("   not known: nothing has told them yet")), width)
 	}
-	for _, s := range settings(f.Keepalive) {
+	for _, s := range advice.InForce(f.Keepalive) {
 		var l line
-		l.add(t.dim, "   "+t.fit(s.name, 13))
-		l.add(t.bold, t.fit(s.value, 9)+" ")
+		l.add(t.dim, "   "+t.fit(s.Name, 13))
+		l.add(t.bold, t.fit(s.Value, 9)+" ")
 		source := t.text
-		if s.sysctl {
+		if s.Sysctl {
 			source = t.warn
 		}
-		l.add(source, s.from)
+		l.add(source, s.From)
 		lines = append(lines, ansi.Truncate(l.String(), width, t.glyph.ellipsis))
 	}
 	return lines
