@@ -92,6 +92,10 @@ static __noinline int tell_suspension(struct sock *sk, __u8 waits)
 	f = waits ? follow(r) : followed_of(r);
 	if (!f || f->waits == waits)
 		return 0;
+	if (waits)
+		look_for_drops(sk, f);
+	else if (!f->outstanding && !f->tried)
+		settle(f);
 	r->kind = waits ? RECORD_SUSPENDED : RECORD_RESUMED;
 	r->flags |= FLAG_FOLLOWED;
 	read_rest(sk, r);
