@@ -152,10 +152,11 @@ func (w *Watch) unpile(f *Failure) {
 	}
 }
 
-// Due says whether it is time to look: once a second.
+// Due says whether it is time to look: once a second. Clocks that are a little
+// apart do not matter.
 func (w *Watch) Due(at time.Time) bool {
 	d := at.UnixNano() - w.looked
-	return d >= int64(time.Second) || d < 0
+	return d >= int64(time.Second) || d < -int64(time.Minute)
 }
 
 // Look looks for incidents. others are the connections that are there and have no
@@ -394,4 +395,18 @@ func (w *Watch) All() []Incident {
 	}
 	slices.SortStableFunc(all, func(a, b Incident) int { return a.Since.Compare(b.Since) })
 	return all
+}
+
+// None says that there was no incident so far.
+func (w *Watch) None() bool { return len(w.records) == 0 }
+
+// Copy is a Watch that knows of the same incidents, and of no connection.
+func (w *Watch) Copy() *Watch {
+	c := New()
+	c.Listed, c.looked = w.Listed, w.looked
+	for _, r := range w.records {
+		copied := *r
+		c.records = append(c.records, &copied)
+	}
+	return c
 }

@@ -3,6 +3,8 @@
 package tui
 
 import (
+	"time"
+
 	"katrace/internal/conn"
 	"katrace/internal/events"
 )
@@ -81,7 +83,9 @@ func (l *Listing) Add(e *events.Event) bool {
 		c = s.insert(key)
 	}
 	c.found = l.n
-	c.relist(e)
+	if c.relist(e); !c.seen { // else events tell how it is
+		c.failure = s.watch.Event(c.failure, e, time.Unix(0, c.first))
+	}
 	c.slack = s.opt.HZ.Slack(c.plan)
 	s.reclass(c)
 	return true
@@ -108,6 +112,7 @@ func (l *Listing) Done(more int) {
 	// Many of those beyond the bound may have a row by their events.
 	rowless := l.told + more - (len(s.conns) - s.ended.n)
 	s.listing.unlisted = max(0, min(rowless, l.over+more))
+	s.watch.Listed = s.listing.unlisted == 0
 }
 
 // Fail ends a listing that is not complete: what was found stays.
@@ -124,6 +129,9 @@ func (l *Listing) Fail() {
 func (f *facts) relist(e *events.Event) {
 	at := e.Time.UnixNano()
 	f.listed, f.ours = at, true
+	if f.first == 0 {
+		f.first = at
+	}
 	fresh := !f.seen
 	if !fresh && e.Verdict != events.VerdictSuspended && (e.Has&conn.HasUnanswered == 0 || e.Unanswered != f.Unanswered) {
 		return

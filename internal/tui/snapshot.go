@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"katrace/internal/events"
+	"katrace/internal/incident"
 )
 
 // Query says which connections a Snapshot orders, and how.
@@ -32,8 +33,9 @@ type Snapshot struct {
 	Listings  int    // complete ones so far
 	Took      time.Duration
 
-	order []*entry // those that the query asks for, in its order
-	log   []logEntry
+	order     []*entry // those that the query asks for, in its order
+	log       []logEntry
+	incidents []incident.Incident // those that last, and the recent ones; the worst first
 }
 
 // Kept is the number of connections that the Store holds.
@@ -71,6 +73,8 @@ func (s *Store) look(q Query, logged uint64, sn *Snapshot) {
 	sn.Dismissed, sn.Refused, sn.Unlisted = s.dismissed, s.refused, s.listing.unlisted
 	sn.Listings = s.listing.complete
 	sn.PerSecond = s.rate.add(now, s.total)
+	s.lookOut(max(now.UnixNano(), s.clock))
+	sn.incidents = s.recent(sn.incidents[:0], now)
 	sn.log = s.log.since(sn.log[:0], logged)
 }
 
@@ -166,6 +170,7 @@ func (s *Store) freeze(order []*entry) *Store {
 	f.listing = listingState{unlisted: s.listing.unlisted, complete: s.listing.complete}
 	f.rate = s.rate
 	f.counts = s.counts
+	f.watch = s.watch.Copy()
 	held := make(map[*entry]struct{}, min(len(s.conns), freezeMax))
 	hold := func(c *entry) {
 		if _, has := held[c]; has || c.index < 0 || len(held) == freezeMax {

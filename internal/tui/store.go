@@ -9,6 +9,8 @@ import (
 
 	"katrace/internal/conn"
 	"katrace/internal/events"
+	"katrace/internal/group"
+	"katrace/internal/incident"
 )
 
 // Store aggregates events for the view. It is an events.Sink: Event is called
@@ -27,6 +29,8 @@ type Store struct {
 	records int // records in all stories, kept or room for them
 	nextID  uint64
 	log     logRing
+	ports   *group.Ports
+	watch   *incident.Watch
 
 	total     uint64      // events since the start
 	lost      events.Lost // since the start
@@ -46,7 +50,7 @@ type Store struct {
 // NewStore makes an empty Store.
 func NewStore(opt Options) *Store {
 	opt = opt.withDefaults()
-	return &Store{opt: opt, byConn: make(map[conn.ID]*entry), log: newLogRing(opt.MaxLog)}
+	return &Store{opt: opt, byConn: make(map[conn.ID]*entry), log: newLogRing(opt.MaxLog), ports: group.NewPorts(), watch: incident.New()}
 }
 
 // Flush is a no-op: the view shows what there is on its own tick.
@@ -66,6 +70,7 @@ func (s *Store) Event(e *events.Event) error {
 		s.begun = e.Time.UnixNano()
 	}
 	logged := s.log.add(e, s.total)
+	defer s.lookOut(s.clock)
 	switch e.Kind {
 	case events.KindLost:
 		s.lost = s.lost.Plus(e.Lost)
@@ -92,6 +97,7 @@ func (s *Store) Event(e *events.Event) error {
 	c.slack = s.opt.HZ.Slack(c.plan)
 	s.records += c.story.add(s.newRecord(e, c.Keepalive.Count), s.records < storyBudget)
 	s.reclass(c)
+	c.failure = s.watch.Event(c.failure, e, time.Unix(0, c.first))
 	if c.ended && !wasEnded {
 		s.ended.push(c)
 		for len(s.conns) > 0 && s.ended.n > s.opt.MaxEnded {
@@ -159,6 +165,7 @@ func (s *Store) insert(key conn.ID) *entry {
 	s.unseen++
 	s.conns = append(s.conns, c)
 	s.byConn[key] = c
+	s.ports.Add(&c.State)
 	return c
 }
 
@@ -201,6 +208,8 @@ func (s *Store) drop(c *entry) {
 	s.conns[last] = nil
 	s.conns = s.conns[:last]
 	c.index = -1
+	s.ports.Remove(&c.State)
+	s.watch.Forget(c.failure, time.Unix(0, s.clock))
 	s.counts[c.shown]--
 	s.records -= cap(c.story.ring)
 	c.story = story{}
