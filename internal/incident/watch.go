@@ -12,8 +12,12 @@ import (
 	"katrace/internal/events"
 )
 
-// Least is how few connections are many: fewer are shown row by row.
-const Least = 5
+// How few connections are many: fewer are shown row by row. Those that have nothing
+// but their host in common have to be more.
+const (
+	Least    = 5
+	leastAll = 10
+)
 
 // Bounds of what is kept.
 const (
@@ -280,11 +284,15 @@ func tally[K comparable](of map[K]int, k K) {
 }
 
 // enough says whether so many that fail are an incident beside so many that are well.
-func enough(kind Kind, fail, well int) bool {
-	if kind == Resets {
-		return fail >= Least && fail > 3*well
+func (s Scope) enough(fail, well int) bool {
+	least := Least
+	if s.Level == All {
+		least = leastAll
 	}
-	return fail >= Least && fail > well
+	if s.kind == Resets {
+		well *= 3
+	}
+	return fail >= least && fail > well
 }
 
 // declare makes incidents of the scopes in which enough fail together.
@@ -292,7 +300,7 @@ func (w *Watch) declare(scopes []Scope) {
 	members := w.gather(scopes)
 	for _, s := range scopes {
 		p := w.piles[s]
-		if p == nil || !enough(s.kind, p.n, p.well) || s.Level == Service && w.wholePeer(s, p) {
+		if p == nil || !s.enough(p.n, p.well) || s.Level == Service && w.wholePeer(s, p) {
 			continue
 		}
 		all := slices.DeleteFunc(members[s], func(f *Failure) bool { return f.gone || f.in != nil })
@@ -301,7 +309,7 @@ func (w *Watch) declare(scopes []Scope) {
 		if s.kind == Resets { // one after another
 			others += len(all) - len(c.of)
 		}
-		if !enough(s.kind, c.tells(s), others) || s.kind == Resets && w.looked < c.last+int64(w.settles(&c)) {
+		if !s.enough(c.tells(s), others) || s.kind == Resets && w.looked < c.last+int64(w.settles(&c)) {
 			continue
 		}
 		r := newRecord(s, c)

@@ -15,6 +15,7 @@ type Query struct {
 	Reverse bool
 	Ended   bool    // only those that have ended
 	filter  *filter // nil: all
+	within  *within // one group; nil: all
 }
 
 // Snapshot is the Store at one moment: what a frame is drawn from.
@@ -105,7 +106,7 @@ func (s *Store) collect(q Query, now nanos, sn *Snapshot) {
 		if late {
 			sn.NoNews++
 		}
-		if q.Ended && !c.ended || q.filter != nil && !q.filter.match(c) {
+		if !q.wants(c, s.ports) {
 			continue
 		}
 		s.sorter.add(c, late)
@@ -170,7 +171,7 @@ func (s *Store) freeze(order []*entry) *Store {
 	f.listing = listingState{unlisted: s.listing.unlisted, complete: s.listing.complete}
 	f.rate = s.rate
 	f.counts = s.counts
-	f.watch = s.watch.Copy()
+	f.watch, f.ports = s.watch.Copy(), s.ports.Copy()
 	held := make(map[*entry]struct{}, min(len(s.conns), freezeMax))
 	hold := func(c *entry) {
 		if _, has := held[c]; has || c.index < 0 || len(held) == freezeMax {

@@ -255,9 +255,9 @@ func (s *Store) breathe() {
 	s.mu.Lock()
 }
 
-// endedIn returns the ids of the connections of the latest snapshot that have
-// ended. Among hundreds of thousands of rows only those are looked at.
-func (s *Store) endedIn() map[uint64]bool {
+// endedIn returns the ids of the connections that q asks for and that have ended.
+// Among hundreds of thousands of rows only those are looked at.
+func (s *Store) endedIn(q Query) map[uint64]bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ids := make(map[uint64]bool, s.ended.n)
@@ -265,7 +265,7 @@ func (s *Store) endedIn() map[uint64]bool {
 		if i%chunk == chunk-1 {
 			s.breathe()
 		}
-		if c.index >= 0 && c.round == s.sorter.round {
+		if c.index >= 0 && q.wants(c, s.ports) {
 			ids[c.id] = true
 		}
 	}
