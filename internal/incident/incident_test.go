@@ -132,12 +132,12 @@ func TestStragglers(t *testing.T) {
 func TestEvening(t *testing.T) {
 	g := newStage(12 * time.Hour)
 	g.peer = func(a netip.Addr, _, now time.Duration) state {
-		if now > 4*time.Hour+time.Duration(a.As4()[3])*10*time.Minute {
+		if now > 4*time.Hour+time.Duration(a.As4()[3])*time.Minute {
 			return dead
 		}
 		return answers
 	}
-	g.hosts(12, 1, "sshd", 2*time.Hour)
+	g.hosts(60, 1, "sshd", 2*time.Hour)
 	sentences(t, g.watch(t))
 }
 
@@ -165,12 +165,12 @@ func TestHostile(t *testing.T) {
 }
 
 // TestRollingRestart is none: the connections of a host are found forgotten, one
-// after another or all at once, and are made anew.
+// after another, or all at once and are made anew.
 func TestRollingRestart(t *testing.T) {
 	for _, idle := range []time.Duration{20 * time.Second, time.Minute, 10 * time.Minute} {
 		for _, atOnce := range []bool{false, true} {
 			g := newStage(time.Hour)
-			g.again = true
+			g.again = idle == time.Minute || atOnce // else other hosts take over
 			g.peer = func(a netip.Addr, heard, now time.Duration) state {
 				if at := 20*time.Minute + time.Duration(a.As4()[3])*30*time.Second; heard < at && now >= at {
 					return forgot

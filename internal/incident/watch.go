@@ -39,6 +39,10 @@ const (
 	settlesMost = 3 * time.Minute
 )
 
+// freshFor is for how long after its latest failure an incident is found. That most
+// fail later on because the others have gone is none.
+const freshFor = 5 * time.Minute
+
 // A scope is tried again when more of it fail, by an eighth, and every so often:
 // the others may have become fewer. Resets settle meanwhile.
 const (
@@ -309,7 +313,7 @@ func (w *Watch) declare(scopes []Scope) {
 		if s.kind == Resets { // one after another
 			others += len(all) - len(c.of)
 		}
-		if !s.enough(c.tells(s), others) || s.kind == Resets && w.looked < c.last+int64(w.settles(&c)) {
+		if w.looked-c.last > int64(freshFor) || !s.enough(c.tells(s), others) || s.kind == Resets && w.looked < c.last+int64(w.settles(&c)) {
 			continue
 		}
 		r := newRecord(s, c)
