@@ -94,7 +94,6 @@ type player struct {
 	name   string // safe for a terminal
 	speed  float64
 	filter events.Filter
-	closes bool // closes pass the filter: the view drops their rows
 
 	clock func() time.Time                     // time.Now
 	sleep func(context.Context, time.Duration) // until then or ctx's end
@@ -153,10 +152,11 @@ func (p *player) play(ctx context.Context, sink events.Sink, first func(error)) 
 			break // its time has not come
 		}
 		p.last.Store(e.Time.UnixNano())
-		if !p.filter.Match(&e) && !(p.closes && e.Kind == events.KindClosed) {
-			continue
+		to := sink.Event
+		if !p.filter.Match(&e) {
+			to = func(e *events.Event) error { return unasked(sink, e, false) }
 		}
-		if err := sink.Event(&e); err != nil {
+		if err := to(&e); err != nil {
 			return err
 		}
 	}
@@ -229,11 +229,18 @@ func (p *player) now() time.Time {
 
 func (p *player) stream(ctx context.Context, out output) error {
 	var writes writing
-	sink, say := newLineSink(writes.watch(os.Stdout), out), writes.watch(os.Stderr)
+	sink, say := tee{newLineSink(writes.watch(os.Stdout), out)}, writes.watch(os.Stderr)
+	store := tui.NewStore(tui.Options{MaxLog: 1, Now: p.now})
+	if out == outputText {
+		sink = append(sink, store)
+	}
 	return untilInterrupted(ctx, &writes, func(ctx context.Context) error {
 		err := p.play(ctx, sink, func(err error) { fmt.Fprintf(say, "katrace: %s: %v\n", p.name, err) })
 		if n := p.skipped.Load(); n > 0 && err == nil {
 			fmt.Fprintf(say, "katrace: %s: %s skipped\n", p.name, conn.Count(int(n), "damaged line"))
+		}
+		if err == nil {
+			sayTogether(say, store)
 		}
 		return err
 	})
@@ -241,15 +248,18 @@ func (p *player) stream(ctx context.Context, out output) error {
 
 // view plays the recording in the live view, whose clock is the recording's.
 func (p *player) view(ctx context.Context, noColor bool, filter string) error {
-	p.closes = true
 	opt := tui.Options{Source: "replay of " + p.name, Recording: true, Filter: filter, NoColor: noColor, Now: p.now, Notice: p.notice}
 	store := tui.NewStore(opt)
-	return besideView(ctx, func(ctx context.Context) error {
+	err := besideView(ctx, func(ctx context.Context) error {
 		return p.play(ctx, store, func(err error) {
 			s := err.Error()
 			p.damage.Store(&s)
 		})
 	}, store, opt)
+	if err == nil {
+		sayTogether(os.Stderr, store)
+	}
+	return err
 }
 
 func (p *player) notice() string {

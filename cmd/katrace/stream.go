@@ -16,6 +16,7 @@ import (
 	"katrace/internal/jiffies"
 	"katrace/internal/loader"
 	"katrace/internal/owner"
+	"katrace/internal/tui"
 )
 
 // stream brings records from the kernel to a sink until its context ends.
@@ -336,6 +337,11 @@ func runStream(ctx context.Context, o streamOptions) error {
 		return runLive(ctx, o, sinks, &writes)
 	}
 	sinks = append(sinks, newLineSink(writes.watch(os.Stdout), o.output))
+	var store *tui.Store
+	if o.output == outputText { // a person reads it: says at the end what goes together
+		store = tui.NewStore(tui.Options{MaxLog: 1})
+		sinks, o.load.Closes = append(sinks, store), true
+	}
 	s, err := openStream(o, sinks)
 	if err != nil {
 		return err
@@ -348,6 +354,9 @@ func runStream(ctx context.Context, o streamOptions) error {
 	defer cancel()
 	if err := untilBlocked(ctx, &writes, s.run); err != nil {
 		return err
+	}
+	if store != nil {
+		sayTogether(os.Stderr, store)
 	}
 	fmt.Fprintf(os.Stderr, "katrace: %s\n", s.summary(time.Since(start)))
 	return nil

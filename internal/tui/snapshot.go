@@ -62,12 +62,9 @@ func (s *Store) Snapshot(q Query, logged uint64, sn *Snapshot) {
 
 // look takes the figures.
 func (s *Store) look(q Query, logged uint64, sn *Snapshot) {
-	now := s.opt.Now()
+	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if now.IsZero() || now.Unix() == 0 {
-		now = time.Unix(0, s.clock) // a replay that has not begun
-	}
 	sn.At, sn.Begun = now, s.begun
 	sn.Counts, sn.Lost = s.counts, s.lost
 	sn.Since, sn.Total = s.total-sn.Total, s.total
