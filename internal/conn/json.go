@@ -42,6 +42,16 @@ func (s *State) AppendKeys(dst []byte) []byte {
 // AppendKeys appends the keys of the settings in force, without the
 // braces around them and with a comma before each but the first.
 func (s *Settings) AppendKeys(dst []byte) []byte {
+	dst = s.AppendValues(dst)
+	if s.Unsure != 0 {
+		return appendSettingNames(dst, `,"set":[`, s.Own()) // these are certain, the others may be, too
+	}
+	return appendSettingNames(dst, `,"inherited":[`, s.Inherited)
+}
+
+// AppendValues appends those keys of the settings that do not say where they
+// come from.
+func (s *Settings) AppendValues(dst []byte) []byte {
 	dst = append(dst, `"idle_ms":`...)
 	dst = strconv.AppendInt(dst, s.Idle.Milliseconds(), 10)
 	dst = append(dst, `,"intvl_ms":`...)
@@ -49,11 +59,7 @@ func (s *Settings) AppendKeys(dst []byte) []byte {
 	dst = append(dst, `,"cnt":`...)
 	dst = strconv.AppendInt(dst, int64(s.Count), 10)
 	dst = append(dst, `,"user_timeout_ms":`...)
-	dst = strconv.AppendInt(dst, s.UserTimeout.Milliseconds(), 10)
-	if s.Unsure != 0 {
-		return appendSettingNames(dst, `,"set":[`, s.Own()) // these are certain, the others may be, too
-	}
-	return appendSettingNames(dst, `,"inherited":[`, s.Inherited)
+	return strconv.AppendInt(dst, s.UserTimeout.Milliseconds(), 10)
 }
 
 func appendSettingNames(dst []byte, key string, set Setting) []byte {

@@ -10,23 +10,8 @@ import (
 	"katrace/internal/conn"
 )
 
-// column is a column of the table.
-type column struct {
-	name  string // of --sort, where the column has an order
-	title string
-	help  string // what it shows, a clause for --help
-	key   string // of the JSON that holds it: "keepalive.idle_ms"
-	draw  func(dst []byte, s *Socket) []byte
-	// compare orders by it; nil: it is no order. What is not known comes last.
-	compare func(a, b *Socket) int
-	// worth says that the socket makes the column worth its room; nil: it is always there.
-	worth func(s *Socket, l *List) bool
-	// cut says that the column is cut where the terminal is too narrow.
-	cut bool
-}
-
-// columns are the table's, from left to right.
-var columns = []column{
+// columns are those of sockets, from left to right.
+var columns = []column[Socket]{
 	{
 		name: "state", title: "STATE", key: "state", help: `the TCP state, "estab" for established`,
 		draw: drawState, compare: func(a, b *Socket) int { return cmp.Compare(a.TCPState, b.TCPState) },
@@ -80,7 +65,7 @@ var columns = []column{
 	{
 		name: "unanswered", title: "UNANSWERED", key: "unanswered", help: "probes that the peer has not answered, of how many; where there are any",
 		draw: drawUnanswered, compare: byTime(func(s *Socket) (time.Duration, bool) { return -time.Duration(s.Unanswered), s.probing() }),
-		worth: func(s *Socket, _ *List) bool { return s.probing() && s.Unanswered > 0 || s.Silent },
+		worth: func(s *Socket, _ *List) bool { return s.unanswered() },
 	},
 	{
 		name: "next", title: "NEXT", key: "next_probe_ms", draw: drawNext, compare: byTime((*Socket).NextProbe),
@@ -103,6 +88,9 @@ var columns = []column{
 func (s *Socket) probing() bool {
 	return s.WaitsFor == conn.WaitsProbe && s.Has&conn.HasUnanswered != 0
 }
+
+// unanswered says that the peer has not answered a keepalive probe.
+func (s *Socket) unanswered() bool { return s.probing() && s.Unanswered > 0 || s.Silent }
 
 // drawState shortens the name of a frequent and long one.
 func drawState(dst []byte, s *Socket) []byte {
@@ -149,9 +137,7 @@ func drawKeepalive(dst []byte, s *Socket) []byte {
 	case s.Has&conn.HasKeepalive == 0:
 		return append(dst, "on ?/?/?"...)
 	}
-	dst = append(conn.AppendSetting(dst, s.Keepalive.Idle), '/')
-	dst = append(conn.AppendSetting(dst, s.Keepalive.Interval), '/')
-	return strconv.AppendInt(dst, int64(s.Keepalive.Count), 10)
+	return s.Keepalive.AppendTo(dst)
 }
 
 // drawSource says who set idle, interval and count: once where it is the same
@@ -225,26 +211,4 @@ func drawTime(dst []byte, d time.Duration, have, expected bool) []byte {
 		return append(dst, '?')
 	}
 	return append(dst, '-')
-}
-
-// byTime orders by a time or a count, what has none last.
-func byTime(of func(*Socket) (time.Duration, bool)) func(a, b *Socket) int {
-	return func(a, b *Socket) int {
-		ta, hasA := of(a)
-		tb, hasB := of(b)
-		if c := absentLast(hasA, hasB); c != 0 || !hasA {
-			return c
-		}
-		return cmp.Compare(ta, tb)
-	}
-}
-
-func absentLast(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return -1
-	}
-	return 1
 }

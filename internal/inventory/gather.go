@@ -87,6 +87,9 @@ func (g *gatherer) add(s *Socket) {
 		g.listens.Add(owner.Listening{Netns: s.Netns, Local: s.Local, IPv6: s.Family != conn.IPv4, Inode: s.Inode})
 		g.inodes[s.Inode] = s.HeldBy == conn.HeldByKernel
 	}
+	if g.list.Ports != nil {
+		g.list.Ports.Add(&s.State)
+	}
 	if len(g.o.States) > 0 && !slices.Contains(g.o.States, s.TCPState) || !g.o.Filter.Match(&s.State) {
 		return
 	}

@@ -74,6 +74,13 @@ func (s *Socket) Late(m conn.Middlebox, hz jiffies.HZ) bool {
 // 2.1). Data that is in flight for less is how a connection works.
 const retransmitted = time.Second
 
+// Stalled says that keepalive has no say in the connection, whether it is on or not:
+// data is being retransmitted, or the peer's window is closed and probed.
+func (s *Socket) Stalled() bool {
+	return s.WaitsFor == conn.WaitsWindowProbe ||
+		s.WaitsFor == conn.WaitsRetransmission && (s.Has&conn.HasIdleFor == 0 || s.IdleFor >= retransmitted)
+}
+
 // Event is the socket as an event about it would show it, Kind left open: a
 // row of the live view before the first event. listed is List.Time.
 //
@@ -90,7 +97,7 @@ func (s *Socket) Event(listed time.Time) events.Event {
 	case conn.WaitsRetransmission, conn.WaitsWindowProbe:
 		// Probes out are not keepalive's: it shares icsk_probes_out with zero-window probes.
 		e.Unanswered, e.Has = 0, e.Has&^conn.HasUnanswered
-		if s.WaitsFor == conn.WaitsWindowProbe || s.Has&conn.HasIdleFor == 0 || s.IdleFor >= retransmitted {
+		if s.Stalled() {
 			e.Verdict = events.VerdictSuspended
 		}
 	case conn.WaitsFinWait2, conn.WaitsNothing:

@@ -62,14 +62,14 @@ fin_wait2   10.0.0.1:9000      10.0.0.9:40124       -                   -       
 
 func tableOf(t *testing.T, sockets []Socket, width int) string {
 	t.Helper()
-	var all []*Socket
-	for i := range sockets {
-		all = append(all, &sockets[i])
-	}
 	var out bytes.Buffer
 	w := bufio.NewWriter(&out)
 	l := &List{Time: listed, Netns: 4026531840, Sockets: sockets}
-	WriteTable(w, l, all, width, false)
+	all := l.Rows("")
+	for i := range sockets {
+		all.rows[i] = &sockets[i] // in the order in which they are written above
+	}
+	all.WriteTable(w, all.Len(), width, false)
 	if err := w.Flush(); err != nil {
 		t.Fatal(err)
 	}
