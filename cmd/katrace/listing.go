@@ -42,7 +42,7 @@ func newListing(o *streamOptions, store *tui.Store) *listing {
 		return nil
 	}
 	return &listing{store: store, filter: o.filter, options: inventory.Options{
-		AllNetns: true, Filter: o.filter.Socket, On: true, Max: tui.MaxListed, BTF: o.load.BTF,
+		AllNetns: true, Filter: o.filter.Socket, On: true, Ports: true, Max: tui.MaxListed, BTF: o.load.BTF,
 	}}
 }
 
@@ -98,6 +98,7 @@ func (l *listing) once(ctx context.Context, lister *inventory.Lister) error {
 			into.Add(&e)
 		}
 	}
+	into.Ports(list.Ports)
 	into.Done(list.More)
 	var hidden []string
 	for _, lack := range list.Lacks {

@@ -204,14 +204,14 @@ func (t *theme) groupName(by grouping, id *group.ID) string {
 	return ""
 }
 
+// settingsName is idle/interval/count, as the list has it.
 func settingsName(id *group.ID) string {
 	if id.On != group.SwitchedOn {
 		return "not known"
 	}
-	k := &id.Settings
-	name := conn.Exact(k.Idle) + " + " + strconv.Itoa(k.Count) + " x " + conn.Exact(k.Interval)
-	if k.UserTimeout > 0 {
-		name += ", ut " + conn.Exact(k.UserTimeout)
+	name := string(id.Settings.AppendTo(nil))
+	if id.Settings.UserTimeout > 0 {
+		name += " user " + conn.Exact(id.Settings.UserTimeout)
 	}
 	return name
 }

@@ -111,10 +111,10 @@ func (s *Store) groups(q Query, by grouping, now time.Time) []*groupRow {
 			}
 		}
 		c := s.conns[i]
-		if !q.wants(c, s.ports) {
+		if !q.wants(c, s.ports()) {
 			continue
 		}
-		id := by.id(&c.State, s.ports)
+		id := by.id(&c.State, s.ports())
 		g := rows[id]
 		if g == nil {
 			g = &groupRow{id: id}
@@ -124,6 +124,15 @@ func (s *Store) groups(q Query, by grouping, now time.Time) []*groupRow {
 		g.add(c, at)
 	}
 	return all
+}
+
+// ports says which ports are services': what the sockets of the host tell or, where
+// they are not listed, the connections.
+func (s *Store) ports() *group.Ports {
+	if s.listing.ports != nil {
+		return s.listing.ports
+	}
+	return s.told
 }
 
 // wants says whether the query asks for the connection.

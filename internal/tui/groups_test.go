@@ -14,6 +14,7 @@ import (
 
 	"katrace/internal/conn"
 	"katrace/internal/events"
+	"katrace/internal/group"
 )
 
 // pooled is the nth connection of a program to a database host.
@@ -311,5 +312,35 @@ func TestSummary(t *testing.T) {
 	}
 	if got := s.store.Summary(); !strings.HasSuffix(got, "\n  and 22 more groups\n") || strings.Count(got, "\n") != 2+summaryLines+1 {
 		t.Errorf("of many: %s", got)
+	}
+}
+
+// TestServiceOfListings: listings know who listens, which connections alone do not tell.
+func TestServiceOfListings(t *testing.T) {
+	s := newScene(t, testOptions, 80, 24)
+	for n := range 3 {
+		e := ev(events.KindProbe, n, unanswered(1))
+		e.Local, e.Remote = netip.MustParseAddrPort("10.0.0.1:50051"), netip.AddrPortFrom(netip.MustParseAddr("10.0.0.9"), uint16(4000+n))
+		e.Local = netip.AddrPortFrom(e.Local.Addr(), uint16(50051+n))
+		s.event(e)
+	}
+	s.press("t")
+	if n := len(s.groups.rows); n != 3 || s.groups.rows[0].name != "10.0.0.9:4000" {
+		t.Fatalf("%d groups, %s", n, s.groups.rows[0].name)
+	}
+	p := group.NewPorts()
+	for n := range 3 {
+		p.Add(&conn.State{Netns: 4026531840, TCPState: conn.TCPListen, Local: netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(50051+n))})
+	}
+	l := s.store.Listing()
+	l.Ports(p)
+	l.Done(0)
+	s.tick(time.Second)
+	if name := s.groups.rows[0].name; name != "10.0.0.9 → :50051" {
+		t.Errorf("with a listing: %s", name)
+	}
+	s.press("space")
+	if name := s.groups.rows[0].name; name != "10.0.0.9 → :50051" {
+		t.Errorf("frozen: %s", name)
 	}
 }

@@ -63,7 +63,7 @@ func (k keyMap) ShortHelp() []key.Binding {
 }
 
 // shortHelp is the footer's on a screen.
-func (k keyMap) shortHelp(s screen, detail bool) []key.Binding {
+func (k keyMap) shortHelp(s screen, detail, grouped bool) []key.Binding {
 	switch {
 	case s == screenHelp || s == screenCaveats:
 		return []key.Binding{k.Back, k.Up, k.Down, k.PageDown, k.Quit}
@@ -71,6 +71,11 @@ func (k keyMap) shortHelp(s screen, detail bool) []key.Binding {
 		return []key.Binding{k.Back, k.Up, k.PageUp, k.Bottom, k.Filter, k.Freeze, k.Quit}
 	case detail:
 		return []key.Binding{k.Back, k.PageDown, k.PageUp, k.Up, k.Down, k.Copy, k.Freeze, k.Dismiss, k.Help, k.Quit}
+	}
+	if grouped {
+		enter := k.Detail
+		enter.SetHelp("enter", "its connections")
+		return []key.Binding{k.Help, enter, k.Group, k.Back, k.Filter, k.Sort, k.Ended, k.Freeze, k.Log, k.Quit}
 	}
 	return k.ShortHelp()
 }

@@ -7,6 +7,7 @@ import (
 
 	"katrace/internal/conn"
 	"katrace/internal/events"
+	"katrace/internal/group"
 )
 
 // Listing tells a Store which connections with keepalive exist: a row for each
@@ -29,6 +30,7 @@ type listingState struct {
 	n        uint32               // the latest one's number
 	complete int                  // how many came to their end
 	unlisted int                  // what the latest complete one had no room for
+	ports    *group.Ports         // which ports are services', by the latest; nil: not known by any
 	closed   map[conn.ID]struct{} // closed since the one under way began; nil: none is
 }
 
@@ -113,6 +115,14 @@ func (l *Listing) Done(more int) {
 	rowless := l.told + more - (len(s.conns) - s.ended.n)
 	s.listing.unlisted = max(0, min(rowless, l.over+more))
 	s.watch.Listed = s.listing.unlisted == 0
+}
+
+// Ports tells which ports are services': of all sockets, those that listen among
+// them. It is not changed any more.
+func (l *Listing) Ports(p *group.Ports) {
+	l.store.mu.Lock()
+	defer l.store.mu.Unlock()
+	l.store.listing.ports = p
 }
 
 // Fail ends a listing that is not complete: what was found stays.

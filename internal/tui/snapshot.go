@@ -103,7 +103,7 @@ func (s *Store) collect(q Query, now nanos, sn *Snapshot) {
 		if late {
 			sn.NoNews++
 		}
-		if !q.wants(c, s.ports) {
+		if !q.wants(c, s.ports()) {
 			continue
 		}
 		s.sorter.add(c, late)
@@ -168,7 +168,7 @@ func (s *Store) freeze(order []*entry) *Store {
 	f.listing = listingState{unlisted: s.listing.unlisted, complete: s.listing.complete}
 	f.rate = s.rate
 	f.counts = s.counts
-	f.watch, f.ports = s.watch.Copy(), s.ports.Copy()
+	f.watch, f.listing.ports = s.watch.Copy(), s.ports().Copy()
 	held := make(map[*entry]struct{}, min(len(s.conns), freezeMax))
 	hold := func(c *entry) {
 		if _, has := held[c]; has || c.index < 0 || len(held) == freezeMax {

@@ -29,7 +29,7 @@ type Store struct {
 	records int // records in all stories, kept or room for them
 	nextID  uint64
 	log     logRing
-	ports   *group.Ports
+	told    *group.Ports // which ports are services', as far as the connections tell
 	watch   *incident.Watch
 
 	total     uint64      // events since the start
@@ -50,7 +50,7 @@ type Store struct {
 // NewStore makes an empty Store.
 func NewStore(opt Options) *Store {
 	opt = opt.withDefaults()
-	return &Store{opt: opt, byConn: make(map[conn.ID]*entry), log: newLogRing(opt.MaxLog), ports: group.NewPorts(), watch: incident.New()}
+	return &Store{opt: opt, byConn: make(map[conn.ID]*entry), log: newLogRing(opt.MaxLog), told: group.NewPorts(), watch: incident.New()}
 }
 
 // Flush is a no-op: the view shows what there is on its own tick.
@@ -165,7 +165,7 @@ func (s *Store) insert(key conn.ID) *entry {
 	s.unseen++
 	s.conns = append(s.conns, c)
 	s.byConn[key] = c
-	s.ports.Add(&c.State)
+	s.told.Add(&c.State)
 	return c
 }
 
@@ -208,7 +208,7 @@ func (s *Store) drop(c *entry) {
 	s.conns[last] = nil
 	s.conns = s.conns[:last]
 	c.index = -1
-	s.ports.Remove(&c.State)
+	s.told.Remove(&c.State)
 	s.watch.Forget(c.failure, time.Unix(0, s.clock))
 	s.counts[c.shown]--
 	s.records -= cap(c.story.ring)
@@ -265,7 +265,7 @@ func (s *Store) endedIn(q Query) map[uint64]bool {
 		if i%chunk == chunk-1 {
 			s.breathe()
 		}
-		if c.index >= 0 && q.wants(c, s.ports) {
+		if c.index >= 0 && q.wants(c, s.ports()) {
 			ids[c.id] = true
 		}
 	}

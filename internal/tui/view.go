@@ -129,7 +129,7 @@ func (m *model) footer() string {
 // shortHelp is as many keys as fit. bubbles/help may take a little more than its
 // width, for the sign that there are others.
 func (m *model) shortHelp(width int) string {
-	h, keys := m.help, m.keys.shortHelp(m.screen, m.detail.open)
+	h, keys := m.help, m.keys.shortHelp(m.screen, m.detail.open, m.grouped())
 	for n := width - 1; n > 0; n-- {
 		h.SetWidth(n)
 		if s := " " + h.ShortHelpView(keys); cells(s) <= width {
