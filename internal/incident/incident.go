@@ -83,7 +83,8 @@ type Incident struct {
 	// Since is the earliest "last heard" of them; of Resets the first, and of
 	// ClosedWindows when the first was seen.
 	Since time.Time
-	// Heard is the latest "last heard" of them: what happened, happened after it.
+	// Heard is the latest "last heard" of them, after which it happened; of Resets the
+	// last, and of ClosedWindows when the last was seen.
 	Heard time.Time
 	// Listed says that Of are all that there are, as listings show them; else those
 	// that something was told of.

@@ -66,5 +66,11 @@ func (m *model) incidentLine() string {
 		style = t.badge
 	}
 	room := m.width - 1 - cells(more)
-	return style.Render(t.fit(" "+t.cut(sanitize(worst.Sentence(), t.ascii), room)+more, m.width))
+	said := worst.Sentence()
+	for _, shorter := range []func() string{worst.Headline, worst.Brief} {
+		if cells(said) > room {
+			said = shorter()
+		}
+	}
+	return style.Render(t.fit(" "+t.cut(sanitize(said, t.ascii), room)+more, m.width))
 }
