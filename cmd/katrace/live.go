@@ -70,6 +70,10 @@ func besideView(ctx context.Context, feed func(context.Context) error, store *tu
 	return errors.Join(err, <-fed)
 }
 
+// besideText are the options of a Store whose Summary is all that is shown of it:
+// a kilobyte a connection.
+var besideText = tui.Options{MaxConns: 20_000, MaxEnded: 10_000, Untold: true}
+
 // sayTogether says at the end what the connections that are not well have in common.
 func sayTogether(to io.Writer, store *tui.Store) {
 	if s := strings.TrimSuffix(store.Summary(), "\n"); s != "" {

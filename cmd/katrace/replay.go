@@ -230,7 +230,9 @@ func (p *player) now() time.Time {
 func (p *player) stream(ctx context.Context, out output) error {
 	var writes writing
 	sink, say := tee{newLineSink(writes.watch(os.Stdout), out)}, writes.watch(os.Stderr)
-	store := tui.NewStore(tui.Options{MaxLog: 1, Now: p.now})
+	beside := besideText
+	beside.Now = p.now
+	store := tui.NewStore(beside)
 	if out == outputText {
 		sink = append(sink, store)
 	}

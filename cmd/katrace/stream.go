@@ -339,7 +339,7 @@ func runStream(ctx context.Context, o streamOptions) error {
 	sinks = append(sinks, newLineSink(writes.watch(os.Stdout), o.output))
 	var store *tui.Store
 	if o.output == outputText { // a person reads it: says at the end what goes together
-		store = tui.NewStore(tui.Options{MaxLog: 1})
+		store = tui.NewStore(besideText)
 		sinks, o.load.Closes = append(sinks, store), true
 	}
 	s, err := openStream(o, sinks)

@@ -315,6 +315,17 @@ func TestSummary(t *testing.T) {
 	}
 }
 
+// TestSummaryOfTooMany says that there were more.
+func TestSummaryOfTooMany(t *testing.T) {
+	s := newScene(t, Options{MaxConns: 2}, 80, 24)
+	for n := range 4 {
+		s.event(ev(events.KindProbe, n, unanswered(3)))
+	}
+	if got := s.store.Summary(); !strings.HasPrefix(got, "2 connections not alive, by peer and service (of the first 2 connections, and the latest 10,000 that ended):\n") {
+		t.Error(got)
+	}
+}
+
 // TestServiceOfListings: listings know who listens, which connections alone do not tell.
 func TestServiceOfListings(t *testing.T) {
 	s := newScene(t, testOptions, 80, 24)

@@ -4,7 +4,6 @@ package tui
 
 import (
 	"slices"
-	"strings"
 
 	"katrace/internal/group"
 )
@@ -49,7 +48,7 @@ func (g *groupTable) take(t *theme, rows []*groupRow) {
 		if c != 0 {
 			return c
 		}
-		c = strings.Compare(a.name, b.name)
+		c = a.id.Compare(&b.id)
 		if g.reverse && g.sort == groupName {
 			return -c
 		}

@@ -69,7 +69,10 @@ func (s *Store) Event(e *events.Event) error {
 	if s.begun == 0 {
 		s.begun = e.Time.UnixNano()
 	}
-	logged := s.log.add(e, s.total)
+	var logged *events.Event
+	if !s.opt.Untold {
+		logged = s.log.add(e, s.total)
+	}
 	defer s.lookOut(s.clock)
 	switch e.Kind {
 	case events.KindLost:
@@ -95,7 +98,9 @@ func (s *Store) Event(e *events.Event) error {
 	c.apply(e)
 	c.lendOwner(logged)
 	c.slack = s.opt.HZ.Slack(c.plan)
-	s.records += c.story.add(s.newRecord(e, c.Keepalive.Count), s.records < storyBudget)
+	if !s.opt.Untold {
+		s.records += c.story.add(s.newRecord(e, c.Keepalive.Count), s.records < storyBudget)
+	}
 	s.reclass(c)
 	c.failure = s.watch.Event(c.failure, e, time.Unix(0, c.first))
 	if c.ended && !wasEnded {

@@ -40,7 +40,7 @@ func (s *Store) Summary() string {
 	if unwell < 2 {
 		return b.String()
 	}
-	b.WriteString(count(unwell, "connection") + " not alive, by peer and service:\n")
+	b.WriteString(count(unwell, "connection") + " not alive, by peer and service" + s.bounds() + ":\n")
 	for _, r := range g.rows[:min(groups, summaryLines)] { // the worst are first
 		b.WriteString("  " + t.fit(r.name, longest) + "  " + r.words())
 		if r.since != 0 {
@@ -52,6 +52,16 @@ func (s *Store) Summary() string {
 		b.WriteString("  and " + count(more, "more group") + "\n")
 	}
 	return b.String()
+}
+
+// bounds says how many connections were counted, where there were more.
+func (s *Store) bounds() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refused > 0 || s.dismissed > 0 {
+		return " (of the first " + thousands(s.opt.MaxConns) + " connections, and the latest " + thousands(s.opt.MaxEnded) + " that ended)"
+	}
+	return ""
 }
 
 // words are the connections by class: "12 silent, 1 timed_out of 40".
