@@ -27,7 +27,8 @@ the peer is silent from now on, and who holds it.
 By a BPF iterator where the kernel and the privileges allow it, otherwise by
 sock_diag and by asking the sockets through their processes (pidfd_getfd). The
 latter cannot tell a value that was set from an inherited one where both are
-the same. What is not known is "?" in the table and absent in the JSON.
+the same, nor when the kernel gives up data that it sends again and again, or a
+closed window. What is not known is "?" in the table and absent in the JSON.
 
 Columns:
 ` + inventory.ColumnsHelp() + `

@@ -107,7 +107,7 @@ func (o *listOptions) notes(l *inventory.List) (lines []string) {
 		if len(o.by) > 0 {
 			which = "" // groups have no such column
 		}
-		lines = append(lines, "katrace: "+conn.Count(armed, "timer")+" armed before the change"+which+": later than KEEPALIVE says, until "+inventory.Rearm)
+		lines = append(lines, "katrace: "+conn.Count(armed, "timer")+" armed before the change"+which+": later than KEEPALIVE says, until "+conn.Rearm)
 	}
 	return lines
 }

@@ -62,6 +62,20 @@ func (s *Settings) AppendValues(dst []byte) []byte {
 	return strconv.AppendInt(dst, s.UserTimeout.Milliseconds(), 10)
 }
 
+// AppendData appends the keys of the data, each with a comma before it.
+func (d *Data) AppendData(dst []byte) []byte {
+	dst = AppendUint(dst, "retransmits", uint64(max(0, d.Retransmits)))
+	return AppendUint(dst, "unacked_bytes", uint64(d.Unacked))
+}
+
+// AppendArmed appends the key of a timer that runs longer than the settings say.
+func (t *Timer) AppendArmed(dst []byte) []byte {
+	if !t.ArmedBeforeChange {
+		return dst
+	}
+	return append(dst, `,"armed_before_change":true`...)
+}
+
 func appendSettingNames(dst []byte, key string, set Setting) []byte {
 	dst = append(dst, key...)
 	first := true
@@ -160,6 +174,7 @@ type Keys struct {
 	IdleFor    *Millis `json:"idle_for_ms"`
 	Next       *Millis `json:"next_ms"`
 	DiesIn     *Millis `json:"dies_in_ms"`
+	Armed      bool    `json:"armed_before_change"`
 }
 
 type addrPort struct {
@@ -225,6 +240,7 @@ func (k *Keys) Read(s *State, t *Timer) error {
 	if k.Unanswered != nil {
 		s.Unanswered, s.Has = int(*k.Unanswered), s.Has|HasUnanswered
 	}
+	t.ArmedBeforeChange = k.Armed
 	for _, d := range [...]struct {
 		in   *Millis
 		out  *time.Duration

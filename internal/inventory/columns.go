@@ -68,12 +68,26 @@ var columns = []column[Socket]{
 		worth: func(s *Socket, _ *List) bool { return s.unanswered() },
 	},
 	{
+		title: "RETRANSMITS", key: "retransmits", help: "how often data was sent again, where keepalive has no say: the data is never acknowledged, or the peer's window is closed",
+		draw: func(dst []byte, s *Socket) []byte {
+			return drawNumber(dst, uint64(max(0, s.Retransmits)), s.Stalled())
+		},
+		worth: func(s *Socket, _ *List) bool { return s.Stalled() },
+	},
+	{
+		title: "UNACKED", key: "unacked_bytes", help: "bytes that the peer has not acknowledged, of the same",
+		draw: func(dst []byte, s *Socket) []byte {
+			return drawNumber(dst, uint64(s.Unacked), s.Stalled())
+		},
+		worth: func(s *Socket, _ *List) bool { return s.Stalled() },
+	},
+	{
 		name: "next", title: "NEXT", key: "next_probe_ms", draw: drawNext, compare: byTime((*Socket).NextProbe),
 		help: `the time to the next probe, or what keeps it from being sent: "retransmit" (data is unacknowledged), "window" (the peer's window is closed), "fin_wait2" (an orphan's timer); marked * where the timer was armed before a sysctl or SO_KEEPALIVE was changed and runs longer than KEEPALIVE says`,
 	},
 	{
-		name: "dies", title: "DIES", key: "dies_in_ms", help: "the time until the kernel gives up if the peer is silent from now on",
-		draw:    func(dst []byte, s *Socket) []byte { return drawTime(dst, s.DiesIn, s.Has&conn.HasDiesIn != 0, false) },
+		name: "dies", title: "DIES", key: "dies_in_ms", draw: drawDies,
+		help:    `the time until the kernel gives up if the peer is silent from now on; an estimate where keepalive has no say; "if unanswered": the peer's window is closed, and as long as the peer answers window probes there is no end`,
 		compare: byTime(func(s *Socket) (time.Duration, bool) { return s.DiesIn, s.Has&conn.HasDiesIn != 0 }),
 	},
 	{
@@ -200,6 +214,20 @@ func drawNext(dst []byte, s *Socket) []byte {
 		return append(dst, '?')
 	}
 	return append(dst, '-')
+}
+
+func drawDies(dst []byte, s *Socket) []byte {
+	if s.Stalled() && s.Endless() {
+		return append(dst, "if unanswered"...)
+	}
+	return drawTime(dst, s.DiesIn, s.Has&conn.HasDiesIn != 0, s.Stalled())
+}
+
+func drawNumber(dst []byte, n uint64, have bool) []byte {
+	if !have {
+		return append(dst, '-')
+	}
+	return strconv.AppendUint(dst, n, 10)
 }
 
 // drawTime shows a time; where it is absent, "?" if there should be one.

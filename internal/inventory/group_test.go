@@ -209,9 +209,9 @@ func TestNextDeath(t *testing.T) {
 		return s
 	}
 	window := socket(1, 0) // of a zero window: keepalive's counter, but not its probe
-	window.WaitsFor = conn.WaitsWindowProbe
+	window.WaitsFor, window.Has = conn.WaitsWindowProbe, window.Has|conn.HasUnacked
 	stalled := socket(0, 9)
-	stalled.WaitsFor = conn.WaitsRetransmission
+	stalled.WaitsFor, stalled.Has = conn.WaitsRetransmission, stalled.Has|conn.HasUnacked
 	wrapped := socket(0, 0)
 	wrapped.Silent, wrapped.Has = true, HasOn
 	for _, tt := range []struct {
@@ -348,7 +348,7 @@ func TestGroupsFit(t *testing.T) {
 func TestSuspended(t *testing.T) {
 	l := crowd()
 	for i := 3; i < 5; i++ {
-		l.Sockets[i].WaitsFor, l.Sockets[i].IdleFor, l.Sockets[i].Has = conn.WaitsRetransmission, time.Minute, HasOn|conn.HasKeepalive|conn.HasIdleFor
+		l.Sockets[i].WaitsFor, l.Sockets[i].IdleFor, l.Sockets[i].Has = conn.WaitsRetransmission, time.Minute, HasOn|conn.HasKeepalive|conn.HasIdleFor|conn.HasUnacked
 	}
 	l.Sockets[2].WaitsFor, l.Sockets[2].IdleFor, l.Sockets[2].Has = conn.WaitsRetransmission, time.Millisecond, HasOn|conn.HasKeepalive|conn.HasIdleFor // busy
 	if got, want := groupsTable(t, l, "remote", Worst, 0, false), `REMOTE       SOCKETS  ON  OFF  UNANSWERED  SILENT  SUSPENDED  DIES  KEEPALIVE

@@ -241,7 +241,7 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 		now = o.Begun.Add(o.EndedAfter)
 		e := tell(now, events.KindEnded)
 		e.Errno, e.By, e.Reason, e.Verdict = unix.ErrnoName(o.Errno), c.Expect.By, c.Expect.Reason, c.Expect.Verdict
-		e.Unacked, e.Has = uint32(c.Expect.Unacked.Min), e.Has|events.HasUnacked|conn.HasIdleFor
+		e.Unacked, e.Has = uint32(c.Expect.Unacked.Min), e.Has|conn.HasUnacked|conn.HasIdleFor
 		e.RST = c.Expect.RST
 		switch e.By {
 		case events.ByRetransmission:
