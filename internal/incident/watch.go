@@ -226,7 +226,7 @@ func (w *Watch) ready() (scopes []Scope) {
 		if s.kind == Resets {
 			every = resetsTriedEvery
 		}
-		if since := w.looked - p.at; since >= int64(every) || since < 0 || p.n > p.tried+p.tried/8 {
+		if since := w.looked - p.at; since >= int64(every) || since < 0 || p.grown(s) {
 			scopes = append(scopes, s)
 		}
 	}
@@ -234,6 +234,12 @@ func (w *Watch) ready() (scopes []Scope) {
 	w.full = full
 	slices.SortStableFunc(scopes, func(a, b Scope) int { return int(a.Level) - int(b.Level) })
 	return scopes
+}
+
+// grown says that more of the scope fail than when it was last tried, and may be
+// enough by now: they were well then.
+func (p *pile) grown(s Scope) bool {
+	return p.n > p.tried+p.tried/8 && s.enough(p.n, (p.well-(p.n-p.tried))*9/10)
 }
 
 // count counts the connections of the scopes that are well.
