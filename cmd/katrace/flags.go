@@ -3,9 +3,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +22,7 @@ import (
 type streamOptions struct {
 	output      output // "": chosen by validate
 	logFile     string // "": none
+	host        string // "": lines do not say which
 	noColor     bool
 	load        loader.Options
 	filter      events.Filter
@@ -38,7 +41,8 @@ func (o *streamOptions) register(cmd *cobra.Command) {
 	addFlags(cmd, groupAttach, attachFlag(&o.load.Backend), btfFlag(&o.load.BTF))
 	o.registerOutput(cmd)
 	addFlags(cmd, groupOutput,
-		flagSpec{name: "log-file", to: &o.logFile, help: "append the JSON stream to this file, beside the output", offer: files})
+		flagSpec{name: "log-file", to: &o.logFile, help: "append the JSON stream to this file, beside the output", offer: files},
+		flagSpec{name: "host", to: valueOf(&o.host, parseHost), help: "say in each line that it is of the host with this name (key host), for recordings that are merged"})
 	addFlags(cmd, groupLimits,
 		flagSpec{name: "duration", to: &o.duration, help: "stop after this time, such as 30s or 5m (a bare number is seconds)"},
 		flagSpec{name: "count", to: &o.count, help: "stop after this many events"},
@@ -60,6 +64,9 @@ func (o *streamOptions) validate() (err error) {
 	if err := refuseNever(&o.filter); err != nil {
 		return err
 	}
+	if o.output != outputJSON && o.logFile == "" && len(o.filter.Kinds) > 0 && !slices.ContainsFunc(o.filter.Kinds, inEveryOutput) {
+		return usagef("--event %s: only a recording has that (-o json, --log-file)", join(o.filter.Kinds))
+	}
 	for _, k := range o.filter.Kinds {
 		if needsAll(k) && !o.load.All {
 			return usagef("--event %s: these are only seen with --all", k)
@@ -73,6 +80,13 @@ func (o *streamOptions) validate() (err error) {
 	return nil
 }
 
+func parseHost(s string) (string, error) {
+	if s == "" {
+		return "", errors.New("want a name")
+	}
+	return s, nil
+}
+
 // maxFollow bounds the tables of connections: 16 million take some 2 GB.
 const maxFollow = 1 << 24
 
@@ -83,6 +97,9 @@ func parseFollow(s string) (uint32, error) {
 	}
 	return uint32(n), err
 }
+
+// inEveryOutput says that the event comes to every output.
+func inEveryOutput(k events.Kind) bool { return k == events.KindLost || !k.OfTracing() }
 
 // needsAll says that the event only comes with --all.
 func needsAll(k events.Kind) bool {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,9 @@ type stream struct {
 	tracker *events.Tracker
 	filter  events.Filter
 	sink    events.Sink
+	host    string         // the key of each line; "": none
+	about   events.Tracing // of its beginning
+	beat    heartbeat
 	limit   uint64 // events, 0: none
 	all     bool   // tell events that needsAll
 	owners  ownerFinder
@@ -79,7 +83,20 @@ func openStream(o streamOptions, sink events.Sink) (*stream, error) {
 	return &stream{
 		tracer: tracer, tracker: tracker, owners: owner.New(owner.Options{Scanned: tracer.Wake}),
 		filter: o.filter, sink: sink, limit: uint64(o.count), all: o.load.All,
+		host: o.host, about: o.tracing(tracer),
 	}, nil
+}
+
+// tracing is what a recording says of itself at its beginning.
+func (o *streamOptions) tracing(t *loader.Tracer) events.Tracing {
+	unknown := events.ParseUnknown(t.Unknown()) | events.LeftOutBy(&o.filter)
+	if !o.load.All {
+		unknown |= events.UnknownWindowProbe
+	}
+	if !o.load.All && (!o.load.Closes || o.logFile == "") {
+		unknown |= events.UnknownClosed
+	}
+	return events.Tracing{Kernel: kernelRelease(), Backend: string(t.Backend), Version: versionString(), Filters: o.filterWords, NotKnown: unknown}
 }
 
 // run streams until ctx ends or the limit is reached; both are no error. What
@@ -89,18 +106,20 @@ func (s *stream) run(ctx context.Context) error {
 	defer s.owners.Close() // before: it wakes the tracer
 	defer context.AfterFunc(ctx, s.tracer.Wake)()
 
-	err := s.loop(ctx)
+	err := s.begin(s.tracer.Began, s.about)
+	if err == nil {
+		err = s.loop(ctx)
+	}
 	if err == nil {
 		err = s.release(time.Time{})
 	}
-	if errors.Is(err, errLimit) {
-		err = nil
+	if err == nil || errors.Is(err, errLimit) {
+		err = cmp.Or(s.reportLost(), err)
 	}
-	if err == nil {
-		err = s.reportLost()
-	}
-	if err == nil {
-		err = s.sink.Flush()
+	// Where one output failed, the others learn that it is over.
+	ended, flushed := s.end(ctx, err), s.sink.Flush()
+	if err == nil || errors.Is(err, errLimit) {
+		err = cmp.Or(ended, flushed)
 	}
 	return err
 }
@@ -140,7 +159,7 @@ func (s *stream) loop(ctx context.Context) error {
 			next = now.Add(tick)
 			s.pace.tick()
 			s.noteClock(s.tracker.SetClock())
-			if err := s.reportLost(); err != nil {
+			if err := cmp.Or(s.reportLost(), s.beatIfDue(now)); err != nil {
 				return err
 			}
 		}
@@ -160,8 +179,15 @@ func (s *stream) loop(ctx context.Context) error {
 
 // pass hands an event to the sink if the user wants it.
 func (s *stream) pass(e *events.Event) error {
-	if e.Kind == events.KindLost {
+	if s.host != "" {
+		e.Host = s.host
+	}
+	switch e.Kind {
+	case events.KindLost:
 		return s.sink.Event(e)
+	case events.KindStart, events.KindHeartbeat, events.KindStop:
+		return unasked(s.sink, e, true)
+	default: // of a connection
 	}
 	matches := s.judge(e)
 	if !matches || needsAll(e.Kind) && !s.all {
@@ -251,7 +277,7 @@ func (s *stream) reportLost() error {
 		s.held.add(&s.lost, false)
 		return nil
 	}
-	return s.sink.Event(&s.lost)
+	return s.pass(&s.lost)
 }
 
 // noteClock says that the wall clock was set: the times of events jump with it.
@@ -283,7 +309,7 @@ func (s *stream) summary(took time.Duration) string {
 		lost += "; " + string(events.AppendWords(nil, &events.Event{Kind: events.KindLost, LeftOut: s.leftOut}))
 	}
 	said := fmt.Sprintf("%s in %s, %s", conn.AppendCount(nil, s.told, "event"), conn.AppendSpan(nil, took), lost)
-	if s.clockSet.Abs() >= 10*time.Millisecond {
+	if s.clockSet.Abs() >= leastClockSet {
 		said += "; the wall clock was set " + clockWords(s.clockSet) + " under way"
 	}
 	return said
@@ -330,13 +356,16 @@ func runStream(ctx context.Context, o streamOptions) error {
 		}
 		defer func() { _ = f.Close() }()
 		log := newLineSink(writes.watch(f), outputJSON)
+		log.recording = true
 		log.closes = o.output == outputTUI // a replay of it loses the rows that the view loses
 		sinks = append(sinks, log)
 	}
 	if o.output == outputTUI {
 		return runLive(ctx, o, sinks, &writes)
 	}
-	sinks = append(sinks, newLineSink(writes.watch(os.Stdout), o.output))
+	out := newLineSink(writes.watch(os.Stdout), o.output)
+	out.recording = o.output == outputJSON
+	sinks = append(sinks, out)
 	var store *tui.Store
 	if o.output == outputText { // a person reads it: says at the end what goes together
 		store = tui.NewStore(besideText)

@@ -24,7 +24,7 @@ func TestKindsAreWhole(t *testing.T) {
 	}
 	// Those that neither --dead nor --silent leaves: no end, and no sign that the
 	// peer does not answer.
-	neither := []Kind{KindSuspended, KindResumed, KindProbed, KindEnabled, KindWindowProbe, KindTimer, KindClosed, KindLost}
+	neither := []Kind{KindSuspended, KindResumed, KindProbed, KindEnabled, KindWindowProbe, KindTimer, KindClosed, KindLost, KindStart, KindHeartbeat, KindStop}
 	said := map[string]Kind{}
 	for i, name := range KindNames() {
 		k := Kind(i + 1)
@@ -62,7 +62,7 @@ func TestSchemaHasAllWords(t *testing.T) {
 		key    string
 		want   []string
 	}{
-		{schema, "event", KindNames()}, {schema, "verdict", verdictNames.All()}, {schema, "reason", reasonNames.All()}, {schema, "rst", rstNames.All()},
+		{schema, "event", KindNames()}, {schema, "verdict", verdictNames.All()}, {schema, "reason", reasonNames.All()}, {schema, "rst", rstNames.All()}, {schema, "exit", exitNames.All()},
 		{schema, "family", words[conn.Family]()}, {schema, "state", conn.TCPStates()}, {schema, "held_by", words[conn.HeldBy]()},
 		{list, "waits_for", words[conn.Waiting]()},
 	} {
@@ -76,8 +76,24 @@ func TestSchemaHasAllWords(t *testing.T) {
 			t.Errorf("the schema allows as %q %q, want %q", tt.key, got, want)
 		}
 	}
+	for _, tt := range []struct {
+		of   any
+		want []string
+	}{
+		{property(schema, "not_known").(map[string]any)["items"], UnknownWords()},
+		{property(schema, "connections").(map[string]any)["propertyNames"], append(verdictNames.All(), connectionsKey(0))},
+	} {
+		var got []string
+		for _, word := range tt.of.(map[string]any)["enum"].([]any) {
+			got = append(got, word.(string))
+		}
+		slices.Sort(got)
+		if want := slices.Sorted(slices.Values(tt.want)); !slices.Equal(got, want) {
+			t.Errorf("the schema allows %q, want %q", got, want)
+		}
+	}
 	page := docsText(t, docs.EventsText)
-	for _, word := range slices.Concat(verdictNames.All(), reasonNames.All(), rstNames.All(), words[conn.HeldBy]()) {
+	for _, word := range slices.Concat(exitNames.All(), UnknownWords(), verdictNames.All(), reasonNames.All(), rstNames.All(), words[conn.HeldBy]()) {
 		if !strings.Contains(page, "`"+word+"`") {
 			t.Errorf("docs/events.md does not explain %q", word)
 		}

@@ -11,12 +11,13 @@ import (
 )
 
 func TestNames(t *testing.T) {
-	enumtest.RoundTrip(t, kindNames, KindLost, ParseKind)
+	enumtest.RoundTrip(t, kindNames, KindStop, ParseKind)
 	enumtest.RoundTrip(t, verdictNames, VerdictReset, ParseVerdict)
 	enumtest.RoundTrip(t, directionNames, DirectionOut, ParseDirection)
 	enumtest.RoundTrip(t, changeNames, ChangeEnded, ParseChange)
 	enumtest.RoundTrip(t, rstNames, RSTThisHost, ParseRST)
 	enumtest.RoundTrip(t, byNames, ByThisHost, ParseBy)
+	enumtest.RoundTrip(t, exitNames, ExitError, ParseExit)
 	enumtest.RoundTrip(t, reasonNames, ReasonNotIdle, ParseReason)
 }
 

@@ -67,6 +67,7 @@ func checkColumns[R any](t *testing.T, columns []column[R], least *R, help, sche
 
 // notInList are the fields of a Socket that no key of the list holds by itself.
 var notInList = map[string]string{
+	"Host":       "a list is of this host",
 	"CgroupID":   "only for looking the cgroup up",
 	"Has":        "says which keys are there",
 	"ProbesOut":  "what is left of it decides dies_in_ms",

@@ -11,6 +11,7 @@ import (
 	"katrace/internal/events"
 	"katrace/internal/group"
 	"katrace/internal/incident"
+	"katrace/internal/mirror"
 )
 
 // Store aggregates events for the view. It is an events.Sink: Event is called
@@ -31,6 +32,7 @@ type Store struct {
 	log     logRing
 	told    *group.Ports // which ports are services', as far as the connections tell
 	watch   *incident.Watch
+	join    *mirror.Join // of the ends of connections; nil: there is one host
 
 	total     uint64      // events since the start
 	lost      events.Lost // since the start
@@ -50,7 +52,32 @@ type Store struct {
 // NewStore makes an empty Store.
 func NewStore(opt Options) *Store {
 	opt = opt.withDefaults()
-	return &Store{opt: opt, byConn: make(map[conn.ID]*entry), log: newLogRing(opt.MaxLog), told: group.NewPorts(), watch: incident.New()}
+	s := &Store{opt: opt, byConn: make(map[conn.ID]*entry), log: newLogRing(opt.MaxLog), told: group.NewPorts(), watch: incident.New()}
+	if opt.Hosts {
+		s.join = mirror.New()
+	}
+	return s
+}
+
+// Finish says that no more events come.
+func (s *Store) Finish() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.join != nil {
+		s.join.Finish()
+	}
+}
+
+// otherSide is what the recording of the other host says of the connection's
+// silence; "": there is none, or nothing is joined.
+func (s *Store) otherSide(id conn.ID) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.join == nil {
+		return ""
+	}
+	finding, _ := s.join.Silence(id)
+	return finding.Words()
 }
 
 // Flush is a no-op: the view shows what there is on its own tick.
@@ -73,8 +100,13 @@ func (s *Store) Event(e *events.Event) error {
 	if !s.opt.Untold {
 		logged = s.log.add(e, s.total)
 	}
+	if s.join != nil {
+		s.join.Add(e)
+	}
 	defer s.lookOut(s.clock)
 	switch e.Kind {
+	case events.KindStart, events.KindHeartbeat, events.KindStop:
+		return nil
 	case events.KindLost:
 		s.lost = s.lost.Plus(e.Lost)
 		return nil
@@ -165,7 +197,7 @@ func (s *Store) seen() int { return len(s.conns) - s.ended.n - s.unseen }
 // insert makes a connection of which nothing is known yet.
 func (s *Store) insert(key conn.ID) *entry {
 	s.nextID++
-	c := &entry{facts: facts{id: s.nextID, State: conn.State{Netns: key.Netns, Local: key.Local, Remote: key.Remote}}, index: len(s.conns), shown: classWaiting} // its round is 0: new
+	c := &entry{facts: facts{id: s.nextID, State: conn.State{Host: key.Host, Netns: key.Netns, Local: key.Local, Remote: key.Remote}}, index: len(s.conns), shown: classWaiting} // its round is 0: new
 	s.counts[classWaiting]++
 	s.unseen++
 	s.conns = append(s.conns, c)
