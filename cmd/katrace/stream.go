@@ -17,6 +17,7 @@ import (
 	"katrace/internal/jiffies"
 	"katrace/internal/loader"
 	"katrace/internal/owner"
+	"katrace/internal/tui"
 )
 
 // stream brings records from the kernel to a sink until its context ends.
@@ -365,6 +366,11 @@ func runStream(ctx context.Context, o streamOptions) error {
 	out := newLineSink(writes.watch(os.Stdout), o.output)
 	out.recording = o.output == outputJSON
 	sinks = append(sinks, out)
+	var store *tui.Store
+	if o.output == outputText { // a person reads it: says at the end what goes together
+		store = tui.NewStore(besideText)
+		sinks, o.load.Closes = append(sinks, store), true
+	}
 	s, err := openStream(o, sinks)
 	if err != nil {
 		return err
@@ -377,6 +383,9 @@ func runStream(ctx context.Context, o streamOptions) error {
 	defer cancel()
 	if err := untilBlocked(ctx, &writes, s.run); err != nil {
 		return err
+	}
+	if store != nil {
+		sayTogether(os.Stderr, store)
 	}
 	fmt.Fprintf(os.Stderr, "katrace: %s\n", s.summary(time.Since(start)))
 	return nil
