@@ -14,12 +14,14 @@ import (
 
 	"katrace/internal/events"
 	"katrace/internal/loader"
+	"katrace/internal/logfile"
 )
 
 // streamOptions say what runStream does.
 type streamOptions struct {
-	output      output // "": chosen by validate
-	logFile     string // "": none
+	output      output          // "": chosen by validate
+	log         logfile.Options // Path "": none
+	maxRate     int             // lines a second, 0: all
 	noColor     bool
 	load        loader.Options
 	filter      events.Filter
@@ -36,9 +38,8 @@ func (o *streamOptions) register(cmd *cobra.Command) {
 		flagSpec{name: "rtt", to: &o.load.ExactRTT, help: "exact round trips; looks at received segments while a probe is out"},
 		flagSpec{name: "all", to: &o.load.All, help: "also firings that sent nothing, zero-window probes, and closes"})
 	addFlags(cmd, groupAttach, attachFlag(&o.load.Backend), btfFlag(&o.load.BTF))
-	o.registerOutput(cmd)
-	addFlags(cmd, groupOutput,
-		flagSpec{name: "log-file", to: &o.logFile, help: "append the JSON stream to this file, beside the output", offer: files})
+	o.registerOutput(cmd, string(outputNone))
+	o.registerLog(cmd)
 	addFlags(cmd, groupLimits,
 		flagSpec{name: "duration", to: &o.duration, help: "stop after this time, such as 30s or 5m (a bare number is seconds)"},
 		flagSpec{name: "count", to: &o.count, help: "stop after this many events"},
@@ -47,14 +48,17 @@ func (o *streamOptions) register(cmd *cobra.Command) {
 }
 
 // registerOutput adds the flags that say where events go.
-func (o *streamOptions) registerOutput(cmd *cobra.Command) {
+func (o *streamOptions) registerOutput(cmd *cobra.Command, more ...string) {
 	addFlags(cmd, groupOutput,
-		outputFlag(&o.output, ", one object a line"+outputDefault, outputNames()...), noColorFlag(&o.noColor))
+		outputFlag(&o.output, "; json is one object a line"+outputDefault, append(outputNames(), more...)...), noColorFlag(&o.noColor))
 }
 
 // validate holds the flags against each other.
 func (o *streamOptions) validate() (err error) {
 	if o.output, err = chooseOutput(o.output); err != nil {
+		return err
+	}
+	if err := o.validateLog(); err != nil {
 		return err
 	}
 	if err := refuseNever(&o.filter); err != nil {
@@ -89,9 +93,22 @@ func needsAll(k events.Kind) bool {
 	return k == events.KindTimer || k == events.KindWindowProbe || k == events.KindClosed
 }
 
-// parseSize reads a ring size: bytes, KiB, MiB or GiB; a power of two, at
-// least a page (the kernel's rule for ring buffers).
+// parseSize reads a ring size: a power of two, at least a page (the kernel's rule
+// for ring buffers).
 func parseSize(s string) (uint32, error) {
+	n, err := parseBytes(s)
+	if err != nil {
+		return 0, fmt.Errorf("want a size such as 512KiB or 8MiB")
+	}
+	page := uint64(os.Getpagesize())
+	if bits.OnesCount64(n) != 1 || n < page || n > 1<<30 {
+		return 0, fmt.Errorf("want a power of two from %d bytes to 1GiB", page)
+	}
+	return uint32(n), nil
+}
+
+// parseBytes reads a number of bytes, KiB, MiB or GiB, up to 4 EiB.
+func parseBytes(s string) (uint64, error) {
 	digits, shift := s, 0
 	for i, suffix := range []string{"KiB", "MiB", "GiB"} {
 		if d, ok := strings.CutSuffix(s, suffix); ok {
@@ -99,12 +116,5 @@ func parseSize(s string) (uint32, error) {
 		}
 	}
 	n, err := strconv.ParseUint(strings.TrimSpace(digits), 10, 32)
-	if err != nil {
-		return 0, fmt.Errorf("want a size such as 512KiB or 8MiB")
-	}
-	page := uint64(os.Getpagesize())
-	if n <<= shift; bits.OnesCount64(n) != 1 || n < page || n > 1<<30 {
-		return 0, fmt.Errorf("want a power of two from %d bytes to 1GiB", page)
-	}
-	return uint32(n), nil
+	return n << shift, err
 }

@@ -18,7 +18,7 @@ func TestFlagsAreWhole(t *testing.T) {
 	// Flags whose values no list has.
 	open := []string{
 		"port", "local-port", "remote-port", "addr", "pid", "comm", "cgroup", "socket", // names and numbers of what may come
-		"duration", "count", "ring-size", "follow-size", "speed", "limit", "watch", "slack", // amounts
+		"duration", "count", "ring-size", "follow-size", "speed", "limit", "watch", "slack", "max-rate", "log-mode", "log-size", "log-keep", // amounts
 		"idle", "intvl", "cnt", "user-timeout",
 	}
 	groups := []string{groupTrace, groupList, groupShow, groupSettings, groupAttach, groupOutput, groupLimits}

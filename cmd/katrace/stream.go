@@ -37,6 +37,8 @@ type stream struct {
 	leftTold uint64        // of these, what KindLost events have told
 	clockSet time.Duration // by how much the wall clock was set under way, in all
 	say      io.Writer     // where to say it at once, nil: in the summary only
+	disk     func() uint64 // lines that the log file did not take, nil: there is none
+	alive    func()        // called once a second, nil: by nobody
 	lost     events.Event
 }
 
@@ -96,12 +98,23 @@ func (s *stream) run(ctx context.Context) error {
 		err = nil
 	}
 	if err == nil {
-		err = s.reportLost()
-	}
-	if err == nil {
-		err = s.sink.Flush()
+		err = s.finish()
 	}
 	return err
+}
+
+// finish writes all that is left, and what was lost.
+func (s *stream) finish() error {
+	if err := s.sink.Flush(); err != nil { // what that loses is reported as well
+		return err
+	}
+	if err := s.reportLost(); err != nil {
+		return err
+	}
+	if err := second(s.sink, true); err != nil {
+		return err
+	}
+	return s.sink.Flush()
 }
 
 func (s *stream) loop(ctx context.Context) error {
@@ -141,6 +154,12 @@ func (s *stream) loop(ctx context.Context) error {
 			s.noteClock(s.tracker.SetClock())
 			if err := s.reportLost(); err != nil {
 				return err
+			}
+			if err := second(s.sink, false); err != nil {
+				return err
+			}
+			if s.alive != nil {
+				s.alive()
 			}
 		}
 		if err := s.release(now); err != nil {
@@ -240,6 +259,9 @@ func (s *stream) reportLost() error {
 	if err != nil {
 		return err
 	}
+	if s.disk != nil {
+		now.Disk = s.disk()
+	}
 	was := s.reported
 	if now == was && s.leftOut == s.leftTold {
 		return nil
@@ -320,29 +342,43 @@ func opening(t *loader.Tracer, debug bool) string {
 // runStream is katrace without a subcommand.
 func runStream(ctx context.Context, o streamOptions) error {
 	noteCgroup(&o.filter)
-	var sinks tee
 	var writes writing
-	if o.logFile != "" {
-		f, err := os.OpenFile(o.logFile, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-		if err != nil {
+	var lines tee
+	var log *fileSink
+	if o.log.Path != "" {
+		if o.output != outputTUI { // the terminal is the view's, which shows what is lost
+			o.log.Say = os.Stderr
+		}
+		var err error
+		if log, err = newFileSink(o.log, &writes); err != nil {
 			return fmt.Errorf("--log-file: %w", err)
 		}
-		defer func() { _ = f.Close() }()
-		log := newLineSink(writes.watch(f), outputJSON)
+		defer func() { _ = log.file.Close() }()
 		log.closes = o.output == outputTUI // a replay of it loses the rows that the view loses
-		sinks = append(sinks, log)
+		lines = append(lines, log)
+	}
+	if o.output == outputText || o.output == outputJSON {
+		lines = append(lines, newLineSink(writes.watch(os.Stdout), o.output))
+	}
+	var sinks tee
+	for _, s := range lines {
+		if o.maxRate > 0 {
+			s = newLimiter(s, o.maxRate)
+		}
+		sinks = append(sinks, s)
 	}
 	if o.output == outputTUI {
-		return runLive(ctx, o, sinks, &writes)
+		return runLive(ctx, o, sinks, log, &writes)
 	}
-	sinks = append(sinks, newLineSink(writes.watch(os.Stdout), o.output))
 	s, err := openStream(o, sinks)
 	if err != nil {
 		return err
 	}
 	s.say = os.Stderr
+	defer s.attend(log)()
 	s.dropPrivileges(os.Stderr)
 	fmt.Fprintf(os.Stderr, "katrace: %s\n", opening(s.tracer, o.debug))
+	s.ready()
 	start := time.Now()
 	ctx, cancel := o.limit(ctx)
 	defer cancel()

@@ -23,12 +23,12 @@ type Filter struct {
 
 // Match says whether the event is wanted. KindLost always is.
 func (f *Filter) Match(e *Event) bool {
-	return f.MatchBesidesOwner(e) && (e.Kind == KindLost || f.Owner.Match(&e.Owner))
+	return f.MatchBesidesOwner(e) && (e.Kind == KindLost || e.Kind == KindSuppressed || f.Owner.Match(&e.Owner))
 }
 
 // MatchBesidesOwner is Match, whoever the owner is.
 func (f *Filter) MatchBesidesOwner(e *Event) bool {
-	if e.Kind == KindLost {
+	if e.Kind == KindLost || e.Kind == KindSuppressed {
 		return true
 	}
 	if !f.Takes(e.Kind) {

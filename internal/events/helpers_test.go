@@ -215,6 +215,10 @@ func everyKind() []namedEvent {
 	all = append(all, namedEvent{"left out", Event{Time: someTime, Kind: KindLost, LeftOut: 12}})
 	all = append(all, namedEvent{"left out and lost", Event{Time: someTime, Kind: KindLost, Lost: Lost{Ring: 2}, LeftOut: 1}})
 	all = append(all, namedEvent{"skipped", Event{Time: someTime, Kind: KindLost, Lost: Lost{Skipped: Skipped{PeerReset: 1, Closed: 28, ICMP: 2, Probed: 3, Enabled: 4, Answer: 5, Dropped: 6}}}})
+	all = append(all, namedEvent{"disk full", Event{Time: someTime, Kind: KindLost, Lost: Lost{Disk: 7}}})
+	all = append(all, namedEvent{"suppressed", Event{Time: someTime, Kind: KindSuppressed, Suppressed: &Suppressed{Events: 40_000, Ends: 1, Peers: [10]PeerCount{
+		{netipAddr("10.0.0.9"), 39_999}, {netipAddr("2001:db8::1"), 1}}}}})
+	all = append(all, namedEvent{"suppressed, no end", Event{Time: someTime, Kind: KindSuppressed, Suppressed: &Suppressed{Events: 1, Peers: [10]PeerCount{{netipAddr("10.0.0.9"), 1}}}}})
 	return all
 }
 

@@ -23,6 +23,9 @@ func AppendJSON(dst []byte, e *Event) []byte {
 	if e.Kind == KindLost {
 		return append(appendLost(dst, e), '}')
 	}
+	if e.Kind == KindSuppressed {
+		return append(appendSuppressed(dst, e.Suppressed), '}')
+	}
 	dst = e.AppendKeys(dst)
 	if e.Has&conn.HasKeepalive != 0 {
 		dst = append(e.Keepalive.AppendKeys(append(dst, `,"keepalive":{`...)), '}')
@@ -85,6 +88,9 @@ func appendLost(dst []byte, e *Event) []byte {
 	}
 	if l.Tuple > 0 {
 		dst = conn.AppendUint(dst, "tuple", l.Tuple)
+	}
+	if l.Disk > 0 {
+		dst = conn.AppendUint(dst, "disk", l.Disk)
 	}
 	if l.Skipped.Total() > 0 {
 		dst = append(dst, `,"skipped":{`...)

@@ -182,6 +182,13 @@ func randomEvent(rnd *rand.Rand) Event {
 		e.Lost = Lost{Ring: rnd.Uint64(), Missed: rnd.Uint64(), Follow: rnd.Uint64(), Skipped: Skipped{Closed: rnd.Uint64() >> 1}}
 		return e
 	}
+	if e.Kind == KindSuppressed {
+		e.Suppressed = &Suppressed{Events: rnd.Uint64(), Ends: rnd.Uint64()}
+		for i := range rnd.IntN(len(e.Suppressed.Peers) + 1) {
+			e.Suppressed.Peers[i] = PeerCount{addr().Addr(), rnd.Uint64()>>1 + 1}
+		}
+		return e
+	}
 	e.Has = conn.Fact(rnd.IntN(int(HasRTT) << 1))
 	e.Netns, e.Inode = rnd.Uint32(), rnd.Uint64()
 	e.Family, e.TCPState = conn.Family(rnd.IntN(4)), conn.TCPState(rnd.IntN(14))

@@ -24,10 +24,11 @@ const (
 	KindTimer                       // a firing that sent nothing
 	KindClosed                      // a connection that was reported on has closed, not by keepalive
 	KindLost                        // records were lost
+	KindSuppressed                  // lines were left out, to bound how many there are
 )
 
 var kindNames = enum.Names[Kind]{What: "kind", Words: []string{"", "probe", "answer", "reset", "peer_reset", "ended", "suspended", "resumed", "icmp", "dropped",
-	"probed", "enabled", "window_probe", "timer", "closed", "lost"}}
+	"probed", "enabled", "window_probe", "timer", "closed", "lost", "suppressed"}}
 
 // String is the name in the stream: "probe".
 func (k Kind) String() string { return kindNames.Name(k) }
@@ -37,7 +38,7 @@ func ParseKind(s string) (Kind, error) { return kindNames.Parse(s) }
 
 // Kinds lists every kind.
 func Kinds() (all []Kind) {
-	for k := KindProbe; k <= KindLost; k++ {
+	for k := KindProbe; k <= KindSuppressed; k++ {
 		all = append(all, k)
 	}
 	return all

@@ -60,10 +60,12 @@ type line struct {
 		Follow uint64 `json:"follow"`
 		Memory uint64 `json:"memory"`
 		Tuple  uint64 `json:"tuple"`
+		Disk   uint64 `json:"disk"`
 
 		Skipped map[string]uint64 `json:"skipped"`
 		LeftOut uint64            `json:"left_out"`
 	} `json:"lost"`
+	Suppressed *suppressedKeys `json:"suppressed"`
 }
 
 // ParseJSON reads one line of the JSON stream, as AppendJSON writes it. An
@@ -87,13 +89,16 @@ func ParseJSON(data []byte) (Event, error) {
 	if e.Kind == KindLost { // has nothing else
 		e = Event{Time: e.Time, Kind: KindLost}
 		if l.Lost != nil {
-			e.Lost = Lost{Ring: l.Lost.Ring, Missed: l.Lost.Missed, Follow: l.Lost.Follow, Memory: l.Lost.Memory, Tuple: l.Lost.Tuple}
+			e.Lost = Lost{Ring: l.Lost.Ring, Missed: l.Lost.Missed, Follow: l.Lost.Follow, Memory: l.Lost.Memory, Tuple: l.Lost.Tuple, Disk: l.Lost.Disk}
 			e.LeftOut = l.Lost.LeftOut
 			for kind, n := range skipped(&e.Lost.Skipped) {
 				*n = l.Lost.Skipped[kind.String()]
 			}
 		}
 		return e, nil
+	}
+	if e.Kind == KindSuppressed {
+		return Event{Time: e.Time, Kind: KindSuppressed, Suppressed: l.Suppressed.read()}, nil
 	}
 	l.fill(&e)
 	return e, nil

@@ -33,7 +33,7 @@ func (t *Text) Append(dst []byte, e *Event) []byte {
 	dst = append(appendDigits(dst, at.Nanosecond()/1e6, 3), "Z  "...)
 	from := len(dst)
 	dst = pad(append(dst, e.Kind.String()...), from, widthKind)
-	if e.Kind != KindLost {
+	if e.Kind != KindLost && e.Kind != KindSuppressed {
 		from = len(dst)
 		dst = e.Local.AppendTo(dst)
 		dst = append(dst, " > "...)
@@ -118,6 +118,8 @@ func AppendWords(dst []byte, e *Event) []byte {
 		return appendEndedWords(dst, e)
 	case KindLost:
 		return appendLostWords(dst, e)
+	case KindSuppressed:
+		return appendSuppressedWords(dst, e.Suppressed)
 	}
 	return dst
 }
@@ -239,6 +241,7 @@ func appendLostWords(dst []byte, e *Event) []byte {
 		{l.Follow, "record", " of connections for which the table was full (try a larger --follow-size)"},
 		{l.Memory, "record", " of connections for which the kernel had no memory at once"},
 		{l.Tuple, "connection", " that ICMP errors and drops cannot be matched to"},
+		{l.Disk, "line", " that could not be written to the log file"},
 	} {
 		if c.n == 0 {
 			continue

@@ -13,8 +13,9 @@ import (
 
 // Each calls f with the path of each exported field of the struct that v points
 // to, "Keepalive.Idle", and with the field. Fields of structs are walked into,
-// those of embedded ones by their own names. A struct of another module is one
-// field.
+// those of embedded ones by their own names, and so are what pointers lead to (a
+// new one where there is none) and the elements of arrays, "Connections[3]". A
+// struct of another module is one field.
 func Each(v any, f func(path string, field reflect.Value)) { each(reflect.ValueOf(v).Elem(), "", f) }
 
 func each(v reflect.Value, at string, f func(string, reflect.Value)) {
@@ -33,6 +34,20 @@ func each(v reflect.Value, at string, f func(string, reflect.Value)) {
 			each(field, at, f)
 		case field.Kind() == reflect.Struct:
 			each(field, at+t.Name+".", f)
+		case field.Kind() == reflect.Pointer:
+			if field.IsNil() {
+				field.Set(reflect.New(t.Type.Elem()))
+			}
+			each(field.Elem(), at+t.Name+".", f)
+		case field.Kind() == reflect.Array:
+			for i := range field.Len() {
+				path, element := fmt.Sprintf("%s%s[%d]", at, t.Name, i), field.Index(i)
+				if element.Kind() == reflect.Struct {
+					each(element, path+".", f)
+				} else {
+					f(path, element)
+				}
+			}
 		default:
 			f(at+t.Name, field)
 		}
