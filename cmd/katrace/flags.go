@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 	"os"
@@ -22,6 +23,7 @@ type streamOptions struct {
 	output      output          // "": chosen by validate
 	log         logfile.Options // Path "": none
 	maxRate     int             // lines a second, 0: all
+	host        string          // "": lines do not say which
 	noColor     bool
 	load        loader.Options
 	filter      events.Filter
@@ -40,6 +42,8 @@ func (o *streamOptions) register(cmd *cobra.Command) {
 	addFlags(cmd, groupAttach, attachFlag(&o.load.Backend), btfFlag(&o.load.BTF))
 	o.registerOutput(cmd, string(outputNone))
 	o.registerLog(cmd)
+	addFlags(cmd, groupOutput,
+		flagSpec{name: "host", to: valueOf(&o.host, parseHost), help: "say in each line that it is of the host with this name (key host), for recordings that are merged"})
 	addFlags(cmd, groupLimits,
 		flagSpec{name: "duration", to: &o.duration, help: "stop after this time, such as 30s or 5m (a bare number is seconds)"},
 		flagSpec{name: "count", to: &o.count, help: "stop after this many events"},
@@ -75,6 +79,13 @@ func (o *streamOptions) validate() (err error) {
 	o.load.NoDrops = !o.filter.Takes(events.KindDropped)
 	o.load.Filter = o.filter.Socket
 	return nil
+}
+
+func parseHost(s string) (string, error) {
+	if s == "" {
+		return "", errors.New("want a name")
+	}
+	return s, nil
 }
 
 // maxFollow bounds the tables of connections: 16 million take some 2 GB.

@@ -17,7 +17,7 @@ import (
 func TestFlagsAreWhole(t *testing.T) {
 	// Flags whose values no list has.
 	open := []string{
-		"port", "local-port", "remote-port", "addr", "pid", "comm", "cgroup", "socket", // names and numbers of what may come
+		"port", "local-port", "remote-port", "addr", "pid", "comm", "cgroup", "socket", "host", // names and numbers of what may come
 		"duration", "count", "ring-size", "follow-size", "speed", "limit", "watch", "slack", "max-rate", "log-mode", "log-size", "log-keep", // amounts
 		"idle", "intvl", "cnt", "user-timeout",
 	}

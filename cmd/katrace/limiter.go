@@ -24,6 +24,7 @@ type limiter struct {
 	since time.Time // of the first event that was left out; zero: none was
 	sum   events.Suppressed
 	peers map[netip.Addr]uint64
+	host  string // the events'
 }
 
 const (
@@ -63,6 +64,7 @@ func (l *limiter) suppress(e *events.Event) error {
 		l.since = e.Time
 	}
 	l.sum.Events++
+	l.host = e.Host
 	if e.Kind.Ends() {
 		l.sum.Ends++
 	}
@@ -92,7 +94,9 @@ func (l *limiter) report(at time.Time) error {
 	copy(sum.Peers[:], all)
 	l.sum, l.since = events.Suppressed{}, time.Time{}
 	clear(l.peers)
-	return l.next.Event(&events.Event{Time: at.UTC(), Kind: events.KindSuppressed, Suppressed: &sum})
+	e := events.Event{Time: at.UTC(), Kind: events.KindSuppressed, Suppressed: &sum}
+	e.Host = l.host
+	return l.next.Event(&e)
 }
 
 func (l *limiter) Flush() error { return l.next.Flush() }

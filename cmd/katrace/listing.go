@@ -20,6 +20,7 @@ import (
 // that come and go without one.
 type listing struct {
 	store   *tui.Store
+	host    string // as in the stream's events
 	filter  events.Filter
 	options inventory.Options
 	trouble atomic.Pointer[string] // why the latest listing is not complete
@@ -41,7 +42,7 @@ func newListing(o *streamOptions, store *tui.Store) *listing {
 	if len(o.filter.Kinds) > 0 || o.filter.Dead || o.filter.Silent || o.filter.Changes {
 		return nil
 	}
-	return &listing{store: store, filter: o.filter, options: inventory.Options{
+	return &listing{store: store, host: o.host, filter: o.filter, options: inventory.Options{
 		AllNetns: true, Filter: o.filter.Socket, On: true, Max: tui.MaxListed, BTF: o.load.BTF,
 	}}
 }
@@ -95,6 +96,7 @@ func (l *listing) once(ctx context.Context, lister *inventory.Lister) error {
 			continue
 		}
 		if e := s.Event(list.Time); l.filter.Owner.Match(&e.Owner) {
+			e.Host = l.host
 			into.Add(&e)
 		}
 	}

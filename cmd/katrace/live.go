@@ -50,8 +50,8 @@ func runLive(ctx context.Context, o streamOptions, sinks tee, log *fileSink, wri
 // besideView runs feed beside the view, until the user quits or feed fails; a
 // feed that just ends leaves the view on the screen, unless ctx ended it.
 func besideView(ctx context.Context, feed func(context.Context) error, store *tui.Store, view tui.Options) error {
-	feedCtx, stopFeed := context.WithCancel(ctx)
-	defer stopFeed()
+	feedCtx, stopFeed := context.WithCancelCause(ctx)
+	defer stopFeed(nil)
 	viewCtx, stopView := context.WithCancel(ctx)
 	defer stopView()
 
@@ -64,7 +64,7 @@ func besideView(ctx context.Context, feed func(context.Context) error, store *tu
 		fed <- err
 	}()
 	err := tui.Run(viewCtx, store, view)
-	stopFeed()
+	stopFeed(errQuit)
 	return errors.Join(err, <-fed)
 }
 

@@ -8,16 +8,17 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/charmbracelet/x/term"
-	"github.com/muesli/cancelreader"
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"katrace/internal/conn"
 	"katrace/internal/events"
+	"katrace/internal/recording"
 	"katrace/internal/tui"
 )
 
@@ -25,17 +26,26 @@ func newReplayCommand() *cobra.Command {
 	var o streamOptions
 	var speed float64
 	cmd := &cobra.Command{
-		Use:   "replay FILE",
-		Short: "Show a recorded JSON stream, in any output",
+		Use:   "replay FILE...",
+		Short: "Show recorded JSON streams, in any output",
 		Long: `replay shows what katrace -o json or --log-file recorded, as if it happened now.
-FILE - is standard input. Damaged lines are skipped and counted; the first is
-reported on stderr.`,
+Several recordings are merged by time. FILE - is standard input. What gzip or
+zstd compressed is read as it is. Damaged lines are skipped and counted; the
+first is reported on stderr.
+
+A pipe may still be written while it is read. If it gives nothing, the others are
+shown without it: after 10 seconds if it has given no line yet, else after 2.`,
 		Example: `  katrace replay night.json                the live view, at the recording's pace
   katrace replay --speed 60 night.json     an hour in a minute
-  katrace replay -o text --dead night.json`,
+  katrace replay -o text --dead night.json
+  katrace replay web.json.gz db.json.zst   two hosts, merged by time
+  ssh web sudo katrace -o json --host web | katrace replay --speed 0 - <(ssh db sudo katrace -o json --host db)`,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usagef("replay takes one FILE (or - for standard input), not %d", len(args))
+			if len(args) == 0 {
+				return usagef("replay takes a FILE or more (or - for standard input)")
+			}
+			if i := slices.Index(args, "-"); i >= 0 && slices.Contains(args[i+1:], "-") {
+				return usagef("replay takes standard input (-) once")
 			}
 			return nil
 		},
@@ -57,19 +67,16 @@ reported on stderr.`,
 			if err := refuseNever(&o.filter); err != nil {
 				return err
 			}
-			in := os.Stdin
-			if args[0] != "-" {
-				// Without O_NONBLOCK the opening of a FIFO waits for its writer.
-				if in, err = os.OpenFile(args[0], os.O_RDONLY|unix.O_NONBLOCK, 0); err != nil {
-					return fmt.Errorf("replay: %w", err)
-				}
-				defer func() { _ = in.Close() }()
+			in, err := recording.Open(cmd.Context(), args)
+			if err != nil {
+				return fmt.Errorf("replay: %w", err)
 			}
-			p := newPlayer(in, args[0], speed, o.filter)
+			defer in.Close()
+			p := newPlayer(args, speed, o.filter)
 			if out == outputTUI {
-				return p.view(cmd.Context(), o.noColor, filterWords(cmd.Flags()))
+				return p.view(cmd.Context(), in, o.noColor, filterWords(cmd.Flags()))
 			}
-			return p.stream(cmd.Context(), out)
+			return p.stream(cmd.Context(), in, out)
 		},
 	}
 	addEventFlags(cmd, groupShow, &o.filter)
@@ -88,13 +95,14 @@ func speedFor(terminal bool) float64 {
 	return 0
 }
 
-// player plays a recording at its speed.
+// player plays recordings at their speed.
 type player struct {
-	in     io.Reader
-	name   string // safe for a terminal
+	names  []string
 	speed  float64
 	filter events.Filter
 	closes bool // closes pass the filter: the view drops their rows
+	// heartbeats are shown where nobody asked for them, too.
+	heartbeats bool
 
 	clock func() time.Time                     // time.Now
 	sleep func(context.Context, time.Duration) // until then or ctx's end
@@ -103,13 +111,11 @@ type player struct {
 	first atomic.Int64 // its time in the recording, ns; 0: none yet
 	last  atomic.Int64 // the latest event's time, ns
 
-	played  int                    // events, wanted or not
-	skipped atomic.Int64           // damaged lines
-	damage  atomic.Pointer[string] // the first of them, in words
+	trouble atomic.Pointer[string] // what is wrong with the recordings, in words
 }
 
-func newPlayer(in io.Reader, name string, speed float64, filter events.Filter) *player {
-	return &player{in: in, name: conn.Safe(name), speed: speed, filter: filter, clock: time.Now, sleep: sleep}
+func newPlayer(names []string, speed float64, filter events.Filter) *player {
+	return &player{names: names, speed: speed, filter: filter, heartbeats: true, clock: time.Now, sleep: sleep}
 }
 
 func sleep(ctx context.Context, d time.Duration) {
@@ -119,33 +125,33 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// play hands the recording's events to the sink, each when it is its time, and
-// the first damaged line to first.
-func (p *player) play(ctx context.Context, sink events.Sink, first func(error)) error {
-	input, release := cancelable(ctx, p.in)
-	defer release()
-	src := &source{ctx: ctx, in: input, sink: sink}
-	in := events.NewReader(src)
+// title is the recordings' names, safe for a terminal.
+func (p *player) title() string {
+	if n := len(p.names); n > 2 {
+		return conn.Safe(p.names[0]) + fmt.Sprintf(" and %d more", n-1)
+	}
+	return conn.Safe(strings.Join(p.names, " and "))
+}
+
+// play hands the recordings' events to the sink, each when it is its time.
+func (p *player) play(ctx context.Context, in *recording.Reader, sink events.Sink) error {
+	var failed error // the sink's
+	in.Idle = func() error {
+		p.note(in)
+		failed = sink.Flush()
+		return failed
+	}
 	for ctx.Err() == nil {
-		e, err := in.Next()
-		var bad *events.LineError
+		e, err := in.Next(ctx)
 		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, cancelreader.ErrCanceled):
-			if n := p.skipped.Load(); n > 0 && p.played == 0 && ctx.Err() == nil {
-				return fmt.Errorf("replay %s: no line of a katrace stream (%s)", p.name, conn.Count(int(n), "damaged line"))
-			}
+		case failed != nil:
+			return failed
+		case errors.Is(err, io.EOF), ctx.Err() != nil:
+			p.note(in)
 			return sink.Flush()
-		case errors.As(err, &bad):
-			if p.skipped.Add(1) == 1 {
-				first(bad)
-			}
-			continue
-		case src.failed != nil:
-			return src.failed
 		case err != nil:
-			return fmt.Errorf("replay %s: %w", p.name, err)
+			return errors.Join(sink.Flush(), fmt.Errorf("replay %w", err))
 		}
-		p.played++
 		if err := p.wait(ctx, e.Time, sink); err != nil {
 			return err
 		}
@@ -153,46 +159,22 @@ func (p *player) play(ctx context.Context, sink events.Sink, first func(error)) 
 			break // its time has not come
 		}
 		p.last.Store(e.Time.UnixNano())
-		if !p.filter.Match(&e) && !(p.closes && e.Kind == events.KindClosed) {
+		if !p.wants(e) {
 			continue
 		}
-		if err := sink.Event(&e); err != nil {
+		if err := sink.Event(e); err != nil {
 			return err
 		}
 	}
 	return sink.Flush()
 }
 
-// source is a recording that may still be written: what has been read of it is
-// shown before more is waited for.
-type source struct {
-	ctx    context.Context
-	in     io.Reader
-	sink   events.Sink
-	failed error // the sink's
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	if s.failed = s.sink.Flush(); s.failed != nil {
-		return 0, s.failed
+// wants says whether the event is to be shown.
+func (p *player) wants(e *events.Event) bool {
+	if e.Kind == events.KindHeartbeat && !p.heartbeats {
+		return false
 	}
-	if s.ctx.Err() != nil { // a line without an end may take many reads
-		return 0, cancelreader.ErrCanceled
-	}
-	return s.in.Read(p)
-}
-
-// cancelable is in, whose Read ends with ctx also while it waits for input.
-func cancelable(ctx context.Context, in io.Reader) (_ io.Reader, release func()) {
-	r, err := cancelreader.NewReader(in)
-	if err != nil {
-		return in, func() {} // a regular file, which epoll(7) does not take: reading never waits
-	}
-	stop := context.AfterFunc(ctx, func() { r.Cancel() })
-	return r, func() {
-		stop()
-		_ = r.Close()
-	}
+	return p.filter.Match(e) || p.closes && e.Kind == events.KindClosed
 }
 
 // wait waits until the recording's time is at.
@@ -227,39 +209,73 @@ func (p *player) now() time.Time {
 	return time.Unix(0, first).Add(time.Duration(float64(p.clock().Sub(p.start)) * p.speed))
 }
 
-func (p *player) stream(ctx context.Context, out output) error {
+func (p *player) stream(ctx context.Context, in *recording.Reader, out output) error {
 	var writes writing
 	sink, say := newLineSink(writes.watch(os.Stdout), out), writes.watch(os.Stderr)
+	in.Damaged = func(name string, err error) { fmt.Fprintf(say, "katrace: %s: %v\n", conn.Safe(name), err) }
+	// A person asks what happened, not whether katrace was running.
+	p.heartbeats = out != outputText || slices.Contains(p.filter.Kinds, events.KindHeartbeat)
 	return untilInterrupted(ctx, &writes, func(ctx context.Context) error {
-		err := p.play(ctx, sink, func(err error) { fmt.Fprintf(say, "katrace: %s: %v\n", p.name, err) })
-		if n := p.skipped.Load(); n > 0 && err == nil {
-			fmt.Fprintf(say, "katrace: %s: %s skipped\n", p.name, conn.Count(int(n), "damaged line"))
+		err := p.play(ctx, in, sink)
+		if err == nil {
+			for _, trouble := range troubles(in) {
+				fmt.Fprintf(say, "katrace: %s\n", trouble)
+			}
 		}
 		return err
 	})
 }
 
-// view plays the recording in the live view, whose clock is the recording's.
-func (p *player) view(ctx context.Context, noColor bool, filter string) error {
+// view plays the recordings in the live view, whose clock is the recording's.
+func (p *player) view(ctx context.Context, in *recording.Reader, noColor bool, filter string) error {
 	p.closes = true
-	opt := tui.Options{Source: "replay of " + p.name, Recording: true, Filter: filter, NoColor: noColor, Now: p.now, Notice: p.notice}
+	opt := tui.Options{Source: "replay of " + p.title(), Recording: true, Filter: filter, NoColor: noColor, Now: p.now, Notice: p.notice}
 	store := tui.NewStore(opt)
-	return besideView(ctx, func(ctx context.Context) error {
-		return p.play(ctx, store, func(err error) {
-			s := err.Error()
-			p.damage.Store(&s)
-		})
-	}, store, opt)
+	return besideView(ctx, func(ctx context.Context) error { return p.play(ctx, in, store) }, store, opt)
+}
+
+// note keeps in words what is wrong with the recordings, for notice.
+func (p *player) note(in *recording.Reader) {
+	var words []string
+	for _, t := range in.Troubles() {
+		s := troubleWords(t)
+		if t.First != nil {
+			s += ", the first: " + conn.Safe(t.First.Error())
+		}
+		words = append(words, s)
+	}
+	said := strings.Join(words, "; ")
+	p.trouble.Store(&said)
 }
 
 func (p *player) notice() string {
-	n := p.skipped.Load()
-	if n == 0 {
-		return ""
+	if s := p.trouble.Load(); s != nil {
+		return *s
 	}
-	first := p.damage.Load()
-	if first == nil {
-		return "" // it is counted just now
+	return ""
+}
+
+// troubles says what is wrong with the recordings.
+func troubles(in *recording.Reader) (said []string) {
+	for _, t := range in.Troubles() {
+		said = append(said, troubleWords(t))
 	}
-	return fmt.Sprintf("%s skipped, the first: %s", conn.Count(int(n), "damaged line"), conn.Safe(*first))
+	return said
+}
+
+func troubleWords(t recording.Trouble) string {
+	var said []string
+	if t.Damaged > 0 {
+		said = append(said, conn.Count(t.Damaged, "damaged line")+" skipped")
+	}
+	if t.Back > 0 {
+		said = append(said, fmt.Sprintf("not in order of time, in %s: lines of other recordings may be in the wrong place", conn.Count(t.Back, "place")))
+	}
+	if t.Late > 0 {
+		said = append(said, conn.Count(t.Late, "event")+" came after later ones of other recordings were shown")
+	}
+	if t.Name == "" {
+		return strings.Join(said, ", ")
+	}
+	return conn.Safe(t.Name) + ": " + strings.Join(said, ", ")
 }

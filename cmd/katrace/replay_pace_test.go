@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"katrace/internal/events"
+	"katrace/internal/recording"
 	"katrace/test/childtest"
 )
 
@@ -79,12 +80,12 @@ func TestReplayPace(t *testing.T) {
 		{0.5, []string{"0s at 02:00.0", "6s at 02:03.0", "6s at 02:03.0", "6s at 02:03.0", "2m6s at 03:03.0"}},
 		{0, []string{"0s at 02:00.0", "0s at 02:03.0", "0s at 02:03.0", "0s at 02:01.0", "0s at 03:03.0"}},
 	} {
-		p := newPlayer(bytes.NewReader(in), "night.json", tt.speed, events.Filter{})
+		p := newPlayer([]string{"night.json"}, tt.speed, events.Filter{})
 		now := time.Unix(1e9, 0)
 		p.clock = func() time.Time { return now }
 		p.sleep = func(_ context.Context, d time.Duration) { now = now.Add(d) }
 		sink := &logSink{p: p, from: now}
-		if err := p.play(t.Context(), sink, func(err error) { t.Error(err) }); err != nil {
+		if err := p.play(t.Context(), recording.Of(t.Context(), "night.json", bytes.NewReader(in)), sink); err != nil {
 			t.Fatal(err)
 		}
 		if fmt.Sprint(sink.log) != fmt.Sprint(tt.want) {

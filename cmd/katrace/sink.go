@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -16,6 +17,8 @@ type lineSink struct {
 	encode func([]byte, *events.Event) []byte
 	lines  []byte
 	closes bool // takes closes that the filter passes, though nobody asked for them
+	// recording: takes the lines about the tracing itself.
+	recording bool
 }
 
 // manyLines is from how many bytes on lines are written at once.
@@ -63,18 +66,22 @@ type wanter interface {
 
 // Wants is of wanter.
 func (s *lineSink) Wants(e *events.Event, matches bool) bool {
-	return s.closes && matches && e.Kind == events.KindClosed
+	switch e.Kind {
+	case events.KindStart, events.KindHeartbeat, events.KindStop:
+		return s.recording
+	default:
+		return s.closes && matches && e.Kind == events.KindClosed
+	}
 }
 
-// unasked hands an event that the user did not ask for to the sinks that want it.
-func unasked(to events.Sink, e *events.Event, matches bool) error {
+// unasked hands an event that the user did not ask for to the sinks that want it,
+// to all of them also where one fails.
+func unasked(to events.Sink, e *events.Event, matches bool) (err error) {
 	if all, ok := to.(tee); ok {
 		for _, s := range all {
-			if err := unasked(s, e, matches); err != nil {
-				return err
-			}
+			err = errors.Join(err, unasked(s, e, matches))
 		}
-		return nil
+		return err
 	}
 	if w, ok := to.(wanter); ok && w.Wants(e, matches) {
 		return to.Event(e)
@@ -107,13 +114,12 @@ func (t tee) Event(e *events.Event) error {
 	return nil
 }
 
-func (t tee) Flush() error {
+// Flush flushes all of them, also where one fails.
+func (t tee) Flush() (err error) {
 	for _, s := range t {
-		if err := s.Flush(); err != nil {
-			return err
-		}
+		err = errors.Join(err, s.Flush())
 	}
-	return nil
+	return err
 }
 
 // Second is of secondly.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,10 @@ type stream struct {
 	tracker *events.Tracker
 	filter  events.Filter
 	sink    events.Sink
+	host    string         // the key of each line; "": none
+	began   time.Time      // when all was attached
+	about   events.Tracing // of its beginning
+	beat    heartbeat
 	limit   uint64 // events, 0: none
 	all     bool   // tell events that needsAll
 	owners  ownerFinder
@@ -80,7 +85,17 @@ func openStream(o streamOptions, sink events.Sink) (*stream, error) {
 	return &stream{
 		tracer: tracer, tracker: tracker, owners: owner.New(owner.Options{Scanned: tracer.Wake}),
 		filter: o.filter, sink: sink, limit: uint64(o.count), all: o.load.All,
+		host: o.host, began: time.Now(), about: o.tracing(tracer),
 	}, nil
+}
+
+// tracing is what a recording says of itself at its beginning.
+func (o *streamOptions) tracing(t *loader.Tracer) events.Tracing {
+	unknown := events.ParseUnknown(t.Unknown()) | events.LeftOutBy(&o.filter)
+	if !o.load.All {
+		unknown |= events.UnknownWindowProbe
+	}
+	return events.Tracing{Kernel: kernelRelease(), Backend: string(t.Backend), Version: versionString(), Filters: o.filterWords, NotKnown: unknown}
 }
 
 // run streams until ctx ends or the limit is reached; both are no error. What
@@ -90,20 +105,25 @@ func (s *stream) run(ctx context.Context) error {
 	defer s.owners.Close() // before: it wakes the tracer
 	defer context.AfterFunc(ctx, s.tracer.Wake)()
 
-	err := s.loop(ctx)
+	err := s.begin(s.began, s.about)
+	if err == nil {
+		err = s.loop(ctx)
+	}
 	if err == nil {
 		err = s.release(time.Time{})
 	}
-	if errors.Is(err, errLimit) {
-		err = nil
+	if err == nil || errors.Is(err, errLimit) {
+		err = cmp.Or(s.finish(), err)
 	}
-	if err == nil {
-		err = s.finish()
+	// Where one output failed, the others learn that it is over.
+	ended, flushed := s.end(ctx, err), s.sink.Flush()
+	if err == nil || errors.Is(err, errLimit) {
+		err = cmp.Or(ended, flushed)
 	}
 	return err
 }
 
-// finish writes all that is left, and what was lost.
+// finish writes what is left, and tells what was lost.
 func (s *stream) finish() error {
 	if err := s.sink.Flush(); err != nil { // what that loses is reported as well
 		return err
@@ -111,10 +131,7 @@ func (s *stream) finish() error {
 	if err := s.reportLost(); err != nil {
 		return err
 	}
-	if err := second(s.sink, true); err != nil {
-		return err
-	}
-	return s.sink.Flush()
+	return second(s.sink, true)
 }
 
 func (s *stream) loop(ctx context.Context) error {
@@ -152,7 +169,7 @@ func (s *stream) loop(ctx context.Context) error {
 			next = now.Add(tick)
 			s.pace.tick()
 			s.noteClock(s.tracker.SetClock())
-			if err := s.reportLost(); err != nil {
+			if err := cmp.Or(s.reportLost(), s.beatIfDue(now)); err != nil {
 				return err
 			}
 			if err := second(s.sink, false); err != nil {
@@ -178,8 +195,15 @@ func (s *stream) loop(ctx context.Context) error {
 
 // pass hands an event to the sink if the user wants it.
 func (s *stream) pass(e *events.Event) error {
-	if e.Kind == events.KindLost {
+	if s.host != "" {
+		e.Host = s.host
+	}
+	switch e.Kind {
+	case events.KindLost:
 		return s.sink.Event(e)
+	case events.KindStart, events.KindHeartbeat, events.KindStop:
+		return unasked(s.sink, e, true)
+	default: // of a connection
 	}
 	matches := s.judge(e)
 	if !matches || needsAll(e.Kind) && !s.all {
@@ -272,7 +296,7 @@ func (s *stream) reportLost() error {
 		s.held.add(&s.lost, false)
 		return nil
 	}
-	return s.sink.Event(&s.lost)
+	return s.pass(&s.lost)
 }
 
 // noteClock says that the wall clock was set: the times of events jump with it.
@@ -304,7 +328,7 @@ func (s *stream) summary(took time.Duration) string {
 		lost += "; " + string(events.AppendWords(nil, &events.Event{Kind: events.KindLost, LeftOut: s.leftOut}))
 	}
 	said := fmt.Sprintf("%s in %s, %s", conn.AppendCount(nil, s.told, "event"), conn.AppendSpan(nil, took), lost)
-	if s.clockSet.Abs() >= 10*time.Millisecond {
+	if s.clockSet.Abs() >= leastClockSet {
 		said += "; the wall clock was set " + clockWords(s.clockSet) + " under way"
 	}
 	return said
@@ -354,11 +378,14 @@ func runStream(ctx context.Context, o streamOptions) error {
 			return fmt.Errorf("--log-file: %w", err)
 		}
 		defer func() { _ = log.file.Close() }()
+		log.recording = true
 		log.closes = o.output == outputTUI // a replay of it loses the rows that the view loses
 		lines = append(lines, log)
 	}
 	if o.output == outputText || o.output == outputJSON {
-		lines = append(lines, newLineSink(writes.watch(os.Stdout), o.output))
+		out := newLineSink(writes.watch(os.Stdout), o.output)
+		out.recording = o.output == outputJSON
+		lines = append(lines, out)
 	}
 	var sinks tee
 	for _, s := range lines {

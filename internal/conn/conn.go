@@ -19,6 +19,7 @@ import (
 // "nothing" value. A zero Netns, Inode, PID or enumeration, an empty string and
 // an invalid address mean absent.
 type State struct {
+	Host     string // the host's name, where a recording says it
 	Netns    uint32 // inode number of the network namespace (net.ns.inum)
 	Inode    uint64 // the socket's inode number; 0: an orphan, no file refers to it
 	Family   Family
@@ -83,12 +84,13 @@ const stateFacts = HasUID | HasKeepalive | HasUnanswered
 // ID identifies a connection for as long as it lives. Its addresses can be used
 // again later by another connection, which then has another inode.
 type ID struct {
+	Host          string // as in State: connections of two hosts are two
 	Netns         uint32
 	Local, Remote netip.AddrPort
 }
 
 // ID is the connection's.
-func (s *State) ID() ID { return ID{s.Netns, s.Local, s.Remote} }
+func (s *State) ID() ID { return ID{s.Host, s.Netns, s.Local, s.Remote} }
 
 // Unaccepted says that the connection waits in its listener's accept queue: no
 // file refers to it, and one that its process has closed is in another state.

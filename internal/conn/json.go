@@ -123,6 +123,7 @@ func appendAddr(dst []byte, key string, a netip.AddrPort) []byte {
 // Keys are the JSON keys of a State and a Timer as encoding/json reads them.
 // Those that are absent stay nil or empty.
 type Keys struct {
+	Host   string    `json:"host"`
 	Netns  uint32    `json:"netns"`
 	Inode  uint64    `json:"inode"`
 	Family string    `json:"family"`
@@ -180,7 +181,7 @@ func (m *Millis) UnmarshalJSON(data []byte) error {
 // Read makes a State and a Timer of the keys. An error says what no connection
 // can have, or what would not be the same if it were written again.
 func (k *Keys) Read(s *State, t *Timer) error {
-	s.Netns, s.Inode = k.Netns, k.Inode
+	s.Host, s.Netns, s.Inode = k.Host, k.Netns, k.Inode
 	s.Module, s.Cgroup, s.Container, s.Pod = k.Module, k.Cgroup, k.Container, k.Pod
 	if err := cmp.Or(
 		ParseWord(k.Family, &s.Family, ParseFamily), ParseWord(k.State, &s.TCPState, ParseTCPState),

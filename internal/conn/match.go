@@ -103,7 +103,7 @@ func (s *State) AppendHaystack(b []byte, errno string, netns func(uint32) string
 		b = append(b, " uid:"...)
 		b = strconv.AppendUint(b, uint64(s.UID), 10)
 	}
-	for _, t := range [...]string{s.Cgroup, s.Container, s.Pod, errno} {
+	for _, t := range [...]string{s.Host, s.Cgroup, s.Container, s.Pod, errno} {
 		b = append(append(b, ' '), t...)
 	}
 	b = append(b, " netns:"...)

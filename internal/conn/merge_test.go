@@ -13,7 +13,7 @@ import (
 // the one that it lets go of though nothing newer is known.
 func TestMergeTakesAll(t *testing.T) {
 	kept := map[string]string{
-		"Netns": "identifies the connection", "Local": "the same", "Remote": "the same",
+		"Host": "identifies the connection", "Netns": "the same", "Local": "the same", "Remote": "the same",
 		"Has": "the facts of both",
 	}
 	full := func(n int) (s State) {

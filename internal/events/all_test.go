@@ -24,7 +24,7 @@ func TestKindsAreWhole(t *testing.T) {
 	}
 	// Those that neither --dead nor --silent leaves: no end, and no sign that the
 	// peer does not answer.
-	neither := []Kind{KindSuspended, KindResumed, KindProbed, KindEnabled, KindWindowProbe, KindTimer, KindClosed, KindLost, KindSuppressed}
+	neither := []Kind{KindSuspended, KindResumed, KindProbed, KindEnabled, KindWindowProbe, KindTimer, KindClosed, KindLost, KindStart, KindHeartbeat, KindStop, KindSuppressed}
 	said := map[string]Kind{}
 	for i, name := range KindNames() {
 		k := Kind(i + 1)
@@ -62,7 +62,7 @@ func TestSchemaHasAllWords(t *testing.T) {
 		key    string
 		want   []string
 	}{
-		{schema, "event", KindNames()}, {schema, "verdict", verdictNames.All()}, {schema, "reason", reasonNames.All()}, {schema, "rst", rstNames.All()},
+		{schema, "event", KindNames()}, {schema, "verdict", verdictNames.All()}, {schema, "reason", reasonNames.All()}, {schema, "rst", rstNames.All()}, {schema, "exit", exitNames.All()},
 		{schema, "family", words[conn.Family]()}, {schema, "state", conn.TCPStates()}, {schema, "held_by", words[conn.HeldBy]()},
 		{list, "waits_for", words[conn.Waiting]()},
 	} {

@@ -14,7 +14,7 @@ import (
 )
 
 // Event is one thing that happened to one connection's keepalive timer, or,
-// for KindLost and KindSuppressed, to the stream itself. It is what every sink gets and what a
+// for those of Kind.OfTracing, to the tracing itself. It is what every sink gets and what a
 // line of the JSON stream holds.
 //
 // A fact that is not known is absent: Has tells which of the facts without a
@@ -57,6 +57,7 @@ type Event struct {
 	Lost    Lost   // on KindLost: since the last such event
 	LeftOut uint64 // on KindLost: events that a filter by owner dropped because their owner was not known
 
+	Tracing    *Tracing    // on KindStart, KindHeartbeat and KindStop; never changed
 	Suppressed *Suppressed // on KindSuppressed; never changed
 }
 

@@ -21,14 +21,15 @@ type Filter struct {
 	Changes bool
 }
 
-// Match says whether the event is wanted. KindLost always is.
+// Match says whether the event is wanted. What is about the tracing itself
+// always is.
 func (f *Filter) Match(e *Event) bool {
-	return f.MatchBesidesOwner(e) && (e.Kind == KindLost || e.Kind == KindSuppressed || f.Owner.Match(&e.Owner))
+	return f.MatchBesidesOwner(e) && (e.Kind.OfTracing() || f.Owner.Match(&e.Owner))
 }
 
 // MatchBesidesOwner is Match, whoever the owner is.
 func (f *Filter) MatchBesidesOwner(e *Event) bool {
-	if e.Kind == KindLost || e.Kind == KindSuppressed {
+	if e.Kind.OfTracing() {
 		return true
 	}
 	if !f.Takes(e.Kind) {

@@ -4,8 +4,6 @@ package events
 
 import (
 	"bytes"
-	"errors"
-	"io"
 	"testing"
 	"unsafe"
 
@@ -84,38 +82,6 @@ func FuzzParseJSON(f *testing.F) {
 		}
 		if d := cmp.Diff(e, again, sameAddrs); d != "" {
 			t.Fatalf("%q\nis written as %q,\nwhich is read as another event:\n%s", data, line, d)
-		}
-	})
-}
-
-// FuzzReader: it ends, and goes on behind damage: a good line at the end of
-// whatever comes before is read.
-func FuzzReader(f *testing.F) {
-	f.Add([]byte("x\r\n\n" + goodLine))
-	f.Add([]byte{0, '\n', 0xff, 0xfe})
-	f.Fuzz(func(t *testing.T, data []byte) {
-		r := NewReader(bytes.NewReader(append(bytes.Clone(data), "\n"+goodLine+"\n"...)))
-		last, number := Kind(0), 0
-		for {
-			e, err := r.Next()
-			var bad *LineError
-			switch {
-			case errors.Is(err, io.EOF):
-				if last != KindClosed {
-					t.Fatalf("%q: the good line after it is not read", data)
-				}
-				return
-			case errors.As(err, &bad):
-				if bad.Line <= number || bad.Line > bytes.Count(data, []byte("\n"))+1 {
-					t.Fatalf("%q: line %d after line %d", data, bad.Line, number)
-				}
-				number = bad.Line
-				last = 0
-			case err != nil:
-				t.Fatalf("%q: %v", data, err)
-			default:
-				last = e.Kind
-			}
 		}
 	})
 }

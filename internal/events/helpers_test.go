@@ -211,14 +211,33 @@ func everyKind() []namedEvent {
 		add("no more: "+s.name, KindResumed, func(e *Event) { e.WaitsFor, e.Verdict = s.waits, VerdictAlive })
 	}
 	all = append(all, namedEvent{"all three", Event{Time: someTime, Kind: KindLost, Lost: Lost{Ring: 1200, Missed: 3, Follow: 4}}})
-	all = append(all, namedEvent{"no memory", Event{Time: someTime, Kind: KindLost, Lost: Lost{Memory: 5, Tuple: 6}}})
-	all = append(all, namedEvent{"left out", Event{Time: someTime, Kind: KindLost, LeftOut: 12}})
-	all = append(all, namedEvent{"left out and lost", Event{Time: someTime, Kind: KindLost, Lost: Lost{Ring: 2}, LeftOut: 1}})
-	all = append(all, namedEvent{"skipped", Event{Time: someTime, Kind: KindLost, Lost: Lost{Skipped: Skipped{PeerReset: 1, Closed: 28, ICMP: 2, Probed: 3, Enabled: 4, Answer: 5, Dropped: 6}}}})
 	all = append(all, namedEvent{"disk full", Event{Time: someTime, Kind: KindLost, Lost: Lost{Disk: 7}}})
 	all = append(all, namedEvent{"suppressed", Event{Time: someTime, Kind: KindSuppressed, Suppressed: &Suppressed{Events: 40_000, Ends: 1, Peers: [10]PeerCount{
 		{netipAddr("10.0.0.9"), 39_999}, {netipAddr("2001:db8::1"), 1}}}}})
 	all = append(all, namedEvent{"suppressed, no end", Event{Time: someTime, Kind: KindSuppressed, Suppressed: &Suppressed{Events: 1, Peers: [10]PeerCount{{netipAddr("10.0.0.9"), 1}}}}})
+	all = append(all, namedEvent{"no memory", Event{Time: someTime, Kind: KindLost, Lost: Lost{Memory: 5, Tuple: 6}}})
+	all = append(all, namedEvent{"left out", Event{Time: someTime, Kind: KindLost, LeftOut: 12}})
+	all = append(all, namedEvent{"left out and lost", Event{Time: someTime, Kind: KindLost, Lost: Lost{Ring: 2}, LeftOut: 1}})
+	all = append(all, namedEvent{"skipped", Event{Time: someTime, Kind: KindLost, Lost: Lost{Skipped: Skipped{PeerReset: 1, Closed: 28, ICMP: 2, Probed: 3, Enabled: 4, Answer: 5, Dropped: 6}}}})
+	for _, about := range []struct {
+		name string
+		kind Kind
+		Tracing
+	}{
+		{"start", KindStart, Tracing{Kernel: "6.12.107", Backend: "tracepoint", Version: "v1.2", Filters: "--port 5432 --dead", NotKnown: UnknownICMP | UnknownMissed}},
+		{"start of all", KindStart, Tracing{Kernel: "6.12.107", Backend: "kprobe", Version: "v1.2"}},
+		{"a quiet minute", KindHeartbeat, Tracing{}},
+		{"a minute", KindHeartbeat, Tracing{Asleep: time.Hour, ClockSet: -time.Second, Events: 1200, Lost: Lost{Ring: 3}, LeftOut: 1, Connections: Connections{0: 4, VerdictAlive: 17}}},
+		{"stop", KindStop, Tracing{Events: 1200, Exit: ExitSignal}},
+		{"failure", KindStop, Tracing{Events: 1, ClockSet: time.Minute, Exit: ExitError, Error: "write events: no space left on device"}},
+		{"stop, not known why", KindStop, Tracing{}},
+	} {
+		e := Event{Time: someTime, Kind: about.kind, Tracing: &about.Tracing}
+		if about.kind == KindStart || about.Exit == ExitError {
+			e.Host = "db1.example"
+		}
+		all = append(all, namedEvent{about.name, e})
+	}
 	return all
 }
 

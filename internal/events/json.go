@@ -20,11 +20,15 @@ func AppendJSON(dst []byte, e *Event) []byte {
 	dst = appendTime(dst, e.Time)
 	dst = append(dst, '"')
 	dst = conn.AppendWord(dst, "event", e.Kind.String()) // absent: a connection as it is
-	if e.Kind == KindLost {
-		return append(appendLost(dst, e), '}')
-	}
-	if e.Kind == KindSuppressed {
+	dst = conn.AppendText(dst, "host", e.Host)
+	switch e.Kind {
+	case KindLost:
+		return append(appendLost(dst, &e.Lost, e.LeftOut), '}')
+	case KindStart, KindHeartbeat, KindStop:
+		return append(appendTracing(dst, e), '}')
+	case KindSuppressed:
 		return append(appendSuppressed(dst, e.Suppressed), '}')
+	default: // of a connection
 	}
 	dst = e.AppendKeys(dst)
 	if e.Has&conn.HasKeepalive != 0 {
@@ -75,8 +79,7 @@ func AppendJSON(dst []byte, e *Event) []byte {
 	return append(dst, '}')
 }
 
-func appendLost(dst []byte, e *Event) []byte {
-	l := &e.Lost
+func appendLost(dst []byte, l *Lost, leftOut uint64) []byte {
 	dst = append(dst, `,"lost":{"ring":`...)
 	dst = strconv.AppendUint(dst, l.Ring, 10)
 	dst = append(dst, `,"missed":`...)
@@ -104,8 +107,8 @@ func appendLost(dst []byte, e *Event) []byte {
 		}
 		dst = append(dst, '}')
 	}
-	if e.LeftOut > 0 {
-		dst = conn.AppendUint(dst, "left_out", e.LeftOut)
+	if leftOut > 0 {
+		dst = conn.AppendUint(dst, "left_out", leftOut)
 	}
 	return append(dst, '}')
 }

@@ -178,16 +178,26 @@ func randomEvent(rnd *rand.Rand) Event {
 		return netip.AddrPortFrom(a, uint16(rnd.IntN(1<<16)))
 	}
 	e := Event{Time: time.Unix(rnd.Int64N(1<<32), rnd.Int64N(1e9)).UTC(), Kind: Kind(1 + rnd.IntN(len(KindNames())))}
-	if e.Kind == KindLost {
-		e.Lost = Lost{Ring: rnd.Uint64(), Missed: rnd.Uint64(), Follow: rnd.Uint64(), Skipped: Skipped{Closed: rnd.Uint64() >> 1}}
-		return e
+	if some() {
+		e.Host = validUTF8(hostile.Names[rnd.IntN(len(hostile.Names))])
 	}
-	if e.Kind == KindSuppressed {
+	switch e.Kind {
+	case KindStart:
+		e.Tracing = &Tracing{Filters: word(len(hostile.Names), func(i int) string { return validUTF8(hostile.Names[i]) }), NotKnown: Unknown(rnd.IntN(int(unknownEnd)))}
+		return e
+	case KindHeartbeat, KindStop:
+		e.Tracing = &Tracing{Asleep: span().Truncate(time.Millisecond), Events: rnd.Uint64(), Lost: Lost{Ring: rnd.Uint64() >> 1}}
+		return e
+	case KindSuppressed:
 		e.Suppressed = &Suppressed{Events: rnd.Uint64(), Ends: rnd.Uint64()}
 		for i := range rnd.IntN(len(e.Suppressed.Peers) + 1) {
 			e.Suppressed.Peers[i] = PeerCount{addr().Addr(), rnd.Uint64()>>1 + 1}
 		}
 		return e
+	case KindLost:
+		e.Lost = Lost{Ring: rnd.Uint64(), Missed: rnd.Uint64(), Follow: rnd.Uint64(), Skipped: Skipped{Closed: rnd.Uint64() >> 1}}
+		return e
+	default: // of a connection
 	}
 	e.Has = conn.Fact(rnd.IntN(int(HasRTT) << 1))
 	e.Netns, e.Inode = rnd.Uint32(), rnd.Uint64()

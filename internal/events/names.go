@@ -24,11 +24,14 @@ const (
 	KindTimer                       // a firing that sent nothing
 	KindClosed                      // a connection that was reported on has closed, not by keepalive
 	KindLost                        // records were lost
+	KindStart                       // a recording begins
+	KindHeartbeat                   // it goes on
+	KindStop                        // it ends
 	KindSuppressed                  // lines were left out, to bound how many there are
 )
 
 var kindNames = enum.Names[Kind]{What: "kind", Words: []string{"", "probe", "answer", "reset", "peer_reset", "ended", "suspended", "resumed", "icmp", "dropped",
-	"probed", "enabled", "window_probe", "timer", "closed", "lost", "suppressed"}}
+	"probed", "enabled", "window_probe", "timer", "closed", "lost", "start", "heartbeat", "stop", "suppressed"}}
 
 // String is the name in the stream: "probe".
 func (k Kind) String() string { return kindNames.Name(k) }

@@ -17,6 +17,7 @@ func TestNames(t *testing.T) {
 	enumtest.RoundTrip(t, changeNames, ChangeEnded, ParseChange)
 	enumtest.RoundTrip(t, rstNames, RSTThisHost, ParseRST)
 	enumtest.RoundTrip(t, byNames, ByThisHost, ParseBy)
+	enumtest.RoundTrip(t, exitNames, ExitError, ParseExit)
 	enumtest.RoundTrip(t, reasonNames, ReasonNotIdle, ParseReason)
 }
 

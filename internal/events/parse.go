@@ -54,18 +54,35 @@ type line struct {
 	Unacked     *uint32 `json:"unacked_bytes"`
 	Verdict     string  `json:"verdict"`
 
-	Lost *struct {
-		Ring   uint64 `json:"ring"`
-		Missed uint64 `json:"missed"`
-		Follow uint64 `json:"follow"`
-		Memory uint64 `json:"memory"`
-		Tuple  uint64 `json:"tuple"`
-		Disk   uint64 `json:"disk"`
+	Lost *lostKeys `json:"lost"`
 
-		Skipped map[string]uint64 `json:"skipped"`
-		LeftOut uint64            `json:"left_out"`
-	} `json:"lost"`
+	tracingKeys
 	Suppressed *suppressedKeys `json:"suppressed"`
+}
+
+// lostKeys are the keys of what was lost.
+type lostKeys struct {
+	Ring   uint64 `json:"ring"`
+	Missed uint64 `json:"missed"`
+	Follow uint64 `json:"follow"`
+	Memory uint64 `json:"memory"`
+	Tuple  uint64 `json:"tuple"`
+	Disk   uint64 `json:"disk"`
+
+	Skipped map[string]uint64 `json:"skipped"`
+	LeftOut uint64            `json:"left_out"`
+}
+
+// read makes the counts of them; nil: nothing was lost.
+func (l *lostKeys) read() (lost Lost, leftOut uint64) {
+	if l == nil {
+		return lost, 0
+	}
+	lost = Lost{Ring: l.Ring, Missed: l.Missed, Follow: l.Follow, Memory: l.Memory, Tuple: l.Tuple, Disk: l.Disk}
+	for kind, n := range skipped(&lost.Skipped) {
+		*n = l.Skipped[kind.String()]
+	}
+	return lost, l.LeftOut
 }
 
 // ParseJSON reads one line of the JSON stream, as AppendJSON writes it. An
@@ -86,19 +103,19 @@ func ParseJSON(data []byte) (Event, error) {
 		l.Read(&e.State, &e.Timer)); err != nil {
 		return Event{}, err
 	}
-	if e.Kind == KindLost { // has nothing else
-		e = Event{Time: e.Time, Kind: KindLost}
-		if l.Lost != nil {
-			e.Lost = Lost{Ring: l.Lost.Ring, Missed: l.Lost.Missed, Follow: l.Lost.Follow, Memory: l.Lost.Memory, Tuple: l.Lost.Tuple, Disk: l.Lost.Disk}
-			e.LeftOut = l.Lost.LeftOut
-			for kind, n := range skipped(&e.Lost.Skipped) {
-				*n = l.Lost.Skipped[kind.String()]
-			}
+	if e.Kind.OfTracing() { // has nothing else
+		about := Event{Time: e.Time, Kind: e.Kind}
+		about.Host = e.Host
+		var err error
+		switch e.Kind {
+		case KindLost:
+			about.Lost, about.LeftOut = l.Lost.read()
+		case KindSuppressed:
+			about.Suppressed = l.Suppressed.read()
+		default:
+			about.Tracing, err = l.tracingKeys.read(e.Kind)
 		}
-		return e, nil
-	}
-	if e.Kind == KindSuppressed {
-		return Event{Time: e.Time, Kind: KindSuppressed, Suppressed: l.Suppressed.read()}, nil
+		return about, err
 	}
 	l.fill(&e)
 	return e, nil

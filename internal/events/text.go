@@ -14,17 +14,22 @@ const (
 	widthKind  = 12
 	widthTuple = 45
 	widthOwner = 18
+	widestHost = 24 // at most
 )
 
 // Text makes the lines of the text stream. Its zero value is ready; it is not
 // safe for concurrent use. The owners' column is wider from the first container
-// on: where there is none, its lines stay as narrow as they can be.
-type Text struct{ containers bool }
+// on, and the hosts' is there from the first host on: where there is none, its
+// lines stay as narrow as they can be.
+type Text struct {
+	containers bool
+	hosts      int // the width of their column
+}
 
 // AppendText is Text.Append for a single line.
 func AppendText(dst []byte, e *Event) []byte { return new(Text).Append(dst, e) }
 
-// Append appends the event as one line, without a newline: time, event, local >
+// Append appends the event as one line, without a newline: time, event, host, local >
 // remote, owner with the container's short id, what happened in words. Strings
 // from outside are made safe for a terminal.
 func (t *Text) Append(dst []byte, e *Event) []byte {
@@ -33,7 +38,14 @@ func (t *Text) Append(dst []byte, e *Event) []byte {
 	dst = append(appendDigits(dst, at.Nanosecond()/1e6, 3), "Z  "...)
 	from := len(dst)
 	dst = pad(append(dst, e.Kind.String()...), from, widthKind)
-	if e.Kind != KindLost && e.Kind != KindSuppressed {
+	if e.Kind != KindStart { // its words name the host
+		t.hosts = max(t.hosts, min(utf8.RuneCountInString(e.Host), widestHost))
+	}
+	if t.hosts > 0 {
+		from = len(dst)
+		dst = pad(conn.AppendSafe(dst, e.Host), from, t.hosts)
+	}
+	if !e.Kind.OfTracing() {
 		from = len(dst)
 		dst = e.Local.AppendTo(dst)
 		dst = append(dst, " > "...)
@@ -116,10 +128,12 @@ func AppendWords(dst []byte, e *Event) []byte {
 		return append(dst, resumedWords[min(int(e.WaitsFor), len(resumedWords)-1)]...)
 	case KindEnded:
 		return appendEndedWords(dst, e)
-	case KindLost:
-		return appendLostWords(dst, e)
 	case KindSuppressed:
 		return appendSuppressedWords(dst, e.Suppressed)
+	case KindLost:
+		return appendLostWords(dst, &e.Lost, e.LeftOut)
+	case KindStart, KindHeartbeat, KindStop:
+		return appendTracingWords(dst, e)
 	}
 	return dst
 }
@@ -219,10 +233,9 @@ func appendRTT(dst []byte, e *Event) []byte {
 	return conn.AppendSpan(append(dst, "about "...), e.RTT)
 }
 
-func appendLostWords(dst []byte, e *Event) []byte {
-	l := &e.Lost
-	if e.LeftOut > 0 {
-		dst = strconv.AppendUint(dst, e.LeftOut, 10)
+func appendLostWords(dst []byte, l *Lost, leftOut uint64) []byte {
+	if leftOut > 0 {
+		dst = strconv.AppendUint(dst, leftOut, 10)
 		dst = append(dst, " left out: the filter asks for their owner, which was not known"...)
 		if l.Total() == 0 {
 			return dst

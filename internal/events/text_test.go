@@ -54,6 +54,10 @@ func TestTextIsSafe(t *testing.T) {
 		for _, e := range everyKind() {
 			e.event.Process, e.event.Cgroup, e.event.Container, e.event.Pod = conn.Process{PID: 812, Comm: s}, s, s, s
 			e.event.SendError, e.event.Errno, e.event.ICMP.Text = s, s, s
+			e.event.Host = s
+			if e.event.Tracing != nil {
+				e.event.Tracing = &Tracing{Kernel: s, Backend: s, Version: s, Filters: s, Error: s}
+			}
 			e.event.Drop.Reason, e.event.Drop.Text, e.event.Drop.Where = s, s, s
 			hostile.CheckPrinting(t, AppendText(nil, &e.event))
 		}

@@ -18,6 +18,8 @@ type Tracker struct {
 	event Event             // the one being told, used again
 	// passing is the story of a connection that is not followed, used again.
 	passing story
+	// counts are the stories by their verdict.
+	counts Connections
 	// drops names what records of dropped segments hold in numbers; nil: nothing.
 	drops dropNames
 }
@@ -39,7 +41,9 @@ type story struct {
 	heard   bool // the peer was heard after the last probe told
 	// heardAt is the boot clock of the peer's last segment before the last probe.
 	heardAt time.Duration
-	failing Change // ChangeSilent or ChangeUnreachable, since the peer was last heard
+	verdict Verdict // the latest; 0: nothing is known yet
+	kept    bool    // in Tracker.conns
+	failing Change  // ChangeSilent or ChangeUnreachable, since the peer was last heard
 }
 
 // NewTracker makes a Tracker for a kernel whose tick is jiffy long.
@@ -131,14 +135,14 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 		// That the peer was heard is told by the answer, if a probe was out: it
 		// comes at the same firing, and says after how many.
 	case loader.RecordEnded:
-		delete(t.conns, r.Sk)
+		t.forget(r.Sk)
 		if r.LocalPort == 0 {
 			return nil // as below
 		}
 		e.Kind = KindEnded
 		t.ended(r, s, e)
 	case loader.RecordClosed:
-		delete(t.conns, r.Sk)
+		t.forget(r.Sk)
 		if r.LocalPort == 0 {
 			return nil // not known which connection it was
 		}
@@ -150,6 +154,7 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 		return nil // a newer object than this decoder: not possible within one binary
 	}
 	e.Change = s.changed(e)
+	t.count(s, e)
 	return tell(e)
 }
 
@@ -164,10 +169,12 @@ func (t *Tracker) story(r *loader.Record) *story {
 	}
 	s = &t.passing
 	if r.Flags&loader.FlagFollowed != 0 {
+		t.forget(r.Sk)
 		s = new(story)
 		t.conns[r.Sk] = s
+		t.counts[0]++
 	}
-	*s = story{netns: r.Netns, family: family, local: local, remote: remote}
+	*s = story{netns: r.Netns, family: family, local: local, remote: remote, kept: s != &t.passing}
 	return s
 }
 
@@ -230,6 +237,7 @@ func (t *Tracker) answer(r *loader.Record, s *story, tell func(*Event) error) er
 		e.setNext(Reason(r.Reason), r.Probes)
 	}
 	e.Change = s.changed(e)
+	t.count(s, e)
 	return tell(e)
 }
 

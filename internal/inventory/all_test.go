@@ -49,6 +49,7 @@ func TestColumnsAreWhole(t *testing.T) {
 
 // notInList are the fields of a Socket that no key of the list holds by itself.
 var notInList = map[string]string{
+	"Host":       "a list is of this host",
 	"CgroupID":   "only for looking the cgroup up",
 	"Has":        "says which keys are there",
 	"ProbesOut":  "what is left of it decides dies_in_ms",

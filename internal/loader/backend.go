@@ -18,6 +18,13 @@ const (
 	Tracepoint Backend = "tracepoint"
 )
 
+// What the tracepoints do not show, in words.
+const (
+	lacksSendErrors   = "whether a probe left this host"
+	lacksICMP         = "ICMP errors"
+	lacksWindowProbes = "zero-window probes"
+)
+
 // Backends lists the real ones in the order in which Auto tries them.
 func Backends() []Backend { return []Backend{Kprobe, Fentry, Tracepoint} }
 
@@ -80,9 +87,9 @@ func (b Backend) Lacks() []string {
 		return nil
 	}
 	return []string{
-		"whether a probe left this host",
-		"ICMP errors",
-		"zero-window probes",
+		lacksSendErrors,
+		lacksICMP,
+		lacksWindowProbes,
 		givesEnabled,
 		givesRST,
 	}

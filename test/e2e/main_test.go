@@ -80,6 +80,7 @@ type run struct {
 	mu     sync.Mutex
 	lines  [][]byte
 	events []events.Event
+	about  []events.Event // start, heartbeats, stop
 }
 
 // start starts katrace's JSON stream, by any backend, and waits until it is
@@ -147,10 +148,14 @@ func (r *run) take(line []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.lines = append(r.lines, line)
+	if e.Tracing != nil {
+		r.about = append(r.about, e)
+		return
+	}
 	r.events = append(r.events, e)
 }
 
-// seen is what has come so far.
+// seen is what has come so far of connections, and of losses.
 func (r *run) seen() []events.Event {
 	r.mu.Lock()
 	defer r.mu.Unlock()

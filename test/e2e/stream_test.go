@@ -135,6 +135,12 @@ func TestCount(t *testing.T) {
 	if n := len(ofConns(r.seen())); n != 2 {
 		t.Errorf("%d events, want 2", n)
 	}
+	if len(r.about) != 2 || r.about[0].Kind != events.KindStart || r.about[0].Host == "" || r.about[1].Kind != events.KindStop {
+		t.Fatalf("the recording does not say that it begins and ends: %+v", r.about)
+	}
+	if stop := r.about[1].Tracing; stop.Exit != events.ExitCount || stop.Events != 2 {
+		t.Errorf("the recording ends with %+v", stop)
+	}
 }
 
 // TestDuration: --duration ends it too, and the summary says so.

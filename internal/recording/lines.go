@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
-package events
+package recording
 
 import (
 	"bufio"
@@ -9,22 +9,29 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"katrace/internal/events"
 )
 
 // maxLine is the longest line of a recording that is read, in bytes. A real
 // one has about 700.
 const maxLine = 64 << 10
 
-// Reader reads the events of a recorded JSON stream.
-type Reader struct {
+// lines reads the events of one recorded JSON stream.
+type lines struct {
 	in   *bufio.Reader
 	line int
 }
 
-// NewReader makes a Reader.
-func NewReader(in io.Reader) *Reader { return &Reader{in: bufio.NewReaderSize(in, maxLine)} }
+func newLines(in io.Reader) *lines { return &lines{in: bufio.NewReaderSize(in, maxLine)} }
 
-// LineError is a damaged line. The next call of Next goes on after it.
+// pending says that the next line is here already: to read it does not wait.
+func (r *lines) pending() bool {
+	data, _ := r.in.Peek(r.in.Buffered())
+	return bytes.IndexByte(data, '\n') >= 0
+}
+
+// LineError is a damaged line. Reading goes on after it.
 type LineError struct {
 	Line int // the first is 1
 	Err  error
@@ -41,36 +48,36 @@ func (e *LineError) Error() string {
 
 func (e *LineError) Unwrap() error { return e.Err }
 
-// Next returns the next event, io.EOF at the end, a *LineError for a line that
+// next returns the next event, io.EOF at the end, a *LineError for a line that
 // is not an event. Empty lines are passed over.
-func (r *Reader) Next() (Event, error) {
+func (r *lines) next() (events.Event, error) {
 	for {
 		data, err := r.in.ReadSlice('\n')
 		if len(data) == 0 && err != nil {
-			return Event{}, err
+			return events.Event{}, err
 		}
 		r.line++
 		if errors.Is(err, bufio.ErrBufferFull) {
 			if err := r.skipLine(); err != nil {
-				return Event{}, err
+				return events.Event{}, err
 			}
-			return Event{}, &LineError{r.line, fmt.Errorf("longer than %d bytes", maxLine)}
+			return events.Event{}, &LineError{r.line, fmt.Errorf("longer than %d bytes", maxLine)}
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
-			return Event{}, err
+			return events.Event{}, err
 		}
 		if data = bytes.TrimSpace(data); len(data) == 0 {
 			continue
 		}
-		e, err := ParseJSON(data)
+		e, err := events.ParseJSON(data)
 		if err != nil {
-			return Event{}, &LineError{r.line, err}
+			return events.Event{}, &LineError{r.line, err}
 		}
 		return e, nil
 	}
 }
 
-func (r *Reader) skipLine() error {
+func (r *lines) skipLine() error {
 	for {
 		_, err := r.in.ReadSlice('\n')
 		switch {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
-package events
+package recording
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"katrace/internal/conn"
+	"katrace/internal/events"
 	"katrace/test/hostile"
 )
 
@@ -21,9 +21,9 @@ const goodLine = `{"v":1,"time":"2026-11-22T01:02:03.123456789Z","event":"closed
 
 // readAll tells what a Reader makes of a recording: "event", or the error.
 func readAll(in io.Reader) (said []string) {
-	r := NewReader(in)
+	r := newLines(in)
 	for {
-		e, err := r.Next()
+		e, err := r.next()
 		var bad *LineError
 		switch {
 		case errors.Is(err, io.EOF):
@@ -83,39 +83,12 @@ func TestReaderFails(t *testing.T) {
 	}
 }
 
-// TestParseRefuses: what no event can hold is damage, said without anything a
-// terminal acts on.
-func TestParseRefuses(t *testing.T) {
-	with := func(more string) string { return goodLine[:len(goodLine)-1] + "," + more + "}" }
-	for _, in := range []string{
-		`{"v":1,"event":"closed"}`,
-		strings.Replace(goodLine, "2026-11-22T", "2026-22-11T", 1),
-		strings.Replace(goodLine, "2026-11-22T01:02:03.123456789Z", "9999-12-31T23:59:59-23:59", 1),
-		strings.Replace(goodLine, "2026-11-22T01:02:03.123456789Z", "0001-01-01T00:00:00+23:59", 1),
-		strings.Replace(goodLine, "closed", "\u001b[2J", 1),
-		with(`"verdict":"\u001b[2J"`), with(`"reason":"bored"`), with(`"family":"ipx"`), with(`"state":"up"`),
-		with(`"netns":-1`), with(`"netns":4294967296`), with(`"inode":"7"`), with(`"unanswered":-1`), with(`"seq":4294967296`),
-		with(`"process":{"comm":"sh"}`), with(`"process":{"pid":-4}`),
-		with(`"local":{"port":80}`), with(`"local":{"addr":"10.0.0.256","port":80}`), with(`"remote":{"addr":"10.0.0.1","port":65536}`),
-		with(`"remote":{"addr":"fe80::1%\u001b[2J","port":80}`), with(`"icmp":{"from":"fe80::1%\u001b[2J"}`),
-		with(`"next_ms":9223372036855` + `000`), with(`"next_ms":1.5`), with(`"keepalive":{"idle_ms":"1s"}`), with(`"keepalive":{"cnt":-1}`),
-		with(`"rtt_us":-1`), with(`"rtt_us":9223372036854776`),
-	} {
-		e, err := ParseJSON([]byte(in))
-		if err == nil {
-			t.Errorf("%s: is taken for %s", in, AppendJSON(nil, &e))
-			continue
-		}
-		hostile.CheckPrinting(t, []byte(err.Error()))
-	}
-}
-
 // TestLineErrorsAreShort: what is said of a damaged line is a line of a
 // terminal or two, not the 64 KiB of the damage.
 func TestLineErrorsAreShort(t *testing.T) {
 	long := strings.Repeat("\u00e9", maxLine/4)
 	for _, in := range []string{long, strings.Replace(goodLine, "closed", long, 1), `{"v":1,"netns":"` + long + `"}`} {
-		_, err := NewReader(strings.NewReader(in)).Next()
+		_, err := newLines(strings.NewReader(in)).next()
 		if err == nil || len(err.Error()) > 250 || !strings.HasPrefix(err.Error(), "line 1: ") {
 			t.Fatalf("%d bytes: %.80s", len(err.Error()), err)
 		}
@@ -123,10 +96,34 @@ func TestLineErrorsAreShort(t *testing.T) {
 	}
 }
 
-// TestParsePassesOver: keys to come do not make a recording unreadable.
-func TestParsePassesOver(t *testing.T) {
-	e, err := ParseJSON([]byte(goodLine[:len(goodLine)-1] + `,"mood":{"x":[1]},"keepalive":{"inherited":["cnt","linger"]}}`))
-	if err != nil || e.Keepalive.Inherited != conn.SettingCount || !bytes.Contains(AppendJSON(nil, &e), []byte(`"inherited":["cnt"]`)) {
-		t.Errorf("%+v, %v", e, err)
-	}
+// FuzzLines: it ends, and goes on behind damage: a good line at the end of
+// whatever comes before is read.
+func FuzzLines(f *testing.F) {
+	f.Add([]byte("x\r\n\n" + goodLine))
+	f.Add([]byte{0, '\n', 0xff, 0xfe})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r := newLines(bytes.NewReader(append(bytes.Clone(data), "\n"+goodLine+"\n"...)))
+		last, number := events.Kind(0), 0
+		for {
+			e, err := r.next()
+			var bad *LineError
+			switch {
+			case errors.Is(err, io.EOF):
+				if last != events.KindClosed {
+					t.Fatalf("%q: the good line after it is not read", data)
+				}
+				return
+			case errors.As(err, &bad):
+				if bad.Line <= number || bad.Line > bytes.Count(data, []byte("\n"))+1 {
+					t.Fatalf("%q: line %d after line %d", data, bad.Line, number)
+				}
+				number = bad.Line
+				last = 0
+			case err != nil:
+				t.Fatalf("%q: %v", data, err)
+			default:
+				last = e.Kind
+			}
+		}
+	})
 }

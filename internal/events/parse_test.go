@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package events
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"katrace/internal/conn"
+	"katrace/test/hostile"
+)
+
+const goodLine = `{"v":1,"time":"2026-11-22T01:02:03.123456789Z","event":"closed"}`
+
+// TestParseRefuses: what no event can hold is damage, said without anything a
+// terminal acts on.
+func TestParseRefuses(t *testing.T) {
+	with := func(more string) string { return goodLine[:len(goodLine)-1] + "," + more + "}" }
+	for _, in := range []string{
+		`{"v":1,"event":"closed"}`,
+		strings.Replace(goodLine, "2026-11-22T", "2026-22-11T", 1),
+		strings.Replace(goodLine, "2026-11-22T01:02:03.123456789Z", "9999-12-31T23:59:59-23:59", 1),
+		strings.Replace(goodLine, "2026-11-22T01:02:03.123456789Z", "0001-01-01T00:00:00+23:59", 1),
+		strings.Replace(goodLine, "closed", "\u001b[2J", 1),
+		with(`"verdict":"\u001b[2J"`), with(`"reason":"bored"`), with(`"family":"ipx"`), with(`"state":"up"`),
+		with(`"netns":-1`), with(`"netns":4294967296`), with(`"inode":"7"`), with(`"unanswered":-1`), with(`"seq":4294967296`),
+		with(`"process":{"comm":"sh"}`), with(`"process":{"pid":-4}`),
+		with(`"local":{"port":80}`), with(`"local":{"addr":"10.0.0.256","port":80}`), with(`"remote":{"addr":"10.0.0.1","port":65536}`),
+		with(`"remote":{"addr":"fe80::1%\u001b[2J","port":80}`), with(`"icmp":{"from":"fe80::1%\u001b[2J"}`),
+		with(`"next_ms":9223372036855` + `000`), with(`"next_ms":1.5`), with(`"keepalive":{"idle_ms":"1s"}`), with(`"keepalive":{"cnt":-1}`),
+		with(`"rtt_us":-1`), with(`"rtt_us":9223372036854776`),
+	} {
+		e, err := ParseJSON([]byte(in))
+		if err == nil {
+			t.Errorf("%s: is taken for %s", in, AppendJSON(nil, &e))
+			continue
+		}
+		hostile.CheckPrinting(t, []byte(err.Error()))
+	}
+}
+
+// TestParsePassesOver: keys to come do not make a recording unreadable.
+func TestParsePassesOver(t *testing.T) {
+	e, err := ParseJSON([]byte(goodLine[:len(goodLine)-1] + `,"mood":{"x":[1]},"keepalive":{"inherited":["cnt","linger"]}}`))
+	if err != nil || e.Keepalive.Inherited != conn.SettingCount || !bytes.Contains(AppendJSON(nil, &e), []byte(`"inherited":["cnt"]`)) {
+		t.Errorf("%+v, %v", e, err)
+	}
+}

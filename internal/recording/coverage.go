@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package recording
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"katrace/internal/events"
+)
+
+// silence is how long a recording with heartbeats may be without a line: one may
+// be late.
+const silence = 2 * events.HeartbeatEvery
+
+// Why says why a host was not recorded for a while.
+type Why uint8
+
+// The reasons.
+const (
+	WhyStalled Why = iota // katrace could not run or not write
+	WhyAsleep             // the machine was suspended
+	WhyStopped            // katrace had been stopped
+	WhyCut                // the recording was cut off (killed, crashed), and begun again later
+)
+
+// Gap is a time in which a host was not recorded.
+type Gap struct {
+	From, To time.Time // of the lines around it
+	Why      Why
+}
+
+// Host is what is known of the recording of one host.
+type Host struct {
+	Name        string // "": no line says it
+	First, Last time.Time
+	// Marked: it has the lines by which gaps show (start, heartbeat, stop). In
+	// recordings without them nothing can be told from silence.
+	Marked bool
+	Gaps   []Gap
+	// Stopped: the latest line says that katrace stopped; else the recording is cut
+	// off, or still being written.
+	Stopped bool
+	Exit    events.Exit    // with Stopped
+	Start   events.Tracing // the latest start; zero: there is none
+
+	beat int // the gaps that are older than the latest start or heartbeat
+}
+
+// Coverage says when which hosts were recorded. Its zero value is ready.
+type Coverage struct {
+	hosts map[string]*Host
+	ended bool // all recordings are read to their ends
+}
+
+// add takes the next event. host is of lines that name none.
+func (c *Coverage) add(e *events.Event, host string) {
+	if e.Host != "" {
+		host = e.Host
+	}
+	h := c.hosts[host]
+	if h == nil {
+		if c.hosts == nil {
+			c.hosts = map[string]*Host{}
+		}
+		h = &Host{Name: strings.Clone(host), First: e.Time}
+		c.hosts[h.Name] = h
+	}
+	h.add(e)
+}
+
+func (h *Host) add(e *events.Event) {
+	quiet := e.Time.Sub(h.Last)
+	switch {
+	case h.Last.IsZero():
+	case e.Kind == events.KindStart && h.Stopped:
+		h.Gaps = append(h.Gaps, Gap{h.Last, e.Time, WhyStopped})
+	case e.Kind == events.KindStart && h.Marked:
+		h.Gaps = append(h.Gaps, Gap{h.Last, e.Time, WhyCut})
+	case quiet > silence && h.Marked:
+		h.Gaps = append(h.Gaps, Gap{h.Last, e.Time, WhyStalled})
+	}
+	switch e.Kind {
+	case events.KindStart:
+		h.Marked, h.Stopped, h.Start, h.beat = true, false, *e.Tracing, len(h.Gaps)
+	case events.KindHeartbeat, events.KindStop:
+		h.Marked = true
+		h.explain(e.Tracing)
+		if h.Stopped = e.Kind == events.KindStop; h.Stopped {
+			h.Exit = e.Tracing.Exit
+		}
+	default: // a sign of life, as they are
+	}
+	if e.Time.After(h.Last) || e.Kind == events.KindStart {
+		h.Last = e.Time
+	}
+}
+
+// explain says of the gaps since the heartbeat before what made them. A wall clock
+// that was set forward makes none.
+func (h *Host) explain(t *events.Tracing) {
+	asleep, set := t.Asleep, t.ClockSet
+	h.Gaps = append(h.Gaps[:h.beat], slices.DeleteFunc(slices.Clone(h.Gaps[h.beat:]), func(g Gap) bool {
+		return set > 0 && g.To.Sub(g.From)-set <= silence
+	})...)
+	for i := h.beat; i < len(h.Gaps); i++ {
+		if g := &h.Gaps[i]; asleep > 0 && g.To.Sub(g.From)-asleep <= silence {
+			g.Why = WhyAsleep
+		}
+	}
+	h.beat = len(h.Gaps)
+}
+
+// finish is for when no more comes.
+func (c *Coverage) finish() { c.ended = true }
+
+// Hosts lists the hosts by their names.
+func (c *Coverage) Hosts() (all []*Host) {
+	for _, h := range c.hosts {
+		all = append(all, h)
+	}
+	slices.SortFunc(all, func(a, b *Host) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// Recorded says whether the host was being recorded at that time. known is false
+// where that cannot be told: its recording has no heartbeats.
+func (c *Coverage) Recorded(host string, at time.Time) (recorded, known bool) {
+	h := c.hosts[host]
+	if h == nil || at.Before(h.First) {
+		return false, true
+	}
+	if !h.Marked {
+		return true, false
+	}
+	last := h.Last
+	if !h.Stopped && !c.ended { // the next heartbeat is yet to come
+		last = last.Add(silence)
+	}
+	if at.After(last) {
+		return false, true
+	}
+	return !slices.ContainsFunc(h.Gaps, func(g Gap) bool { return at.After(g.From) && at.Before(g.To) }), true
+}
