@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/bits"
@@ -23,7 +24,8 @@ type streamOptions struct {
 	output      output          // "": chosen by validate
 	log         logfile.Options // Path "": none
 	maxRate     int             // lines a second, 0: all
-	host        string          // "": lines do not say which
+	metrics     metricsOptions
+	host        string // "": lines do not say which
 	noColor     bool
 	load        loader.Options
 	filter      events.Filter
@@ -42,6 +44,7 @@ func (o *streamOptions) register(cmd *cobra.Command) {
 	addFlags(cmd, groupAttach, attachFlag(&o.load.Backend), btfFlag(&o.load.BTF))
 	o.registerOutput(cmd, string(outputNone))
 	o.registerLog(cmd)
+	o.metrics.register(cmd)
 	addFlags(cmd, groupOutput,
 		flagSpec{name: "host", to: valueOf(&o.host, parseHost), help: "say in each line that it is of the host with this name (key host), for recordings that are merged"})
 	addFlags(cmd, groupLimits,
@@ -62,7 +65,7 @@ func (o *streamOptions) validate() (err error) {
 	if o.output, err = chooseOutput(o.output); err != nil {
 		return err
 	}
-	if err := o.validateLog(); err != nil {
+	if err := cmp.Or(o.validateLog(), o.metrics.validate()); err != nil {
 		return err
 	}
 	if err := refuseNever(&o.filter); err != nil {
@@ -76,7 +79,7 @@ func (o *streamOptions) validate() (err error) {
 	if err := lacking(o.filter.Kinds, o.load.Backend, o.load.Backend.Facts()); err != nil {
 		return usagef("--event %s with --attach %s: %w", join(o.filter.Kinds), o.load.Backend, err)
 	}
-	o.load.NoDrops = !o.filter.Takes(events.KindDropped)
+	o.load.NoDrops = !o.filter.Takes(events.KindDropped) && !o.metrics.wanted()
 	o.load.Filter = o.filter.Socket
 	return nil
 }

@@ -24,8 +24,8 @@ func (o *streamOptions) registerLog(cmd *cobra.Command) {
 // validateLog holds the flags against each other.
 func (o *streamOptions) validateLog() error {
 	switch {
-	case o.output == outputNone && o.log.Path == "":
-		return usagef("--output none: nothing would be written (give --log-file)")
+	case o.output == outputNone && o.log.Path == "" && !o.metrics.wanted():
+		return usagef("--output none: nothing would be written (give --log-file, --metrics or --metrics-file)")
 	case o.log.Path == "" && (o.log.Size != 0 || o.log.Mode != 0):
 		return usagef("--log-size and --log-mode are about the file of --log-file")
 	}
@@ -33,7 +33,12 @@ func (o *streamOptions) validateLog() error {
 }
 
 // instead is what all is written to where standard output is closed.
-func (o *streamOptions) instead() string { return o.log.Path }
+func (o *streamOptions) instead() string {
+	if o.output == outputNone {
+		return "-"
+	}
+	return o.log.Path
+}
 
 func parseMode(s string) (fs.FileMode, error) {
 	n, err := strconv.ParseUint(s, 8, 16)

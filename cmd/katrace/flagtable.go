@@ -40,6 +40,7 @@ const (
 	groupSettings = "What to predict"
 	groupAttach   = "How to attach"
 	groupOutput   = "Output"
+	groupMetrics  = "Metrics"
 	groupLimits   = "Limits"
 	groupOther    = "Other flags"
 )

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"katrace/internal/events"
@@ -24,7 +25,8 @@ type limiter struct {
 	since time.Time // of the first event that was left out; zero: none was
 	sum   events.Suppressed
 	peers map[netip.Addr]uint64
-	host  string // the events'
+	host  string         // the events'
+	total *atomic.Uint64 // of events that were left out
 }
 
 const (
@@ -37,7 +39,7 @@ const (
 )
 
 func newLimiter(next events.Sink, rate int) *limiter {
-	return &limiter{next: next, rate: float64(rate), now: time.Now, tokens: burst, peers: map[netip.Addr]uint64{}}
+	return &limiter{next: next, rate: float64(rate), now: time.Now, tokens: burst, peers: map[netip.Addr]uint64{}, total: new(atomic.Uint64)}
 }
 
 func (l *limiter) Event(e *events.Event) error {
@@ -64,6 +66,7 @@ func (l *limiter) suppress(e *events.Event) error {
 		l.since = e.Time
 	}
 	l.sum.Events++
+	l.total.Add(1)
 	l.host = e.Host
 	if e.Kind.Ends() {
 		l.sum.Ends++

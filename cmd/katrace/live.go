@@ -37,6 +37,12 @@ func runLive(ctx context.Context, o streamOptions, sinks tee, log *fileSink, wri
 	s.dropPrivileges(os.Stderr, keep...)
 	view.Backend, view.Lacks = string(s.tracer.Backend), s.tracer.Lacks
 	defer s.attend(log)()
+	measured, err := s.measure(ctx, &o)
+	if err != nil {
+		s.tracer.Close()
+		return err
+	}
+	feed = measured.beside(feed)
 	start := time.Now()
 	ctx, cancel := o.limit(ctx)
 	defer cancel()

@@ -34,11 +34,11 @@ func TestReady(t *testing.T) {
 		if got := next(); got != "READY=1\nSTATUS=Attached by kprobe" {
 			t.Errorf("said %q", got)
 		}
-		if (s.alive != nil) != (usec != "") {
-			t.Fatalf("WATCHDOG_USEC=%q: is the watchdog told? %v", usec, s.alive != nil)
+		if want := min(len(usec), 1); len(s.secondly) != want {
+			t.Fatalf("WATCHDOG_USEC=%q: %d things to do each second, want %d", usec, len(s.secondly), want)
 		}
-		if s.alive != nil {
-			if s.alive(); !strings.Contains(next(), "WATCHDOG=1") {
+		for _, f := range s.secondly {
+			if f(); !strings.Contains(next(), "WATCHDOG=1") {
 				t.Error("nothing for the watchdog")
 			}
 		}

@@ -43,7 +43,7 @@ type stream struct {
 	clockSet time.Duration // by how much the wall clock was set under way, in all
 	say      io.Writer     // where to say it at once, nil: in the summary only
 	disk     func() uint64 // lines that the log file did not take, nil: there is none
-	alive    func()        // called once a second, nil: by nobody
+	secondly []func()      // called once a second
 	lost     events.Event
 }
 
@@ -175,8 +175,8 @@ func (s *stream) loop(ctx context.Context) error {
 			if err := second(s.sink, false); err != nil {
 				return err
 			}
-			if s.alive != nil {
-				s.alive()
+			for _, f := range s.secondly {
+				f()
 			}
 		}
 		if err := s.release(now); err != nil {
@@ -403,13 +403,18 @@ func runStream(ctx context.Context, o streamOptions) error {
 	}
 	s.say = os.Stderr
 	defer s.attend(log)()
+	measured, err := s.measure(ctx, &o)
+	if err != nil {
+		s.tracer.Close()
+		return err
+	}
 	s.dropPrivileges(os.Stderr)
 	fmt.Fprintf(os.Stderr, "katrace: %s\n", opening(s.tracer, o.debug))
 	s.ready()
 	start := time.Now()
 	ctx, cancel := o.limit(ctx)
 	defer cancel()
-	if err := untilBlocked(ctx, &writes, s.run); err != nil {
+	if err := untilBlocked(ctx, &writes, measured.beside(s.run)); err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "katrace: %s\n", s.summary(time.Since(start)))
