@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Segments of a connection with a probe out that this host itself drops, either
- * way. skb:kfree_skb shows all that the system drops, and no socket. */
+/* Segments that this host itself drops, either way, of a connection that has a
+ * probe out or waits for something else than keepalive. skb:kfree_skb shows all that the system drops, and no socket. */
 #ifndef KATRACE_DROP_H
 #define KATRACE_DROP_H
 
@@ -100,8 +100,8 @@ static __always_inline int first(struct follow *f, __u64 kind, enum record_direc
 	return 1;
 }
 
-/* Which socket is it about? The one whose probe is out and that sent the segment, or
- * was to receive it; NULL where there is none, or where nothing is to be told. (The
+/* Which socket is it about? The one that waits for the peer and that sent the segment,
+ * or was to receive it; NULL where there is none, or where nothing is to be told. (The
  * functions are apart, and their results used, for the stack's sake: before 6.12
  * the verifier counts all that call each other, and refuses a result that is an
  * address because nobody looks at it.) */
@@ -117,7 +117,7 @@ static __noinline __u64 socket_of(const struct dropped *d, enum record_direction
 	r.local_port = __builtin_bswap16(in ? d->tcp.dest : d->tcp.source);
 	r.remote_port = __builtin_bswap16(in ? d->tcp.source : d->tcp.dest);
 	f = followed_by_tuple(&r);
-	if (!f || !(f->outstanding || f->tried) || f->ended)
+	if (!f || !f->waiting || f->ended)
 		return 0;
 	sk = (struct sock *)r.sk;
 	if (heard_since(sk, f->probed_at) || !is_news(sk, d, direction) || !first(f, kind, direction))
@@ -141,8 +141,8 @@ static __noinline int submit_drop(__u64 sk, enum record_direction direction, __u
 	return 1;
 }
 
-/* tell_drop tells of the segment to its sender and to its receiver, whoever has a
- * probe out. It returns how many records that made. */
+/* tell_drop tells of the segment to its sender and to its receiver, whoever waits.
+ * It returns how many records that made. */
 static __always_inline int tell_drop(const struct dropped *d, __u64 location, __u32 reason)
 {
 	__u64 kind = kind_of(location, reason), sk;

@@ -91,6 +91,19 @@ static __always_inline void try_again(struct sock *sk, struct follow *f)
 	wait(f);
 }
 
+/* look_for_drops: the timer finds the connection suspended. Of what is dropped from
+ * now on the first of each kind is told, until the peer is heard; then again. */
+static __always_inline void look_for_drops(struct sock *sk, struct follow *f)
+{
+	if (f->outstanding || f->tried)
+		return;
+	if (!f->waiting || heard_since(sk, f->probed_at)) {
+		f->drops = 0;
+		f->probed_at = jiffies32();
+	}
+	wait(f);
+}
+
 /* forget drops an entry. */
 static __always_inline void forget(struct follow *f, __u64 key)
 {

@@ -12,6 +12,7 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Makes bpf2go emit the Go types. */
+const struct record *unused_record __attribute__((unused));
 const struct inventory_socket *unused_socket __attribute__((unused));
 const struct inventory_user *unused_user __attribute__((unused));
 const enum inventory_flag *unused_flag __attribute__((unused));
@@ -45,6 +46,9 @@ int list_tcp(struct bpf_iter__tcp *ctx)
 		read_rest(sk, &s.rec);
 		read_timers(sk, &s);
 		s.flags |= INVENTORY_WHOLE;
+		s.rec.waits = stall_of(sk);
+		if (s.rec.waits)
+			read_stall(sk, &s.rec);
 		if (keepalive_on(sk))
 			s.flags |= INVENTORY_ON;
 		if (!nothing_to_send(sk))

@@ -3,9 +3,8 @@
 #ifndef KATRACE_INVENTORY_H
 #define KATRACE_INVENTORY_H
 
-#include "sock.h"
+#include "stall.h"
 
-#define TCP_SYN_RECV 3
 #define TCP_TIME_WAIT 6
 #define TCP_NEW_SYN_RECV 12
 

@@ -49,6 +49,8 @@ static __always_inline void handle_firing(struct sock *sk)
 	waits = waits_of(sk);
 	if (waits != (f ? f->waits : 0))
 		tell_suspension(sk, waits);
+	else if (f && waits)
+		look_for_drops(sk, f);
 	if (f && is_answered(sk, f)) {
 		struct record *r = &firing->made;
 

@@ -99,6 +99,7 @@ struct sock_common {
 struct timer_list {
 	unsigned long expires;			 /* jiffies */
 	void (*function)(struct timer_list *); /* tells whose timer it is */
+	__u32 flags;				 /* hold its place in the timer wheel */
 };
 
 struct inode {

@@ -37,7 +37,7 @@ static __always_inline void count_seen(__u64 *seen)
 struct follow {
 	__u64 tuple;	 /* whose it is; its key in by_tuple */
 	__u64 probed_ns; /* boot clock, the last probe */
-	__u32 probed_at; /* jiffies, the last probe, or try */
+	__u32 probed_at; /* jiffies, the last probe, or try, or as look_for_drops() has it */
 	/* The socket when it was sent: */
 	__u32 segs_in;	    /* segments received */
 	__u32 data_segs_in; /* of these, with data */
@@ -86,9 +86,9 @@ struct {
  * while this is not 0. */
 __s64 armed = 0;
 
-/* Connections with a probe out, or one that the local queue refused, as far as is
- * known: an answer may be known only when the timer fires next. What the system drops is looked at only while this
- * is not 0. */
+/* Connections with a probe out, or one that the local queue refused, and suspended
+ * ones, as far as is known: an answer may be known only when the timer fires next.
+ * What the system drops is looked at only while this is not 0. */
 __s64 waiting = 0;
 
 /* The firing that this CPU is in. Softirqs do not nest on a CPU, so one is enough. */

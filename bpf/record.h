@@ -84,6 +84,8 @@ enum record_waits {
 	WAITS_FOR_WINDOW = 3,
 };
 
+#define LEVEL_UNKNOWN 255
+
 struct record {
 	__u64 time;	    /* ns, CLOCK_BOOTTIME */
 	__u64 sk;	    /* the socket's address: tells connections apart, never shown */
@@ -127,11 +129,11 @@ struct record {
 	__u8 waits;	  /* SUSPENDED, RESUMED: enum record_waits */
 	/* What SUSPENDED has of the timer that is in charge, in jiffies; 0: not known. */
 	__u8 retries2;	  /* net.ipv4.tcp_retries2 */
-	__u8 pad;
-	__u32 since;	  /* since the first retransmission, in us; or since the first window probe */
+	__u8 level;	  /* of the timer wheel, in which it is; LEVEL_UNKNOWN */
+	__u32 since;	  /* since the first retransmission or window probe, in ms */
 	__u32 now;
-	__u32 expires;	  /* when it is to fire */
-	__u32 rto;
+	__u32 expires;	  /* when it is to fire, not rounded up */
+	__u32 rto;	  /* as doubled so far; or between window probes */
 	__u32 rto_max;
 };
 

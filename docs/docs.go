@@ -17,6 +17,7 @@ var files embed.FS
 const (
 	EventsSchema = "events.schema.json" // one line of the event stream
 	ListSchema   = "list.schema.json"   // one line of katrace list -o json
+	GroupsSchema = "groups.schema.json" // one line of katrace list --by -o json
 	EventsText   = "events.md"
 )
 
@@ -26,7 +27,7 @@ func Text(name string) ([]byte, error) { return files.ReadFile(name) }
 // Schema compiles one of the schemas. What it refers to is found among the others.
 func Schema(name string) (*jsonschema.Schema, error) {
 	c := jsonschema.NewCompiler()
-	for _, file := range []string{EventsSchema, ListSchema} {
+	for _, file := range []string{EventsSchema, ListSchema, GroupsSchema} {
 		text, err := files.ReadFile(file)
 		if err != nil {
 			return nil, err

@@ -93,6 +93,7 @@ func TestElsewhere(t *testing.T) {
 		want   []string
 	}{
 		{"list --pid " + pid, 0, []string{local, "60s/", "1 timer armed before the change (NEXT with *)", "NETNS", netns}},
+		{"list --by process --pid " + pid, 0, []string{"PROCESS", "1 timer armed before the change: later than KEEPALIVE says"}},
 		{"list --idle-limit aws-nlb --pid " + pid, 0, []string{local}},
 		{"list -o json --pid " + pid, 0, []string{`"netns":` + netns + ",", `"armed_before_change":true`}},
 		{"list --comm " + strings.TrimSpace(string(comm)), 0, []string{local}},

@@ -14,6 +14,7 @@ import (
 
 	"katrace/internal/conn"
 	"katrace/internal/events"
+	"katrace/internal/group"
 	"katrace/internal/inventory"
 	"katrace/internal/jiffies"
 )
@@ -26,7 +27,8 @@ the peer is silent from now on, and who holds it.
 By a BPF iterator where the kernel and the privileges allow it, otherwise by
 sock_diag and by asking the sockets through their processes (pidfd_getfd). The
 latter cannot tell a value that was set from an inherited one where both are
-the same. What is not known is "?" in the table and absent in the JSON.
+the same, nor when the kernel gives up data that it sends again and again, or a
+closed window. What is not known is "?" in the table and absent in the JSON.
 
 Columns:
 ` + inventory.ColumnsHelp() + `
@@ -36,32 +38,45 @@ yet)" waits in that process's accept queue, "(thread)" and "(io_uring)" are not
 in its own descriptor table, "kernel" is the kernel's own socket, and "uid 0" is
 one for which no descriptor was found.
 
-Connections in time_wait, which no process holds, are listed with --state only.`
+Connections in time_wait, which no process holds, are listed with --state only.
+
+With --by there is one row for all connections that have something in common, or
+several things: --by remote,service. Filters such as --off choose the connections
+before they are grouped; --sort and --limit are about the groups. The worst come
+first: those with the most silent or suspended connections, then the largest. Only
+connections are grouped, unless --state asks for other sockets. Columns, first those of the keys:
+` + inventory.GroupColumnsHelp()
 
 const listExample = `  sudo katrace list                       every TCP socket of this network namespace
   sudo katrace list --all-netns --off     those without keepalive, everywhere
   sudo katrace list --idle-limit aws-nlb  those that a load balancer may forget between two probes
   sudo katrace list --port 5432 -o json   PostgreSQL's, as JSON lines
   sudo katrace list --sort dies --watch   who dies next, every two seconds, as many as fit
-  sudo katrace list --sort dies --limit 9 the next nine`
+  sudo katrace list --sort dies --limit 9 the next nine
+  sudo katrace list --all-netns --by remote,service --watch
+                                          which peers are in trouble, and how many connections to each
+  sudo katrace list --all-netns --off --by service
+                                          the services whose connections have keepalive off`
 
 // listOptions say what to list, and how to show it.
 type listOptions struct {
-	output    string
-	inventory inventory.Options
-	filter    events.Filter
-	off       bool
-	silent    bool
-	idleLimit conn.Middlebox // zero: none
-	sort      string         // one of inventory.Orders
-	limit     int            // sockets to show at most, 0: all
-	watch     time.Duration  // 0: once
-	debug     bool
-	hz        jiffies.HZ
+	output      string
+	inventory   inventory.Options
+	filter      events.Filter
+	off         bool
+	silent      bool
+	idleLimit   conn.Middlebox // zero: none
+	by          group.Keys     // groups of sockets that have these in common; nil: each socket
+	connections bool           // leave out all else, such as what listens
+	sort        string         // one of inventory.Orders, or with by of inventory.GroupOrders; "": the default
+	limit       int            // rows to show at most, 0: all
+	watch       time.Duration  // 0: once
+	debug       bool
+	hz          jiffies.HZ
 }
 
 func newListCommand() *cobra.Command {
-	o := listOptions{output: "table", sort: "local", inventory: inventory.Options{Method: inventory.Auto}}
+	o := listOptions{output: "table", inventory: inventory.Options{Method: inventory.Auto}}
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List TCP sockets with their keepalive settings",
@@ -96,9 +111,10 @@ func newListCommand() *cobra.Command {
 	addFlags(cmd, groupAttach,
 		flagSpec{name: "method", to: choice(&o.inventory.Method, methods), help: "how to list: " + anyOf(methods), values: methods}, btfFlag(&o.inventory.BTF))
 	addFlags(cmd, groupOutput,
-		outputFlag(&o.output, " (one object a socket)", "table", "json"),
-		flagSpec{name: "sort", to: choice(&o.sort, inventory.Orders()), help: "order: " + anyOf(inventory.Orders()), values: inventory.Orders()},
-		flagSpec{name: "limit", to: &o.limit, help: "show this many sockets at most, the first by --sort (default: all; with --watch what the terminal has room for)"},
+		outputFlag(&o.output, " (one object a socket, or a group)", "table", "json"),
+		flagSpec{name: "by", to: listOf((*[]group.Key)(&o.by), group.ParseKey), help: "one row for all connections that have this in common, or all of these: " + strings.Join(group.KeyNames(), ", "), values: group.KeyNames()},
+		flagSpec{name: "sort", to: &o.sort, help: "order: " + anyOf(inventory.Orders()) + "; with --by one of its keys, " + anyOf(inventory.GroupOrders(nil)) + " (default: local, and worst)", offer: o.offerOrders},
+		flagSpec{name: "limit", to: &o.limit, help: "show this many rows at most, the first by --sort (default: all; with --watch what the terminal has room for)"},
 		flagSpec{name: "watch", to: &o.watch, help: "list again every so often (alone: every 2s)", alone: "2s"})
 	return cmd
 }
@@ -111,9 +127,19 @@ func (o *listOptions) validate() (err error) {
 	if err := cmp.Or(refuseNever(&o.filter), o.refuseNever()); err != nil {
 		return err
 	}
+	for i, k := range o.by {
+		if slices.Contains(o.by[:i], k) {
+			return usagef("--by: %s is named twice", k)
+		}
+	}
+	if orders := o.orders(); o.sort != "" && !slices.Contains(orders, o.sort) {
+		return usagef("--sort %q: want %s", o.sort, anyOf(orders))
+	}
 	if len(o.inventory.States) == 0 {
 		o.inventory.States = allButTimeWait()
+		o.connections = len(o.by) > 0
 	}
+	o.inventory.Ports = o.by.Has(group.Service)
 	o.inventory.Filter = o.filter.Socket
 	// An owner's sockets are wanted wherever they are.
 	o.inventory.AllNetns = o.inventory.AllNetns || o.filter.Owner.Any()
@@ -150,6 +176,19 @@ func (o *listOptions) refuseNever() error {
 	return nil
 }
 
+// orders are what --sort can be.
+func (o *listOptions) orders() []string {
+	if len(o.by) > 0 {
+		return inventory.GroupOrders(o.by)
+	}
+	return inventory.Orders()
+}
+
+// offerOrders completes --sort.
+func (o *listOptions) offerOrders(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return o.orders(), cobra.ShellCompDirectiveNoFileComp
+}
+
 // allButTimeWait are the states that are listed where none is asked for: a busy
 // server has more connections in time_wait than all others, and nobody holds one.
 func allButTimeWait() (states []conn.TCPState) {
@@ -163,6 +202,9 @@ func allButTimeWait() (states []conn.TCPState) {
 
 // wants tests what inventory.Snapshot has not tested.
 func (o *listOptions) wants(s *inventory.Socket) bool {
+	if o.connections && !s.Connected() {
+		return false
+	}
 	if o.off && (!s.Connected() || s.Has&inventory.HasOn == 0 || s.On) {
 		return false
 	}

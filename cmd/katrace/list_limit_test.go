@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/conn"
+	"katrace/internal/group"
 	"katrace/internal/inventory"
 )
 
@@ -91,6 +92,47 @@ func TestWatchFits(t *testing.T) {
 			if got := lines[len(lines)-2]; got != want {
 				t.Errorf("%q, want %q", got, want)
 			}
+		}
+	}
+}
+
+// TestGroupsFit: groups that are listed again and again fit as well, and --limit
+// counts groups, in every output.
+func TestGroupsFit(t *testing.T) {
+	for _, tt := range []struct {
+		o    listOptions
+		want int // groups
+	}{
+		{listOptions{output: "table"}, 63},
+		{listOptions{output: "table", watch: time.Second}, 7},
+		{listOptions{output: "table", limit: 5}, 5},
+		{listOptions{output: "table", limit: 5, watch: time.Second}, 5},
+		{listOptions{output: "json", limit: 5}, 5},
+		{listOptions{output: "json", watch: time.Second}, 63},
+	} {
+		slave, drawn := terminal(t, 80, 10)
+		tt.o.by, tt.o.sort = group.Keys{group.Remote}, "dies"
+		l := &inventory.List{Time: time.Unix(0, 0), Sockets: manySockets()}
+		for i := range l.Sockets {
+			l.Sockets[i].Remote = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 9, 9, byte(i)}), 5432)
+		}
+		l.Sockets = append(l.Sockets, l.Sockets...)
+		if err := show(l, &tt.o, slave, &writing{}); err != nil {
+			t.Fatal(err)
+		}
+		text := drawn()
+		if got := strings.Count(text, "10.9.9."); got != tt.want || !strings.Contains(text, "10.9.9.62") {
+			t.Errorf("%+v: %d groups, want %d, first the one that dies next:\n%s", tt.o, got, tt.want, text)
+		}
+		if tt.o.output == "json" {
+			continue
+		}
+		below := "\n63 groups of 126 sockets, 00:00:00 UTC\n"
+		if tt.want < 63 {
+			below = fmt.Sprintf("\n… %d more; 63 groups of 126 sockets, 00:00:00 UTC\n", 63-tt.want)
+		}
+		if !strings.HasSuffix(text, below) {
+			t.Errorf("%+v: %q, want %q at its end", tt.o, text, below)
 		}
 	}
 }

@@ -21,11 +21,12 @@ import (
 func show(l *inventory.List, o *listOptions, out *os.File, writes *writing) error {
 	begun := time.Now()
 	l.Sockets = slices.DeleteFunc(l.Sockets, func(s inventory.Socket) bool { return !o.wants(&s) })
-	sorted := inventory.Sort(l.Sockets, o.sort)
+	all := o.rows(l)
 	screen := terminalSize(out)
-	notes := notes(l)
-	if most := o.most(screen, notes); most > 0 && len(sorted) > most {
-		sorted = sorted[:most]
+	notes := o.notes(l)
+	shown := all.Len()
+	if most := o.most(screen, notes); most > 0 {
+		shown = min(shown, most)
 	}
 	w := bufio.NewWriterSize(writes.watch(out), 64<<10)
 	if o.watch > 0 && screen.width > 0 {
@@ -34,18 +35,18 @@ func show(l *inventory.List, o *listOptions, out *os.File, writes *writing) erro
 	}
 	if o.output == "json" {
 		var line []byte
-		for _, s := range sorted {
-			line = append(s.AppendJSON(line[:0], l.Time), '\n')
+		for i := range shown {
+			line = append(all.AppendJSON(line[:0], i), '\n')
 			_, _ = w.Write(line) // the error comes with Flush
 		}
 	} else {
-		inventory.WriteTable(w, l, sorted, screen.width, o.watch > 0)
+		all.WriteTable(w, shown, screen.width, o.watch > 0)
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("write the list: %w", err)
 	}
 	say := writes.watch(os.Stderr)
-	if more := len(l.Sockets) - len(sorted); more > 0 && (screen.width == 0 || o.output == "json") {
+	if more := all.Len() - shown; more > 0 && (screen.width == 0 || o.output == "json") {
 		fmt.Fprintf(say, "katrace: … %d more (--limit)\n", more)
 	}
 	for _, note := range notes {
@@ -57,7 +58,22 @@ func show(l *inventory.List, o *listOptions, out *os.File, writes *writing) erro
 	return nil
 }
 
-// most is how many sockets are shown, 0: all.
+// rows are what a list shows.
+type rows interface {
+	Len() int
+	WriteTable(w *bufio.Writer, first, width int, fit bool)
+	AppendJSON(dst []byte, i int) []byte
+}
+
+// rows orders the sockets, or groups of them.
+func (o *listOptions) rows(l *inventory.List) rows {
+	if len(o.by) > 0 {
+		return l.Groups(o.by, o.sort)
+	}
+	return l.Rows(o.sort)
+}
+
+// most is how many rows are shown, 0: all.
 func (o *listOptions) most(screen size, notes []string) int {
 	if o.limit > 0 || o.watch == 0 || screen.height == 0 || o.output == "json" {
 		return o.limit
@@ -72,7 +88,7 @@ func (o *listOptions) most(screen size, notes []string) int {
 }
 
 // notes are what is said on stderr of a list.
-func notes(l *inventory.List) (lines []string) {
+func (o *listOptions) notes(l *inventory.List) (lines []string) {
 	for _, lack := range l.Lacks {
 		if lack.Sockets > 0 {
 			lines = append(lines, fmt.Sprintf("katrace: not known for %d sockets: %s", lack.Sockets, lack.What))
@@ -87,7 +103,11 @@ func notes(l *inventory.List) (lines []string) {
 		}
 	}
 	if armed > 0 {
-		lines = append(lines, "katrace: "+conn.Count(armed, "timer")+" armed before the change (NEXT with *): later than KEEPALIVE says, until "+inventory.Rearm)
+		which := " (NEXT with *)"
+		if len(o.by) > 0 {
+			which = "" // groups have no such column
+		}
+		lines = append(lines, "katrace: "+conn.Count(armed, "timer")+" armed before the change"+which+": later than KEEPALIVE says, until "+conn.Rearm)
 	}
 	return lines
 }

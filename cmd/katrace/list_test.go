@@ -29,6 +29,12 @@ func TestListFlags(t *testing.T) {
 		{"--watch soon", `takes no argument, not "soon"`},
 		{"5s", `takes no argument, not "5s"`},
 		{"all", `takes no argument, not "all"`},
+		{"--by colour", `--by "colour": unknown key to group by "colour" (one of: remote, service, process, container, pod, settings, netns)`},
+		{"--by", "flag needs an argument: --by"},
+		{"--by remote,service,remote", "--by: remote is named twice"},
+		{"--by remote --sort local", `--sort "local": want worst, remote, sockets, on, off, unanswered, silent, suspended or dies`},
+		{"--by remote --sort service", `--sort "service": want worst, remote, sockets`},
+		{"--sort worst", `--sort "worst": want state, local, remote`},
 	} {
 		wantUsageError(t, newListCommand(), tt.args, tt.want)
 	}
@@ -60,6 +66,7 @@ func TestListFilters(t *testing.T) {
 	}{
 		{"silent", listOptions{silent: true}, []int{3}},
 		{"all", listOptions{}, []int{0, 1, 2, 3, 4, 5}},
+		{"connections, for groups", listOptions{connections: true}, []int{0, 1, 2, 3}},
 		{"off", listOptions{off: true}, []int{1}},
 		{"idle limit", listOptions{idleLimit: conn.Middlebox{Forgets: 350 * time.Second}}, []int{1, 3}},
 		{"pid", listOptions{filter: events.Filter{Owner: conn.OwnerFilter{PIDs: []int{812}}}}, []int{0}},

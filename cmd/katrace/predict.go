@@ -247,10 +247,11 @@ func predictSocket(ctx context.Context, o *predictOptions) (*predict.Prediction,
 			Hint: "the kernel tells them by BPF only, which needs CAP_BPF and CAP_PERFMON; try sudo"}
 	case s.Has&conn.HasKeepalive == 0:
 		return nil, &loader.UnsupportedError{Doing: name + ": read its settings", Err: os.ErrPermission, Hint: loader.Advice(unix.CAP_SYS_PTRACE)}
+	case s.Stalled():
 	case !s.On:
 		return nil, fmt.Errorf("%s: SO_KEEPALIVE is off: no probe is ever sent, and an idle connection is never given up", name)
 	case s.Has&conn.HasDiesIn == 0:
-		return nil, fmt.Errorf("%s: no probe is sent for now, its timer waits for %s: retransmission is in charge until all data is acknowledged", name, s.WaitsFor)
+		return nil, fmt.Errorf("%s: its data is on the way, and was not sent again so far: keepalive is in charge once all of it is acknowledged", name)
 	}
 	return predict.OfSocket(s, o.idleLimit, o.hz), nil
 }

@@ -34,11 +34,10 @@ func TestPredictJSON(t *testing.T) {
 	unsure := p.Settings
 	unsure.Inherited, unsure.Unsure = 0, conn.SettingIdle|conn.SettingInterval
 	s := &inventory.Socket{
-		State:             conn.State{Local: netip.MustParseAddrPort("10.0.0.1:5432"), Remote: netip.MustParseAddrPort("10.0.0.9:40122"), Keepalive: unsure, Unanswered: 1, Has: conn.HasUnanswered | conn.HasIdleFor},
-		Timer:             conn.Timer{IdleFor: 61 * time.Second, Next: 9 * time.Second},
-		ProbesOut:         1,
-		SinceHeard:        1,
-		ArmedBeforeChange: true,
+		State:      conn.State{Local: netip.MustParseAddrPort("10.0.0.1:5432"), Remote: netip.MustParseAddrPort("10.0.0.9:40122"), Keepalive: unsure, Unanswered: 1, Has: conn.HasUnanswered | conn.HasIdleFor},
+		Timer:      conn.Timer{IdleFor: 61 * time.Second, Next: 9 * time.Second, ArmedBeforeChange: true},
+		ProbesOut:  1,
+		SinceHeard: 1,
 	}
 	live := predict.OfSocket(s, conn.Middlebox{}, 250)
 	want = `{"v":1,"local":{"addr":"10.0.0.1","port":5432},"remote":{"addr":"10.0.0.9","port":40122},"idle_for_ms":61000,"unanswered":1,"armed_before_change":true,` +

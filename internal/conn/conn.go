@@ -42,6 +42,9 @@ type Timer struct {
 	IdleFor time.Duration // HasIdleFor: since the last segment from the peer
 	Next    time.Duration // HasNext: until the timer's next firing that sends a probe or gives up
 	DiesIn  time.Duration // HasDiesIn: until the kernel gives up if the peer stays silent
+	// ArmedBeforeChange: the keepalive timer runs longer than the settings in
+	// force would set it. False where it is not known.
+	ArmedBeforeChange bool
 }
 
 // Owner is who holds the socket, where that is certain.
@@ -75,10 +78,11 @@ const (
 	HasIdleFor
 	HasNext
 	HasDiesIn
+	HasUnacked // Data
 	FirstOwnFact
 )
 
-// stateFacts are the facts of State itself, not of Timer.
+// stateFacts are the facts of State itself, not of Timer and Data.
 const stateFacts = HasUID | HasKeepalive | HasUnanswered
 
 // ID identifies a connection for as long as it lives. Its addresses can be used

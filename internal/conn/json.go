@@ -42,6 +42,16 @@ func (s *State) AppendKeys(dst []byte) []byte {
 // AppendKeys appends the keys of the settings in force, without the
 // braces around them and with a comma before each but the first.
 func (s *Settings) AppendKeys(dst []byte) []byte {
+	dst = s.AppendValues(dst)
+	if s.Unsure != 0 {
+		return appendSettingNames(dst, `,"set":[`, s.Own()) // these are certain, the others may be, too
+	}
+	return appendSettingNames(dst, `,"inherited":[`, s.Inherited)
+}
+
+// AppendValues appends those keys of the settings that do not say where they
+// come from.
+func (s *Settings) AppendValues(dst []byte) []byte {
 	dst = append(dst, `"idle_ms":`...)
 	dst = strconv.AppendInt(dst, s.Idle.Milliseconds(), 10)
 	dst = append(dst, `,"intvl_ms":`...)
@@ -49,11 +59,21 @@ func (s *Settings) AppendKeys(dst []byte) []byte {
 	dst = append(dst, `,"cnt":`...)
 	dst = strconv.AppendInt(dst, int64(s.Count), 10)
 	dst = append(dst, `,"user_timeout_ms":`...)
-	dst = strconv.AppendInt(dst, s.UserTimeout.Milliseconds(), 10)
-	if s.Unsure != 0 {
-		return appendSettingNames(dst, `,"set":[`, s.Own()) // these are certain, the others may be, too
+	return strconv.AppendInt(dst, s.UserTimeout.Milliseconds(), 10)
+}
+
+// AppendData appends the keys of the data, each with a comma before it.
+func (d *Data) AppendData(dst []byte) []byte {
+	dst = AppendUint(dst, "retransmits", uint64(max(0, d.Retransmits)))
+	return AppendUint(dst, "unacked_bytes", uint64(d.Unacked))
+}
+
+// AppendArmed appends the key of a timer that runs longer than the settings say.
+func (t *Timer) AppendArmed(dst []byte) []byte {
+	if !t.ArmedBeforeChange {
+		return dst
 	}
-	return appendSettingNames(dst, `,"inherited":[`, s.Inherited)
+	return append(dst, `,"armed_before_change":true`...)
 }
 
 func appendSettingNames(dst []byte, key string, set Setting) []byte {
@@ -155,6 +175,7 @@ type Keys struct {
 	IdleFor    *Millis `json:"idle_for_ms"`
 	Next       *Millis `json:"next_ms"`
 	DiesIn     *Millis `json:"dies_in_ms"`
+	Armed      bool    `json:"armed_before_change"`
 }
 
 type addrPort struct {
@@ -220,6 +241,7 @@ func (k *Keys) Read(s *State, t *Timer) error {
 	if k.Unanswered != nil {
 		s.Unanswered, s.Has = int(*k.Unanswered), s.Has|HasUnanswered
 	}
+	t.ArmedBeforeChange = k.Armed
 	for _, d := range [...]struct {
 		in   *Millis
 		out  *time.Duration

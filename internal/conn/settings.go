@@ -3,6 +3,7 @@
 package conn
 
 import (
+	"cmp"
 	"math"
 	"time"
 )
@@ -20,6 +21,18 @@ type Settings struct {
 
 // Own are the settings that are certainly the socket's own.
 func (s *Settings) Own() Setting { return AllSettings &^ (s.Inherited | s.Unsure) }
+
+// Values are the settings whatever their source, to be compared by ==.
+func (s Settings) Values() Settings {
+	s.Inherited, s.Unsure = 0, 0
+	return s
+}
+
+// Compare orders settings by their values, the shortest Idle first.
+func (s *Settings) Compare(other *Settings) int {
+	return cmp.Or(cmp.Compare(s.Idle, other.Idle), cmp.Compare(s.Interval, other.Interval),
+		cmp.Compare(s.Count, other.Count), cmp.Compare(s.UserTimeout, other.UserTimeout))
+}
 
 // RetryCongested is how long tcp_keepalive_timer waits after a probe that the
 // local queue refused (TCP_RESOURCE_PROBE_INTERVAL, HZ/2).

@@ -93,6 +93,13 @@ func AppendSetting(dst []byte, d time.Duration) []byte {
 	return append(strconv.AppendFloat(dst, float64(ms)/1000, 'f', -1, 64), 's')
 }
 
+// AppendTo appends idle/interval/count, "2h/75s/9".
+func (s *Settings) AppendTo(dst []byte) []byte {
+	dst = append(AppendSetting(dst, s.Idle), '/')
+	dst = append(AppendSetting(dst, s.Interval), '/')
+	return strconv.AppendInt(dst, int64(s.Count), 10)
+}
+
 // Span is AppendSpan for strings.
 func Span(d time.Duration) string { return string(AppendSpan(nil, d)) }
 

@@ -13,7 +13,7 @@ func (t *Tracker) ended(r *loader.Record, s *story, e *Event) {
 	e.By, e.RST, e.Reason = By(r.By), RST(r.Rst), Reason(r.Reason)
 	e.Errno = readErrno(r.Ret)
 	e.Retransmits, e.Unacked = int(r.Retransmits), r.Unacked
-	e.Has |= HasUnacked
+	e.Has |= conn.HasUnacked
 	switch e.By {
 	case ByRetransmission, ByZeroWindow:
 		e.Verdict = s.givenUp(e.Errno)
@@ -45,7 +45,7 @@ func appendEndedWords(dst []byte, e *Event) []byte {
 		words = "RST with no probe out, made on this host: its firewall, or a proxy on it"
 	}
 	dst = append(dst, words...)
-	if e.Has&HasUnacked != 0 {
+	if e.Has&conn.HasUnacked != 0 {
 		if e.Retransmits > 0 {
 			dst = conn.AppendCount(append(dst, ", "...), uint64(e.Retransmits), "retransmit")
 		}

@@ -30,6 +30,7 @@ type Event struct {
 
 	conn.State // Unanswered counts this event's probe
 	conn.Timer // Next is until the timer fires, whatever it then does
+	conn.Data  // on KindEnded and KindSuspended
 
 	Seq       uint32 // HasSeq: the probe's sequence number, SND.UNA-1
 	SendError string // on KindProbe: errno name, or "congested"
@@ -50,10 +51,6 @@ type Event struct {
 	AfterProbes int           // 0: none, or not known
 	SilentFor   time.Duration // from the peer's segment before to the answer
 
-	// The data, on KindEnded and KindSuspended.
-	Retransmits int    // HasUnacked: of the oldest data that is not acknowledged (icsk_retransmits)
-	Unacked     uint32 // HasUnacked: bytes that the peer has not acknowledged, those not sent yet included
-
 	Lost    Lost   // on KindLost: since the last such event
 	LeftOut uint64 // on KindLost: events that a filter by owner dropped because their owner was not known
 
@@ -65,7 +62,6 @@ type Event struct {
 const (
 	HasSeq = conn.FirstOwnFact << iota
 	HasRTT
-	HasUnacked
 	HasDoer // on KindEnabled: Process is the one that did it; not in the stream
 )
 

@@ -186,7 +186,7 @@ func everyKind() []namedEvent {
 		add(end.name, KindEnded, func(e *Event) {
 			e.Keepalive.UserTimeout = 30 * time.Second
 			e.By, e.Reason, e.Errno, e.RST, e.Verdict = end.by, end.reason, end.errno, end.rst, end.verdict
-			e.Retransmits, e.Unacked, e.Has = end.retransmits, end.unacked, e.Has|HasUnacked
+			e.Retransmits, e.Unacked, e.Has = end.retransmits, end.unacked, e.Has|conn.HasUnacked
 		})
 	}
 	for _, s := range []struct {
@@ -203,7 +203,7 @@ func everyKind() []namedEvent {
 	} {
 		add(s.name, KindSuspended, func(e *Event) {
 			e.WaitsFor, e.Retransmits, e.Unacked, e.Verdict = s.waits, s.retransmits, s.unacked, VerdictSuspended
-			e.Next, e.Has = time.Minute, e.Has|HasUnacked|conn.HasNext
+			e.Next, e.Has = time.Minute, e.Has|conn.HasUnacked|conn.HasNext
 			if e.DiesIn = s.dies; s.dies > 0 {
 				e.Has |= conn.HasDiesIn
 			}

@@ -50,6 +50,7 @@ func AppendJSON(dst []byte, e *Event) []byte {
 	if e.Has&conn.HasDiesIn != 0 {
 		dst = conn.AppendMillis(dst, "dies_in_ms", e.DiesIn)
 	}
+	dst = e.AppendArmed(dst)
 	dst = conn.AppendText(dst, "send_error", e.SendError)
 	if e.Has&HasRTT != 0 {
 		dst = conn.AppendUint(dst, "rtt_us", uint64(e.RTT.Microseconds()))
@@ -64,9 +65,8 @@ func AppendJSON(dst []byte, e *Event) []byte {
 	dst = conn.AppendWord(dst, "reason", e.Reason.String())
 	dst = conn.AppendText(dst, "errno", e.Errno)
 	dst = conn.AppendWord(dst, "rst", e.RST.String())
-	if e.Has&HasUnacked != 0 {
-		dst = conn.AppendUint(dst, "retransmits", uint64(max(0, e.Retransmits)))
-		dst = conn.AppendUint(dst, "unacked_bytes", uint64(e.Unacked))
+	if e.Has&conn.HasUnacked != 0 {
+		dst = e.AppendData(dst)
 	}
 	if e.Kind == KindICMP {
 		dst = appendICMP(dst, &e.ICMP)

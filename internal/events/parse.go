@@ -163,7 +163,7 @@ func (l *line) fill(e *Event) {
 		e.Drop.Reason, e.Drop.Text, e.Drop.Where = l.Drop.Reason, l.Drop.Text, l.Drop.Where
 	}
 	if l.Retransmits != nil && l.Unacked != nil {
-		e.Retransmits, e.Unacked, e.Has = int(*l.Retransmits), *l.Unacked, e.Has|HasUnacked
+		e.Retransmits, e.Unacked, e.Has = int(*l.Retransmits), *l.Unacked, e.Has|conn.HasUnacked
 	}
 	if l.ICMP != nil && e.Kind == KindICMP {
 		e.ICMP = ICMP{Type: l.ICMP.Type, Code: l.ICMP.Code, Text: l.ICMP.Text}

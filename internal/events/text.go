@@ -108,7 +108,12 @@ func AppendWords(dst []byte, e *Event) []byte {
 		dst = append(dst, "SO_KEEPALIVE on: idle "...)
 		dst = conn.AppendSetting(dst, e.Keepalive.Idle)
 		dst = conn.AppendSetting(append(dst, ", interval "...), e.Keepalive.Interval)
-		return strconv.AppendInt(append(dst, ", count "...), int64(e.Keepalive.Count), 10)
+		dst = strconv.AppendInt(append(dst, ", count "...), int64(e.Keepalive.Count), 10)
+		if e.ArmedBeforeChange { // the idle time counts from now
+			dst = conn.AppendSpan(append(dst, "; idle for "...), e.IdleFor)
+			dst = conn.AppendSpan(append(dst, " already, the timer fires in "...), e.Next)
+		}
+		return dst
 	case KindWindowProbe:
 		dst = append(dst, "zero-window probe: the peer's receive window is closed, "...)
 		dst = strconv.AppendInt(dst, int64(e.Unanswered), 10)

@@ -125,6 +125,7 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 		if e.TCPState != conn.TCPSynSent { // not connected: the firing does nothing
 			e.DiesIn = e.Keepalive.DiesIn(int(r.Probes), e.IdleFor, e.Next)
 			e.Has |= conn.HasDiesIn
+			e.ArmedBeforeChange = e.Keepalive.Overlong(false, e.IdleFor, e.Next, t.clock.hz)
 		}
 	case loader.RecordSuspended:
 		e.Kind = KindSuspended

@@ -118,7 +118,7 @@ func by(who By, rst RST, retransmits uint8, unacked uint32) func(*loader.Record)
 
 func endedBy(who By, rst RST, retransmits int, unacked uint32) func(*Event) {
 	return func(e *Event) {
-		e.By, e.RST, e.Retransmits, e.Unacked, e.Has = who, rst, retransmits, unacked, e.Has|HasUnacked
+		e.By, e.RST, e.Retransmits, e.Unacked, e.Has = who, rst, retransmits, unacked, e.Has|conn.HasUnacked
 	}
 }
 
@@ -126,13 +126,13 @@ func endedBy(who By, rst RST, retransmits int, unacked uint32) func(*Event) {
 func stalled(w conn.Waiting, retransmits uint8, unacked uint32) func(*loader.Record) {
 	return func(r *loader.Record) {
 		r.Waits, r.Retransmits, r.Unacked = uint8(w), retransmits, unacked
-		r.Since, r.Now, r.Expires, r.Rto, r.RtoMax, r.Retries2 = 1_650_000, 1_000_000, 1_000_300, 408, 120*second, 3
+		r.Since, r.Now, r.Expires, r.Level, r.Rto, r.RtoMax, r.Retries2 = 1650, 1_000_000, 1_000_300, 255, 408, 120*second, 3
 	}
 }
 
 func stall(w conn.Waiting, retransmits int, unacked uint32) func(*Event) {
 	return func(e *Event) {
-		e.WaitsFor, e.Retransmits, e.Unacked, e.Has = w, retransmits, unacked, e.Has|HasUnacked
+		e.WaitsFor, e.Retransmits, e.Unacked, e.Has = w, retransmits, unacked, e.Has|conn.HasUnacked
 	}
 }
 
@@ -275,8 +275,8 @@ func TestTracker(t *testing.T) {
 				want(KindSuspended, next(time.Minute), verdict(VerdictSuspended), stall(conn.WaitsWindowProbe, 0, 5000))},
 		}, 1},
 		{"suspended by a closed window, with a user timeout", []step{
-			{rec(loader.RecordSuspended, 0, stalled(conn.WaitsWindowProbe, 0, 5000), timeout(30_000), func(r *loader.Record) { r.Since = 10 * second }),
-				want(KindSuspended, next(time.Minute), verdict(VerdictSuspended), stall(conn.WaitsWindowProbe, 0, 5000), dies(20*time.Second),
+			{rec(loader.RecordSuspended, 0, stalled(conn.WaitsWindowProbe, 0, 5000), timeout(30_000), func(r *loader.Record) { r.Since = 10_000 }),
+				want(KindSuspended, next(time.Minute), verdict(VerdictSuspended), stall(conn.WaitsWindowProbe, 0, 5000), dies(20224*time.Millisecond),
 					func(e *Event) { e.Keepalive.UserTimeout = 30 * time.Second })},
 		}, 1},
 		{"closed, and which connection it was is not known", []step{
@@ -319,7 +319,13 @@ func TestTracker(t *testing.T) {
 		}, 1},
 		{"enabled on an idle connection: the timer begins with the whole idle time", []step{
 			{rec(loader.RecordEnabled, 0, idle(45), func(r *loader.Record) { r.Pid, r.Comm = 812, [16]byte{'n', 'g', 'i', 'n', 'x'} }),
-				want(KindEnabled, idleFor(45*time.Second), next(time.Minute), dies(2*time.Minute), func(e *Event) { e.Process, e.Has = conn.Process{PID: 812, Comm: "nginx"}, e.Has|HasDoer })},
+				want(KindEnabled, idleFor(45*time.Second), next(time.Minute), dies(2*time.Minute), func(e *Event) {
+					e.Process, e.Has, e.ArmedBeforeChange = conn.Process{PID: 812, Comm: "nginx"}, e.Has|HasDoer, true
+				})},
+		}, 1},
+		{"enabled soon after the handshake: the timer runs as the settings say", []step{
+			{rec(loader.RecordEnabled, 0, func(r *loader.Record) { r.IdleFor = second / 2 }),
+				want(KindEnabled, idleFor(500*time.Millisecond), next(time.Minute), dies(2*time.Minute))},
 		}, 1},
 		{"enabled before it is connected: the firing will do nothing, and keepalive gives nothing up", []step{
 			{rec(loader.RecordEnabled, 0, func(r *loader.Record) { r.State = uint8(conn.TCPSynSent) }),

@@ -4,12 +4,14 @@ package group
 
 import (
 	"net/netip"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"katrace/internal/conn"
 	"katrace/test/enumtest"
+	"katrace/test/fields"
 )
 
 func connection(local, remote string) *conn.State {
@@ -46,6 +48,60 @@ func TestService(t *testing.T) {
 	}
 }
 
+// TestServiceAllListeners: where all that listen are known, a port that nobody
+// listens on is a client's, whichever is lower and whichever repeats.
+func TestServiceAllListeners(t *testing.T) {
+	listens := &conn.State{Netns: 1, TCPState: conn.TCPListen, Local: netip.MustParseAddrPort("[::]:50051")}
+	of := func(local, remote string) func(p *Ports) Port {
+		return func(p *Ports) Port { return p.Service(connection(local, remote)) }
+	}
+	p := NewPorts()
+	p.AllListeners = true
+	p.Add(listens)
+	for _, s := range []*conn.State{
+		connection("127.0.0.1:50051", "127.0.0.1:40001"), connection("127.0.0.1:40001", "127.0.0.1:50051"), // both ends of one
+		connection("10.0.0.1:40002", "10.0.0.2:50052"), connection("10.0.0.1:40002", "10.0.0.3:50053"), // a client's port, twice
+	} {
+		p.Add(s)
+	}
+	for i := range drained {
+		p.Add(&conn.State{Netns: 1, Local: netip.MustParseAddrPort("10.0.0.1:9000"), Remote: netip.AddrPortFrom(netip.MustParseAddr("10.0.0.9"), uint16(45000+i))})
+	}
+	for _, tt := range []struct {
+		name string
+		got  func(*Ports) Port
+		want Port
+	}{
+		{"the listening end", of("127.0.0.1:50051", "127.0.0.1:40001"), Port{50051, true}},
+		{"the other end of it", of("127.0.0.1:40001", "127.0.0.1:50051"), Port{50051, false}},
+		{"a client's port that repeats", of("10.0.0.1:40002", "10.0.0.2:50052"), Port{50052, false}},
+		{"who listened has stopped", of("10.0.0.1:9000", "10.0.0.9:45001"), Port{9000, true}},
+		{"without a peer", func(p *Ports) Port {
+			return p.Service(&conn.State{Netns: 1, Local: netip.MustParseAddrPort("10.0.0.1:8080")})
+		}, Port{8080, true}},
+	} {
+		if got := tt.got(p); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, got.AppendTo(nil), tt.want.AppendTo(nil))
+		}
+	}
+}
+
+// TestCompare: each field orders, the settings' fields too.
+func TestCompare(t *testing.T) {
+	fields.Each(new(ID), func(path string, _ reflect.Value) {
+		var low, high ID
+		fields.Each(&high, func(p string, f reflect.Value) {
+			if p == path {
+				fields.Set(f, 1)
+			}
+		})
+		source := path == "Settings.Inherited" || path == "Settings.Unsure" // no ID has them
+		if high.Compare(&low) != 1 && !source || low.Compare(&high) != -1 && !source || high.Compare(&high) != 0 {
+			t.Errorf("%s: %d, %d", path, high.Compare(&low), low.Compare(&high))
+		}
+	})
+}
+
 func TestPortsForget(t *testing.T) {
 	p := NewPorts()
 	for range 3 {
@@ -66,16 +122,14 @@ func TestOf(t *testing.T) {
 	s.Has = conn.HasKeepalive
 	s.Keepalive = conn.Settings{Idle: time.Minute, Count: 3, Inherited: conn.AllSettings}
 	p := NewPorts()
-	all := Keys{}
-	for _, name := range KeyNames() {
-		k, err := ParseKey(name)
-		if err != nil {
-			t.Fatal(err)
-		}
+	all := AllKeys()
+	for _, k := range all {
 		if (Keys{k}).Of(s, p) == (ID{}) {
 			t.Errorf("%s: nothing in common with itself", k)
 		}
-		all = append(all, k)
+	}
+	if len(all) != len(KeyNames()) {
+		t.Errorf("%d keys, %d names", len(all), len(KeyNames()))
 	}
 	enumtest.RoundTrip(t, keys, Netns, ParseKey)
 	want := ID{Remote: netip.MustParseAddr("10.0.0.2"), Service: Port{5432, true}, Process: "postgres", Container: "3f2a", Pod: "0a1b",

@@ -6,6 +6,7 @@
 package group
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -38,6 +39,14 @@ func ParseKey(s string) (Key, error) { return keys.Parse(s) }
 
 // KeyNames are the words of all keys.
 func KeyNames() []string { return keys.All() }
+
+// AllKeys are all of them.
+func AllKeys() (all Keys) {
+	for k := Remote; k <= Netns; k++ {
+		all = append(all, k)
+	}
+	return all
+}
 
 // Keys are keys by which connections are grouped together: those that differ in
 // none of them are one group.
@@ -83,14 +92,20 @@ func (keys Keys) Of(s *conn.State, ports *Ports) (id ID) {
 			id.Pod = s.Pod
 		case Settings:
 			if s.Has&conn.HasKeepalive != 0 {
-				id.On, id.Settings = SwitchedOn, s.Keepalive
-				id.Settings.Inherited, id.Settings.Unsure = 0, 0 // where they come from is another question
+				id.On, id.Settings = SwitchedOn, s.Keepalive.Values() // where they come from is another question
 			}
 		case Netns:
 			id.Netns = s.Netns
 		}
 	}
 	return id
+}
+
+// Compare orders groups by what they have in common, whatever their keys are.
+func (id *ID) Compare(other *ID) int {
+	return cmp.Or(id.Remote.Compare(other.Remote), id.Service.Compare(other.Service),
+		cmp.Compare(id.Process, other.Process), cmp.Compare(id.Container, other.Container), cmp.Compare(id.Pod, other.Pod),
+		cmp.Compare(id.On, other.On), id.Settings.Compare(&other.Settings), cmp.Compare(id.Netns, other.Netns))
 }
 
 // Has says whether the connections are grouped by k.

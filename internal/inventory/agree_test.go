@@ -33,6 +33,7 @@ type told struct {
 	On        bool
 	Settings  conn.Settings
 	WaitsFor  conn.Waiting
+	Data      conn.Data
 
 	Unanswered               int
 	IdleFor, NextProbe, Dies moment
@@ -44,10 +45,13 @@ type moment time.Duration
 
 func tell(s *Socket) told {
 	t := told{
-		s.Family, s.TCPState, s.Remote, s.Inode, s.Process, s.HeldBy, s.Holders, s.UID, s.Cgroup, s.Container, s.Pod, s.On, s.Keepalive, s.WaitsFor,
+		s.Family, s.TCPState, s.Remote, s.Inode, s.Process, s.HeldBy, s.Holders, s.UID, s.Cgroup, s.Container, s.Pod, s.On, s.Keepalive, s.WaitsFor, s.Data,
 		s.Unanswered, moment(s.IdleFor), moment(s.Next), moment(s.DiesIn), s.Has &^ hasTimer,
 	}
 	t.Settings.Inherited, t.Settings.Unsure = 0, 0
+	if s.Stalled() { // only BPF tells
+		t.Dies, t.Has = 0, t.Has&^conn.HasDiesIn
+	}
 	fd, err := unix.PidfdOpen(unix.Gettid(), unix.PIDFD_THREAD)
 	if err == nil {
 		_ = unix.Close(fd)

@@ -14,34 +14,52 @@ import (
 
 	"katrace/docs"
 	"katrace/internal/conn"
+	"katrace/internal/group"
 	"katrace/test/fields"
 )
 
-// TestColumnsAreWhole names what a column of list was not given.
+// TestColumnsAreWhole names what a column of list was not given: of a socket's
+// row, and of a group's by all keys.
 func TestColumnsAreWhole(t *testing.T) {
-	titles := map[string]bool{}
 	least := Socket{State: conn.State{TCPState: conn.TCPListen, Local: netip.MustParseAddrPort("10.0.0.1:443")}}
+	t.Run("sockets", func(t *testing.T) {
+		checkColumns(t, columns, &least, ColumnsHelp(), docs.ListSchema, Orders())
+	})
+	t.Run("groups", func(t *testing.T) {
+		keys := group.AllKeys()
+		l := List{Sockets: []Socket{least}, Ports: group.NewPorts()}
+		checkColumns(t, groupColumns(keys), l.grouped(keys)[0], GroupColumnsHelp(), docs.GroupsSchema, GroupOrders(keys))
+		for _, k := range keys {
+			if c := &keyColumns[k]; c.title != strings.ToUpper(k.String()) || c.compare == nil {
+				t.Errorf("%s: the title %q; want its name in capitals, and an order", k, c.title)
+			}
+		}
+	})
+}
+
+func checkColumns[R any](t *testing.T, columns []column[R], least *R, help, schema string, orders []string) {
+	titles := map[string]bool{}
 	for i := range columns {
 		c := &columns[i]
 		if c.title == "" || c.title != strings.ToUpper(c.title) || titles[c.title] {
 			t.Errorf("column %d: the title %q is none of its own in capitals", i, c.title)
 		}
 		titles[c.title] = true
-		if c.help == "" || strings.HasSuffix(c.help, ".") || !strings.Contains(ColumnsHelp(), c.title) {
+		if c.help == "" || strings.HasSuffix(c.help, ".") || !strings.Contains(help, c.title) {
 			t.Errorf("%s: --help does not explain it with a clause, but with %q", c.title, c.help)
 		}
 		if c.draw == nil {
 			t.Errorf("%s: is not drawn", c.title)
-		} else if len(c.draw(nil, &least)) == 0 {
-			t.Errorf("%s: draws nothing of a socket of which next to nothing is known, not even -", c.title)
+		} else if len(c.draw(nil, least)) == 0 {
+			t.Errorf("%s: draws nothing where next to nothing is known, not even -", c.title)
 		}
-		if !inSchema(t, c.key) {
-			t.Errorf("%s: the schema of list -o json has no key %q", c.title, c.key)
+		if !inSchema(t, schema, c.key) {
+			t.Errorf("%s: %s has no key %q", c.title, schema, c.key)
 		}
 		if (c.name == "") != (c.compare == nil) {
 			t.Errorf("%s: the name %q, which is for --sort, and an order, %t: want both or none", c.title, c.name, c.compare != nil)
 		}
-		if c.compare != nil && !slices.Contains(Orders(), c.name) {
+		if c.compare != nil && !slices.Contains(orders, c.name) {
 			t.Errorf("%s: --sort does not offer %q", c.title, c.name)
 		}
 	}
@@ -100,7 +118,7 @@ func TestFieldsAreInTheList(t *testing.T) {
 		t.Fatalf("%v: %s", err, before)
 	}
 	for key := range line {
-		if !inSchema(t, key) {
+		if !inSchema(t, docs.ListSchema, key) {
 			t.Errorf("the schema of list -o json has no key %s", key)
 		}
 		if !bytes.Contains(page, []byte("`"+key+"`")) && !bytes.Contains(page, []byte("`"+key+".")) {
@@ -109,10 +127,10 @@ func TestFieldsAreInTheList(t *testing.T) {
 	}
 }
 
-// inSchema says whether the list's schema has the key, "keepalive.idle_ms".
-func inSchema(t *testing.T, key string) bool {
+// inSchema says whether the schema has the key, "keepalive.idle_ms".
+func inSchema(t *testing.T, name, key string) bool {
 	t.Helper()
-	text, err := docs.Text(docs.ListSchema)
+	text, err := docs.Text(name)
 	if err != nil {
 		t.Fatal(err)
 	}

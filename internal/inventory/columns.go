@@ -10,23 +10,8 @@ import (
 	"katrace/internal/conn"
 )
 
-// column is a column of the table.
-type column struct {
-	name  string // of --sort, where the column has an order
-	title string
-	help  string // what it shows, a clause for --help
-	key   string // of the JSON that holds it: "keepalive.idle_ms"
-	draw  func(dst []byte, s *Socket) []byte
-	// compare orders by it; nil: it is no order. What is not known comes last.
-	compare func(a, b *Socket) int
-	// worth says that the socket makes the column worth its room; nil: it is always there.
-	worth func(s *Socket, l *List) bool
-	// cut says that the column is cut where the terminal is too narrow.
-	cut bool
-}
-
-// columns are the table's, from left to right.
-var columns = []column{
+// columns are those of sockets, from left to right.
+var columns = []column[Socket]{
 	{
 		name: "state", title: "STATE", key: "state", help: `the TCP state, "estab" for established`,
 		draw: drawState, compare: func(a, b *Socket) int { return cmp.Compare(a.TCPState, b.TCPState) },
@@ -80,15 +65,29 @@ var columns = []column{
 	{
 		name: "unanswered", title: "UNANSWERED", key: "unanswered", help: "probes that the peer has not answered, of how many; where there are any",
 		draw: drawUnanswered, compare: byTime(func(s *Socket) (time.Duration, bool) { return -time.Duration(s.Unanswered), s.probing() }),
-		worth: func(s *Socket, _ *List) bool { return s.probing() && s.Unanswered > 0 || s.Silent },
+		worth: func(s *Socket, _ *List) bool { return s.unanswered() },
+	},
+	{
+		title: "RETRANSMITS", key: "retransmits", help: "how often data was sent again, where keepalive has no say: the data is never acknowledged, or the peer's window is closed",
+		draw: func(dst []byte, s *Socket) []byte {
+			return drawNumber(dst, uint64(max(0, s.Retransmits)), s.Stalled())
+		},
+		worth: func(s *Socket, _ *List) bool { return s.Stalled() },
+	},
+	{
+		title: "UNACKED", key: "unacked_bytes", help: "bytes that the peer has not acknowledged, of the same",
+		draw: func(dst []byte, s *Socket) []byte {
+			return drawNumber(dst, uint64(s.Unacked), s.Stalled())
+		},
+		worth: func(s *Socket, _ *List) bool { return s.Stalled() },
 	},
 	{
 		name: "next", title: "NEXT", key: "next_probe_ms", draw: drawNext, compare: byTime((*Socket).NextProbe),
 		help: `the time to the next probe, or what keeps it from being sent: "retransmit" (data is unacknowledged), "window" (the peer's window is closed), "fin_wait2" (an orphan's timer); marked * where the timer was armed before a sysctl or SO_KEEPALIVE was changed and runs longer than KEEPALIVE says`,
 	},
 	{
-		name: "dies", title: "DIES", key: "dies_in_ms", help: "the time until the kernel gives up if the peer is silent from now on",
-		draw:    func(dst []byte, s *Socket) []byte { return drawTime(dst, s.DiesIn, s.Has&conn.HasDiesIn != 0, false) },
+		name: "dies", title: "DIES", key: "dies_in_ms", draw: drawDies,
+		help:    `the time until the kernel gives up if the peer is silent from now on; an estimate where keepalive has no say; "if unanswered": the peer's window is closed, and as long as the peer answers window probes there is no end`,
 		compare: byTime(func(s *Socket) (time.Duration, bool) { return s.DiesIn, s.Has&conn.HasDiesIn != 0 }),
 	},
 	{
@@ -103,6 +102,9 @@ var columns = []column{
 func (s *Socket) probing() bool {
 	return s.WaitsFor == conn.WaitsProbe && s.Has&conn.HasUnanswered != 0
 }
+
+// unanswered says that the peer has not answered a keepalive probe.
+func (s *Socket) unanswered() bool { return s.probing() && s.Unanswered > 0 || s.Silent }
 
 // drawState shortens the name of a frequent and long one.
 func drawState(dst []byte, s *Socket) []byte {
@@ -149,9 +151,7 @@ func drawKeepalive(dst []byte, s *Socket) []byte {
 	case s.Has&conn.HasKeepalive == 0:
 		return append(dst, "on ?/?/?"...)
 	}
-	dst = append(conn.AppendSetting(dst, s.Keepalive.Idle), '/')
-	dst = append(conn.AppendSetting(dst, s.Keepalive.Interval), '/')
-	return strconv.AppendInt(dst, int64(s.Keepalive.Count), 10)
+	return s.Keepalive.AppendTo(dst)
 }
 
 // drawSource says who set idle, interval and count: once where it is the same
@@ -216,6 +216,20 @@ func drawNext(dst []byte, s *Socket) []byte {
 	return append(dst, '-')
 }
 
+func drawDies(dst []byte, s *Socket) []byte {
+	if s.Stalled() && s.Endless() {
+		return append(dst, "if unanswered"...)
+	}
+	return drawTime(dst, s.DiesIn, s.Has&conn.HasDiesIn != 0, s.Stalled())
+}
+
+func drawNumber(dst []byte, n uint64, have bool) []byte {
+	if !have {
+		return append(dst, '-')
+	}
+	return strconv.AppendUint(dst, n, 10)
+}
+
 // drawTime shows a time; where it is absent, "?" if there should be one.
 func drawTime(dst []byte, d time.Duration, have, expected bool) []byte {
 	switch {
@@ -225,26 +239,4 @@ func drawTime(dst []byte, d time.Duration, have, expected bool) []byte {
 		return append(dst, '?')
 	}
 	return append(dst, '-')
-}
-
-// byTime orders by a time or a count, what has none last.
-func byTime(of func(*Socket) (time.Duration, bool)) func(a, b *Socket) int {
-	return func(a, b *Socket) int {
-		ta, hasA := of(a)
-		tb, hasB := of(b)
-		if c := absentLast(hasA, hasB); c != 0 || !hasA {
-			return c
-		}
-		return cmp.Compare(ta, tb)
-	}
-}
-
-func absentLast(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return -1
-	}
-	return 1
 }

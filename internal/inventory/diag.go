@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/netip"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -129,6 +130,7 @@ func parseDiag(b []byte, s *Socket) bool {
 		s.HeldBy = conn.HeldByAcceptQueue // one that its process has closed is in another state
 	}
 	wqueue := native.Uint32(b[60:])
+	var info []byte
 	if timer == timerKeepalive {
 		s.expires = time.Duration(native.Uint32(b[52:])) * time.Millisecond
 		s.Has |= hasTimer
@@ -145,13 +147,44 @@ func parseDiag(b []byte, s *Socket) bool {
 			s.IdleFor = time.Duration(min(native.Uint32(value[52:]), native.Uint32(value[56:]))) * time.Millisecond
 			s.Has |= HasProbesOut | conn.HasIdleFor
 			s.unsent = wqueue > 0 || native.Uint32(value[24:]) > 0 // tcpi_unacked
+			info = value
 		case kind == diagCgroupID && len(value) >= 8:
 			s.CgroupID = native.Uint64(value)
 		}
 		b = b[min(len(b), (size+3)&^3):]
 	}
 	s.setTimer(timer)
+	if s.Inode != 0 || s.Unaccepted() { // nobody reads the end of an orphan
+		s.stalled(info, wqueue)
+	}
 	return true
+}
+
+// stalled sets what there is of a connection in which keepalive has no say, by its
+// struct tcp_info and its write_seq - snd_una; the rule is stall_of() in bpf/stall.h.
+// When the kernel gives up cannot be told: since when it retransmits, or probes the
+// window, is not in there.
+func (s *Socket) stalled(info []byte, unacked uint32) {
+	const window = int(unsafe.Offsetof(unix.TCPInfo{}.Snd_wnd)) // tcpi_snd_wnd
+	if len(info) < window+4 || unacked == 0 {
+		return
+	}
+	retransmits, probes, backoff := info[2], info[3], info[4]
+	inFlight, open := native.Uint32(info[24:]) > 0, native.Uint32(info[window:]) > 0
+	switch {
+	case inFlight && open && retransmits > 0:
+		s.WaitsFor = conn.WaitsRetransmission
+	case inFlight && !open && (retransmits > 0 || backoff > 0), !inFlight && !open && (backoff > 0 || probes > 0):
+		s.WaitsFor = conn.WaitsWindowProbe
+	default:
+		return
+	}
+	switch s.TCPState {
+	case conn.TCPFinWait1, conn.TCPClosing, conn.TCPLastAck:
+		unacked-- // the FIN
+	default:
+	}
+	s.Data, s.Has = conn.Data{Retransmits: int(retransmits), Unacked: unacked}, s.Has|conn.HasUnacked
 }
 
 // setTimer sets what follows from the timer that the kernel says is pending.

@@ -5,6 +5,7 @@ package inventory
 import (
 	"errors"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -88,6 +89,53 @@ func TestParseDiagTimers(t *testing.T) {
 		}
 		if s.Local.String() != "10.0.0.1:5432" || s.Remote.String() != "10.0.0.9:40122" || s.Family != conn.IPv4 {
 			t.Errorf("%s: %s > %s", tt.name, s.Local, s.Remote)
+		}
+	}
+}
+
+// TestDiagStalls: by the same rule as stall_of() in bpf/stall.h; TestMethodsAgree holds
+// the two against each other.
+func TestDiagStalls(t *testing.T) {
+	type given struct {
+		state                        conn.TCPState
+		inode                        uint64
+		retransmits, probes, backoff uint8
+		inFlight, window, unacked    uint32
+	}
+	const data, window, none = conn.WaitsRetransmission, conn.WaitsWindowProbe, conn.WaitsNothing
+	for _, tt := range []struct {
+		name string
+		given
+		waits   conn.Waiting
+		unacked uint32
+	}{
+		{"on its way", given{conn.TCPEstablished, 7, 0, 0, 0, 1, 65535, 100}, none, 0},
+		{"sent again", given{conn.TCPEstablished, 7, 1, 0, 1, 1, 65535, 100}, data, 100},
+		{"sent again, not accepted yet", given{conn.TCPEstablished, 0, 1, 0, 1, 1, 65535, 100}, data, 100},
+		{"sent again, an orphan's", given{conn.TCPFinWait1, 0, 1, 0, 1, 1, 65535, 100}, none, 0},
+		{"the FIN is no byte", given{conn.TCPLastAck, 7, 1, 0, 1, 1, 65535, 101}, data, 100},
+		{"sent again into a closed window", given{conn.TCPEstablished, 7, 0, 0, 2, 1, 0, 100}, window, 100},
+		{"sent again, and then the window closed", given{conn.TCPEstablished, 7, 2, 0, 2, 1, 0, 100}, window, 100},
+		{"the window is closed, and not probed so far", given{conn.TCPEstablished, 7, 0, 0, 0, 0, 0, 100}, none, 0},
+		{"the window is closed and probed", given{conn.TCPEstablished, 7, 0, 0, 3, 0, 0, 100}, window, 100},
+		{"a window probe is out", given{conn.TCPEstablished, 7, 0, 1, 0, 0, 0, 100}, window, 100},
+		{"probes of keepalive", given{conn.TCPEstablished, 7, 0, 3, 0, 0, 65535, 0}, none, 0},
+	} {
+		info := make([]byte, unsafe.Sizeof(unix.TCPInfo{}))
+		info[2], info[3], info[4] = tt.retransmits, tt.probes, tt.backoff
+		native.PutUint32(info[24:], tt.inFlight)
+		native.PutUint32(info[unsafe.Offsetof(unix.TCPInfo{}.Snd_wnd):], tt.window)
+		body := native.AppendUint16(native.AppendUint16(diagBody(unix.AF_INET, uint8(tt.state), timerNone, uint32(tt.inode)), uint16(4+len(info))), diagInfo)
+		native.PutUint32(body[60:], tt.given.unacked)
+		var s Socket
+		if !parseDiag(append(body, info...), &s) {
+			t.Fatal(tt.name)
+		}
+		if s.WaitsFor != tt.waits || s.Stalled() != (tt.waits != none) || s.Unacked != tt.unacked || s.Stalled() && s.Retransmits != int(tt.retransmits) {
+			t.Errorf("%s: waits for %q, stalled %v, %+v", tt.name, s.WaitsFor, s.Stalled(), s.Data)
+		}
+		if parseDiag(append(body, info[:unsafe.Offsetof(unix.TCPInfo{}.Snd_wnd)]...), &s); s.Stalled() {
+			t.Errorf("%s: by half of struct tcp_info: %+v", tt.name, s.Data)
 		}
 	}
 }

@@ -31,6 +31,7 @@ func TestEvent(t *testing.T) {
 	with := func(s Socket, change func(*conn.Settings)) Socket { change(&s.Keepalive); return s }
 	userTimeout := func(k *conn.Settings) { k.UserTimeout = time.Hour }
 	waits := func(s Socket, w conn.Waiting) Socket { s.WaitsFor = w; return s }
+	stalled := func(s Socket, w conn.Waiting) Socket { s.WaitsFor, s.Has = w, s.Has|conn.HasUnacked; return s }
 	type told struct {
 		Verdict                  events.Verdict
 		Unanswered, Next, DiesIn int // seconds; -1: not known
@@ -58,9 +59,10 @@ func TestEvent(t *testing.T) {
 		{"256, which the kernel counts as none", with(probing(0, 60*s+255*10*s, 10*s), userTimeout), told{events.VerdictSilent, -1, 10, 3600 - 2610, 0}},
 		{"270, which the kernel counts as 14", with(probing(14, 60*s+269*10*s+s, 9*s), userTimeout), told{events.VerdictSilent, -1, 9, 3600 - 2751, 0}},
 		{"keepalive switched on after an hour of silence", with(probing(0, 3500*s, 60*s), userTimeout), told{0, 0, 60, 100, 0}},
-		{"data on its way", waits(probing(0, 100*time.Millisecond, 0), conn.WaitsRetransmission), told{0, -1, -1, -1, 0}},
-		{"data that was sent again", waits(probing(3, 2*s, 0), conn.WaitsRetransmission), told{events.VerdictSuspended, -1, -1, -1, 0}},
-		{"a closed window", waits(probing(3, 100*time.Millisecond, 0), conn.WaitsWindowProbe), told{events.VerdictSuspended, -1, -1, -1, 0}},
+		{"data on its way", waits(probing(0, 2*s, 0), conn.WaitsRetransmission), told{0, -1, -1, -1, 0}},
+		{"data that was sent again", stalled(probing(3, 2*s, 0), conn.WaitsRetransmission), told{events.VerdictSuspended, -1, -1, -1, 0}},
+		{"a window that closed just now", waits(probing(0, 100*time.Millisecond, 0), conn.WaitsWindowProbe), told{0, -1, -1, -1, 0}},
+		{"a closed window that was probed", stalled(probing(3, 100*time.Millisecond, 0), conn.WaitsWindowProbe), told{events.VerdictSuspended, -1, -1, -1, 0}},
 		{"settings that equal the sysctls", Socket{State: conn.State{Keepalive: unsure, Has: conn.HasKeepalive}},
 			told{0, -1, -1, -1, conn.SettingInterval | conn.SettingCount}},
 		{"settings that are not known", Socket{}, told{0, -1, -1, -1, 0}},

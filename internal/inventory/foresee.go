@@ -10,19 +10,24 @@ import (
 	"katrace/internal/jiffies"
 )
 
-// foresee sets when the next probe is due and when the kernel gives up, where
-// both can be known.
+// foresee sets when the next probe is due and when the kernel gives up, as far as
+// that can be known.
 //
 // The keepalive timer's own countdown is not the answer: data that the peer
 // sends does not set the timer anew, so it may fire while the connection is not
 // idle long enough, and is then set to what remains (tcp_keepalive_timer).
 func (s *Socket) foresee(hz jiffies.HZ) {
 	s.judge()
+	if s.stall != nil {
+		if dies, sure := s.stall.DiesIn(); sure {
+			s.DiesIn, s.Has = dies, s.Has|conn.HasDiesIn
+		}
+	}
 	const needs = HasOn | conn.HasKeepalive | HasProbesOut | conn.HasIdleFor | hasTimer
 	if s.Has&needs != needs || !s.On || s.WaitsFor != conn.WaitsProbe || s.unsent {
 		return
 	}
-	s.ArmedBeforeChange = s.overlong(hz)
+	s.ArmedBeforeChange = s.Keepalive.Overlong(s.SinceHeard > 0, s.IdleFor, s.expires, hz)
 	s.Next = max(s.expires, s.Keepalive.Idle-s.IdleFor, 0)
 	s.DiesIn = s.Keepalive.DiesIn(s.ProbesOut, s.IdleFor, s.Next)
 	s.Has |= conn.HasNext | conn.HasDiesIn

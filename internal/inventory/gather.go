@@ -87,6 +87,9 @@ func (g *gatherer) add(s *Socket) {
 		g.listens.Add(owner.Listening{Netns: s.Netns, Local: s.Local, IPv6: s.Family != conn.IPv4, Inode: s.Inode})
 		g.inodes[s.Inode] = s.HeldBy == conn.HeldByKernel
 	}
+	if g.list.Ports != nil {
+		g.list.Ports.Add(&s.State)
+	}
 	if len(g.o.States) > 0 && !slices.Contains(g.o.States, s.TCPState) || !g.o.Filter.Match(&s.State) {
 		return
 	}
@@ -226,12 +229,26 @@ func (g *gatherer) settings() {
 		})
 	}
 	wg.Wait()
+	if n := g.endsNotKnown(); n > 0 {
+		g.lack("when the kernel gives up what it sends again and again (netlink does not tell since when it does)", n)
+	}
 	if n := int(threads.Load()); n > 0 {
 		g.lack("the settings of sockets that a thread apart from its process holds (before Linux 6.9)", n)
 	}
 	if n := int(refused.Load()); n > 0 {
 		g.lack("the settings of sockets whose process may not be asked for them ("+loader.Advice(unix.CAP_SYS_PTRACE)+")", n)
 	}
+}
+
+// endsNotKnown counts the connections in which keepalive has no say, and whose end
+// netlink does not tell.
+func (g *gatherer) endsNotKnown() (n int) {
+	for i := range g.list.Sockets {
+		if s := &g.list.Sockets[i]; s.Stalled() && !s.Endless() {
+			n++
+		}
+	}
+	return n
 }
 
 // askAll asks the sockets at those places, which are in the order of their

@@ -27,54 +27,8 @@ const (
 )
 
 type inventoryInventorySocket struct {
-	_   structs.HostLayout
-	Rec struct {
-		_           structs.HostLayout
-		Time        uint64
-		Sk          uint64
-		Inode       uint64
-		Cgroup      uint64
-		Local       [16]uint8
-		Remote      [16]uint8
-		LocalPort   uint16
-		RemotePort  uint16
-		Netns       uint32
-		Uid         uint32
-		Seq         uint32
-		Idle        uint32
-		Intvl       uint32
-		UserTimeout uint32
-		IdleFor     uint32
-		Rtt         uint32
-		Ret         int32
-		Kind        uint8
-		Family      uint8
-		State       uint8
-		Flags       uint8
-		Probes      uint8
-		Cnt         uint8
-		Inherited   uint8
-		Reason      uint8
-		From        [16]uint8
-		Comm        [16]uint8
-		Location    uint64
-		DropReason  uint32
-		Pid         uint32
-		IcmpType    uint8
-		IcmpCode    uint8
-		By          uint8
-		Rst         uint8
-		Unacked     uint32
-		Retransmits uint8
-		Waits       uint8
-		Retries2    uint8
-		Pad         uint8
-		Since       uint32
-		Now         uint32
-		Expires     uint32
-		Rto         uint32
-		RtoMax      uint32
-	}
+	_     structs.HostLayout
+	Rec   inventoryRecord
 	Timer uint32
 	Flags uint32
 }
@@ -84,14 +38,64 @@ type inventoryInventoryUser struct {
 	Symbol [64]uint8
 }
 
+type inventoryRecord struct {
+	_           structs.HostLayout
+	Time        uint64
+	Sk          uint64
+	Inode       uint64
+	Cgroup      uint64
+	Local       [16]uint8
+	Remote      [16]uint8
+	LocalPort   uint16
+	RemotePort  uint16
+	Netns       uint32
+	Uid         uint32
+	Seq         uint32
+	Idle        uint32
+	Intvl       uint32
+	UserTimeout uint32
+	IdleFor     uint32
+	Rtt         uint32
+	Ret         int32
+	Kind        uint8
+	Family      uint8
+	State       uint8
+	Flags       uint8
+	Probes      uint8
+	Cnt         uint8
+	Inherited   uint8
+	Reason      uint8
+	From        [16]uint8
+	Comm        [16]uint8
+	Location    uint64
+	DropReason  uint32
+	Pid         uint32
+	IcmpType    uint8
+	IcmpCode    uint8
+	By          uint8
+	Rst         uint8
+	Unacked     uint32
+	Retransmits uint8
+	Waits       uint8
+	Retries2    uint8
+	Level       uint8
+	Since       uint32
+	Now         uint32
+	Expires     uint32
+	Rto         uint32
+	RtoMax      uint32
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	inventoryProgListTcp         = "list_tcp"
 	inventoryVarDirectReads      = "direct_reads"
+	inventoryVarHz               = "hz"
 	inventoryVarResetReasonParam = "reset_reason_param"
 	inventoryVarUnusedFlag       = "unused_flag"
+	inventoryVarUnusedRecord     = "unused_record"
 	inventoryVarUnusedSocket     = "unused_socket"
 	inventoryVarUnusedUser       = "unused_user"
 )
@@ -152,8 +156,10 @@ type inventoryMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type inventoryVariableSpecs struct {
 	DirectReads      *ebpf.VariableSpec `ebpf:"direct_reads"`
+	Hz               *ebpf.VariableSpec `ebpf:"hz"`
 	ResetReasonParam *ebpf.VariableSpec `ebpf:"reset_reason_param"`
 	UnusedFlag       *ebpf.VariableSpec `ebpf:"unused_flag"`
+	UnusedRecord     *ebpf.VariableSpec `ebpf:"unused_record"`
 	UnusedSocket     *ebpf.VariableSpec `ebpf:"unused_socket"`
 	UnusedUser       *ebpf.VariableSpec `ebpf:"unused_user"`
 }
@@ -189,8 +195,10 @@ func (m *inventoryMaps) Close() error {
 // It can be passed to loadInventoryObjects or ebpf.CollectionSpec.LoadAndAssign.
 type inventoryVariables struct {
 	DirectReads      *ebpf.Variable `ebpf:"direct_reads"`
+	Hz               *ebpf.Variable `ebpf:"hz"`
 	ResetReasonParam *ebpf.Variable `ebpf:"reset_reason_param"`
 	UnusedFlag       *ebpf.Variable `ebpf:"unused_flag"`
+	UnusedRecord     *ebpf.Variable `ebpf:"unused_record"`
 	UnusedSocket     *ebpf.Variable `ebpf:"unused_socket"`
 	UnusedUser       *ebpf.Variable `ebpf:"unused_user"`
 }

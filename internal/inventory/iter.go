@@ -59,6 +59,9 @@ func openIterator(btfFile string) (_ *iterator, err error) {
 		}
 	}
 	loader.WithoutCasts(spec) // it reads by calls
+	if err := spec.Variables["hz"].Set(uint32(it.hz)); err != nil {
+		return nil, fmt.Errorf("set the kernel's tick length: %w", err)
+	}
 	it.coll, err = ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{KernelTypes: types}})
 	if err != nil {
 		return nil, unsupported("load the socket iterator", err)
@@ -174,8 +177,21 @@ func (it *iterator) decode(raw *inventoryInventorySocket, s *Socket) {
 		s.ProbesOut, s.IdleFor = int(r.Probes), it.hz.Span(r.IdleFor)
 		s.Has |= HasProbesOut | conn.HasIdleFor
 	}
+	if r.Waits != 0 {
+		it.stalled(r, s)
+	}
 	if has(inventoryInventoryFlagINVENTORY_TIMER) {
 		s.expires = it.hz.Span(raw.Timer)
 		s.Has |= hasTimer
+	}
+}
+
+// stalled sets what there is of a connection in which keepalive has no say.
+func (it *iterator) stalled(r *inventoryRecord, s *Socket) {
+	s.WaitsFor, s.Data = conn.Waiting(r.Waits), conn.Data{Retransmits: int(r.Retransmits), Unacked: r.Unacked}
+	s.Has |= conn.HasUnacked
+	s.stall = &conn.Stall{
+		WaitsFor: s.WaitsFor, HZ: it.hz, Retries2: int(r.Retries2), UserTimeout: s.Keepalive.UserTimeout,
+		Since: time.Duration(r.Since) * time.Millisecond, Now: r.Now, Expires: r.Expires, Level: r.Level, RTO: r.Rto, RTOMax: r.RtoMax,
 	}
 }

@@ -20,6 +20,9 @@ func (s *Socket) AppendJSON(dst []byte, listed time.Time) []byte {
 	}
 	dst = s.appendKeepalive(dst)
 	dst = conn.AppendWord(dst, "waits_for", s.WaitsFor.String())
+	if s.Stalled() {
+		dst = s.AppendData(dst)
+	}
 	if s.Has&conn.HasUnanswered != 0 {
 		dst = conn.AppendUint(dst, "unanswered", uint64(s.Unanswered))
 	}
@@ -32,10 +35,7 @@ func (s *Socket) AppendJSON(dst []byte, listed time.Time) []byte {
 	if s.Has&conn.HasDiesIn != 0 {
 		dst = conn.AppendMillis(dst, "dies_in_ms", s.DiesIn)
 	}
-	if s.ArmedBeforeChange {
-		dst = append(dst, `,"armed_before_change":true`...)
-	}
-	return append(dst, '}')
+	return append(s.AppendArmed(dst), '}')
 }
 
 func (s *Socket) appendKeepalive(dst []byte) []byte {

@@ -3,6 +3,7 @@
 package inventory
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -94,18 +95,36 @@ func netnsMounts(mountinfo string) []string {
 	return at
 }
 
+// still is nil where the path leads to the namespace; its error wraps
+// os.ErrNotExist where it leads to another file by now.
+func (ns namespace) still(path string) error {
+	inum, err := inumOf(path)
+	if err == nil && inum != ns.inum {
+		err = fmt.Errorf("%s is now %d: %w", path, inum, os.ErrNotExist)
+	}
+	if err != nil {
+		return fmt.Errorf("open network namespace %d: %w", ns.inum, err)
+	}
+	return nil
+}
+
 // do runs f on a thread that is in the namespace.
 func (ns namespace) do(f func() error) error {
 	if ns.path == "" {
 		return f()
 	}
+	// It is looked at first: a descriptor's number may be another file's by now,
+	// such as a FIFO, which blocks whoever opens it.
+	if err := ns.still(ns.path); err != nil {
+		return err
+	}
 	file, err := os.Open(ns.path)
 	if err != nil {
-		return fmt.Errorf("open network namespace %d: %w", ns.inum, err)
+		return cmp.Or(ns.still(ns.path), fmt.Errorf("open network namespace %d: %w", ns.inum, err))
 	}
 	defer func() { _ = file.Close() }()
-	if inum, err := inumOf(fmt.Sprintf("/proc/self/fd/%d", file.Fd())); err != nil || inum != ns.inum {
-		return fmt.Errorf("open network namespace %d: %s is now %d: %w", ns.inum, ns.path, inum, os.ErrNotExist)
+	if err := ns.still(fmt.Sprintf("/proc/self/fd/%d", file.Fd())); err != nil {
+		return err
 	}
 	done := make(chan error, 1)
 	go func() {

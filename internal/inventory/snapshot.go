@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/conn"
+	"katrace/internal/group"
 	"katrace/internal/jiffies"
 	"katrace/internal/loader"
 	"katrace/internal/owner"
@@ -34,6 +35,7 @@ type Options struct {
 	AllNetns bool              // every network namespace that can be found; also where Filter.Netns asks for some
 	Filter   conn.SocketFilter // sockets that it refuses are left out
 	States   []conn.TCPState
+	Ports    bool   // also find out which of the ports are services': List.Ports
 	On       bool   // only connections that may have keepalive on: those known not to are left out
 	Max      int    // sockets to list at most; 0: all. List.More counts the others, one twice that the dump shows twice
 	BTF      string // file with the kernel's BTF, "": the kernel's own
@@ -46,7 +48,8 @@ type List struct {
 	Method  Method
 	Passed  error // why BPF was passed over, if it was
 	Sockets []Socket
-	More    int // sockets that were found beyond Options.Max
+	Ports   *group.Ports // of all sockets of the namespaces, wanted or not; nil without Options.Ports
+	More    int          // sockets that were found beyond Options.Max
 	Lacks   []Lack
 	Took    Took
 }
@@ -101,6 +104,10 @@ func (r *Lister) Snapshot(ctx context.Context) (*List, error) {
 	begun := time.Now()
 	o, src := &r.o, r.src
 	l := &List{Time: begun.UTC(), Method: src.method, Passed: src.passed}
+	if o.Ports {
+		l.Ports = group.NewPorts()
+		l.Ports.AllListeners = true
+	}
 	spaces, wanted, hidden, err := o.spaces()
 	if err != nil {
 		return nil, err

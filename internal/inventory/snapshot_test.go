@@ -214,14 +214,15 @@ func TestStates(t *testing.T) {
 			waits                conn.Waiting
 			unanswered           int
 			owned                bool
+			data                 bool
 		}{
-			{"off", off, "established", false, true, false, conn.WaitsNothing, 0, true},
-			{"close_wait", closeWait, "close_wait", false, true, false, conn.WaitsNothing, 0, true},
-			{"fin_wait2 mini-socket", gone, "fin_wait2", false, false, false, conn.WaitsFinWait2, 0, false},
-			{"fin_wait2 orphan", orphan, "fin_wait2", false, m == BPF, false, conn.WaitsFinWait2, 0, false},
-			{"data in flight", flight, "established", true, true, false, conn.WaitsRetransmission, 0, true},
-			{"zero window", window, "established", true, true, false, conn.WaitsWindowProbe, -1, true},
-			{"silent", silent, "established", true, true, true, conn.WaitsProbe, 1, true},
+			{"off", off, "established", false, true, false, conn.WaitsNothing, 0, true, false},
+			{"close_wait", closeWait, "close_wait", false, true, false, conn.WaitsNothing, 0, true, false},
+			{"fin_wait2 mini-socket", gone, "fin_wait2", false, false, false, conn.WaitsFinWait2, 0, false, false},
+			{"fin_wait2 orphan", orphan, "fin_wait2", false, m == BPF, false, conn.WaitsFinWait2, 0, false, false},
+			{"data in flight", flight, "established", true, true, m == BPF, conn.WaitsRetransmission, 0, true, true},
+			{"zero window", window, "established", true, true, false, conn.WaitsWindowProbe, -1, true, true},
+			{"silent", silent, "established", true, true, true, conn.WaitsProbe, 1, true, false},
 		} {
 			s := l.ofPair(t, tt.pair)
 			if s.TCPState.String() != tt.state || s.On != tt.on || (s.Has&conn.HasKeepalive != 0) != tt.settings || s.WaitsFor != tt.waits {
@@ -229,6 +230,12 @@ func TestStates(t *testing.T) {
 			}
 			if future := s.Has&conn.HasDiesIn != 0; future != tt.future || s.Has&conn.HasNext != 0 && !future {
 				t.Errorf("%s: next %v, dies %v", tt.name, s.Has&conn.HasNext != 0, future)
+			}
+			if s.Stalled() != tt.data || tt.data != (s.Unacked > 0) || (s.Retransmits > 0) != (tt.waits == conn.WaitsRetransmission) {
+				t.Errorf("%s: stalled %v, %d retransmits, %d bytes unacknowledged", tt.name, s.Stalled(), s.Retransmits, s.Unacked)
+			}
+			if s.Stalled() && s.Endless() != (tt.waits == conn.WaitsWindowProbe) {
+				t.Errorf("%s: endless %v", tt.name, s.Endless())
 			}
 			if tt.unanswered >= 0 && s.Unanswered != tt.unanswered {
 				t.Errorf("%s: %d unanswered", tt.name, s.Unanswered)

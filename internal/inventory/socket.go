@@ -22,23 +22,22 @@ import (
 type Socket struct {
 	conn.State
 	conn.Timer
+	conn.Data // HasUnacked: keepalive has no say
 
 	Holders int  // processes that hold it; Process is the oldest
 	On      bool // SO_KEEPALIVE; HasOn
 
-	ProbesOut  int  // icsk_probes_out, modulo 256: what is left of it decides the end; HasProbesOut
-	SinceHeard int  // of them, those sent since the peer was last heard: only data need not clear the count; HasUnanswered
-	Silent     bool // two or more were sent since then, also where their number is not known
-	// ArmedBeforeChange: the keepalive timer runs longer than the settings in
-	// force would set it. False where it is not known.
-	ArmedBeforeChange bool
-	Seen              time.Duration // when the kernel was asked about it: since List.Time
+	ProbesOut  int           // icsk_probes_out, modulo 256: what is left of it decides the end; HasProbesOut
+	SinceHeard int           // of them, those sent since the peer was last heard: only data need not clear the count; HasUnanswered
+	Silent     bool          // two or more were sent since then, also where their number is not known
+	Seen       time.Duration // when the kernel was asked about it: since List.Time
 
 	id      uint64        // tells sockets apart: by BPF the address in the kernel, by netlink the cookie
 	fd      int           // of Process, -1: none
 	task    int           // the thread of Process in whose table fd is; the pid: in its own
 	expires time.Duration // until the keepalive timer fires; hasTimer
 	unsent  bool          // data that is not acknowledged, or not sent: no probe then
+	stall   *conn.Stall   // what ends it where keepalive has no say; nil: not known
 	derived bool          // On follows from the timer, the socket itself was not asked
 }
 
@@ -69,10 +68,12 @@ func (s *Socket) Late(m conn.Middlebox, hz jiffies.HZ) bool {
 	return m.Judge(s.Silence(), hz) != conn.InTime
 }
 
-// retransmitted is how long after the peer's last segment data in flight must
-// have been sent again: the retransmission timer begins at a second (RFC 6298
-// 2.1). Data that is in flight for less is how a connection works.
-const retransmitted = time.Second
+// Silence is that of its Timer.
+func (s *Socket) Silence() time.Duration { return s.Timer.Silence(s.Keepalive, s.SinceHeard > 0) }
+
+// Stalled says that keepalive has no say in the connection, whether it is on or not:
+// data is being retransmitted, or the peer's window is closed and probed.
+func (s *Socket) Stalled() bool { return s.Has&conn.HasUnacked != 0 }
 
 // Event is the socket as an event about it would show it, Kind left open: a
 // row of the live view before the first event. listed is List.Time.
@@ -80,7 +81,7 @@ const retransmitted = time.Second
 // Its verdict is silent or suspended where the socket shows it; alive is only a
 // peer that was seen to answer.
 func (s *Socket) Event(listed time.Time) events.Event {
-	e := events.Event{Time: listed.Add(s.Seen), State: s.State, Timer: s.Timer}
+	e := events.Event{Time: listed.Add(s.Seen), State: s.State, Timer: s.Timer, Data: s.Data}
 	e.Has &= conn.FirstOwnFact - 1
 	switch s.WaitsFor {
 	case conn.WaitsProbe:
@@ -90,7 +91,7 @@ func (s *Socket) Event(listed time.Time) events.Event {
 	case conn.WaitsRetransmission, conn.WaitsWindowProbe:
 		// Probes out are not keepalive's: it shares icsk_probes_out with zero-window probes.
 		e.Unanswered, e.Has = 0, e.Has&^conn.HasUnanswered
-		if s.WaitsFor == conn.WaitsWindowProbe || s.Has&conn.HasIdleFor == 0 || s.IdleFor >= retransmitted {
+		if s.Stalled() {
 			e.Verdict = events.VerdictSuspended
 		}
 	case conn.WaitsFinWait2, conn.WaitsNothing:

@@ -5,31 +5,29 @@ package inventory
 import (
 	"bufio"
 	"fmt"
-	"strings"
 
 	"charm.land/lipgloss/v2"
-	"github.com/charmbracelet/x/ansi"
-
-	"katrace/internal/conn"
 )
 
 // leastCut is what a column can be cut to on a narrow terminal.
 const leastCut = 8
 
-// WriteTable writes the sockets, the first of the list's, in aligned columns. On a terminal (width > 0)
-// that is too narrow the gaps go first, then long owners' names; with fit what
-// is still too wide is cut off. Its errors come with w.Flush.
-func WriteTable(w *bufio.Writer, l *List, sockets []*Socket, width int, fit bool) {
-	t := table{end: make([]int, len(columns))}
+// WriteTable writes the first rows in aligned columns, and counts the others. On
+// a terminal (width > 0) that is too narrow the gaps go first, then long cells
+// from the right;
+// with fit what is still too wide is cut off. Its errors come with w.Flush.
+func (r *Rows[R]) WriteTable(w *bufio.Writer, first, width int, fit bool) {
+	columns, rows := r.columns, r.rows[:first]
+	t := table[R]{columns: columns, end: make([]int, len(columns))}
 	widest, show := make([]int, len(columns)), make([]bool, len(columns))
 	for i := range columns {
 		widest[i], show[i] = len(columns[i].title), columns[i].worth == nil
 	}
-	for _, s := range sockets {
-		t.fill(s)
+	for _, row := range rows {
+		t.fill(row)
 		for i := range columns {
 			widest[i] = max(widest[i], cellWidth(t.cell(i)))
-			show[i] = show[i] || columns[i].worth(s, l)
+			show[i] = show[i] || columns[i].worth(row, r.list)
 		}
 	}
 	total, shown := 0, 0
@@ -43,13 +41,20 @@ func WriteTable(w *bufio.Writer, l *List, sockets []*Socket, width int, fit bool
 	if width > 0 && total-2 > width {
 		gap = 1
 		over := total - (shown - 1) - 2 - width
-		for i := range columns {
-			if columns[i].cut && over > 0 {
-				widest[i] = max(min(widest[i], leastCut), widest[i]-over)
+		for i := len(columns) - 1; i >= 0; i-- {
+			if least := max(leastCut, len(columns[i].title)); show[i] && columns[i].cut && over > 0 && widest[i] > least {
+				was := widest[i]
+				widest[i] = max(least, was-over)
+				over -= was - widest[i]
 			}
 		}
 	}
 	var text []byte
+	spaces := func(n int) {
+		for range n {
+			text = append(text, ' ')
+		}
+	}
 	line := func() {
 		text = text[:0]
 		room := 0 // to the next cell
@@ -61,11 +66,13 @@ func WriteTable(w *bufio.Writer, l *List, sockets []*Socket, width int, fit bool
 			if columns[i].cut {
 				cell = cut(cell, widest[i])
 			}
-			for range room {
-				text = append(text, ' ')
+			rest := widest[i] - cellWidth(cell)
+			if columns[i].right {
+				room, rest = room+rest, 0
 			}
+			spaces(room)
 			text = append(text, cell...)
-			room = widest[i] - cellWidth(cell) + gap
+			room = rest + gap
 		}
 		if fit && width > 0 {
 			text = append(text[:0], cut(text, width)...)
@@ -74,38 +81,27 @@ func WriteTable(w *bufio.Writer, l *List, sockets []*Socket, width int, fit bool
 	}
 	t.titles()
 	line()
-	for _, s := range sockets {
-		t.fill(s)
+	for _, row := range rows {
+		t.fill(row)
 		line()
 	}
 	if width > 0 {
-		if more := len(l.Sockets) - len(sockets); more > 0 {
+		if more := len(r.rows) - len(rows); more > 0 {
 			_, _ = fmt.Fprintf(w, "… %d more; ", more)
 		}
-		_, _ = fmt.Fprintf(w, "%s, %s UTC\n", conn.Count(len(l.Sockets), "socket"), l.Time.Format("15:04:05"))
+		_, _ = fmt.Fprintf(w, "%s, %s UTC\n", r.count, r.list.Time.Format("15:04:05"))
 	}
-}
-
-// ColumnsHelp explains the columns, for --help: a line or more a column, 80
-// characters wide.
-func ColumnsHelp() string {
-	const indent, width = 14, 80
-	var b strings.Builder
-	for i := range columns {
-		text := strings.ReplaceAll(ansi.Wordwrap(columns[i].help, width-indent, ""), "\n", "\n"+strings.Repeat(" ", indent))
-		fmt.Fprintf(&b, "  %-*s%s\n", indent-2, columns[i].title, text)
-	}
-	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // table is the text of a row, its cells one after the other in one buffer that
 // is used again: a machine may have a million sockets.
-type table struct {
-	text []byte
-	end  []int
+type table[R any] struct {
+	columns []column[R]
+	text    []byte
+	end     []int
 }
 
-func (t *table) cell(i int) []byte {
+func (t *table[R]) cell(i int) []byte {
 	if i == 0 {
 		return t.text[:t.end[0]]
 	}
@@ -113,19 +109,19 @@ func (t *table) cell(i int) []byte {
 }
 
 // titles makes it the headline.
-func (t *table) titles() {
+func (t *table[R]) titles() {
 	t.text = t.text[:0]
-	for i := range columns {
-		t.text = append(t.text, columns[i].title...)
+	for i := range t.columns {
+		t.text = append(t.text, t.columns[i].title...)
 		t.end[i] = len(t.text)
 	}
 }
 
-// fill makes it a socket's row.
-func (t *table) fill(s *Socket) {
+// fill makes it a row.
+func (t *table[R]) fill(row *R) {
 	t.text = t.text[:0]
-	for i := range columns {
-		t.text = columns[i].draw(t.text, s)
+	for i := range t.columns {
+		t.text = t.columns[i].draw(t.text, row)
 		t.end[i] = len(t.text)
 	}
 }

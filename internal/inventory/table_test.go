@@ -62,14 +62,14 @@ fin_wait2   10.0.0.1:9000      10.0.0.9:40124       -                   -       
 
 func tableOf(t *testing.T, sockets []Socket, width int) string {
 	t.Helper()
-	var all []*Socket
-	for i := range sockets {
-		all = append(all, &sockets[i])
-	}
 	var out bytes.Buffer
 	w := bufio.NewWriter(&out)
 	l := &List{Time: listed, Netns: 4026531840, Sockets: sockets}
-	WriteTable(w, l, all, width, false)
+	all := l.Rows("")
+	for i := range sockets {
+		all.rows[i] = &sockets[i] // in the order in which they are written above
+	}
+	all.WriteTable(w, all.Len(), width, false)
 	if err := w.Flush(); err != nil {
 		t.Fatal(err)
 	}
@@ -136,5 +136,41 @@ func TestArmedCell(t *testing.T) {
 	s.ArmedBeforeChange = true
 	if got := tableOf(t, []Socket{s}, 0); !strings.Contains(got, " 48s*  108s\n") {
 		t.Error(got)
+	}
+}
+
+// TestStalledCells: where keepalive has no say, columns show what became of the data, and
+// DIES the end: an estimate, none for as long as the peer answers, or not known.
+func TestStalledCells(t *testing.T) {
+	stalled := func(w conn.Waiting, data conn.Data, dies, userTimeout time.Duration) Socket {
+		s := someSockets()[0]
+		s.WaitsFor, s.Data, s.DiesIn, s.Keepalive.UserTimeout = w, data, dies, userTimeout
+		if s.Has = s.Has&^(conn.HasNext|conn.HasDiesIn) | conn.HasUnacked; dies > 0 {
+			s.Has |= conn.HasDiesIn
+		}
+		return s
+	}
+	for _, tt := range []struct {
+		socket      Socket
+		cells, keys string
+	}{
+		{stalled(conn.WaitsRetransmission, conn.Data{Retransmits: 5, Unacked: 100}, 12*time.Minute, 0), "  5            100      retransmit  12m\n",
+			`"waits_for":"retransmission","retransmits":5,"unacked_bytes":100,"unanswered":0,"idle_for_ms":12000,"dies_in_ms":720000}`},
+		{stalled(conn.WaitsRetransmission, conn.Data{Retransmits: 5, Unacked: 100}, 0, 0), "  retransmit  ?\n", `"unanswered":0,"idle_for_ms":12000}`},
+		{stalled(conn.WaitsWindowProbe, conn.Data{Unacked: 65536}, 0, 0), "  0            65536    window  if unanswered\n",
+			`"waits_for":"window_probe","retransmits":0,"unacked_bytes":65536,"unanswered":0,"idle_for_ms":12000}`},
+		{stalled(conn.WaitsWindowProbe, conn.Data{Unacked: 65536}, 20*time.Second, time.Minute), "  window  20s\n", `"dies_in_ms":20000}`},
+		{stalled(conn.WaitsWindowProbe, conn.Data{Unacked: 65536}, 0, time.Minute), "  window  ?\n", `"idle_for_ms":12000}`},
+	} {
+		got := tableOf(t, []Socket{tt.socket}, 0)
+		if !strings.HasSuffix(got, tt.cells) || !strings.Contains(got, "  RETRANSMITS  UNACKED  NEXT") {
+			t.Errorf("want %q in\n%s", tt.cells, got)
+		}
+		if line := string(tt.socket.AppendJSON(nil, listed)); !strings.HasSuffix(line, tt.keys) {
+			t.Errorf("want %s\nin   %s", tt.keys, line)
+		}
+	}
+	if got := tableOf(t, someSockets(), 0); strings.Contains(got, "UNACKED") {
+		t.Errorf("no socket has the fact:\n%s", got)
 	}
 }

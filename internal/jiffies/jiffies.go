@@ -97,23 +97,27 @@ func (hz HZ) Slack(d time.Duration) time.Duration {
 }
 
 // Fires is the jiffy at which the wheel fires a timer that is set to expire at
-// expires, and to run for so many jiffies: as calc_index() rounds it up.
-func Fires(expires, run uint64) uint64 {
-	g := uint64(gran(run))
-	return (expires/g + 1) * g
+// expires and is in that level: as calc_index() rounds it up.
+func Fires(expires uint64, level int) uint64 {
+	return (expires>>(level*clockShift) + 1) << (level * clockShift)
 }
 
-// gran is the granularity of the wheel's level for a timer that runs for so many
-// jiffies, in jiffies: a power of two.
-func gran(run uint64) uint32 {
-	const (
-		levelSize  = 64
-		clockShift = 3
-		levels     = 9
-	)
-	g := uint32(1)
-	for level := 1; level < levels && run >= (levelSize-1)<<((level-1)*clockShift); level++ {
-		g = 1 << (level * clockShift)
+const (
+	levelSize  = 64
+	clockShift = 3
+	// Levels are those of the timer wheel (LVL_DEPTH).
+	Levels = 9
+)
+
+// Level is that of the wheel for a timer that is set to run for so many jiffies.
+func Level(run uint64) int {
+	level := 0
+	for level < Levels-1 && run >= (levelSize-1)<<(level*clockShift) {
+		level++
 	}
-	return g
+	return level
 }
+
+// gran is the granularity of the level for a timer that runs for so many
+// jiffies, in jiffies: a power of two.
+func gran(run uint64) uint32 { return 1 << (Level(run) * clockShift) }

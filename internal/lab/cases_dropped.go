@@ -5,6 +5,7 @@ package lab
 import (
 	"context"
 	"errors"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -47,6 +48,19 @@ func droppedCases() []Case {
 		network: pair,
 		needs:   needDrop,
 		prepare: (*stage).dropProbes,
+	}, {
+		Name:   "data-answers-dropped",
+		About:  "Data is in flight, and this host's own firewall drops what acknowledges it: it is sent again and again until net.ipv4.tcp_retries2 is over.",
+		Staged: "data to a peer whose segments this host's firewall drops, tcp_retries2 3",
+		Expect: Expect{
+			Errno: unix.ETIMEDOUT, End: ByOther, By: events.ByRetransmission, Reason: events.ReasonCount, Unacked: exactly(100),
+			Verdict: events.VerdictTimedOut, Timer: events.ReasonDataInFlight, Dropped: byFirewall(events.DirectionIn),
+			After: 3 * time.Second, // tcp_model_timeout(3)
+		},
+		network:  pair,
+		retries2: 3,
+		needs:    needDrop,
+		prepare:  func(s *stage) error { return errors.Join(s.dropAnswers(), s.app.write(100)) },
 	}, {
 		Name:   "answers-filtered",
 		About:  "The socket has a filter that lets nothing in: the peer answers, and its answers end there.",

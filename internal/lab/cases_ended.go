@@ -32,9 +32,9 @@ func endedCases() []Case {
 	return []Case{{
 		Name:     "data-retries2",
 		About:    "Data is sent again and again and never acknowledged, until net.ipv4.tcp_retries2 is over.",
-		Staged:   "data to a peer that drops everything, tcp_retries2 2",
-		Expect:   byTimer.but(func(e *Expect) { e.After = 1400 * time.Millisecond }), // tcp_model_timeout(2)
-		retries2: 2,
+		Staged:   "data to a peer that drops everything, tcp_retries2 3",
+		Expect:   byTimer.but(func(e *Expect) { e.After = 3 * time.Second }), // tcp_model_timeout(3)
+		retries2: 3,
 		prepare:  data,
 	}, {
 		Name:    "data-user-timeout",

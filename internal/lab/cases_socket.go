@@ -46,6 +46,22 @@ func socketCases() []Case {
 		run: func(ctx context.Context, s *stage) error {
 			return s.until(ctx, "the subflow's RST", func(c *Capture) bool { return c.ResetsOut > 0 })
 		},
+	}, {
+		Name:   "mptcp-data",
+		About:  "A subflow of MPTCP ends by retransmission; the application, whose socket may have others, is told nothing.",
+		Staged: "MPTCP, data to a host that drops everything, tcp_retries2 3",
+		Setting: conn.Settings{Idle: time.Second, Interval: time.Second, Count: 3,
+			Inherited: conn.SettingIdle | conn.SettingInterval | conn.SettingCount},
+		Expect: Expect{
+			End: ByOther, By: events.ByRetransmission, Reason: events.ReasonCount, Unacked: exactly(100),
+			Verdict: events.VerdictTimedOut, Timer: events.ReasonDataInFlight, After: 3 * time.Second, // tcp_model_timeout(3)
+		},
+		network:  pair,
+		retries2: 3,
+		needs:    needMPTCP,
+		proto:    unix.IPPROTO_MPTCP,
+		prepare:  func(s *stage) error { return errors.Join(s.goDark(), s.app.write(100)) },
+		run:      func(ctx context.Context, s *stage) error { return s.untilUnlisted(ctx) },
 	}}
 }
 

@@ -80,7 +80,7 @@ func (r *review) ended(e *events.Event) {
 	if e.By != by {
 		r.no("ended event says by %q, not %q", e.By, by)
 	}
-	if e.Has&events.HasUnacked == 0 || !r.c.Expect.Unacked.holds(int(e.Unacked)) {
+	if e.Has&conn.HasUnacked == 0 || !r.c.Expect.Unacked.holds(int(e.Unacked)) {
 		r.no("ended event says %d bytes unacknowledged, not %s", e.Unacked, r.c.Expect.Unacked)
 	}
 	retransmits := exactly(0)

@@ -40,7 +40,7 @@ type Outcome struct {
 	Begun          time.Time     // when keepalive was switched on
 	Errno          unix.Errno    // what the application read; 0: nothing
 	Subflow        bool          // of MPTCP: the application is not told of its end
-	ErrnoAfter     time.Duration // when it read that, since Begun
+	EndedAfter     time.Duration // when it read that, or the lab saw the end of a subflow, since Begun
 	Closing        time.Time     // when the lab closed the traced socket; zero: it did not
 	KeepaliveCount uint64        // growth of TcpExtTCPKeepAlive in the namespace since Begun
 	Silenced       bool          // the peer dropped what came, on the traced socket's own host
@@ -59,7 +59,7 @@ func (o Outcome) Died() time.Time {
 	case !o.Captured.Reset.IsZero():
 		return o.Captured.Reset
 	}
-	return o.Begun.Add(o.ErrnoAfter)
+	return o.Begun.Add(o.EndedAfter)
 }
 
 // finInFlight says that a firing found this side's FIN on its way: where it comes

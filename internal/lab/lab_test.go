@@ -115,7 +115,7 @@ func summary(o Outcome) string {
 		at = append(at, round(p.Time.Sub(o.Begun)).String())
 	}
 	return fmt.Sprintf("%-18s %s after %v; %d counted, %d captured (%s), %d answered; resets %d out, %d in; %d icmp, %d window probes, %d retransmits",
-		o.Case, errnoName(o.Errno), round(o.ErrnoAfter), o.KeepaliveCount, len(c.Probes), strings.Join(at, " "), c.Answers(),
+		o.Case, errnoName(o.Errno), round(o.EndedAfter), o.KeepaliveCount, len(c.Probes), strings.Join(at, " "), c.Answers(),
 		c.ResetsOut, c.ResetsIn, len(c.ICMP), len(c.WindowProbes), c.Retransmits)
 }
 

@@ -15,6 +15,7 @@ var liesAboutDrops = []lie{
 	{"answers-dropped", noDropReasons, nth(events.KindDropped, 0, func(e *events.Event) { e.Drop.Reason = "IP_RPFILTER" }), "dropped event says in IP_RPFILTER"},
 	{"answers-dropped", full, nth(events.KindDropped, 0, func(e *events.Event) { e.Drop.Where = "" }), "does not say what dropped the segment, or where"},
 	{"answers-dropped", full, nth(events.KindDropped, 0, func(e *events.Event) { e.Drop.Text = "" }), "does not say what dropped the segment, or where"},
+	{"data-answers-dropped", full, without(events.KindDropped), "0 dropped events about segments dropped by NETFILTER_DROP"},
 	{"congested", full, without(events.KindDropped), "0 dropped events about segments dropped by QDISC_DROP"},
 	{"probes-dropped", noSendErrors, without(events.KindDropped), "0 dropped events about segments dropped by NETFILTER_DROP"},
 	{"alive", full, with(events.KindDropped, dropped(events.DirectionIn, "NETFILTER_DROP")), "dropped event says in NETFILTER_DROP"},

@@ -25,7 +25,7 @@ var liesAboutOtherEnds = []lie{
 	{"data-user-timeout", full, ends(func(e *events.Event) { e.Reason = events.ReasonCount }), `ended event says reason "count", not "user_timeout"`},
 	{"window-user-timeout", full, ends(func(e *events.Event) { e.Reason = 0 }), `ended event says reason "", not "user_timeout"`},
 	{"data-retries2", full, ends(func(e *events.Event) { e.Unacked++ }), "ended event says 101 bytes unacknowledged, not 100"},
-	{"data-retries2", full, ends(func(e *events.Event) { e.Has &^= events.HasUnacked }), "ended event says 100 bytes unacknowledged, not 100"},
+	{"data-retries2", full, ends(func(e *events.Event) { e.Has &^= conn.HasUnacked }), "ended event says 100 bytes unacknowledged, not 100"},
 	{"window-retries2", full, ends(func(e *events.Event) { e.Unacked = 0 }), "ended event says 0 bytes unacknowledged, not at least 1"},
 	{"data-retries2", full, ends(func(e *events.Event) { e.Retransmits = 2 }), "ended event says 2 retransmits, the capture 3 to 4"},
 	{"idle-abort", full, ends(func(e *events.Event) { e.Retransmits = 1 }), "ended event says 1 retransmits, the capture 0"},

@@ -144,7 +144,7 @@ var failedStagings = []lie{
 	{"vanished", full, saw(func(o *Outcome) { o.Errno = unix.ECONNRESET }), "the application read ECONNRESET, not ETIMEDOUT"},
 	{"vanished", full, saw(func(o *Outcome) { o.Errno = 0 }), "the application read nothing, not ETIMEDOUT"},
 	{"vanished", full, saw(func(o *Outcome) { o.Errno = 4000 }), "the application read errno 4000, not ETIMEDOUT"},
-	{"vanished", full, saw(func(o *Outcome) { o.ErrnoAfter = 3 * time.Second }), "after 3s, 1s early"},
+	{"vanished", full, saw(func(o *Outcome) { o.EndedAfter = 3 * time.Second }), "after 3s, 1s early"},
 	{"vanished", full, saw(func(o *Outcome) { o.Captured.Reset = o.Begun.Add(6 * time.Second) }), "ended after 6s, 2s late"},
 	{"vanished", full, saw(func(o *Outcome) { o.KeepaliveCount++ }), "4 probes counted by the kernel, not 3"},
 	{"vanished", full, saw(func(o *Outcome) { o.Captured.Probes = o.Captured.Probes[1:] }), "2 probes captured, not 3"},

@@ -191,6 +191,7 @@ func (s *stage) play(ctx context.Context) (Outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, caseLimit)
 	defer cancel()
 	err := s.run(ctx, s)
+	ended := time.Now()
 	// What the end set off, like a router's answer to the last RST, is still on its way.
 	time.Sleep(settle)
 	count, counted := s.counters.tcpExt(counterKeepalive)
@@ -209,8 +210,11 @@ func (s *stage) play(ctx context.Context) (Outcome, error) {
 		Silenced:       s.silenced,
 		Subflow:        s.proto == unix.IPPROTO_MPTCP,
 	}
-	if errno != 0 {
-		o.ErrnoAfter = at.Sub(s.begun)
+	switch {
+	case errno != 0:
+		o.EndedAfter = at.Sub(s.begun)
+	case o.Subflow:
+		o.EndedAfter = ended.Sub(s.begun)
 	}
 	err = errors.Join(err, s.hangUp())
 	var stopped error

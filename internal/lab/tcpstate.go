@@ -59,14 +59,25 @@ func callNobody(s *stage) error {
 // untilListed waits until the namespace lists the traced side in a state: when
 // the application has closed it there is no socket to ask.
 func (s *stage) untilListed(ctx context.Context, state conn.TCPState) error {
-	row := fmt.Appendf(nil, ":%04X %02X ", s.remote.Port(), uint8(state)) // remote address, state (tcp4_seq_show)
-	return poll(ctx, state.String(), func() (found bool, err error) {
+	return s.untilListing(ctx, state.String(), fmt.Sprintf(":%04X %02X ", s.remote.Port(), uint8(state)), true)
+}
+
+// untilUnlisted waits until the traced side is closed. The application's socket
+// may live on (MPTCP).
+func (s *stage) untilUnlisted(ctx context.Context) error {
+	return s.untilListing(ctx, "the end", fmt.Sprintf(":%04X ", s.remote.Port()), false)
+}
+
+// untilListing waits until the namespace lists a socket with this remote port and
+// state (tcp4_seq_show), or none any more.
+func (s *stage) untilListing(ctx context.Context, what, row string, listed bool) error {
+	return poll(ctx, what, func() (done bool, err error) {
 		err = s.net.near.do(func() error {
 			text, err := os.ReadFile("/proc/thread-self/net/tcp")
-			found = bytes.Contains(text, row)
+			done = bytes.Contains(text, []byte(row)) == listed
 			return err
 		})
-		return found, err
+		return done, err
 	})
 }
 

@@ -24,12 +24,12 @@ var scripts = map[string]string{
 	"unacked-data": "", "zero-window": "", "recovers": "ssaa", "congested": "cccaa",
 	"abort": "a", "unread-close": "a", "fin-wait2-orphan": "a", "fin-wait2-timeout": "a",
 	"ipv6-unreachable": "sss", "syn-sent": "", "close-wait": "sss", "close-wait-forgotten": "r", "fin-wait1": "", "last-ack": "",
-	"time-wait": "a", "link-down": "eee", "peer-netns-gone": "eee", "no-carrier": "xxx", "repair": "aaa", "mptcp": "sss",
+	"time-wait": "a", "link-down": "eee", "peer-netns-gone": "eee", "no-carrier": "xxx", "repair": "aaa", "mptcp": "sss", "mptcp-data": "",
 	"beyond-255": strings.Repeat("s", 450), "peer-aborts": "r", "own-firewall": "af", "stray-data": "da",
 	"heard-by-data": "ssdss", "windows-probe": "a",
 	"answers-dropped": "sss", "ipv6-answers-dropped": "sss", "answers-filtered": "sss", "probes-dropped": "fff",
 	"tc-ingress": "sss", "tc-egress": "cccaa", "rp-filter": "sss", "rolled-back": "sss", "full-capture": "sss",
-	"data-retries2": "", "data-resumes": "a", "data-user-timeout": "", "window-user-timeout": "", "window-retries2": "",
+	"data-answers-dropped": "", "data-retries2": "", "data-resumes": "a", "data-user-timeout": "", "window-user-timeout": "", "window-retries2": "",
 	"idle-abort": "", "idle-middlebox": "", "data-own-firewall": "", "destroyed": "",
 }
 
@@ -89,6 +89,17 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 		}
 		return e
 	}
+	drops := func(at time.Time) {
+		for _, d := range c.Expect.Dropped {
+			if (can.DropReasons || d.Here) && (can.SendErrors || !d.Refused) {
+				e := tell(at, events.KindDropped)
+				e.Drop = events.Drop{Direction: d.Direction, Text: "something", Where: "somewhere"}
+				if can.DropReasons {
+					e.Drop.Reason = d.Reasons[0]
+				}
+			}
+		}
+	}
 	for i, what := range script {
 		now = o.Begun.Add(at[i])
 		if late != nil {
@@ -97,15 +108,7 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 		}
 		o.KeepaliveCount++
 		if i == strings.IndexAny(script, "scfx")+1 { // a silence has begun
-			for _, d := range c.Expect.Dropped {
-				if (can.DropReasons || d.Here) && (can.SendErrors || !d.Refused) {
-					e := tell(now, events.KindDropped)
-					e.Drop = events.Drop{Direction: d.Direction, Text: "something", Where: "somewhere"}
-					if can.DropReasons {
-						e.Drop.Reason = d.Reasons[0]
-					}
-				}
-			}
+			drops(now)
 		}
 		if what == 'c' && !can.SendErrors {
 			continue
@@ -204,6 +207,7 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 		if e.WaitsFor == conn.WaitsRetransmission || c.Setting.UserTimeout > 0 {
 			e.DiesIn, e.Has = max(0, c.Expect.After-now.Sub(o.Begun)), e.Has|conn.HasDiesIn
 		}
+		drops(now)
 		if c.Expect.Resumes {
 			tell(now, events.KindResumed).Verdict = events.VerdictAlive
 		}
@@ -211,7 +215,7 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 	o.Captured.ResetsOut = c.Expect.ResetsOut.Min
 	switch c.Expect.End {
 	case ByKeepalive:
-		o.ErrnoAfter = died
+		o.EndedAfter = died
 		if c.Expect.ResetsOut.Min > 0 {
 			o.Captured.Reset = o.Begun.Add(died)
 		}
@@ -222,7 +226,7 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 			e.Verdict = events.VerdictUnreachable
 		}
 	case ByPeer, ByHost:
-		o.ErrnoAfter = now.Sub(o.Begun)
+		o.EndedAfter = now.Sub(o.Begun)
 		if c.Expect.End == ByPeer {
 			o.Captured.ResetsIn, o.Captured.Reset, o.Captured.RST = 1, now, c.Expect.RST
 		}
@@ -233,11 +237,11 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 			e.RST, e.Verdict = c.Expect.RST, c.Expect.Verdict
 		}
 	case ByOther:
-		o.ErrnoAfter = max(now.Sub(o.Begun), c.Expect.After)
-		now = o.Begun.Add(o.ErrnoAfter)
+		o.EndedAfter = max(now.Sub(o.Begun), c.Expect.After)
+		now = o.Begun.Add(o.EndedAfter)
 		e := tell(now, events.KindEnded)
 		e.Errno, e.By, e.Reason, e.Verdict = unix.ErrnoName(o.Errno), c.Expect.By, c.Expect.Reason, c.Expect.Verdict
-		e.Unacked, e.Has = uint32(c.Expect.Unacked.Min), e.Has|events.HasUnacked|conn.HasIdleFor
+		e.Unacked, e.Has = uint32(c.Expect.Unacked.Min), e.Has|conn.HasUnacked|conn.HasIdleFor
 		e.RST = c.Expect.RST
 		switch e.By {
 		case events.ByRetransmission:

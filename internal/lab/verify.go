@@ -39,8 +39,8 @@ func (o Outcome) verify(e Expect, interval, slack time.Duration) (why []string) 
 	}
 	if o.Errno != 0 && e.After != 0 {
 		// Timers round to a jiffy, and only ever up.
-		if early := e.After - o.ErrnoAfter; early > 10*time.Millisecond {
-			no("the application read %s after %v, %v early", errnoName(o.Errno), round(o.ErrnoAfter), round(early))
+		if early := e.After - o.EndedAfter; early > 10*time.Millisecond {
+			no("the application read %s after %v, %v early", errnoName(o.Errno), round(o.EndedAfter), round(early))
 		}
 		took := o.Died().Sub(o.Begun)
 		if late := took - e.After; late > slack+e.After/10 && e.End == ByKeepalive {

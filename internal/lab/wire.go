@@ -15,7 +15,7 @@ type Capture struct {
 	Probes       []Probe    // keepalive probes sent by the traced socket
 	WindowProbes []Segment  // the same segments, sent while the peer's window was closed
 	Data         int        // segments with data, SYN or FIN sent for the first time
-	Retransmits  int        // the same, sent again
+	Retransmits  int        // of the last of it, or what was before it: sent again
 	ResetsOut    int        // RST sent by the traced socket
 	ResetsIn     int        // RST sent by the peer, or by the peer's host
 	RST          events.RST // what the first of these tells of its sender
@@ -114,6 +114,7 @@ func (w *wire) sent(at time.Time, p packet) {
 		if end := p.seq + length; !w.begun || int32(end-w.next) > 0 {
 			w.next, w.begun = end, true
 			w.Data++
+			w.Retransmits = 0
 		} else {
 			w.Retransmits++
 		}

@@ -47,6 +47,7 @@ func TestWire(t *testing.T) {
 	in(packet{flags: flagACK, window: 9})                  // not an answer to a keepalive probe
 	out(packet{flags: flagACK, seq: last, ack: 5})         // the second probe
 	out(packet{flags: flagACK | flagFIN, seq: 0})          // next: 1
+	out(packet{flags: flagACK | flagFIN, seq: 0})          // again: of this alone
 	out(packet{flags: flagACK, seq: 0})                    // the third probe
 	in(packet{flags: flagACK | flagRST})                   // refused
 	out(packet{flags: flagRST, seq: 0})                    //

@@ -121,7 +121,7 @@ type katraceRecord struct {
 	Retransmits uint8
 	Waits       uint8
 	Retries2    uint8
-	Pad         uint8
+	Level       uint8
 	Since       uint32
 	Now         uint32
 	Expires     uint32

@@ -4,8 +4,11 @@ package owner
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -163,6 +166,52 @@ func TestScan(t *testing.T) {
 				t.Errorf("orphans have the owner %+v", h)
 			}
 		})
+	}
+}
+
+// TestScanNetns: a namespace that several processes have a descriptor of is found by the
+// oldest one's: a child's may be gone at once.
+func TestScanNetns(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("making a network namespace needs root")
+	}
+	opened := make(chan *os.File, 1)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with its namespace
+		f, err := os.Open("/proc/thread-self/ns/net")
+		if err == nil {
+			_ = f.Close()
+			if err = unix.Unshare(unix.CLONE_NEWNET); err == nil {
+				f, err = os.Open("/proc/thread-self/ns/net")
+			}
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		opened <- f
+	}()
+	ns := <-opened
+	if t.Failed() {
+		return
+	}
+	defer func() { _ = ns.Close() }()
+	for range 3 {
+		startHelper(t, "hold", ns)
+	}
+	for _, bpf := range []bool{false, true} {
+		s := NewScanner(bpf)
+		defer s.Close()
+		table, err := s.Scan(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var st unix.Stat_t
+		if err := unix.Fstat(int(ns.Fd()), &st); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := table.Netns[uint32(st.Ino)], fmt.Sprintf("/proc/%d/", os.Getpid()); !strings.HasPrefix(got, want) {
+			t.Errorf("by %s: %q, want %s...", s.Way(), got, want)
+		}
 	}
 }
 

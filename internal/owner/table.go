@@ -28,8 +28,9 @@ type Table struct {
 	sockets map[uint64]entry
 	procs   []*process
 	// Netns holds, for each network namespace that a descriptor refers to, the
-	// path of one such descriptor.
-	Netns map[uint32]string
+	// path of one such descriptor: of the oldest process that has one.
+	Netns   map[uint32]string
+	netnsBy map[uint32]*process
 }
 
 type entry struct {
@@ -71,19 +72,23 @@ func (s *Scanner) Close() {
 // Scan finds the holders of all sockets once. The choice among several holders
 // is that of Resolver.lookup.
 func (s *Scanner) Scan(ctx context.Context) (*Table, error) {
-	t := &Table{sockets: map[uint64]entry{}, Netns: map[uint32]string{}}
+	t := newTable()
 	if s.files != nil {
 		if err := t.readFiles(ctx, s.files); err == nil || ctx.Err() != nil {
 			return t, ctx.Err()
 		}
 		// Once it has failed it is not tried again: it would be slower than /proc.
 		s.files.close()
-		s.files, t = nil, &Table{sockets: map[uint64]entry{}, Netns: map[uint32]string{}}
+		s.files, t = nil, newTable()
 	}
 	if err := t.readProc(ctx); err != nil {
 		return nil, err
 	}
 	return t, ctx.Err()
+}
+
+func newTable() *Table {
+	return &Table{sockets: map[uint64]entry{}, Netns: map[uint32]string{}, netnsBy: map[uint32]*process{}}
 }
 
 func (t *Table) readFiles(ctx context.Context, f *files) error {
@@ -165,8 +170,9 @@ func (t *Table) add(p *process, batch []found) {
 	at := int32(len(t.procs) - 1)
 	for _, f := range batch {
 		if f.inode == 0 {
-			if inum, ok := f.netns(); ok {
-				t.Netns[inum] = f.path()
+			// A child that has not executed its program so far is about to let go of it.
+			if inum, ok := f.netns(); ok && (t.netnsBy[inum] == nil || p.before(t.netnsBy[inum])) {
+				t.Netns[inum], t.netnsBy[inum] = f.path(), p
 			}
 			continue
 		}

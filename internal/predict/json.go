@@ -24,11 +24,23 @@ func (p *Prediction) AppendJSON(b []byte) []byte {
 		if p.Socket.Has&conn.HasUnanswered != 0 {
 			b = conn.AppendUint(b, "unanswered", uint64(p.Socket.Unanswered))
 		}
-	}
-	if p.armed() {
-		b = append(b, `,"armed_before_change":true`...)
+		b = p.Socket.AppendArmed(b)
 	}
 	b = append(s.AppendKeys(append(b, `,"keepalive":{`...)), '}')
+	if p.stalled() {
+		b = p.appendStalledKeys(b)
+	} else {
+		b = p.appendTimelineKeys(b)
+	}
+	if m := p.Limit; m.Forgets > 0 {
+		b = strconv.AppendInt(append(b, `,"idle_limit":{"ms":`...), m.Forgets.Milliseconds(), 10)
+		b = conn.AppendText(b, "name", m.Name)
+		b = append(conn.AppendText(b, "verdict", m.Judge(p.silence(), p.HZ).String()), '}')
+	}
+	return append(b, '}')
+}
+
+func (p *Prediction) appendTimelineKeys(b []byte) []byte {
 	b = append(b, `,"probes":[`...)
 	for i := range min(p.Line.Probes, mostProbes) {
 		if i > 0 {
@@ -48,11 +60,5 @@ func (p *Prediction) AppendJSON(b []byte) []byte {
 	b = strconv.AppendInt(b, end.At.Milliseconds(), 10)
 	b = conn.AppendMillis(b, "latest_ms", end.Latest)
 	b = conn.AppendWord(b, "reason", p.reason().String())
-	b = append(conn.AppendText(b, "errno", "ETIMEDOUT"), '}')
-	if m := p.Limit; m.Forgets > 0 {
-		b = strconv.AppendInt(append(b, `,"idle_limit":{"ms":`...), m.Forgets.Milliseconds(), 10)
-		b = conn.AppendText(b, "name", m.Name)
-		b = append(conn.AppendText(b, "verdict", m.Judge(p.silence(), p.HZ).String()), '}')
-	}
-	return append(b, '}')
+	return append(conn.AppendText(b, "errno", "ETIMEDOUT"), '}')
 }

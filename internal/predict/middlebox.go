@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"katrace/internal/conn"
-	"katrace/internal/inventory"
 )
 
 // middlebox is the verdict on a middlebox that forgets idle connections.
@@ -21,7 +20,7 @@ func (p *Prediction) middlebox() string {
 	said := fmt.Sprintf("%s (forgets after %s): ", name, conn.Exact(m.Forgets))
 	var advice string
 	if m.Judge(s.Period(), hz) == conn.InTime {
-		advice = "\nIt is in time once " + inventory.Rearm
+		advice = "\nIt is in time once " + conn.Rearm
 	} else {
 		advice = fmt.Sprintf("\nSet TCP_KEEPIDLE to %s or less", exact(m.SafeIdle(hz)))
 		if s.Interval > s.Idle {

@@ -28,7 +28,8 @@ func OfSettings(s conn.Settings, limit conn.Middlebox, hz jiffies.HZ) *Predictio
 	return &Prediction{Settings: s, Line: conn.NewTimeline(s, 0, 0, s.Idle, hz), Limit: limit, HZ: hz}
 }
 
-// OfSocket predicts what becomes of a live socket whose DiesIn is known.
+// OfSocket predicts what becomes of a live socket whose DiesIn is known, or in which
+// keepalive has no say.
 func OfSocket(s *inventory.Socket, limit conn.Middlebox, hz jiffies.HZ) *Prediction {
 	return &Prediction{
 		Settings: s.Keepalive, Line: conn.NewTimeline(s.Keepalive, s.ProbesOut, s.IdleFor, s.Next, hz),
@@ -43,6 +44,9 @@ func (p *Prediction) silence() time.Duration {
 	}
 	return p.Settings.Period()
 }
+
+// stalled says that retransmission decides about the socket, or the peer's window.
+func (p *Prediction) stalled() bool { return p.Socket != nil && p.Socket.Stalled() }
 
 // armed says that the socket's timer runs longer than the settings say.
 func (p *Prediction) armed() bool { return p.Socket != nil && p.Socket.ArmedBeforeChange }

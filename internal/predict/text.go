@@ -20,6 +20,20 @@ func (p *Prediction) AppendText(b []byte) []byte {
 	b = fmt.Appendf(b, "idle %s (%s), interval %s (%s), count %d (%s), user timeout %s\n\n",
 		conn.Exact(s.Idle), p.source(conn.SettingIdle), conn.Exact(s.Interval), p.source(conn.SettingInterval),
 		s.Count, p.source(conn.SettingCount), userTimeoutWord(s.UserTimeout))
+	if p.stalled() {
+		b = p.appendStalled(b)
+	} else {
+		b = p.appendTimeline(b)
+	}
+	if p.Limit.Forgets > 0 {
+		b = append(append(b, '\n'), p.middlebox()...)
+		b = append(b, '\n')
+	}
+	return b
+}
+
+// appendTimeline appends the firings to come, and what people do not expect of them.
+func (p *Prediction) appendTimeline(b []byte) []byte {
 	b = fmt.Appendf(b, "%12s  %13s\n", "AFTER", "AT THE LATEST")
 	if p.Socket == nil {
 		b = fmt.Appendf(b, "%12s  %13s  the last segment from the peer\n", "0s", "")
@@ -40,11 +54,7 @@ func (p *Prediction) AppendText(b []byte) []byte {
 		b = append(append(b, '\n'), note...)
 	}
 	if p.armed() {
-		b = append(append(append(b, "\nThe timer was armed before the change, for longer than the settings in force say, and runs on until "...), inventory.Rearm...), ".\n"...)
-	}
-	if p.Limit.Forgets > 0 {
-		b = append(append(b, '\n'), p.middlebox()...)
-		b = append(b, '\n')
+		b = append(append(append(b, "\nThe timer was armed before the change, for longer than the settings in force say, and runs on until "...), conn.Rearm...), ".\n"...)
 	}
 	return b
 }

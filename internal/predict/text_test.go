@@ -3,7 +3,9 @@
 package predict
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"katrace/internal/conn"
 	"katrace/internal/inventory"
@@ -24,6 +26,43 @@ func TestPredictNow(t *testing.T) {
 	} {
 		if got := sayNow(&tt.socket); got != tt.want {
 			t.Errorf("%q, want %q", got, tt.want)
+		}
+	}
+}
+
+// TestPredictStalled: where keepalive has no say, no timeline is shown, but the end that
+// retransmission comes to, if there is one.
+func TestPredictStalled(t *testing.T) {
+	const has = conn.HasKeepalive | conn.HasIdleFor | conn.HasUnacked
+	keepalive := conn.Settings{Idle: time.Minute, Interval: 10 * time.Second, Count: 6}
+	limited := keepalive
+	limited.UserTimeout = 30 * time.Second
+	timer := conn.Timer{IdleFor: 20 * time.Second, DiesIn: 12 * time.Minute}
+	data, window := conn.Data{Retransmits: 5, Unacked: 100}, conn.Data{Unacked: 65536}
+	for _, tt := range []struct {
+		socket     inventory.Socket
+		text, keys string
+	}{
+		{inventory.Socket{State: conn.State{WaitsFor: conn.WaitsRetransmission, Keepalive: keepalive, Has: has | conn.HasDiesIn}, Timer: timer, Data: data},
+			"100 bytes unacknowledged, 5 retransmits: keepalive has no say, gives up in 12m.\nnet.ipv4.tcp_retries2 decides;",
+			`"waits_for":"retransmission","retransmits":5,"unacked_bytes":100,"dies_in_ms":720000,"probes":[],"gives_up":{"at_ms":740000,"reason":"count","errno":"ETIMEDOUT"}}`},
+		{inventory.Socket{State: conn.State{WaitsFor: conn.WaitsRetransmission, Keepalive: keepalive, Has: has}, Timer: timer, Data: data},
+			"5 retransmits: keepalive has no say.\nWhen the kernel gives up is not known: ", `"unacked_bytes":100,"probes":[]}`},
+		{inventory.Socket{State: conn.State{WaitsFor: conn.WaitsWindowProbe, Keepalive: limited, Has: has | conn.HasDiesIn}, Timer: timer, Data: window},
+			"The peer's receive window is closed, 65536 bytes wait: keepalive has no say, gives up in 12m.\nTCP_USER_TIMEOUT decides;",
+			`"waits_for":"window_probe","retransmits":0,"unacked_bytes":65536,"dies_in_ms":720000,"probes":[],"gives_up":{"at_ms":740000,"reason":"user_timeout","errno":"ETIMEDOUT"}}`},
+		{inventory.Socket{State: conn.State{WaitsFor: conn.WaitsWindowProbe, Keepalive: limited, Has: has}, Timer: timer, Data: window},
+			"65536 bytes wait: keepalive has no say.\nWhen the kernel gives up is not known: ", `"unacked_bytes":65536,"probes":[]}`},
+		{inventory.Socket{State: conn.State{WaitsFor: conn.WaitsWindowProbe, Keepalive: keepalive, Has: has}, Timer: timer, Data: window},
+			"keepalive has no say, not given up as long as the peer answers window probes.\nA peer that does not answer them is given up after net.ipv4.tcp_retries2 of them.",
+			`"unacked_bytes":65536,"probes":[]}`},
+	} {
+		p := OfSocket(&tt.socket, conn.Middlebox{}, 250)
+		if got := string(p.AppendText(nil)); !strings.Contains(got, tt.text) || strings.Contains(got, "AFTER") {
+			t.Errorf("want %q in\n%s", tt.text, got)
+		}
+		if got := string(p.AppendJSON(nil)); !strings.HasSuffix(got, tt.keys) {
+			t.Errorf("want %s\nin   %s", tt.keys, got)
 		}
 	}
 }

@@ -150,7 +150,7 @@ func adviseSettings(a []string, f *facts) []string {
 	}
 	k := f.Keepalive
 	if k.UserTimeout > 0 {
-		at, probes := patience(k)
+		at, probes := patience(f)
 		s := fmt.Sprintf("TCP_USER_TIMEOUT %s makes KEEPCNT %d ineffective: a silent peer is given up %s after its last segment, with %s unanswered.",
 			conn.Exact(k.UserTimeout), k.Count, conn.Exact(at), count(probes, "probe"))
 		if probes == 1 {
@@ -158,15 +158,24 @@ func adviseSettings(a []string, f *facts) []string {
 		}
 		a = append(a, s)
 	}
+	silence := f.silence().Round(time.Second)
+	if f.overlong() {
+		a = append(a, fmt.Sprintf("The timer was armed before a sysctl or SO_KEEPALIVE was changed, and runs on as it was set: a probe comes after %s of silence, not after %s, until %s.",
+			conn.Exact(silence), conn.Exact(k.Period()), conn.Rearm))
+	}
 	var faster []string
 	for _, m := range conn.Middleboxes {
 		const unknown jiffies.HZ = 0
-		if m.Judge(k.Period(), unknown) != conn.InTime {
+		if m.Judge(silence, unknown) != conn.InTime {
 			faster = append(faster, fmt.Sprintf("%s (%s)", conn.Exact(m.Forgets), m.Title))
 		}
 	}
 	if len(faster) > 0 {
-		a = append(a, fmt.Sprintf("A probe after %s idle: a middlebox that forgets idle flows sooner is faster, by default after %s. If one is on the path, set TCP_KEEPIDLE and TCP_KEEPINTVL below its limit.", conn.Exact(k.Period()), strings.Join(faster, ", ")))
+		s := fmt.Sprintf("A probe after %s idle: a middlebox that forgets idle flows sooner is faster, by default after %s.", conn.Exact(silence), strings.Join(faster, ", "))
+		if !f.overlong() {
+			s += " If one is on the path, set TCP_KEEPIDLE and TCP_KEEPINTVL below its limit."
+		}
+		a = append(a, s)
 	}
 	var from []string
 	for _, s := range settings(k) {
@@ -175,23 +184,48 @@ func adviseSettings(a []string, f *facts) []string {
 		}
 	}
 	if len(from) > 0 && !f.class().failing() { // the settings below tell the sources too
-		a = append(a, "Not set on the socket, so a change in this network namespace reaches it: "+strings.Join(from, ", ")+".")
+		reaches := "reaches it"
+		if f.overlong() {
+			reaches = "reaches it once the timer is armed anew"
+		}
+		a = append(a, "Not set on the socket, so a change in this network namespace "+reaches+": "+strings.Join(from, ", ")+".")
 	}
 	return a
 }
 
 // patience is how long after the peer's last segment the kernel gives up a
-// peer that is silent, and after how many unanswered probes.
-func patience(k conn.Settings) (time.Duration, int) {
-	return k.DiesIn(0, 0, k.Idle), k.ProbesLeft(0, 0, k.Idle)
+// peer that is silent, and after how many unanswered probes: by the settings, or
+// by the timer that was armed before they changed.
+func patience(f *facts) (time.Duration, int) {
+	k, first := f.Keepalive, f.Keepalive.Idle
+	if f.overlong() && !f.sinceProbe() {
+		first = f.silence().Round(time.Second)
+	}
+	return k.DiesIn(0, 0, first), k.ProbesLeft(0, 0, first)
 }
+
+// silence is the longest time without any segment that is to be expected if the
+// peer answers.
+func (f *facts) silence() time.Duration {
+	t := conn.Timer{ArmedBeforeChange: f.overlong(), Next: time.Duration(f.next - f.heard)}
+	if f.sinceProbe() {
+		t.Next = f.plan
+	}
+	return t.Silence(f.Keepalive, f.sinceProbe())
+}
+
+// overlong says that the timer runs longer than the settings in force would set it.
+func (f *facts) overlong() bool { return f.armed && f.next != 0 && f.heard != 0 }
+
+// sinceProbe says that the timer runs since a probe, which left since the peer was heard.
+func (f *facts) sinceProbe() bool { return f.Unanswered > 0 && !f.heardSince() }
 
 // found says how soon a dead peer is found.
 func found(f *facts) string {
 	if f.Has&conn.HasKeepalive == 0 || f.Keepalive.Idle <= 0 {
 		return ""
 	}
-	at, _ := patience(f.Keepalive)
+	at, _ := patience(f)
 	return fmt.Sprintf(" If it fell silent, the kernel would give up %s after its last segment.", conn.Exact(at))
 }
 

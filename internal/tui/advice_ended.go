@@ -47,14 +47,18 @@ func adviseEnded(a []string, f *facts) []string {
 func adviseSuspended(a []string, f *facts, now int64) []string {
 	if f.WaitsFor == conn.WaitsWindowProbe {
 		s := "The peer's receive window is closed: its application does not read. No keepalive probe is sent while data waits here; window probes are. "
-		if f.dies != 0 {
+		if f.dies != 0 || !f.Endless() {
 			s += "TCP_USER_TIMEOUT" + after(f.Keepalive.UserTimeout) + " then ends it." + givesUp(f, now)
 		} else {
 			s += "A peer that answers them is never given up; one that does not is after net.ipv4.tcp_retries2 of them (15: about 15 minutes)."
 		}
 		return append(a, s, "Look at the peer's application: is it stuck, or stopped? To end such a connection, set TCP_USER_TIMEOUT on the socket.")
 	}
-	return append(a, "Data in flight: retransmission decides, not keepalive. No probe is sent while sent data is unacknowledged or data is unsent; net.ipv4.tcp_retries2 (15: about 15 minutes) or TCP_USER_TIMEOUT then ends it."+givesUp(f, now),
+	data := "Data in flight"
+	if f.Has&conn.HasUnacked != 0 {
+		data = fmt.Sprintf("Data in flight (%s, sent again %s)", count(f.unacked, "byte"), times(f.retransmits))
+	}
+	return append(a, data+": retransmission decides, not keepalive. No probe is sent while sent data is unacknowledged or data is unsent; net.ipv4.tcp_retries2 (15: about 15 minutes) or TCP_USER_TIMEOUT then ends it."+givesUp(f, now),
 		"To find a dead peer sooner while data is in flight, set TCP_USER_TIMEOUT on the socket.")
 }
 

@@ -53,11 +53,11 @@ func TestAdvice(t *testing.T) {
 			[]string{"Data in flight: retransmission decides, not keepalive"}, []string{"unanswered in a row"}},
 		{"suspended, with an estimate", []events.Event{ev(events.KindSuspended, 1, verdict(events.VerdictSuspended), func(e *events.Event) {
 			e.WaitsFor, e.Retransmits, e.Unacked, e.DiesIn = conn.WaitsRetransmission, 3, 100, 13*time.Minute
-			e.Has |= events.HasUnacked | conn.HasDiesIn
-		})}, []string{"Data in flight: retransmission decides", "gives up in 12m59s unless it answers"}, []string{"window"}},
+			e.Has |= conn.HasUnacked | conn.HasDiesIn
+		})}, []string{"Data in flight (100 bytes, sent again 3 times): retransmission decides", "gives up in 12m59s unless it answers"}, []string{"window"}},
 		{"a closed window", []events.Event{ev(events.KindSuspended, 1, verdict(events.VerdictSuspended), func(e *events.Event) {
 			e.WaitsFor, e.Unacked, e.DiesIn = conn.WaitsWindowProbe, 100, 0
-			e.Has = e.Has&^conn.HasDiesIn | events.HasUnacked
+			e.Has = e.Has&^conn.HasDiesIn | conn.HasUnacked
 		})}, []string{"receive window is closed", "A peer that answers them is never given up"}, []string{"retransmission decides", "gives up in"}},
 		{"a closed window, and firings that send nothing after it", []events.Event{
 			ev(events.KindSuspended, 1, verdict(events.VerdictSuspended), func(e *events.Event) { e.WaitsFor = conn.WaitsWindowProbe }),
@@ -154,7 +154,7 @@ func TestPatienceIsTheKernels(t *testing.T) {
 		{conn.Settings{Idle: s, Interval: s, Count: 3}, 4 * s, 3},
 		{conn.Settings{Idle: s, Interval: s, Count: 3, UserTimeout: 2500 * time.Millisecond}, 3 * s, 2},
 	} {
-		if at, probes := patience(tt.k); at != tt.at || probes != tt.probes {
+		if at, probes := patience(&facts{State: conn.State{Keepalive: tt.k}}); at != tt.at || probes != tt.probes {
 			t.Errorf("%+v: %s, %d; want %s, %d", tt.k, at, probes, tt.at, tt.probes)
 		}
 	}

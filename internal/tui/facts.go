@@ -29,6 +29,7 @@ type facts struct {
 	plan    time.Duration // how long the timer runs for that fires then, at the most
 	slack   time.Duration // how late it may fire
 	dies    nanos         // when the kernel gives up if the peer stays silent
+	armed   bool          // next is later than the settings in force would set it (conn.Timer.ArmedBeforeChange)
 	kind    events.Kind   // of the latest event
 	verdict events.Verdict
 	reason  events.Reason
@@ -168,7 +169,7 @@ func (f *facts) applyTimer(e *events.Event, at nanos) {
 		f.Unanswered = 0
 	}
 	if e.Has&conn.HasNext != 0 {
-		f.next, f.plan = at+int64(e.Next), e.Next
+		f.next, f.plan, f.armed = at+int64(e.Next), e.Next, e.ArmedBeforeChange
 	}
 	switch {
 	case e.Has&conn.HasDiesIn != 0:
@@ -181,7 +182,7 @@ func (f *facts) applyTimer(e *events.Event, at nanos) {
 // stall takes over what became of the data.
 func (f *facts) stall(e *events.Event) {
 	f.retransmits, f.unacked = uint8(min(max(e.Retransmits, 0), math.MaxUint8)), e.Unacked
-	f.Has |= e.Has & events.HasUnacked
+	f.Has = f.Has&^conn.HasUnacked | e.Has&conn.HasUnacked
 }
 
 // end tells how the connection ended, but for the errno.
@@ -193,7 +194,7 @@ func (f *facts) end(e *events.Event) {
 // data tells what stall took over.
 func (f *facts) data(e *events.Event) {
 	e.Retransmits, e.Unacked = int(f.retransmits), f.unacked
-	e.Has |= f.Has & events.HasUnacked
+	e.Has |= f.Has & conn.HasUnacked
 }
 
 // latestRTT is the latest round trip; there has to be one.
@@ -259,7 +260,7 @@ func (f *facts) event() events.Event {
 		Seq:     f.seq,
 		Verdict: f.verdict,
 	}
-	e.Has &^= events.HasUnacked   // data() tells it, where the event does
+	e.Has &^= conn.HasUnacked     // data() tells it, where the event does
 	if kind != events.KindProbe { // a probe's alone
 		e.Has &^= events.HasSeq
 	}
@@ -276,12 +277,17 @@ func (f *facts) event() events.Event {
 	if f.next != 0 {
 		e.Has |= conn.HasNext
 		e.Next = time.Duration(f.next - at)
+		e.ArmedBeforeChange = f.armed
 	}
 	if f.dies != 0 {
 		e.Has |= conn.HasDiesIn
 		e.DiesIn = time.Duration(f.dies - at)
 	}
 	switch kind {
+	case 0:
+		if f.verdict == events.VerdictSuspended {
+			f.data(&e)
+		}
 	case events.KindProbe:
 		e.SendError = f.sendError
 	case events.KindAnswer:

@@ -139,13 +139,14 @@ func (f *facts) relist(e *events.Event) {
 	switch {
 	case fresh, e.Verdict == events.VerdictSuspended:
 		f.verdict = e.Verdict
+		f.stall(e)
 	case f.verdict == events.VerdictSuspended:
 		f.verdict = 0
 	}
 	if !fresh && e.Verdict != events.VerdictSuspended && e.Has&conn.HasNext == 0 {
 		return // not known
 	}
-	f.next, f.plan, f.dies = 0, 0, 0
+	f.next, f.plan, f.dies, f.armed = 0, 0, 0, e.ArmedBeforeChange
 	if e.Has&conn.HasNext != 0 {
 		f.next, f.plan = at+int64(e.Next), max(e.Next, f.Keepalive.Interval)
 		if e.Unanswered == 0 {

@@ -59,7 +59,11 @@ func (d *detail) prediction(m *model, width int) []string {
 		add("last heard", age(time.Duration(now-f.heard))+" ago", t.text)
 	}
 	if f.next != 0 {
-		add("timer fires", in(f.next, now), t.bold)
+		when := in(f.next, now)
+		if f.overlong() {
+			when += ": armed before a change"
+		}
+		add("timer fires", when, t.bold)
 	}
 	if f.dies != 0 {
 		style := t.bold

@@ -174,7 +174,7 @@ func endedBy(by events.By, rst events.RST, r events.Reason, errno string, v even
 	return ev(events.KindEnded, 1, func(e *events.Event) {
 		e.By, e.RST, e.Reason, e.Errno, e.Verdict = by, rst, r, errno, v
 		e.Retransmits, e.Unacked = 3, 100
-		e.Has = e.Has&^(conn.HasNext|conn.HasDiesIn) | events.HasUnacked
+		e.Has = e.Has&^(conn.HasNext|conn.HasDiesIn) | conn.HasUnacked
 	})
 }
 

@@ -53,7 +53,7 @@ func (r *record) event(f *facts, n note) events.Event {
 	e := events.Event{State: conn.State{Keepalive: f.Keepalive}, Time: time.Unix(0, r.at).UTC(), Kind: r.kind, Verdict: r.verdict, Reason: r.reason}
 	e.WaitsFor = r.waits
 	if r.hasData() {
-		e.Retransmits, e.Unacked, e.Has = int(r.count), r.unanswered, e.Has|events.HasUnacked
+		e.Retransmits, e.Unacked, e.Has = int(r.count), r.unanswered, e.Has|conn.HasUnacked
 	} else {
 		e.Keepalive.Count, e.Unanswered = int(r.count), int(r.unanswered)
 	}

@@ -30,8 +30,11 @@ func TestPrograms(t *testing.T) {
 			}
 		})
 	}
-	out, err := exec.CommandContext(t.Context(), *program, "list", "--state", "established").CombinedOutput()
-	t.Logf("katrace list --state established\n%s%v", out, err)
+	// What docs/questions.md shows.
+	for _, args := range []string{"list --state established", "list --idle-limit 1h --by settings,process --sort settings", "list --off --by service,process"} {
+		out, err := exec.CommandContext(t.Context(), *program, strings.Fields(args)...).CombinedOutput()
+		t.Logf("katrace %s\n%s%v", args, out, err)
+	}
 }
 
 // listening waits until something listens on the port.

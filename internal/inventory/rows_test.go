@@ -49,7 +49,7 @@ func TestSort(t *testing.T) {
 		for range 3 { // whichever order they come in
 			slices.Reverse(sockets)
 			var got strings.Builder
-			for _, s := range Sort(sockets, tt.order) {
+			for _, s := range (&List{Sockets: sockets}).Rows(tt.order).rows {
 				got.WriteByte(byte('0' + s.Remote.Port()))
 			}
 			if got.String() != tt.want {

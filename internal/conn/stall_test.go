@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
-package events
+package conn
 
 import (
-	"katrace/internal/conn"
-
 	"testing"
 	"time"
 )
@@ -36,7 +34,7 @@ func TestStallDiesIn(t *testing.T) {
 	// 1.65 s after the first retransmission, HZ 250: the next is due in 1.2 s. The
 	// wheel rounds up to 8 jiffies then, and to 64 after it.
 	stall := func(change func(*Stall)) Stall {
-		s := Stall{WaitsFor: conn.WaitsRetransmission, HZ: 250, Since: 1650 * time.Millisecond, Now: now, Expires: now + 300,
+		s := Stall{WaitsFor: WaitsRetransmission, HZ: 250, Since: 1650 * time.Millisecond, Now: now, Expires: now + 300, Level: 255,
 			RTO: 408, RTOMax: 30000, Retries2: 3}
 		change(&s)
 		return s
@@ -49,12 +47,13 @@ func TestStallDiesIn(t *testing.T) {
 	}{
 		{"not over at the next firing, but at the one after", stall(func(*Stall) {}), 4608 * time.Millisecond, true},
 		{"over at the next firing", stall(func(s *Stall) { s.Retries2 = 2 }), 1216 * time.Millisecond, true},
+		{"the level of the wheel is known", stall(func(s *Stall) { s.Retries2, s.Level = 2, 0 }), 1204 * time.Millisecond, true},
 		{"user timeout, which the timer is set to", stall(func(s *Stall) { s.UserTimeout = 5 * time.Second }), 3584 * time.Millisecond, true},
 		{"not known since when", stall(func(s *Stall) { s.Since = 0 }), 0, false},
 		{"overdue", stall(func(s *Stall) { s.Retries2, s.Expires = 1, now-100 }), 0, true},
-		{"window, by the user timeout", stall(func(s *Stall) { s.WaitsFor, s.UserTimeout = conn.WaitsWindowProbe, 5*time.Second }), 3350 * time.Millisecond, true},
-		{"window, for as long as the peer answers", stall(func(s *Stall) { s.WaitsFor = conn.WaitsWindowProbe }), 0, false},
-		{"beyond all measure", stall(func(s *Stall) { s.Retries2, s.RTO, s.RTOMax = 255, 1<<31, 1<<31 }), conn.Forever, true},
+		{"window, by the user timeout", stall(func(s *Stall) { s.WaitsFor, s.UserTimeout = WaitsWindowProbe, 5*time.Second }), 3584 * time.Millisecond, true},
+		{"window, for as long as the peer answers", stall(func(s *Stall) { s.WaitsFor = WaitsWindowProbe }), 0, false},
+		{"beyond all measure", stall(func(s *Stall) { s.Retries2, s.RTO, s.RTOMax = 255, 1<<31, 1<<31 }), Forever, true},
 		{"without a rate", stall(func(s *Stall) { s.HZ = 0 }), 0, false},
 	} {
 		got, sure := tt.stall.DiesIn()
