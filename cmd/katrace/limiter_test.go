@@ -25,6 +25,7 @@ func (k *kept) count(kind events.Kind) (n int, out events.Suppressed) {
 		case events.KindSuppressed:
 			out.Events += e.Suppressed.Events
 			out.Ends += e.Suppressed.Ends
+		default: // another one
 		}
 	}
 	return n, out

@@ -4,6 +4,7 @@ package logfile
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -133,7 +134,7 @@ func TestTornLine(t *testing.T) {
 func TestClosedPipe(t *testing.T) {
 	room := 0
 	f, _, _ := on(t, &room, unix.EPIPE, Options{Path: filepath.Join(t.TempDir(), "log")})
-	if _, err := f.Write([]byte("one\n")); err != syscall.EPIPE {
+	if _, err := f.Write([]byte("one\n")); !errors.Is(err, syscall.EPIPE) {
 		t.Errorf("%v, want EPIPE", err)
 	}
 	if f.Lost() != 1 {
