@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/bits"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -71,6 +72,9 @@ func (o *streamOptions) validate() (err error) {
 	if err := refuseNever(&o.filter); err != nil {
 		return err
 	}
+	if o.output != outputJSON && o.log.Path == "" && len(o.filter.Kinds) > 0 && !slices.ContainsFunc(o.filter.Kinds, inEveryOutput) {
+		return usagef("--event %s: only a recording has that (-o json, --log-file)", join(o.filter.Kinds))
+	}
 	for _, k := range o.filter.Kinds {
 		if needsAll(k) && !o.load.All {
 			return usagef("--event %s: these are only seen with --all", k)
@@ -101,6 +105,9 @@ func parseFollow(s string) (uint32, error) {
 	}
 	return uint32(n), err
 }
+
+// inEveryOutput says that the event comes to every output.
+func inEveryOutput(k events.Kind) bool { return k == events.KindLost || !k.OfTracing() }
 
 // needsAll says that the event only comes with --all.
 func needsAll(k events.Kind) bool {

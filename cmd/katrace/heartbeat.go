@@ -40,7 +40,7 @@ func asleepSinceBoot() time.Duration {
 	return time.Duration(boot.Nano() - running.Nano())
 }
 
-// begin tells that the stream begins, of what it misses nothing from then on.
+// begin tells that the stream began then.
 func (s *stream) begin(began time.Time, t events.Tracing) error {
 	if s.beat.asleep == nil {
 		s.beat.asleep = asleepSinceBoot

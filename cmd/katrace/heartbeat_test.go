@@ -154,3 +154,15 @@ func TestFailedOutput(t *testing.T) {
 type failing struct{ error }
 
 func (f failing) Write([]byte) (int, error) { return 0, f.error }
+
+// TestUnknownWords: what a backend lacks, a recording can say.
+func TestUnknownWords(t *testing.T) {
+	for _, word := range loader.UnknownWords() {
+		if events.ParseUnknown([]string{word}) == 0 {
+			t.Errorf("%s: package events has no such word", word)
+		}
+	}
+	if u := events.LeftOutBy(&events.Filter{Kinds: []events.Kind{events.KindProbed}}); u&events.UnknownProbed != 0 || u&events.UnknownICMP == 0 {
+		t.Errorf("--event probed leaves out %b", u)
+	}
+}

@@ -171,7 +171,7 @@ func (p *player) play(ctx context.Context, in *recording.Reader, sink events.Sin
 
 // wants says whether the event is to be shown.
 func (p *player) wants(e *events.Event) bool {
-	if e.Kind == events.KindHeartbeat && !p.heartbeats {
+	if e.Kind == events.KindHeartbeat && !p.heartbeats && e.Tracing.Asleep == 0 && e.Tracing.ClockSet == 0 {
 		return false
 	}
 	return p.filter.Match(e) || p.closes && e.Kind == events.KindClosed
@@ -229,9 +229,12 @@ func (p *player) stream(ctx context.Context, in *recording.Reader, out output) e
 // view plays the recordings in the live view, whose clock is the recording's.
 func (p *player) view(ctx context.Context, in *recording.Reader, noColor bool, filter string) error {
 	p.closes = true
-	opt := tui.Options{Source: "replay of " + p.title(), Recording: true, Filter: filter, NoColor: noColor, Now: p.now, Notice: p.notice}
+	opt := tui.Options{Source: "replay of " + p.title(), Recording: true, Hosts: len(p.names) > 1, Filter: filter, NoColor: noColor, Now: p.now, Notice: p.notice}
 	store := tui.NewStore(opt)
-	return besideView(ctx, func(ctx context.Context) error { return p.play(ctx, in, store) }, store, opt)
+	return besideView(ctx, func(ctx context.Context) error {
+		defer store.Finish()
+		return p.play(ctx, in, store)
+	}, store, opt)
 }
 
 // note keeps in words what is wrong with the recordings, for notice.

@@ -26,7 +26,6 @@ type stream struct {
 	filter  events.Filter
 	sink    events.Sink
 	host    string         // the key of each line; "": none
-	began   time.Time      // when all was attached
 	about   events.Tracing // of its beginning
 	beat    heartbeat
 	limit   uint64 // events, 0: none
@@ -85,7 +84,7 @@ func openStream(o streamOptions, sink events.Sink) (*stream, error) {
 	return &stream{
 		tracer: tracer, tracker: tracker, owners: owner.New(owner.Options{Scanned: tracer.Wake}),
 		filter: o.filter, sink: sink, limit: uint64(o.count), all: o.load.All,
-		host: o.host, began: time.Now(), about: o.tracing(tracer),
+		host: o.host, about: o.tracing(tracer),
 	}, nil
 }
 
@@ -94,6 +93,9 @@ func (o *streamOptions) tracing(t *loader.Tracer) events.Tracing {
 	unknown := events.ParseUnknown(t.Unknown()) | events.LeftOutBy(&o.filter)
 	if !o.load.All {
 		unknown |= events.UnknownWindowProbe
+	}
+	if !o.load.All && (!o.load.Closes || o.log.Path == "") {
+		unknown |= events.UnknownClosed
 	}
 	return events.Tracing{Kernel: kernelRelease(), Backend: string(t.Backend), Version: versionString(), Filters: o.filterWords, NotKnown: unknown}
 }
@@ -105,7 +107,7 @@ func (s *stream) run(ctx context.Context) error {
 	defer s.owners.Close() // before: it wakes the tracer
 	defer context.AfterFunc(ctx, s.tracer.Wake)()
 
-	err := s.begin(s.began, s.about)
+	err := s.begin(s.tracer.Began, s.about)
 	if err == nil {
 		err = s.loop(ctx)
 	}

@@ -76,8 +76,24 @@ func TestSchemaHasAllWords(t *testing.T) {
 			t.Errorf("the schema allows as %q %q, want %q", tt.key, got, want)
 		}
 	}
+	for _, tt := range []struct {
+		of   any
+		want []string
+	}{
+		{property(schema, "not_known").(map[string]any)["items"], UnknownWords()},
+		{property(schema, "connections").(map[string]any)["propertyNames"], append(verdictNames.All(), connectionsKey(0))},
+	} {
+		var got []string
+		for _, word := range tt.of.(map[string]any)["enum"].([]any) {
+			got = append(got, word.(string))
+		}
+		slices.Sort(got)
+		if want := slices.Sorted(slices.Values(tt.want)); !slices.Equal(got, want) {
+			t.Errorf("the schema allows %q, want %q", got, want)
+		}
+	}
 	page := docsText(t, docs.EventsText)
-	for _, word := range slices.Concat(verdictNames.All(), reasonNames.All(), rstNames.All(), words[conn.HeldBy]()) {
+	for _, word := range slices.Concat(exitNames.All(), UnknownWords(), verdictNames.All(), reasonNames.All(), rstNames.All(), words[conn.HeldBy]()) {
 		if !strings.Contains(page, "`"+word+"`") {
 			t.Errorf("docs/events.md does not explain %q", word)
 		}

@@ -4,6 +4,7 @@ package events
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 
 	"katrace/internal/conn"
@@ -76,8 +77,8 @@ func TestFilter(t *testing.T) {
 		{"different flags mean and", Filter{Owner: conn.OwnerFilter{PIDs: []int{812}}, Kinds: []Kind{KindProbe}, Socket: conn.SocketFilter{Ports: []uint16{443}}}, none, []Event{owned, six}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			lost := Event{Kind: KindLost}
-			for _, e := range append(tt.yes, lost) {
+			about := []Event{{Kind: KindLost}, {Kind: KindStart}, {Kind: KindHeartbeat}, {Kind: KindStop}}
+			for _, e := range slices.Concat(tt.yes, about) {
 				if !tt.filter.Match(&e) {
 					t.Errorf("not wanted: %s", AppendText(nil, &e))
 				}

@@ -226,6 +226,7 @@ func everyKind() []namedEvent {
 	}{
 		{"start", KindStart, Tracing{Kernel: "6.12.107", Backend: "tracepoint", Version: "v1.2", Filters: "--port 5432 --dead", NotKnown: UnknownICMP | UnknownMissed}},
 		{"start of all", KindStart, Tracing{Kernel: "6.12.107", Backend: "kprobe", Version: "v1.2"}},
+		{"another file", KindStart, Tracing{Kernel: "6.12.107", Backend: "kprobe", Version: "v1.2", Continues: true}},
 		{"a quiet minute", KindHeartbeat, Tracing{}},
 		{"a minute", KindHeartbeat, Tracing{Asleep: time.Hour, ClockSet: -time.Second, Events: 1200, Lost: Lost{Ring: 3}, LeftOut: 1, Connections: Connections{0: 4, VerdictAlive: 17}}},
 		{"stop", KindStop, Tracing{Events: 1200, Exit: ExitSignal}},

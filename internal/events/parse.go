@@ -113,7 +113,7 @@ func ParseJSON(data []byte) (Event, error) {
 		case KindSuppressed:
 			about.Suppressed = l.Suppressed.read()
 		default:
-			about.Tracing, err = l.tracingKeys.read(e.Kind)
+			about.Tracing, err = l.tracing(e.Kind)
 		}
 		return about, err
 	}

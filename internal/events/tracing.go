@@ -22,6 +22,8 @@ type Tracing struct {
 	Version  string // katrace's
 	Filters  string // as they were given, "--port 5432 --dead"; "": all is wanted
 	NotKnown Unknown
+	// Continues: the tracing goes on; it is the recording that begins, in another file.
+	Continues bool
 
 	// On KindHeartbeat and KindStop: since the line of these kinds before.
 	Asleep   time.Duration // the machine was suspended
@@ -87,10 +89,11 @@ const (
 	UnknownDropped
 	UnknownDropReason
 	UnknownMissed // lost.missed
+	UnknownClosed // without --all
 	unknownEnd
 )
 
-var unknownWords = [...]string{"send_error", "icmp", "window_probe", "probed", "probed_byte", "enabled", "rst", "rtt_exact", "dropped", "drop_reason", "missed"}
+var unknownWords = [...]string{"send_error", "icmp", "window_probe", "probed", "probed_byte", "enabled", "rst", "rtt_exact", "dropped", "drop_reason", "missed", "closed"}
 
 // UnknownWords lists the words of the key not_known.
 func UnknownWords() []string { return unknownWords[:] }
@@ -113,7 +116,7 @@ func LeftOutBy(f *Filter) (u Unknown) {
 	for _, k := range [...]struct {
 		kind Kind
 		as   Unknown
-	}{{KindICMP, UnknownICMP}, {KindWindowProbe, UnknownWindowProbe}, {KindProbed, UnknownProbed | UnknownProbedByte}, {KindEnabled, UnknownEnabled}, {KindDropped, UnknownDropped}} {
+	}{{KindICMP, UnknownICMP}, {KindWindowProbe, UnknownWindowProbe}, {KindProbed, UnknownProbed | UnknownProbedByte}, {KindEnabled, UnknownEnabled}, {KindDropped, UnknownDropped}, {KindClosed, UnknownClosed}} {
 		if !f.Takes(k.kind) {
 			u |= k.as
 		}
@@ -140,7 +143,11 @@ func appendTracing(dst []byte, e *Event) []byte {
 				sep = ","
 			}
 		}
-		return append(dst, ']')
+		dst = append(dst, ']')
+		if t.Continues {
+			dst = append(dst, `,"continues":true`...)
+		}
+		return dst
 	}
 	if t.Asleep > 0 {
 		dst = conn.AppendMillis(dst, "asleep_ms", t.Asleep)
@@ -182,6 +189,8 @@ type tracingKeys struct {
 	Filters  string   `json:"filters"`
 	NotKnown []string `json:"not_known"`
 
+	Continues bool `json:"continues"`
+
 	Asleep      conn.Millis       `json:"asleep_ms"`
 	ClockSet    conn.Millis       `json:"clock_set_ms"`
 	Connections map[string]uint64 `json:"connections"`
@@ -193,9 +202,9 @@ type tracingKeys struct {
 	Error string `json:"error"`
 }
 
-func (l *tracingKeys) read(kind Kind) (*Tracing, error) {
+func (l *tracingKeys) tracing(kind Kind) (*Tracing, error) {
 	if kind == KindStart {
-		return &Tracing{Kernel: l.Kernel, Backend: l.Backend, Version: l.Version, Filters: l.Filters, NotKnown: ParseUnknown(l.NotKnown)}, nil
+		return &Tracing{Kernel: l.Kernel, Backend: l.Backend, Version: l.Version, Filters: l.Filters, NotKnown: ParseUnknown(l.NotKnown), Continues: l.Continues}, nil
 	}
 	t := &Tracing{Asleep: max(0, l.Asleep.Span()), ClockSet: l.ClockSet.Span(), Events: l.Totals.Events}
 	t.Lost, t.LeftOut = l.Totals.Lost.read()
@@ -217,7 +226,12 @@ func appendTracingWords(dst []byte, e *Event) []byte {
 	}
 	switch e.Kind {
 	case KindStart:
-		dst = append(dst, "katrace began"...)
+		dst = append(dst, "katrace "...)
+		if t.Continues {
+			dst = append(dst, "goes on in another file"...)
+		} else {
+			dst = append(dst, "began"...)
+		}
 		for _, part := range [...]struct{ before, text string }{{" on ", e.Host}, {", Linux ", t.Kernel}, {", by ", t.Backend}, {", version ", t.Version}, {", filters: ", t.Filters}} {
 			if part.text != "" {
 				dst = conn.AppendSafe(append(dst, part.before...), part.text)

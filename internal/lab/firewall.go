@@ -60,11 +60,6 @@ func drop() *nl.RtAttr {
 // firewall adds a chain with one rule: what is to be done with segments whose
 // port is that one, at that place of the transport header.
 func firewall(name string, hookNum uint32, portAt uint32, port uint16, do *nl.RtAttr) error {
-	table, chain := nl.ZeroTerminated("lab"), nl.ZeroTerminated(name)
-	hook := nest(unix.NFTA_CHAIN_HOOK,
-		nl.NewRtAttr(unix.NFTA_HOOK_HOOKNUM, nl.BEUint32Attr(hookNum)),
-		nl.NewRtAttr(unix.NFTA_HOOK_PRIORITY, nl.BEUint32Attr(0)),
-	)
 	rule := nest(unix.NFTA_RULE_EXPRESSIONS,
 		expression("payload", // the port, into a register
 			nl.NewRtAttr(payloadDreg, nl.BEUint32Attr(unix.NFT_REG_1)),
@@ -77,18 +72,31 @@ func firewall(name string, hookNum uint32, portAt uint32, port uint16, do *nl.Rt
 			nest(cmpData, nl.NewRtAttr(dataValue, nl.BEUint16Attr(port)))),
 		do,
 	)
+	if err := chainWith(name, "filter", hookNum, 0, rule); err != nil {
+		return fmt.Errorf("about port %d: %w", port, err)
+	}
+	return nil
+}
+
+// chainWith adds a chain of that type, hook and priority, with one rule.
+func chainWith(name, kind string, hookNum, priority uint32, rule *nl.RtAttr) error {
+	table, chain := nl.ZeroTerminated("lab"), nl.ZeroTerminated(name)
+	hook := nest(unix.NFTA_CHAIN_HOOK,
+		nl.NewRtAttr(unix.NFTA_HOOK_HOOKNUM, nl.BEUint32Attr(hookNum)),
+		nl.NewRtAttr(unix.NFTA_HOOK_PRIORITY, nl.BEUint32Attr(priority)),
+	)
 	err := sendBatch(
 		nfMessage(nfBatchBegin, 0, unix.AF_UNSPEC, nfTables),
 		nfMessage(nfTables<<8|unix.NFT_MSG_NEWTABLE, unix.NLM_F_CREATE, unix.NFPROTO_INET, 0, nl.NewRtAttr(unix.NFTA_TABLE_NAME, table)),
 		nfMessage(nfTables<<8|unix.NFT_MSG_NEWCHAIN, unix.NLM_F_CREATE, unix.NFPROTO_INET, 0,
 			nl.NewRtAttr(unix.NFTA_CHAIN_TABLE, table), nl.NewRtAttr(unix.NFTA_CHAIN_NAME, chain), hook,
-			nl.NewRtAttr(unix.NFTA_CHAIN_TYPE, nl.ZeroTerminated("filter"))),
+			nl.NewRtAttr(unix.NFTA_CHAIN_TYPE, nl.ZeroTerminated(kind))),
 		nfMessage(nfTables<<8|unix.NFT_MSG_NEWRULE, unix.NLM_F_CREATE|unix.NLM_F_APPEND|unix.NLM_F_ACK, unix.NFPROTO_INET, 0,
 			nl.NewRtAttr(unix.NFTA_RULE_TABLE, table), nl.NewRtAttr(unix.NFTA_RULE_CHAIN, chain), rule),
 		nfMessage(nfBatchEnd, 0, unix.AF_UNSPEC, nfTables),
 	)
 	if err != nil {
-		return fmt.Errorf("add a rule about port %d by nf_tables (%s): %w%s", port, name, err, hint(err))
+		return fmt.Errorf("add a rule by nf_tables (%s): %w%s", name, err, hint(err))
 	}
 	return nil
 }

@@ -54,6 +54,8 @@ type Tracer struct {
 	// Lacks says in words what is not known, for the backend or this kernel
 	// has no hook for it.
 	Lacks []string
+	// Began is when the first program was about to be attached: no record is older.
+	Began time.Time
 	// Slow is why each field is read by a call although the kernel has
 	// bpf_rdonly_cast, nil otherwise.
 	Slow error
@@ -145,6 +147,7 @@ func open(b Backend, o *Options, types *btf.Spec) (_ *Tracer, err error) {
 	if t.ring, err = ringbuf.NewReader(t.coll.Maps[katraceMapRing]); err != nil {
 		return nil, fmt.Errorf("map the ring buffer: %w", err)
 	}
+	t.Began = time.Now()
 	for _, h := range hs {
 		prog := t.coll.Programs[h.prog]
 		l, err := h.attach(prog)

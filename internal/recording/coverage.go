@@ -10,9 +10,9 @@ import (
 	"katrace/internal/events"
 )
 
-// silence is how long a recording with heartbeats may be without a line: one may
+// Silence is how long a recording with heartbeats may be without a line: one may
 // be late.
-const silence = 2 * events.HeartbeatEvery
+const Silence = 2 * events.HeartbeatEvery
 
 // Why says why a host was not recorded for a while.
 type Why uint8
@@ -23,6 +23,7 @@ const (
 	WhyAsleep             // the machine was suspended
 	WhyStopped            // katrace had been stopped
 	WhyCut                // the recording was cut off (killed, crashed), and begun again later
+	WhyOutside            // before the recording's first line, or after its last
 )
 
 // Gap is a time in which a host was not recorded.
@@ -43,7 +44,8 @@ type Host struct {
 	// off, or still being written.
 	Stopped bool
 	Exit    events.Exit    // with Stopped
-	Start   events.Tracing // the latest start; zero: there is none
+	Start   events.Tracing // the latest start
+	Began   bool           // there is one: it is known what the recording cannot hold
 
 	beat int // the gaps that are older than the latest start or heartbeat
 }
@@ -54,8 +56,8 @@ type Coverage struct {
 	ended bool // all recordings are read to their ends
 }
 
-// add takes the next event. host is of lines that name none.
-func (c *Coverage) add(e *events.Event, host string) {
+// Add takes the next event. host is of lines that name none.
+func (c *Coverage) Add(e *events.Event, host string) {
 	if e.Host != "" {
 		host = e.Host
 	}
@@ -72,18 +74,20 @@ func (c *Coverage) add(e *events.Event, host string) {
 
 func (h *Host) add(e *events.Event) {
 	quiet := e.Time.Sub(h.Last)
+	begins := e.Kind == events.KindStart && !e.Tracing.Continues
 	switch {
 	case h.Last.IsZero():
-	case e.Kind == events.KindStart && h.Stopped:
+	case begins && h.Stopped:
 		h.Gaps = append(h.Gaps, Gap{h.Last, e.Time, WhyStopped})
-	case e.Kind == events.KindStart && h.Marked:
+	case begins && h.Marked:
 		h.Gaps = append(h.Gaps, Gap{h.Last, e.Time, WhyCut})
-	case quiet > silence && h.Marked:
+	case quiet > Silence && h.Marked:
 		h.Gaps = append(h.Gaps, Gap{h.Last, e.Time, WhyStalled})
 	}
 	switch e.Kind {
 	case events.KindStart:
-		h.Marked, h.Stopped, h.Start, h.beat = true, false, *e.Tracing, len(h.Gaps)
+		h.Marked, h.Began, h.Stopped, h.Start = true, true, false, *e.Tracing
+		h.beat = len(h.Gaps)
 	case events.KindHeartbeat, events.KindStop:
 		h.Marked = true
 		h.explain(e.Tracing)
@@ -102,18 +106,18 @@ func (h *Host) add(e *events.Event) {
 func (h *Host) explain(t *events.Tracing) {
 	asleep, set := t.Asleep, t.ClockSet
 	h.Gaps = append(h.Gaps[:h.beat], slices.DeleteFunc(slices.Clone(h.Gaps[h.beat:]), func(g Gap) bool {
-		return set > 0 && g.To.Sub(g.From)-set <= silence
+		return set > 0 && g.To.Sub(g.From)-set <= Silence
 	})...)
 	for i := h.beat; i < len(h.Gaps); i++ {
-		if g := &h.Gaps[i]; asleep > 0 && g.To.Sub(g.From)-asleep <= silence {
+		if g := &h.Gaps[i]; asleep > 0 && g.To.Sub(g.From)-asleep <= Silence {
 			g.Why = WhyAsleep
 		}
 	}
 	h.beat = len(h.Gaps)
 }
 
-// finish is for when no more comes.
-func (c *Coverage) finish() { c.ended = true }
+// Finish is for when no more comes.
+func (c *Coverage) Finish() { c.ended = true }
 
 // Hosts lists the hosts by their names.
 func (c *Coverage) Hosts() (all []*Host) {
@@ -124,22 +128,30 @@ func (c *Coverage) Hosts() (all []*Host) {
 	return all
 }
 
-// Recorded says whether the host was being recorded at that time. known is false
-// where that cannot be told: its recording has no heartbeats.
-func (c *Coverage) Recorded(host string, at time.Time) (recorded, known bool) {
+// Host is the host of that name; nil: there is none.
+func (c *Coverage) Host(name string) *Host { return c.hosts[name] }
+
+// Recorded says whether the host was being recorded at that time, and if not why.
+// known is false where that cannot be told: its recording has no heartbeats.
+func (c *Coverage) Recorded(host string, at time.Time) (why Why, recorded, known bool) {
 	h := c.hosts[host]
 	if h == nil || at.Before(h.First) {
-		return false, true
+		return WhyOutside, false, true
 	}
 	if !h.Marked {
-		return true, false
+		return 0, true, false
 	}
 	last := h.Last
 	if !h.Stopped && !c.ended { // the next heartbeat is yet to come
-		last = last.Add(silence)
+		last = last.Add(Silence)
 	}
 	if at.After(last) {
-		return false, true
+		return WhyOutside, false, true
 	}
-	return !slices.ContainsFunc(h.Gaps, func(g Gap) bool { return at.After(g.From) && at.Before(g.To) }), true
+	for _, g := range h.Gaps {
+		if at.After(g.From) && at.Before(g.To) {
+			return g.Why, false, true
+		}
+	}
+	return 0, true, true
 }

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 	"time"
 
 	"katrace/internal/conn"
@@ -49,11 +48,10 @@ type Reader struct {
 	sources []*source
 	notify  chan struct{}
 	cancel  context.CancelFunc
-	reading sync.WaitGroup
 	current *source // whose event was returned last
 
-	hosts map[string]bool // all that were seen
-	names bool            // lines without a host get that of their recording
+	hosts map[string]string // all that were seen, once each
+	names bool              // lines without a host get that of their recording
 	cover Coverage
 
 	read   int
@@ -83,12 +81,12 @@ func Of(ctx context.Context, name string, in io.Reader) *Reader {
 }
 
 func open(ctx context.Context, files []*file) *Reader {
-	r := &Reader{now: time.Now, notify: make(chan struct{}, 1), hosts: map[string]bool{}}
+	r := &Reader{now: time.Now, notify: make(chan struct{}, 1), hosts: map[string]string{}}
 	ctx, r.cancel = context.WithCancel(ctx)
 	for _, f := range files {
 		s := newSource(f)
 		r.sources = append(r.sources, s)
-		r.reading.Go(func() { s.read(ctx, r.notify) })
+		go s.read(ctx, r.notify)
 	}
 	return r
 }
@@ -196,17 +194,16 @@ func (r *Reader) take(s *source) *events.Event {
 	r.current = s
 	e := &s.head().event
 	r.read++
+	if e.Host != "" {
+		e.Host = r.host(e.Host)
+	}
 	if e.Kind == events.KindStart {
 		s.host = e.Host
-	}
-	if e.Host != "" && !r.hosts[e.Host] {
-		r.hosts[e.Host] = true
-		r.names = r.names || len(r.sources) > 1 && len(r.hosts) > 1
 	}
 	if !s.heard && len(r.sources) > 1 && !r.names {
 		r.peekHosts()
 	}
-	r.cover.add(e, s.host)
+	r.cover.Add(e, s.host)
 	if r.names && e.Host == "" {
 		e.Host = s.host
 	}
@@ -231,10 +228,19 @@ func (r *Reader) take(s *source) *events.Event {
 func (r *Reader) peekHosts() {
 	for _, s := range r.sources {
 		if it := s.head(); it != nil && it.err == nil && it.event.Host != "" {
-			r.hosts[it.event.Host] = true
+			r.host(it.event.Host)
 		}
 	}
-	r.names = len(r.hosts) > 1
+}
+
+// host is the name, the same string for all lines that have it.
+func (r *Reader) host(name string) string {
+	known, ok := r.hosts[name]
+	if !ok {
+		r.hosts[name], known = name, name
+		r.names = len(r.sources) > 1 && len(r.hosts) > 1
+	}
+	return known
 }
 
 // wait waits for input, until then if that is a time.
@@ -270,7 +276,7 @@ func (r *Reader) end() error {
 	if damaged > 0 && r.read == 0 {
 		return fmt.Errorf("%s: no line of a katrace stream (%s)", strings.Join(names, ", "), conn.Count(damaged, "damaged line"))
 	}
-	r.cover.finish()
+	r.cover.Finish()
 	return io.EOF
 }
 

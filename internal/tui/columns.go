@@ -14,6 +14,7 @@ type Column uint8
 // The columns, from left to right. Sorting by the verdict is the default: worst first.
 const (
 	ColVerdict Column = iota
+	ColHost
 	ColRemote
 	ColLocal
 	ColOwner
@@ -57,6 +58,12 @@ var columnSpecs = [numColumns]columnSpec{
 			return k
 		},
 	},
+	ColHost: {
+		title: "HOST", brief: "HOST", least: 4, decent: 8, most: 24, rank: 6, hunger: 11, optional: true,
+		want: func(t *theme, f *facts) int { return cells(sanitize(f.Host, t.ascii)) },
+		draw: func(c *cell) { c.add(c.dim, c.fit(sanitize(c.f.Host, c.ascii), c.w)) },
+		key:  func(c *entry, _ bool) orderKey { return textOrder(c.Host, c.id) },
+	},
 	ColRemote: {
 		title: "REMOTE", brief: "REMOTE", least: 9, decent: 14, most: 47, rank: 2, hunger: 1,
 		want: func(_ *theme, f *facts) int { return len(addrWords(f.Remote)) },
@@ -64,7 +71,7 @@ var columnSpecs = [numColumns]columnSpec{
 		key:  func(c *entry, _ bool) orderKey { return addrOrder(c.Remote, c.id) },
 	},
 	ColLocal: {
-		title: "LOCAL", brief: "LOCAL", least: localLeast, decent: 16, most: 47, rank: 10, hunger: 3,
+		title: "LOCAL", brief: "LOCAL", least: localLeast, decent: 16, most: 47, rank: 11, hunger: 3,
 		want: func(_ *theme, f *facts) int { return len(addrWords(f.Local)) },
 		draw: drawLocal,
 		key:  func(c *entry, _ bool) orderKey { return addrOrder(c.Local, c.id) },
@@ -88,7 +95,7 @@ var columnSpecs = [numColumns]columnSpec{
 		},
 	},
 	ColNext: {
-		title: "NEXT", brief: "NEXT", least: 7, decent: 7, most: 8, rank: 6, hunger: 8, right: true,
+		title: "NEXT", brief: "NEXT", least: 7, decent: 7, most: 8, rank: 7, hunger: 8, right: true,
 		help: "NEXT and GIVES UP count down between events to what the kernel planned. A peer that answers has no GIVES UP, the detail has one; \"alive 12s\": it was last heard then. \"no news\": the timer should have fired and nothing was heard of it. GIVES UP of a connection that ended is what the application reads. The kernel's timers stand still while the machine sleeps: after a suspend they fire later than shown.",
 		draw: drawNext,
 		key:  func(c *entry, late bool) orderKey { return orderKey{hi: soonest(c.next, late)} },
@@ -99,7 +106,7 @@ var columnSpecs = [numColumns]columnSpec{
 		key:  func(c *entry, late bool) orderKey { return orderKey{hi: soonest(c.dies, late || c.healthy())} }, // as the column shows it
 	},
 	ColRTT: {
-		title: "ROUND TRIPS", brief: "RTT", least: 7, decent: 7, most: 20, rank: 9, hunger: 4,
+		title: "ROUND TRIPS", brief: "RTT", least: 7, decent: 7, most: 20, rank: 10, hunger: 4,
 		help: "ROUND TRIPS: the last 12, each against their median, a level for half as much again. \"~\": known to a jiffy only.",
 		draw: drawTrips,
 		key: func(c *entry, _ bool) orderKey { // the slowest first
@@ -111,19 +118,19 @@ var columnSpecs = [numColumns]columnSpec{
 		},
 	},
 	ColLast: {
-		title: "LAST EVENT", brief: "LAST", least: 11, decent: 14, most: 18, rank: 7, hunger: 6,
+		title: "LAST EVENT", brief: "LAST", least: 11, decent: 14, most: 18, rank: 8, hunger: 6,
 		draw: func(c *cell) { c.add(c.dim, c.fit(lastEvent(c.f, c.now), c.w)) },
 		key:  func(c *entry, _ bool) orderKey { return orderKey{hi: math.MaxUint64 - uint64(c.last)} }, // those without an event last
 	},
 	ColContainer: {
-		title: "CONTAINER", brief: "CONTAINER", least: 12, decent: 12, most: 24, rank: 8, hunger: 9, optional: true,
+		title: "CONTAINER", brief: "CONTAINER", least: 12, decent: 12, most: 24, rank: 9, hunger: 9, optional: true,
 		want: func(t *theme, f *facts) int { return cells(t.container(f)) },
 		draw: func(c *cell) { c.add(c.dim, c.fit(c.container(c.f), c.w)) },
 		key:  func(c *entry, _ bool) orderKey { return textOrder(c.Container, c.id) },
 	},
 	ColNetns: {
-		title: "NETNS", brief: "NETNS", least: 10, decent: 10, most: 24, rank: 11, hunger: 10, optional: true,
-		help: "CONTAINER is there where a row has one, NETNS where rows are of several network namespaces: its name of ip netns, or its number.",
+		title: "NETNS", brief: "NETNS", least: 10, decent: 10, most: 24, rank: 12, hunger: 10, optional: true,
+		help: "CONTAINER is there where a row has one, NETNS where rows are of several network namespaces (its name of ip netns, or its number), HOST where they are of several hosts.",
 		want: func(t *theme, f *facts) int { return cells(t.netns(f)) },
 		draw: func(c *cell) { c.add(c.dim, c.fit(c.netns(c.f), c.w)) },
 		key:  func(c *entry, _ bool) orderKey { return orderKey{hi: uint64(c.Netns)} },

@@ -18,8 +18,9 @@ type detail struct {
 	open  bool
 	facts facts // of the connection that it shows
 	tale  tale
-	gone  bool // the connection is in the store no more
-	top   int  // lines scrolled
+	other string // what the other host saw of its silence
+	gone  bool   // the connection is in the store no more
+	top   int    // lines scrolled
 	lines []string
 	width int
 }
@@ -39,6 +40,9 @@ func (d *detail) load(m *model) {
 		d.top, d.gone = 0, false
 	}
 	d.facts = facts
+	if d.other = ""; facts.unheard() {
+		d.other = m.live.otherSide(facts.ID())
+	}
 	if tale, ok := m.src.tale(m.table.sel); ok {
 		d.tale, d.gone = tale, false
 	} else {
@@ -131,6 +135,9 @@ func (d *detail) who(m *model, width int) []string {
 	if f.Cgroup != "" {
 		facts = append(facts, pair{"cgroup", sanitize(f.Cgroup, t.ascii)})
 	}
+	if f.Host != "" {
+		facts = append(facts, pair{"host", sanitize(f.Host, t.ascii)})
+	}
 	if f.Netns != 0 {
 		facts = append(facts, pair{"netns", sanitize(conn.NetnsWords(f.Netns, m.opt.NetnsName), t.ascii)})
 	}
@@ -183,6 +190,9 @@ func (t *theme) section(name, note string, width int) []string {
 func (d *detail) goingOn(m *model, width int) []string {
 	t := m.theme
 	lines := t.section("What is going on", "", width)
+	if d.other != "" {
+		lines = append(lines, t.item(t.key, t.bold, sanitize("By the other host: "+d.other+".", t.ascii), width)...)
+	}
 	for _, s := range advise(&d.facts, m.now(), m.opt.Lacks) {
 		lines = append(lines, t.item(t.key, t.text, sanitize(s, t.ascii), width)...)
 	}

@@ -227,6 +227,12 @@ func cloneDrop(d events.Drop) events.Drop {
 	return d
 }
 
+// unheard says that probes go unanswered, or that the connection ended by it.
+func (f *facts) unheard() bool {
+	cl := f.class()
+	return cl.failing() || cl == classTimedOut || cl == classUnreachableEnded
+}
+
 // uncounted says that probes are unanswered, but not how many: more than the
 // kernel's counter holds, by a listing.
 func (f *facts) uncounted() bool { return f.Unanswered == 0 && f.verdict == events.VerdictSilent }

@@ -167,9 +167,9 @@ func (p *logPane) line(m *model, shown *logLine, width int) string {
 		style = t.class[classTimedOut]
 	case events.KindDropped:
 		style = t.class[classUnreachable]
-	case events.KindLost:
+	case events.KindLost, events.KindSuppressed:
 		style = t.alarm
-	case events.KindTimer, events.KindWindowProbe, events.KindClosed:
+	case events.KindTimer, events.KindWindowProbe, events.KindClosed, events.KindStart, events.KindHeartbeat, events.KindStop:
 		style = t.dim
 	case events.KindProbe, events.KindAnswer, events.KindICMP, events.KindProbed, events.KindEnabled, events.KindSuspended, events.KindResumed:
 	}
@@ -189,7 +189,10 @@ func (p *logPane) line(m *model, shown *logLine, width int) string {
 	if width >= 100 { // the words say it too
 		l.add(style, t.fit(ev.Kind.String(), 12)+" ")
 	}
-	if ev.Kind != events.KindLost {
+	if m.table.hosts {
+		l.add(t.dim, t.fit(sanitize(ev.Host, t.ascii), 8)+" ")
+	}
+	if !ev.Kind.OfTracing() {
 		if width >= 140 {
 			local := addrWords(ev.Local) + " " + t.glyph.arrow
 			if shown.peers > 1 {

@@ -21,6 +21,10 @@ type Options struct {
 	// in clock times, and not for how long the view has been running.
 	Recording bool
 
+	// Hosts says that several recordings are merged: the two ends of a connection are
+	// joined where both are there.
+	Hosts bool
+
 	// HZ is the tick rate of the kernel that the events come from: how late its
 	// timers may be follows from it. 0: not known, as in a replay, whose recording
 	// may come from any host; then the latest that any kernel's may be.

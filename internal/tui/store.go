@@ -9,6 +9,7 @@ import (
 
 	"katrace/internal/conn"
 	"katrace/internal/events"
+	"katrace/internal/mirror"
 )
 
 // Store aggregates events for the view. It is an events.Sink: Event is called
@@ -27,6 +28,7 @@ type Store struct {
 	records int // records in all stories, kept or room for them
 	nextID  uint64
 	log     logRing
+	join    *mirror.Join // of the ends of connections; nil: there is one host
 
 	total     uint64      // events since the start
 	lost      events.Lost // since the start
@@ -46,7 +48,32 @@ type Store struct {
 // NewStore makes an empty Store.
 func NewStore(opt Options) *Store {
 	opt = opt.withDefaults()
-	return &Store{opt: opt, byConn: make(map[conn.ID]*entry), log: newLogRing(opt.MaxLog)}
+	s := &Store{opt: opt, byConn: make(map[conn.ID]*entry), log: newLogRing(opt.MaxLog)}
+	if opt.Hosts {
+		s.join = mirror.New()
+	}
+	return s
+}
+
+// Finish says that no more events come.
+func (s *Store) Finish() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.join != nil {
+		s.join.Finish()
+	}
+}
+
+// otherSide is what the recording of the other host says of the connection's
+// silence; "": there is none, or nothing is joined.
+func (s *Store) otherSide(id conn.ID) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.join == nil {
+		return ""
+	}
+	finding, _ := s.join.Silence(id)
+	return finding.Words()
 }
 
 // Flush is a no-op: the view shows what there is on its own tick.
@@ -66,7 +93,12 @@ func (s *Store) Event(e *events.Event) error {
 		s.begun = e.Time.UnixNano()
 	}
 	logged := s.log.add(e, s.total)
+	if s.join != nil {
+		s.join.Add(e)
+	}
 	switch e.Kind {
+	case events.KindStart, events.KindHeartbeat, events.KindStop:
+		return nil
 	case events.KindLost:
 		s.lost = s.lost.Plus(e.Lost)
 		return nil
@@ -154,7 +186,7 @@ func (s *Store) seen() int { return len(s.conns) - s.ended.n - s.unseen }
 // insert makes a connection of which nothing is known yet.
 func (s *Store) insert(key conn.ID) *entry {
 	s.nextID++
-	c := &entry{facts: facts{id: s.nextID, State: conn.State{Netns: key.Netns, Local: key.Local, Remote: key.Remote}}, index: len(s.conns), shown: classWaiting} // its round is 0: new
+	c := &entry{facts: facts{id: s.nextID, State: conn.State{Host: key.Host, Netns: key.Netns, Local: key.Local, Remote: key.Remote}}, index: len(s.conns), shown: classWaiting} // its round is 0: new
 	s.counts[classWaiting]++
 	s.unseen++
 	s.conns = append(s.conns, c)

@@ -16,6 +16,8 @@ type table struct {
 	twins  bool            // rows with the same remote end were seen
 	netns  uint32          // of the first row seen
 	mixed  bool            // rows of several network namespaces were seen
+	host   string          // of the first row seen
+	hosts  bool            // rows of several hosts were seen
 	width  int             // for which wants and twins hold
 	placed []placed
 	buffer []facts
@@ -56,13 +58,15 @@ func (t *table) scroll(n, height int) {
 func (t *table) layout(th *theme, width int, rows []facts) {
 	if width != t.width {
 		t.wants, t.twins, t.netns, t.mixed, t.width = [numColumns]int{}, false, 0, false, width
+		t.host, t.hosts = "", false
 	}
 	for i := range rows {
 		f := &rows[i]
 		if t.netns == 0 {
-			t.netns = f.Netns
+			t.netns, t.host = f.Netns, f.Host
 		}
 		t.mixed = t.mixed || f.Netns != t.netns
+		t.hosts = t.hosts || f.Host != t.host
 		for col := range numColumns {
 			if want := columnSpecs[col].want; want != nil {
 				t.wants[col] = max(t.wants[col], want(th, f))
@@ -75,6 +79,9 @@ func (t *table) layout(th *theme, width int, rows []facts) {
 	wants := t.wants
 	if !t.mixed {
 		wants[ColNetns] = 0
+	}
+	if !t.hosts {
+		wants[ColHost] = 0
 	}
 	t.placed = place(width, wants, t.twins)
 }

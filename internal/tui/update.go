@@ -217,7 +217,7 @@ func (m *model) columnBeside(step Column) Column {
 	col := m.query.Sort
 	for range numColumns {
 		col = (col + step) % numColumns
-		if len(m.table.placed) == 0 || m.table.has(col) {
+		if len(m.table.placed) == 0 && !columnSpecs[col].optional || m.table.has(col) {
 			break
 		}
 	}

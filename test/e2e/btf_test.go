@@ -32,7 +32,7 @@ func TestBTF(t *testing.T) {
 		r := start(t, "--btf", file("vmlinux.btf", kernel), l.only(), "--event", "probe", "--count", "2")
 		l.begin()
 		r.wait()
-		for _, e := range r.seen() {
+		for _, e := range ofConns(r.seen()) {
 			if e.Unanswered > 1 && e.Verdict != events.VerdictSilent || e.Netns != l.inum || e.Keepalive.Count != 9 {
 				t.Errorf("the kernel's own BTF, from a file, reads this: %+v", e)
 			}
