@@ -107,7 +107,9 @@ func parseFollow(s string) (uint32, error) {
 }
 
 // inEveryOutput says that the event comes to every output.
-func inEveryOutput(k events.Kind) bool { return k == events.KindLost || k == events.KindSuppressed || !k.OfTracing() }
+func inEveryOutput(k events.Kind) bool {
+	return k == events.KindLost || k == events.KindSuppressed || !k.OfTracing()
+}
 
 // needsAll says that the event only comes with --all.
 func needsAll(k events.Kind) bool {
