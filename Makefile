@@ -21,7 +21,7 @@ all: bin/katrace
 bin/katrace:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/katrace
 
-# make demo ARGS="--case vanished"
+# make demo ARGS="--case vanished", or ARGS="--case all"
 .PHONY: demo
 demo: bin/katrace
 	bin/katrace demo $(ARGS)
@@ -65,11 +65,29 @@ test-vm-all:
 	$(MAKE) test-vm ENVIRONMENTS=all
 
 # What list says of PostgreSQL's, Redis's, nginx's and others' sockets, held
-# against what they were told (docs/programs.md); root.
+# against what they were told, and what becomes of a COPY whose client is gone
+# (docs/programs.md); root.
 .PHONY: test-programs
 test-programs: bin/katrace
 	scripts/need postgresql redis-server redis-tools nginx curl openssh-server openssh-client python3 nodejs default-jdk-headless
 	$(GO) test -count=1 -timeout 5m -v ./test/programs -katrace $(CURDIR)/bin/katrace
+
+# Ordinary traffic of such programs, with nothing wrong: whatever katrace says of
+# an end, of silence or of a drop has to be in the programs' own logs; root.
+.PHONY: hunt
+DURATION ?= 1h
+LOGS     ?= $(CURDIR)/bin/hunt
+hunt: bin/katrace
+	scripts/need postgresql redis-server redis-tools nginx curl wrk openssh-server openssh-client
+	$(GO) test -count=1 -timeout 0 -v ./test/programs -run '^TestHunt$$' -katrace $(CURDIR)/bin/katrace -hunt $(DURATION) -logs $(LOGS)
+
+# The report's page in Chromium: what it shows, and that it asks the network for
+# nothing. SHOTS=DIR keeps the screenshots.
+.PHONY: test-report
+SHOTS ?=
+test-report: bin/katrace
+	scripts/need chromium
+	$(GO) test -count=1 -timeout 5m -v ./test/browser -katrace $(CURDIR)/bin/katrace $(if $(SHOTS),-shots $(abspath $(SHOTS)))
 
 # The BPF objects and the Go code made from bpf/. The committed ones are made
 # by CLANG_VERSION: another one makes other bytes.

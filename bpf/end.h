@@ -32,8 +32,9 @@ static __always_inline void handle_reset_segment(struct sock *sk, struct sk_buff
 	firing->rst_sk = (__u64)sk;
 }
 
-/* A firewall's RST comes at once after the probe that it refused. */
-#define AT_ONCE_NS 100000000ULL
+/* A firewall's RST comes soon after the probe that it refused, by way of lo. (On a
+ * busy host that was half a second.) */
+#define SOON_NS 1000000000ULL
 
 /* rst_of says who sent the RST. One without ACK answers a segment of a
  * connection that its sender does not know; one with ACK is from a sender that
@@ -51,7 +52,7 @@ static __always_inline enum record_rst rst_of(struct sock *sk, const struct foll
 	}
 	if (flags & TCP_FLAG_ACK_BYTE)
 		return RST_ABORT;
-	if (f && f->refused && now - f->probed_ns < AT_ONCE_NS)
+	if (f && f->refused && now - f->probed_ns < SOON_NS)
 		return RST_THIS_HOST;
 	return flags ? RST_UNKNOWN_CONNECTION : RST_UNKNOWN;
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +23,8 @@ import (
 
 const demoLong = `demo stages connections in network namespaces of its own, and traces them by the
 normal path: peers that answer, vanish, forget the connection or become
-unreachable, and what only looks like that. At the end a table holds what katrace
+unreachable, and what only looks like that. Without --case these are the ten
+cases that matter most; --case all stages every one. At the end a table holds what katrace
 said against the kernel's own counter (TcpExtTCPKeepAlive), a packet capture, and
 the error that the application read. Exit status 1 if any of them disagree.
 
@@ -32,11 +34,26 @@ no program for a firing meanwhile, or where the machine was too busy to stage it
 The namespaces have no names and go with the process: nothing is left behind.
 It needs root.`
 
+// mainCases are what a newcomer gets to see: the four states of a peer, then who
+// else ends a connection, or seems to.
+var mainCases = []string{
+	"alive", "vanished", "forgotten", "unreachable",
+	"recovers",            // given up too early?
+	"user-timeout",        // why is KEEPCNT ignored?
+	"data-user-timeout",   // why is there no probe?
+	"window-user-timeout", // the same: the peer does not read
+	"idle-abort",          // it was not keepalive
+	"answers-dropped",     // it was not the network
+}
+
+// allCases stands for every case.
+const allCases = "all"
+
 type demoOptions struct {
 	attach  loader.Backend
 	output  output
 	noColor bool
-	cases   []lab.Case // none: all
+	cases   []string // none: mainCases
 	slack   time.Duration
 }
 
@@ -57,7 +74,8 @@ func newDemoCommand() *cobra.Command {
 	}
 	o.attach = loader.Auto
 	addFlags(cmd, groupShow,
-		flagSpec{name: "case", to: listOf(&o.cases, parseCase), help: "only these cases: " + strings.Join(lab.Names(), ", "), values: lab.Names()})
+		flagSpec{name: "case", to: listOf(&o.cases, parseCase), help: "only these cases: all, or " + strings.Join(lab.Names(), ", ") +
+			" (default: " + strings.Join(mainCases, ",") + ")", values: append([]string{allCases}, lab.Names()...)})
 	addFlags(cmd, groupAttach, attachFlag(&o.attach))
 	addFlags(cmd, groupOutput,
 		outputFlag(&o.output, "; json with the table on stderr"+outputDefault, outputNames()...), noColorFlag(&o.noColor))
@@ -66,12 +84,23 @@ func newDemoCommand() *cobra.Command {
 	return cmd
 }
 
-func parseCase(name string) (lab.Case, error) {
-	cases, err := lab.ByName(name)
-	if err != nil {
-		return lab.Case{}, err
+func parseCase(name string) (string, error) {
+	if name == allCases {
+		return name, nil
 	}
-	return cases[0], nil
+	_, err := lab.ByName(name)
+	return name, err
+}
+
+// chosenCases are those that the flag names.
+func chosenCases(names []string) ([]lab.Case, error) {
+	switch {
+	case len(names) == 0:
+		names = mainCases
+	case slices.Contains(names, allCases):
+		names = nil
+	}
+	return lab.ByName(names...)
 }
 
 // errDisagree is returned when katrace and the kernel do not agree.
@@ -81,10 +110,11 @@ func runDemo(ctx context.Context, o demoOptions, out output) error {
 	if os.Geteuid() != 0 {
 		return &loader.UnsupportedError{Doing: "stage connections", Err: errors.New("not root"), Hint: "try sudo"}
 	}
-	if len(o.cases) == 0 {
-		o.cases = lab.Cases()
+	cases, err := chosenCases(o.cases)
+	if err != nil {
+		return err
 	}
-	cases, err := possible(o.cases)
+	cases, err = possible(cases)
 	if err != nil {
 		return err
 	}
@@ -134,7 +164,11 @@ func runDemo(ctx context.Context, o demoOptions, out output) error {
 		}
 		return err
 	}
-	return d.report(out, cases)
+	err = d.report(out, cases)
+	if len(o.cases) == 0 {
+		fmt.Fprintf(os.Stderr, "katrace: %d more cases: katrace demo --case all\n", len(lab.Names())-len(mainCases))
+	}
+	return err
 }
 
 // possible leaves out the cases for which this kernel lacks something, and says so.

@@ -7,9 +7,41 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"katrace/internal/conn"
 	"katrace/internal/events"
+	"katrace/internal/lab"
 )
+
+// TestChosenCases: ten without a flag, every one by "all", else those named, in
+// that order.
+func TestChosenCases(t *testing.T) {
+	for _, test := range []struct {
+		names []string
+		want  []string
+	}{
+		{nil, mainCases},
+		{[]string{"all"}, lab.Names()},
+		{[]string{"alive", "all"}, lab.Names()},
+		{[]string{"vanished", "alive"}, []string{"vanished", "alive"}},
+	} {
+		cases, err := chosenCases(test.names)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, c := range cases {
+			got = append(got, c.Name)
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("--case %v (-want +got):\n%s", test.names, diff)
+		}
+	}
+	if len(mainCases) != 10 {
+		t.Errorf("the help says ten cases, there are %d", len(mainCases))
+	}
+}
 
 // TestDemoLines: as text a case's name stands for the addresses, and few of
 // hundreds of probes are shown; as JSON all of them are.

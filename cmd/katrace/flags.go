@@ -20,6 +20,9 @@ import (
 	"katrace/internal/logfile"
 )
 
+// defaultRingSize is that of the ring buffer, in bytes.
+const defaultRingSize = 16 << 20
+
 // streamOptions say what runStream does.
 type streamOptions struct {
 	output      output          // "": chosen by validate
@@ -37,7 +40,7 @@ type streamOptions struct {
 }
 
 func (o *streamOptions) register(cmd *cobra.Command) {
-	o.load.Backend, o.load.RingSize = loader.Auto, 16<<20
+	o.load.Backend, o.load.RingSize = loader.Auto, defaultRingSize
 	addEventFlags(cmd, groupTrace, &o.filter)
 	addFlags(cmd, groupTrace,
 		flagSpec{name: "rtt", to: &o.load.ExactRTT, help: "exact round trips; looks at received segments while a probe is out"},

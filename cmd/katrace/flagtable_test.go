@@ -22,7 +22,7 @@ func TestFlagsAreWhole(t *testing.T) {
 		"metrics", "metrics-max", "peer-group",
 		"idle", "intvl", "cnt", "user-timeout",
 	}
-	groups := []string{groupTrace, groupList, groupShow, groupSettings, groupAttach, groupOutput, groupMetrics, groupLimits}
+	groups := []string{groupTrace, groupList, groupShow, groupSettings, groupSockets, groupChange, groupApply, groupAttach, groupOutput, groupMetrics, groupLimits}
 	helps, found := regexp.MustCompile(`^([a-z]|TCP_[A-Z_]+[ :])`), map[string]bool{}
 	root := newRootCommand()
 	var check func(*cobra.Command)

@@ -73,6 +73,7 @@ type listOptions struct {
 	watch       time.Duration  // 0: once
 	debug       bool
 	hz          jiffies.HZ
+	remedy      string // the filters, as katrace set takes them; "": not all of them
 }
 
 func newListCommand() *cobra.Command {
@@ -97,6 +98,7 @@ func newListCommand() *cobra.Command {
 				return err
 			}
 			o.debug, _ = cmd.Flags().GetBool("debug")
+			o.remedy = o.setFilters(cmd.Flags())
 			return runList(cmd.Context(), o, os.Stdout)
 		},
 	}

@@ -52,6 +52,9 @@ func show(l *inventory.List, o *listOptions, out *os.File, writes *writing) erro
 	for _, note := range notes {
 		fmt.Fprintln(say, note)
 	}
+	if o.remedy != "" && len(l.Sockets) > 0 {
+		fmt.Fprintln(say, "katrace: to have them probe in time:", conn.Safe(o.setCommand(l.Sockets)), "("+conn.DryRun+")")
+	}
 	if o.debug {
 		sayTook(say, l, time.Since(begun))
 	}

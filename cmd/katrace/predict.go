@@ -249,7 +249,7 @@ func predictSocket(ctx context.Context, o *predictOptions) (*predict.Prediction,
 		return nil, &loader.UnsupportedError{Doing: name + ": read its settings", Err: os.ErrPermission, Hint: loader.Advice(unix.CAP_SYS_PTRACE)}
 	case s.Stalled():
 	case !s.On:
-		return nil, fmt.Errorf("%s: SO_KEEPALIVE is off: no probe is ever sent, and an idle connection is never given up", name)
+		return nil, fmt.Errorf("%s: SO_KEEPALIVE is off: no probe is ever sent, and an idle connection is never given up\nTo switch it on: %s (%s)", name, s.SetCommand("--on --idle 60s"), conn.DryRun)
 	case s.Has&conn.HasDiesIn == 0:
 		return nil, fmt.Errorf("%s: its data is on the way, and was not sent again so far: keepalive is in charge once all of it is acknowledged", name)
 	}

@@ -52,7 +52,7 @@ func newRootCommand() *cobra.Command {
 	groupHelp(cmd)
 	cmd.PersistentFlags().Bool("debug", false, "say more where something fails: the verifier's log, why a backend was passed over")
 	o.register(cmd)
-	cmd.AddCommand(newDemoCommand(), newDoctorCommand(), newListCommand(), newPredictCommand(), newReplayCommand(), newVersionCommand())
+	cmd.AddCommand(newDemoCommand(), newDoctorCommand(), newListCommand(), newPredictCommand(), newReplayCommand(), newReportCommand(), newSetCommand(), newVersionCommand())
 	offerNoFiles(cmd)
 	return cmd
 }

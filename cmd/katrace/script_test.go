@@ -37,6 +37,10 @@ func TestMain(m *testing.M) {
 		mainElsewhere()
 		return
 	}
+	if os.Getenv(asSettable) != "" {
+		mainSettable()
+		return
+	}
 	if os.Getenv(asMain) != "" {
 		main()
 	}
@@ -110,6 +114,7 @@ func TestUnprivileged(t *testing.T) {
 		{"-o json --attach kprobe", []string{"katrace: kprobe: ", "operation not permitted (this process lacks CAP_BPF and CAP_PERFMON; try sudo)"}},
 		{"--attach fentry", []string{"katrace: fentry: ", "try sudo"}},
 		{"demo", []string{"not root (try sudo)"}},
+		{"report --duration 1s", []string{"no backend can be attached here", "try sudo"}},
 	} {
 		out, errs, status := unprivileged(t, strings.Fields(tt.args)...)
 		if status != exitUnsupported || out != "" {

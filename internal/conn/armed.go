@@ -9,7 +9,7 @@ import (
 )
 
 // Rearm is what arms a timer by the settings in force.
-const Rearm = "TCP_KEEPIDLE is set on the socket, or SO_KEEPALIVE switched off and on"
+const Rearm = "TCP_KEEPIDLE is set on the socket, or SO_KEEPALIVE switched off and on, as katrace set --rearm does"
 
 // Overlong says that the keepalive timer, armed and of a socket that sends
 // probes, runs longer than the settings in force would set it. A timer that is

@@ -65,6 +65,15 @@ func AppendCount(dst []byte, n uint64, noun string) []byte {
 	return dst
 }
 
+// Thousands writes a number with separators: "1,234,567".
+func Thousands(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
 // AppendSetting appends a setting exactly, to a millisecond: 30ms, 33.5s, 75s,
 // 350s, 10m, 2h11m15s. Below ten minutes it is seconds, as people set it.
 func AppendSetting(dst []byte, d time.Duration) []byte {

@@ -255,43 +255,26 @@ func (g *gatherer) endsNotKnown() (n int) {
 // processes, and returns how many were refused, and how many cannot be asked for
 // want of a pidfd of a thread.
 func (g *gatherer) askAll(places []int32) (refused, apart int64) {
-	task, pidfd := 0, -1
-	var err error
+	var b Borrower
+	defer b.Close()
 	for _, i := range places {
 		s := &g.list.Sockets[i]
-		if s.task != task {
-			if pidfd >= 0 {
-				_ = unix.Close(pidfd)
-			}
-			task = s.task
-			if pidfd, err = openTask(s.Process.PID, task); err != nil {
-				pidfd = -1
-			}
-		}
+		fd, err := b.Borrow(s)
 		switch {
-		case pidfd >= 0:
-		case errors.Is(err, unix.EINVAL):
+		case err == nil:
+		case errors.Is(err, ErrThread):
 			apart++
 			continue // what is known stays
+		case errors.Is(err, ErrRefused):
+			refused++
+			continue
 		default:
 			g.forget(s)
-			continue
-		}
-		fd, err := borrow(pidfd, s.fd, s.Inode)
-		if err != nil {
-			if errors.Is(err, os.ErrPermission) {
-				refused++
-			} else {
-				g.forget(s)
-			}
 			continue
 		}
 		// A socket that refuses has just been closed: what is known stays.
 		_ = s.ask(fd, g.sysctls[s.Netns])
 		_ = unix.Close(fd)
-	}
-	if pidfd >= 0 {
-		_ = unix.Close(pidfd)
 	}
 	return refused, apart
 }

@@ -98,28 +98,3 @@ func (s *Socket) ask(fd int, sysctl conn.Settings) error {
 	}
 	return nil
 }
-
-// openTask opens a pidfd of a process, or of one of its threads that has its own
-// descriptors, which kernels before 6.9 refuse (EINVAL).
-func openTask(pid, task int) (int, error) {
-	if task == pid {
-		return unix.PidfdOpen(pid, 0)
-	}
-	return unix.PidfdOpen(task, unix.PIDFD_THREAD)
-}
-
-// borrow gets a descriptor of our own for descriptor fd of the process, and
-// makes sure that it is the socket with that inode. The other process does not
-// notice. It needs PTRACE_MODE_ATTACH of the process (CAP_SYS_PTRACE).
-func borrow(pidfd, fd int, inode uint64) (int, error) {
-	own, err := unix.PidfdGetfd(pidfd, fd, 0)
-	if err != nil {
-		return -1, fmt.Errorf("pidfd_getfd: %w", err)
-	}
-	var st unix.Stat_t
-	if err := unix.Fstat(own, &st); err != nil || st.Ino != inode {
-		_ = unix.Close(own)
-		return -1, fmt.Errorf("descriptor %d is another one by now: %w", fd, os.ErrNotExist)
-	}
-	return own, nil
-}

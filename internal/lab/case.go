@@ -79,7 +79,7 @@ type Expect struct {
 	By        events.By        // ByOther: who
 	Unacked   Range            // ByOther: bytes that were not acknowledged in the end
 	KeepCount bool             // the peer's data does not clear the kernel's count of unanswered probes
-	ICMP      bool             // a router answers each probe with ICMP host unreachable
+	ICMP      bool             // a router, or this host itself, answers each probe with ICMP host unreachable
 	SendError []string         // a probe that does not leave has one of these
 	Swallowed bool             // probes do not leave, and the kernel takes them for sent
 	Resumes   bool             // data in flight is acknowledged, and keepalive is in charge again

@@ -115,6 +115,20 @@ func droppedCases() []Case {
 		network: pair,
 		prepare: (*stage).rollBack,
 	}, {
+		Name:   "md5",
+		About:  "The two ends sign with different keys (TCP MD5, as BGP uses it): what either sends the other drops, and both seem silent.",
+		Staged: "each end gets an MD5 key, not the same, and the peer sends a byte",
+		Expect: gaveUp.but(func(e *Expect) {
+			e.Dropped = []Dropped{{Direction: events.DirectionIn, Reasons: []string{"TCP_MD5FAILURE"}, Here: true}}
+		}),
+		network: pair,
+		needs:   needMD5,
+		prepare: (*stage).disagreeOnKeys,
+		run: func(ctx context.Context, s *stage) error {
+			// It drops the probe, so only what it sends by itself comes here.
+			return errors.Join(s.untilCounted(ctx, 1), s.peer.write(1), untilError(ctx, s))
+		},
+	}, {
 		Name:    "full-capture",
 		About:   "The peer is gone, and a capture on this host has no room for more: the kernel drops its copies of the probes, and that is not where they are lost.",
 		Staged:  "the peer drops everything, and a packet socket on the own interface is full",

@@ -44,5 +44,24 @@ func linkCases() []Case {
 		}),
 		network: pair,
 		prepare: (*stage).pullPlug,
+	}, {
+		// The probe waits for the answer to ARP: it was sent, as far as TCP knows.
+		// The ICMP error is about what is out of the window, and is dropped.
+		Name:   "neighbour-gone",
+		About:  "The peer's host answers no ARP any more: the kernel takes the probes for sent, drops them a moment later, and tells itself that the host is unreachable.",
+		Staged: "the peer's host stops to answer ARP",
+		Expect: gaveUp.but(func(e *Expect) {
+			e.Verdict, e.Said, e.ICMP = events.VerdictUnreachable, nil, true
+			e.Swallowed, e.Wire, e.ResetsOut = true, exactly(0), exactly(0)
+			e.Dropped = []Dropped{{Direction: events.DirectionOut, Reasons: []string{"NEIGH_FAILED"}, Here: true}}
+		}),
+		network: func() (*network, error) {
+			n, err := pair()
+			if err == nil {
+				n.ownErrors = true
+			}
+			return n, err
+		},
+		prepare: (*stage).hideNeighbour,
 	}}
 }

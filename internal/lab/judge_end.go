@@ -111,10 +111,10 @@ func (r *review) icmp() {
 		}
 		return
 	}
-	atLeast := min(len(wire), len(r.o.Captured.Probes))
+	atLeast := min(len(wire), int(r.o.KeepaliveCount))
 	atMost := max(len(wire), atLeast)
 	if r.c.Expect.ICMP {
-		atMost = max(atMost, len(r.o.Captured.Probes)+r.o.Captured.ResetsOut)
+		atMost = max(atMost, int(r.o.KeepaliveCount)+r.o.Captured.ResetsOut)
 	}
 	if len(told) < atLeast || len(told) > atMost {
 		r.no("%s, %d captured", conn.Count(len(told), "icmp event"), len(wire))

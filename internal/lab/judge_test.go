@@ -253,10 +253,23 @@ func TestSort(t *testing.T) {
 // other time data in flight is not.
 func TestFINInFlight(t *testing.T) {
 	closing := time.Unix(1e9, 0)
-	for after, want := range map[time.Duration]bool{-time.Second: false, -10 * time.Millisecond: true, 0: true, 100 * time.Millisecond: true, time.Second: false} {
-		e := events.Event{Time: closing.Add(after), Kind: events.KindTimer, Reason: events.ReasonDataInFlight}
-		if got := (Outcome{Closing: closing}).finInFlight(&e); got != want {
-			t.Errorf("%s after the close: %v", after, got)
+	for _, tt := range []struct {
+		after time.Duration
+		state conn.TCPState
+		want  bool
+	}{
+		{-time.Second, conn.TCPEstablished, false},
+		{-time.Second, conn.TCPFinWait1, false},
+		{-10 * time.Millisecond, conn.TCPEstablished, true},
+		{0, conn.TCPEstablished, true},
+		{100 * time.Millisecond, conn.TCPEstablished, true},
+		{time.Second, conn.TCPEstablished, false},
+		{time.Second, conn.TCPFinWait1, true}, // a slow machine
+		{time.Second, conn.TCPLastAck, true},
+	} {
+		e := events.Event{State: conn.State{TCPState: tt.state}, Time: closing.Add(tt.after), Kind: events.KindTimer, Reason: events.ReasonDataInFlight}
+		if got := (Outcome{Closing: closing}).finInFlight(&e); got != tt.want {
+			t.Errorf("%s after the close, %s: %v", tt.after, tt.state, got)
 		}
 		if (Outcome{}).finInFlight(&e) {
 			t.Errorf("not closed")

@@ -44,7 +44,7 @@ type Outcome struct {
 	Closing        time.Time     // when the lab closed the traced socket; zero: it did not
 	KeepaliveCount uint64        // growth of TcpExtTCPKeepAlive in the namespace since Begun
 	Silenced       bool          // the peer dropped what came, on the traced socket's own host
-	Router         netip.Addr    // between the two hosts; invalid: there is none
+	Router         netip.Addr    // between the two hosts, or who else sends ICMP errors; invalid: nobody
 	Captured       Capture
 	Failed         error // why it was not played to its end; nil: it was
 }
@@ -64,10 +64,14 @@ func (o Outcome) Died() time.Time {
 
 // finInFlight says that a firing found this side's FIN on its way: where it comes
 // while the socket is being closed, the kernel may run the timer before it takes
-// what loopback brings (TIMER_SOFTIRQ comes before NET_RX_SOFTIRQ).
+// what loopback brings (TIMER_SOFTIRQ comes before NET_RX_SOFTIRQ). Its state says
+// so for however long that takes.
 func (o Outcome) finInFlight(e *events.Event) bool {
-	return e.Kind == events.KindTimer && e.Reason == events.ReasonDataInFlight && !o.Closing.IsZero() &&
-		e.Time.After(o.Closing.Add(-20*time.Millisecond)) && e.Time.Before(o.Closing.Add(250*time.Millisecond))
+	if e.Kind != events.KindTimer || e.Reason != events.ReasonDataInFlight || o.Closing.IsZero() {
+		return false
+	}
+	sent := e.TCPState == conn.TCPFinWait1 || e.TCPState == conn.TCPLastAck || e.TCPState == conn.TCPClosing
+	return e.Time.After(o.Closing.Add(-20*time.Millisecond)) && (sent || e.Time.Before(o.Closing.Add(250*time.Millisecond)))
 }
 
 // Start sets the cases up: namespaces, connections, captures. Keepalive is

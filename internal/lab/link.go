@@ -54,6 +54,32 @@ func (s *stage) goDark() error {
 	return s.net.far.do(func() error { return ignore(s.local.Addr()) })
 }
 
+// hideNeighbour makes the peer's host answer no ARP any more, and this host forget
+// what it knew. It asks once, and waits for a tenth of a second: before the next
+// probe it has failed.
+func (s *stage) hideNeighbour() error {
+	return errors.Join(
+		s.net.far.do(func() error {
+			link, err := netlink.LinkByName("b0")
+			if err != nil {
+				return err
+			}
+			return netlink.LinkSetARPOff(link)
+		}),
+		s.net.near.do(func() error {
+			link, err := netlink.LinkByName(s.net.ifname)
+			if err != nil {
+				return err
+			}
+			return errors.Join(
+				sysctl("net.ipv4.neigh."+s.net.ifname+".mcast_solicit", 1),
+				sysctl("net.ipv4.neigh."+s.net.ifname+".retrans_time_ms", 100),
+				netlink.NeighDel(&netlink.Neigh{LinkIndex: link.Attrs().Index, IP: s.remote.Addr().AsSlice()}),
+			)
+		}),
+	)
+}
+
 // keepNeighbour makes the entry for addr permanent. No packet will get there:
 // any hardware address will do.
 func keepNeighbour(ifname string, addr netip.Addr) error {

@@ -28,6 +28,7 @@ type stage struct {
 	reader   *reader
 	counters *counters
 	capture  *capture
+	errors   *capture // of lo, where this host's own ICMP errors pass; or nil
 
 	begun     time.Time // when keepalive was switched on
 	closing   time.Time // closeApp
@@ -54,7 +55,9 @@ func newStage(c Case) (_ *stage, err error) {
 		if err := s.setSysctls(); err != nil {
 			return err
 		}
-		s.capture, err = openCapture(s.net.ifname)
+		if s.capture, err = openCapture(s.net.ifname); err == nil && s.net.ownErrors {
+			s.errors, err = openCapture("lo")
+		}
 		return err
 	})
 	if err != nil {
@@ -68,6 +71,9 @@ func newStage(c Case) (_ *stage, err error) {
 		return nil, err
 	}
 	s.capture.follow(s.local, s.remote)
+	if s.errors != nil {
+		s.errors.follow(s.local, s.remote)
+	}
 	return s, s.setOptions()
 }
 
@@ -219,7 +225,12 @@ func (s *stage) play(ctx context.Context) (Outcome, error) {
 	err = errors.Join(err, s.hangUp())
 	var stopped error
 	o.Captured, stopped = s.capture.stop()
-	if err = errors.Join(err, stopped); err != nil {
+	err = errors.Join(err, stopped)
+	if s.errors != nil {
+		own, stopped := s.errors.stop()
+		o.Router, o.Captured.ICMP, err = s.local.Addr(), own.ICMP, errors.Join(err, stopped)
+	}
+	if err != nil {
 		return o, fmt.Errorf("play %q: %w", s.Name, err)
 	}
 	return o, nil
@@ -260,8 +271,10 @@ func (s *stage) close() error {
 		s.reader.stop()
 	}
 	errs = append(errs, s.hangUp())
-	if s.capture != nil {
-		errs = append(errs, s.capture.close())
+	for _, c := range []*capture{s.capture, s.errors} {
+		if c != nil {
+			errs = append(errs, c.close())
+		}
 	}
 	if s.counters != nil {
 		errs = append(errs, s.counters.close())

@@ -21,15 +21,19 @@ func tcDrop(ifname string, place uint32) error {
 	if err := netlink.QdiscAdd(clsact(link)); err != nil {
 		return fmt.Errorf("give interface %q a clsact queue: %w", ifname, err)
 	}
-	drop := &netlink.GenericAction{ActionAttrs: netlink.ActionAttrs{Action: netlink.TC_ACT_SHOT}}
-	all := &netlink.MatchAll{
-		FilterAttrs: netlink.FilterAttrs{LinkIndex: link.Attrs().Index, Parent: place, Priority: 1, Protocol: unix.ETH_P_ALL},
-		Actions:     []netlink.Action{drop},
-	}
-	if err := netlink.FilterAdd(all); err != nil {
+	if err := netlink.FilterAdd(matchAll(link, place)); err != nil {
 		return fmt.Errorf("drop what passes interface %q: %w", ifname, err)
 	}
 	return nil
+}
+
+// matchAll is a filter that drops everything.
+func matchAll(link netlink.Link, place uint32) *netlink.MatchAll {
+	drop := &netlink.GenericAction{ActionAttrs: netlink.ActionAttrs{Action: netlink.TC_ACT_SHOT}}
+	return &netlink.MatchAll{
+		FilterAttrs: netlink.FilterAttrs{LinkIndex: link.Attrs().Index, Parent: place, Priority: 1, Protocol: unix.ETH_P_ALL},
+		Actions:     []netlink.Action{drop},
+	}
 }
 
 func clsact(link netlink.Link) *netlink.Clsact {
@@ -38,8 +42,7 @@ func clsact(link netlink.Link) *netlink.Clsact {
 	}}
 }
 
-// tcIngress drops what comes to the traced side, tcEgress what leaves it, tcOff
-// neither.
+// tcIngress drops what comes to the traced side, tcEgress what leaves it.
 func (s *stage) tcIngress() error {
 	s.capture.deafen()
 	return s.tcDrop(netlink.HANDLE_MIN_INGRESS)
@@ -51,13 +54,15 @@ func (s *stage) tcDrop(place uint32) error {
 	return s.net.near.do(func() error { return tcDrop(s.net.ifname, place) })
 }
 
+// tcOff undoes tcEgress. The queue stays: while the kernel takes a clsact away it
+// deactivates the interface (qdisc_graft), and noop_qdisc swallows packets.
 func (s *stage) tcOff() error {
 	return s.net.near.do(func() error {
 		link, err := netlink.LinkByName(s.net.ifname)
 		if err != nil {
 			return fmt.Errorf("find interface %q: %w", s.net.ifname, err)
 		}
-		return netlink.QdiscDel(clsact(link))
+		return netlink.FilterDel(matchAll(link, netlink.HANDLE_MIN_EGRESS))
 	})
 }
 

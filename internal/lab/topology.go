@@ -23,6 +23,7 @@ type network struct {
 	ifname    string     // the traced side's interface
 	tap       *socket    // a packet socket on that interface, or nil
 	gateway   netip.Addr // the router's address on the traced side, if there is one
+	ownErrors bool       // ICMP errors are this host's own, and pass lo
 }
 
 func (n *network) close() (err error) {

@@ -29,6 +29,7 @@ var scripts = map[string]string{
 	"heard-by-data": "ssdss", "windows-probe": "a",
 	"answers-dropped": "sss", "ipv6-answers-dropped": "sss", "answers-filtered": "sss", "probes-dropped": "fff",
 	"tc-ingress": "sss", "tc-egress": "cccaa", "rp-filter": "sss", "rolled-back": "sss", "full-capture": "sss",
+	"md5": "sss", "neighbour-gone": "xxx",
 	"data-answers-dropped": "", "data-retries2": "", "data-resumes": "a", "data-user-timeout": "", "window-user-timeout": "", "window-retries2": "",
 	"idle-abort": "", "idle-middlebox": "", "data-own-firewall": "", "destroyed": "",
 }
@@ -136,6 +137,15 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 		case silent > 1:
 			e.Verdict = events.VerdictSilent
 		}
+		if c.Expect.ICMP {
+			seen := routerSays[c.Family]
+			seen.Time, o.Router = now, seen.From
+			o.Captured.ICMP = append(o.Captured.ICMP, seen)
+			if can.ICMP {
+				e := tell(now, events.KindICMP)
+				e.ICMP, e.Verdict = events.ICMP{Type: seen.Type, Code: seen.Code, From: seen.From}, events.VerdictUnreachable
+			}
+		}
 		if strings.ContainsRune("efx", what) {
 			continue
 		}
@@ -164,15 +174,6 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 				e := tell(now.Add(time.Second), events.KindTimer)
 				e.Reason, e.Unanswered, e.Has = events.ReasonNotIdle, unanswered, e.Has|conn.HasUnanswered
 				foresee(e, dataAfter)
-			}
-		}
-		if c.Expect.ICMP {
-			seen := routerSays[c.Family]
-			seen.Time, o.Router = now, seen.From
-			o.Captured.ICMP = append(o.Captured.ICMP, seen)
-			if can.ICMP {
-				e := tell(now, events.KindICMP)
-				e.ICMP, e.Verdict = events.ICMP{Type: seen.Type, Code: seen.Code, From: seen.From}, events.VerdictUnreachable
 			}
 		}
 	}

@@ -74,8 +74,8 @@ func (o Outcome) verify(e Expect, interval, slack time.Duration) (why []string) 
 	if len(e.SendError) == 0 && !e.Swallowed && len(seen.Probes) != int(o.KeepaliveCount) {
 		no("%d probes captured, %d counted", len(seen.Probes), o.KeepaliveCount)
 	}
-	if e.ICMP && len(seen.ICMP) < len(seen.Probes) {
-		no("%d ICMP errors to %d probes", len(seen.ICMP), len(seen.Probes))
+	if e.ICMP && len(seen.ICMP) < int(o.KeepaliveCount) {
+		no("%d ICMP errors to %d probes", len(seen.ICMP), o.KeepaliveCount)
 	}
 	for _, i := range seen.ICMP {
 		if e.ICMP && i.From != o.Router {

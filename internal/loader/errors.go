@@ -70,6 +70,15 @@ func Advice(number int) string {
 	return lacks(need)
 }
 
+// Lacks is Advice for several, "" where this process has them all.
+func Lacks(numbers ...int) string {
+	own, err := readCapabilities()
+	if need := capsOf(numbers...) &^ own.effective; err == nil && need != 0 {
+		return lacks(need)
+	}
+	return ""
+}
+
 func lacks(need capSet) string { return fmt.Sprintf("this process lacks %s; try sudo", need) }
 
 // VerifierLog returns the verifier's whole log if that is why err came about.

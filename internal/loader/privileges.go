@@ -31,6 +31,15 @@ func (t *Tracer) DropPrivileges(keep ...int) error {
 	return dropCapabilities(own, kept&own.permitted)
 }
 
+// DropPrivileges is Tracer.DropPrivileges for a program that traces nothing.
+func DropPrivileges(keep ...int) error {
+	own, err := readCapabilities()
+	if err != nil {
+		return err
+	}
+	return dropCapabilities(own, capsOf(keep...)&own.permitted)
+}
+
 // countersNeed tries whether the counters can be read without the capability,
 // and without those that stand in for it.
 func (t *Tracer) countersNeed(number int, own threadCaps) bool {

@@ -78,8 +78,7 @@ func permissionHint() string {
 		return lacks(need)
 	}
 	if call := filteredCall(); call != "" {
-		return "a seccomp filter (Seccomp: 2 in /proc/self/status) most likely refuses " + call +
-			": systemd's SystemCallFilter=, or a container's profile, has to allow it"
+		return FilterAdvice(call)
 	}
 	if rlimit.RemoveMemlock() != nil {
 		return lacks(capsOf(unix.CAP_SYS_RESOURCE)) + ", or raise RLIMIT_MEMLOCK (ulimit -l unlimited)"
@@ -87,13 +86,24 @@ func permissionHint() string {
 	return "no capability is missing: a container's namespace, kernel lockdown or a security module; see katrace doctor"
 }
 
+// FilterAdvice is the next step where a seccomp filter refuses a system call.
+func FilterAdvice(call string) string {
+	return "a seccomp filter (Seccomp: 2 in /proc/self/status) most likely refuses " + call +
+		": systemd's SystemCallFilter=, or a container's profile, has to allow it"
+}
+
+// Filtered says whether a seccomp filter applies to the calling thread.
+func Filtered() bool {
+	status, err := os.ReadFile("/proc/thread-self/status")
+	return err == nil && strings.Contains(string(status), "\nSeccomp:\t2\n") // SECCOMP_MODE_FILTER
+}
+
 // filteredCall names the system call that a seccomp filter seems to refuse to
 // this process, "" where there is no filter or it lets both pass. It makes calls
 // that the kernel itself answers with EINVAL where the capabilities are there:
 // an unknown command (__sys_bpf), unknown flags (perf_event_open).
 func filteredCall() string {
-	status, err := os.ReadFile("/proc/thread-self/status")
-	if err != nil || !strings.Contains(string(status), "\nSeccomp:\t2\n") { // SECCOMP_MODE_FILTER
+	if !Filtered() {
 		return ""
 	}
 	if _, _, errno := unix.Syscall(unix.SYS_BPF, 1<<30, 0, 0); errno != unix.EINVAL {

@@ -4,6 +4,7 @@ package predict
 
 import (
 	"fmt"
+	"strings"
 
 	"katrace/internal/conn"
 )
@@ -20,12 +21,13 @@ func (p *Prediction) middlebox() string {
 	said := fmt.Sprintf("%s (forgets after %s): ", name, conn.Exact(m.Forgets))
 	var advice string
 	if m.Judge(s.Period(), hz) == conn.InTime {
-		advice = "\nIt is in time once " + conn.Rearm
+		advice = "\nIt is in time once " + conn.Rearm + p.command("--rearm")
 	} else {
 		advice = fmt.Sprintf("\nSet TCP_KEEPIDLE to %s or less", exact(m.SafeIdle(hz)))
 		if s.Interval > s.Idle {
 			advice += ", and TCP_KEEPINTVL not above it: while the peer answers, the kernel\nprobes no more often than every TCP_KEEPINTVL"
 		}
+		advice += p.command(m.InTimeFlags(s, hz))
 	}
 	switch m.Judge(silence, hz) {
 	case conn.InTime:
@@ -42,5 +44,13 @@ func (p *Prediction) middlebox() string {
 			said += fmt.Sprintf("too late. An idle connection is forgotten %s before its first probe.", exact(s.Idle-m.Forgets))
 		}
 	}
-	return said + advice + "."
+	return said + strings.TrimSuffix(advice+".", "\n.")
+}
+
+// command is what sets it on the live socket, as the end of a sentence.
+func (p *Prediction) command(flags string) string {
+	if p.Socket == nil {
+		return ""
+	}
+	return ":\n  " + p.Socket.SetCommand(flags) + "   (" + conn.DryRun + ")\n"
 }

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"katrace/internal/advice"
 	"katrace/internal/conn"
 	"katrace/internal/events"
-	"katrace/internal/jiffies"
 )
 
 // advise says what is going on with a connection and what one can do, one
@@ -26,7 +26,7 @@ func advise(f *facts, now nanos, lacks []string) []string {
 			probes = "More probes than the kernel's counter of 8 bits holds are"
 		}
 		a = append(a, fmt.Sprintf("%s unanswered in a row.%s", upper(probes), givesUp(f, now)))
-		if f.drop != nil {
+		if f.drop != nil || f.probesIgnored() {
 			break // which says more
 		}
 		a[len(a)-1] += " The peer is down, or the path drops packets in one of the directions: from here both look the same."
@@ -40,7 +40,8 @@ func advise(f *facts, now nanos, lacks []string) []string {
 	case classAsking:
 		a = append(a, "A first probe is out. Whether the peer answers shows when it does, or at the timer's next firing.")
 	case classAlive:
-		a = append(a, "The peer answers."+found(f))
+		a = append(a, "The peer answers."+found(f),
+			"The peer's kernel answers probes, even if its process is frozen: alive says that the host is there, not the application.")
 	case classWaiting:
 		if f.ours {
 			a = append(a, "Keepalive is on. No probe is out, and none was seen answered so far: whether the peer is alive is not known."+found(f))
@@ -49,6 +50,8 @@ func advise(f *facts, now nanos, lacks []string) []string {
 	if f.drop != nil {
 		a = append(a, f.drop.Advice())
 	}
+	a = adviseIgnored(a, f)
+	a = adviseFarEnd(a, f)
 	a = advisePeer(a, f, now)
 	a = adviseErrors(a, f)
 	a = adviseSettings(a, f)
@@ -106,6 +109,14 @@ func advisePeer(a []string, f *facts, now nanos) []string {
 	return append(a, s)
 }
 
+// adviseFarEnd names who answers, where that is a process beside this one.
+func adviseFarEnd(a []string, f *facts) []string {
+	if f.farEnd == "" || f.ended {
+		return a
+	}
+	return append(a, "The other end is on this host: "+f.farEnd+" holds it, and this host's own kernel answers the probes. If that is a proxy or a user-mode network stack, alive says nothing of what is behind it.")
+}
+
 func adviseTimedOut(a []string, f *facts) []string {
 	switch {
 	case f.reason == events.ReasonUserTimeout:
@@ -115,7 +126,7 @@ func adviseTimedOut(a []string, f *facts) []string {
 	default:
 		a = append(a, "The kernel gave the connection up."+reader(f))
 	}
-	if f.drop != nil || f.verdict == events.VerdictUnreachable {
+	if f.drop != nil || f.verdict == events.VerdictUnreachable || f.probesIgnored() {
 		return a // an error, or this host, says more
 	}
 	return append(a, "The peer is down, or the path drops packets: from here both look the same. If the host is up, look for a firewall or NAT between that forgot this flow.")
@@ -127,8 +138,11 @@ func adviseErrors(a []string, f *facts) []string {
 		from := "a router"
 		if f.icmp.From.IsValid() {
 			from = f.icmp.From.String()
-			if f.icmp.From.Unmap() == f.Remote.Addr().Unmap() {
+			switch f.icmp.From.Unmap() {
+			case f.Remote.Addr().Unmap():
 				from += " (the peer itself)"
+			case f.Local.Addr().Unmap():
+				from += " (this host itself: look at its neighbours, ip neigh, and at its firewall)"
 			}
 		}
 		s := fmt.Sprintf("ICMP from %s: %s (type %d, code %d).", from, f.icmp.Text, f.icmp.Type, f.icmp.Code)
@@ -148,65 +162,26 @@ func adviseSettings(a []string, f *facts) []string {
 	if f.Has&conn.HasKeepalive == 0 || f.ended {
 		return a
 	}
-	k := f.Keepalive
-	if k.UserTimeout > 0 {
-		at, probes := patience(f)
-		s := fmt.Sprintf("TCP_USER_TIMEOUT %s makes KEEPCNT %d ineffective: a silent peer is given up %s after its last segment, with %s unanswered.",
-			conn.Exact(k.UserTimeout), k.Count, conn.Exact(at), count(probes, "probe"))
-		if probes == 1 {
-			s += " One lost probe is enough."
-		}
+	t := f.timer()
+	a = append(a, advice.Settings(f.Keepalive, t, f.SetCommand)...)
+	if s := advice.Sysctls(f.Keepalive, t); s != "" && !f.class().failing() { // the settings below tell the sources too
 		a = append(a, s)
-	}
-	silence := f.silence().Round(time.Second)
-	if f.overlong() {
-		a = append(a, fmt.Sprintf("The timer was armed before a sysctl or SO_KEEPALIVE was changed, and runs on as it was set: a probe comes after %s of silence, not after %s, until %s.",
-			conn.Exact(silence), conn.Exact(k.Period()), conn.Rearm))
-	}
-	var faster []string
-	for _, m := range conn.Middleboxes {
-		const unknown jiffies.HZ = 0
-		if m.Judge(silence, unknown) != conn.InTime {
-			faster = append(faster, fmt.Sprintf("%s (%s)", conn.Exact(m.Forgets), m.Title))
-		}
-	}
-	if len(faster) > 0 {
-		s := fmt.Sprintf("A probe after %s idle: a middlebox that forgets idle flows sooner is faster, by default after %s.", conn.Exact(silence), strings.Join(faster, ", "))
-		if !f.overlong() {
-			s += " If one is on the path, set TCP_KEEPIDLE and TCP_KEEPINTVL below its limit."
-		}
-		a = append(a, s)
-	}
-	var from []string
-	for _, s := range settings(k) {
-		if s.sysctl {
-			from = append(from, s.from)
-		}
-	}
-	if len(from) > 0 && !f.class().failing() { // the settings below tell the sources too
-		reaches := "reaches it"
-		if f.overlong() {
-			reaches = "reaches it once the timer is armed anew"
-		}
-		a = append(a, "Not set on the socket, so a change in this network namespace "+reaches+": "+strings.Join(from, ", ")+".")
 	}
 	return a
 }
 
-// patience is how long after the peer's last segment the kernel gives up a
-// peer that is silent, and after how many unanswered probes: by the settings, or
-// by the timer that was armed before they changed.
-func patience(f *facts) (time.Duration, int) {
-	k, first := f.Keepalive, f.Keepalive.Idle
-	if f.overlong() && !f.sinceProbe() {
-		first = f.silence().Round(time.Second)
+// timer is the keepalive timer that runs.
+func (f *facts) timer() advice.Timer {
+	t := advice.Timer{First: f.Keepalive.Idle, Silence: f.longestSilence().Round(time.Second), Overlong: f.overlong()}
+	if t.Overlong && !f.sinceProbe() {
+		t.First = t.Silence
 	}
-	return k.DiesIn(0, 0, first), k.ProbesLeft(0, 0, first)
+	return t
 }
 
-// silence is the longest time without any segment that is to be expected if the
+// longestSilence is the longest time without any segment that is to be expected if the
 // peer answers.
-func (f *facts) silence() time.Duration {
+func (f *facts) longestSilence() time.Duration {
 	t := conn.Timer{ArmedBeforeChange: f.overlong(), Next: time.Duration(f.next - f.heard)}
 	if f.sinceProbe() {
 		t.Next = f.plan
@@ -225,7 +200,7 @@ func found(f *facts) string {
 	if f.Has&conn.HasKeepalive == 0 || f.Keepalive.Idle <= 0 {
 		return ""
 	}
-	at, _ := patience(f)
+	at, _ := advice.Patience(f.Keepalive, f.timer().First)
 	return fmt.Sprintf(" If it fell silent, the kernel would give up %s after its last segment.", conn.Exact(at))
 }
 

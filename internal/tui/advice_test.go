@@ -36,6 +36,7 @@ func TestAdvice(t *testing.T) {
 	}{
 		{"alive on the defaults", []events.Event{ev(events.KindAnswer, 1, keepalive(defaults), answered(1))},
 			[]string{"would give up 2h11m15s after", "A probe after 2h idle", "240s (Azure's load balancer), 350s (AWS NLB), 15m (IPVS)",
+				"without a restart by: katrace set ", " --local-port ", " --idle 2", "(a dry run; --apply does it)",
 				"Not set on the socket", "net.ipv4.tcp_keepalive_time"},
 			[]string{"ineffective"}},
 		{"alive, set on the socket", []events.Event{ev(events.KindAnswer, 1, keepalive(conn.Settings{Idle: time.Minute, Interval: 10 * time.Second, Count: 6}), answered(1))},
@@ -137,26 +138,6 @@ func TestAdviceSaysWhatTheBackendCannotKnow(t *testing.T) {
 	}
 	if got := strings.Join(advise(&f, now+int64(time.Hour), nil), "\n"); !strings.Contains(got, "No news: the timer was due 59m51s ago") {
 		t.Error(got)
-	}
-}
-
-func TestPatienceIsTheKernels(t *testing.T) {
-	// The cases of the kernel's documentation and of measurements: the default
-	// is 7875 s; 1 s, 1 s, 3 is given up after 4 s; a user timeout of 2.5 s
-	// ends that at the third firing with two unanswered.
-	s := time.Second
-	for _, tt := range []struct {
-		k      conn.Settings
-		at     time.Duration
-		probes int
-	}{
-		{conn.Settings{Idle: 7200 * s, Interval: 75 * s, Count: 9}, 7875 * s, 9},
-		{conn.Settings{Idle: s, Interval: s, Count: 3}, 4 * s, 3},
-		{conn.Settings{Idle: s, Interval: s, Count: 3, UserTimeout: 2500 * time.Millisecond}, 3 * s, 2},
-	} {
-		if at, probes := patience(&facts{State: conn.State{Keepalive: tt.k}}); at != tt.at || probes != tt.probes {
-			t.Errorf("%+v: %s, %d; want %s, %d", tt.k, at, probes, tt.at, tt.probes)
-		}
 	}
 }
 

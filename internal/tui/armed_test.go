@@ -35,7 +35,7 @@ func TestArmedBeforeChange(t *testing.T) {
 		want, not []string
 	}{
 		{"a sysctl was lowered", func(s *scene) { s.list(lowered) },
-			[]string{"a probe comes after 2h of silence, not after 60s, until TCP_KEEPIDLE is set on the socket, or SO_KEEPALIVE switched off and on.",
+			[]string{"a probe comes after 2h of silence, not after 60s, until TCP_KEEPIDLE is set on the socket, or SO_KEEPALIVE switched off and on, as katrace set --rearm does: katrace set --netns ",
 				"the kernel would give up 2h1m after its last segment", "reaches it once the timer is armed anew", "A probe after 2h idle", "240s (Azure's load balancer), 350s (AWS NLB), 15m (IPVS)."},
 			[]string{"set TCP_KEEPIDLE and", "120s after"}},
 		{"switched on late", func(s *scene) { s.event(enabled) },

@@ -9,6 +9,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"katrace/internal/advice"
 	"katrace/internal/conn"
 )
 
@@ -202,7 +203,7 @@ func (d *detail) goingOn(m *model, width int) []string {
 // item writes a bullet and a wrapped text.
 func (t *theme) item(bullet, text ink, s string, width int) []string {
 	var lines []string
-	for i, part := range strings.Split(ansi.Wrap(s, max(1, width-4), ""), "\n") {
+	for i, part := range strings.Split(wrap(s, max(1, width-4)), "\n") {
 		var l line
 		if i == 0 {
 			l.add(bullet, " "+t.glyph.bullet+" ")
@@ -222,15 +223,15 @@ func (d *detail) settings(m *model, width int) []string {
 	if f.Has&conn.HasKeepalive == 0 {
 		return t.clip(append(lines, t.dim.Render("   not known: nothing has told them yet")), width)
 	}
-	for _, s := range settings(f.Keepalive) {
+	for _, s := range advice.InForce(f.Keepalive) {
 		var l line
-		l.add(t.dim, "   "+t.fit(s.name, 13))
-		l.add(t.bold, t.fit(s.value, 9)+" ")
+		l.add(t.dim, "   "+t.fit(s.Name, 13))
+		l.add(t.bold, t.fit(s.Value, 9)+" ")
 		source := t.text
-		if s.sysctl {
+		if s.Sysctl {
 			source = t.warn
 		}
-		l.add(source, s.from)
+		l.add(source, s.From)
 		lines = append(lines, ansi.Truncate(l.String(), width, t.glyph.ellipsis))
 	}
 	return lines
@@ -260,4 +261,10 @@ func (d *detail) story(m *model, width int) []string {
 		lines = append(lines, t.clip([]string{t.dim.Render("   " + t.glyph.ellipsis + " " + count(d.tale.earlier, "earlier event") + " not kept")}, width)...)
 	}
 	return lines
+}
+
+// wrap wraps at spaces, and not behind a hyphen, so that a command's flags stay whole.
+func wrap(s string, width int) string {
+	const hyphen = "\u2010" // a letter to ansi.Wrap, and as wide
+	return strings.ReplaceAll(ansi.Wrap(strings.ReplaceAll(s, "-", hyphen), width, ""), hyphen, "-")
 }

@@ -48,6 +48,8 @@ type facts struct {
 	peer  peerProbes
 
 	probes, answers uint32 // seen so far
+	ignored         ignored
+	farEnd          string // whose the other end is, where that is on this host and in this namespace (Store.row)
 	sendError       string // of the latest probe
 	errno           string
 	rst             events.RST
@@ -98,6 +100,7 @@ func (f *facts) apply(e *events.Event) {
 		f.answers++
 		f.sendError = ""
 		f.drop = nil
+		f.ignored.answer(e)
 		if e.Has&events.HasRTT != 0 {
 			f.addRTT(e.RTT, e.RTTExact)
 		}

@@ -5,6 +5,7 @@ package tui
 import (
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -108,11 +109,16 @@ func (s *Store) collect(q Query, now nanos, sn *Snapshot) {
 	}
 }
 
-// row copies the facts of a connection.
+// row copies the facts of a connection, with whose the other end is.
 func (s *Store) row(c *entry) facts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return c.facts
+	f := c.facts
+	far := s.byConn[conn.ID{Netns: f.Netns, Local: f.Remote, Remote: f.Local}]
+	if far != nil && far != c && !far.ended && far.Process.PID != 0 {
+		f.farEnd = string(far.AppendOwner(nil))
+	}
+	return f
 }
 
 // rows appends the facts of the connections to dst.
@@ -178,6 +184,8 @@ func (s *Store) freeze(order []*entry) *Store {
 		f.conns = append(f.conns, d)
 		if d.ended {
 			f.ended.push(d)
+		} else {
+			f.byConn[d.ID()] = d
 		}
 	}
 	for _, list := range [...][]*entry{order, s.conns} {

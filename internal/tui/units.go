@@ -4,7 +4,6 @@ package tui
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -40,14 +39,8 @@ func roundTrip(d time.Duration, exact bool) string {
 	return "~" + conn.Span(d)
 }
 
-// thousands writes a number with separators: "1,234,567".
-func thousands[T int | uint64](n T) string {
-	s := strconv.FormatInt(int64(n), 10)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+// thousands is conn.Thousands.
+func thousands[T int | uint64](n T) string { return conn.Thousands(int(n)) }
 
 // count writes a number with its noun: "1 probe", "3 probes".
 func count[T int | uint64 | uint32](n T, noun string) string {

@@ -15,6 +15,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/user"
@@ -68,6 +69,17 @@ func TestMain(m *testing.M) {
 	os.Exit(self.ProcessState.ExitCode())
 }
 
+// await waits until it is so. What it waits for comes within seconds, or on a
+// busy machine later.
+func await(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !so(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited a minute for %s", what)
+		}
+	}
+}
+
 // process is a program that runs until the test ends.
 type process struct {
 	cmd  *exec.Cmd
@@ -79,8 +91,19 @@ type process struct {
 // runs as, "" for root.
 func start(t *testing.T, account string, args ...string) *process {
 	t.Helper()
+	return startOn(t, nil, nil, account, args...)
+}
+
+// startOn starts it on a host. What it says goes to log, or else to process.said.
+func startOn(t *testing.T, h *host, log io.Writer, account string, args ...string) *process {
+	t.Helper()
 	p := &process{exec.Command(args[0], args[1:]...), &lockedBuffer{}, args[0]}
-	p.cmd.Stdout, p.cmd.Stderr = p.said, p.said
+	p.cmd.Stdout = p.said
+	if log != nil {
+		p.cmd.Stdout = log
+	}
+	p.cmd.Stderr = p.cmd.Stdout
+	p.cmd.WaitDelay = time.Second // a server's children may outlive it, and keep the pipe open
 	p.cmd.Dir = "/"
 	p.cmd.Env = append(os.Environ(), "HOME=/nonexistent")
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
@@ -92,12 +115,13 @@ func start(t *testing.T, account string, args ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.cmd.Start(); err != nil {
+	if err := h.do(p.cmd.Start); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		// The group: what it started ends with it.
 		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGTERM)
+		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGCONT) // it may be stopped
 		_ = in.Close()
 		done := make(chan struct{})
 		go func() { _ = p.cmd.Wait(); close(done) }()

@@ -35,6 +35,9 @@ func TestPrograms(t *testing.T) {
 		out, err := exec.CommandContext(t.Context(), *program, strings.Fields(args)...).CombinedOutput()
 		t.Logf("katrace %s\n%s%v", args, out, err)
 	}
+	for _, method := range ways {
+		t.Run("set/"+method, func(t *testing.T) { setAndUndo(t, method) })
+	}
 }
 
 // listening waits until something listens on the port.
@@ -86,17 +89,13 @@ func ownComm(t *testing.T) string {
 // postgres: its tcp_keepalives_* and tcp_user_timeout, and libpq's keepalives_*.
 func postgres(t *testing.T) []conn {
 	const port, account = 5432, "postgres"
-	bins, _ := filepath.Glob("/usr/lib/postgresql/*/bin") // the pattern is good
-	if len(bins) == 0 {
-		t.Fatal("no PostgreSQL in /usr/lib/postgresql")
-	}
-	bin := bins[len(bins)-1]
+	bin := postgresBin(t)
 	dir := folder(t, account)
 	run(t, account, bin+"/initdb", "-D", dir+"/data", "-A", "trust", "--no-sync")
 	server := start(t, account, bin+"/postgres", "-D", dir+"/data", "-p", fmt.Sprint(port), "-k", dir,
 		"-c", "listen_addresses=127.0.0.1", "-c", "fsync=off",
 		"-c", "tcp_keepalives_idle=60", "-c", "tcp_keepalives_interval=10", "-c", "tcp_keepalives_count=6", "-c", "tcp_user_timeout=45000")
-	listening(t, server, port)
+	postgresReady(t, server, port)
 	psql := func(options string) int {
 		return start(t, account, bin+"/psql", "-X", fmt.Sprintf("host=127.0.0.1 port=%d dbname=postgres %s", port, options)).pid()
 	}
@@ -109,6 +108,25 @@ func postgres(t *testing.T) []conn {
 		{"psql keepalives_idle=45 tcp_user_timeout=20000", psql("keepalives_idle=45 tcp_user_timeout=20000"), port, some, said},
 		{"psql keepalives=0", psql("keepalives=0"), port, off("psql"), said},
 	}
+}
+
+// postgresReady waits until PostgreSQL lets clients in, some time after it listens.
+func postgresReady(t *testing.T, server *process, port uint16) {
+	t.Helper()
+	listening(t, server, port)
+	await(t, "PostgreSQL to let clients in", func() bool {
+		return exec.CommandContext(t.Context(), postgresBin(t)+"/pg_isready", "-q", "-h", "127.0.0.1", "-p", fmt.Sprint(port)).Run() == nil
+	})
+}
+
+// postgresBin is the directory of the newest PostgreSQL's programs.
+func postgresBin(t *testing.T) string {
+	t.Helper()
+	bins, _ := filepath.Glob("/usr/lib/postgresql/*/bin") // the pattern is good
+	if len(bins) == 0 {
+		t.Fatal("no PostgreSQL in /usr/lib/postgresql")
+	}
+	return bins[len(bins)-1]
 }
 
 // redis: tcp-keepalive N is idle N, interval N/3, count 3 (anetKeepAlive); its
@@ -175,21 +193,7 @@ func curl(t *testing.T) []conn {
 // ssh: TCPKeepAlive switches it on, on both sides by default, and sets nothing.
 func ssh(t *testing.T) []conn {
 	const port = 2222
-	dir := folder(t, "root")
-	for _, key := range []string{"host", "user"} {
-		run(t, "", "/usr/bin/ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", filepath.Join(dir, key))
-	}
-	if err := os.MkdirAll("/run/sshd", 0o755); err != nil { // Debian's sshd has its privilege separation there
-		t.Fatal(err)
-	}
-	conf := write(t, dir, "sshd_config", fmt.Sprintf(`
-ListenAddress 127.0.0.1:%d
-HostKey %[2]s/host
-AuthorizedKeysFile %[2]s/user.pub
-PidFile none
-StrictModes no
-PermitRootLogin prohibit-password
-`, port, dir))
+	dir, conf := sshdConfig(t, fmt.Sprintf("127.0.0.1:%d", port))
 	server := start(t, "", "/usr/sbin/sshd", "-D", "-e", "-f", conf)
 	listening(t, server, port)
 	connect := func(keepalive string) int {
@@ -200,6 +204,27 @@ PermitRootLogin prohibit-password
 		{"ssh", connect("yes"), port, inherits("ssh"), inherits("sshd")},
 		{"ssh TCPKeepAlive=no", connect("no"), port, off("ssh"), inherits("sshd")},
 	}
+}
+
+// sshdConfig makes keys and a configuration in a folder. The client's key is
+// the file "user".
+func sshdConfig(t *testing.T, listen string, more ...string) (dir, conf string) {
+	t.Helper()
+	dir = folder(t, "root")
+	for _, key := range []string{"host", "user"} {
+		run(t, "", "/usr/bin/ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", filepath.Join(dir, key))
+	}
+	if err := os.MkdirAll("/run/sshd", 0o755); err != nil { // Debian's sshd has its privilege separation there
+		t.Fatal(err)
+	}
+	return dir, write(t, dir, "sshd_config", fmt.Sprintf(`
+ListenAddress %s
+HostKey %[2]s/host
+AuthorizedKeysFile %[2]s/user.pub
+PidFile none
+StrictModes no
+PermitRootLogin prohibit-password
+`, listen, dir)+strings.Join(more, "\n")+"\n")
 }
 
 // golang: 15 s, 15 s and 9 on both sides (net.Dialer, net.ListenConfig).

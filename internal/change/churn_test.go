@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package change
+
+import (
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"katrace/internal/conn"
+	"katrace/internal/inventory"
+)
+
+// TestChurn: while a process opens and closes connections as fast as it can, at
+// the same few descriptors, those to one port are changed again and again, and
+// none to another port ever is.
+func TestChurn(t *testing.T) {
+	wanted, others := stage(t, unix.IPPROTO_TCP, false), stage(t, unix.IPPROTO_TCP, false)
+	ports := [2]int{int(portOf(t, wanted.listener)), int(portOf(t, others.listener))}
+	for _, l := range []int{wanted.listener, others.listener} {
+		must(t, unix.Listen(l, 64))
+	}
+	stop, done := make(chan struct{}), make(chan struct{})
+	var made, wrong int
+	go func() {
+		defer close(done)
+		const slots = 16
+		var fds [slots][2]int // the connection, and its peer
+		var to [slots]int
+		open := func(i, port int) bool {
+			c, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+			if err != nil {
+				return false
+			}
+			// A RST ends it: no port is left in TIME_WAIT.
+			_ = unix.SetsockoptLinger(c, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+			if unix.Connect(c, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}, Port: ports[port]}) != nil {
+				_ = unix.Close(c)
+				return false
+			}
+			peer, _, err := unix.Accept4([...]int{wanted.listener, others.listener}[port], unix.SOCK_CLOEXEC)
+			if err != nil {
+				_ = unix.Close(c)
+				return false
+			}
+			if fds[i][0] == 0 {
+				fds[i] = [2]int{c, peer}
+			} else { // at the same number
+				if unix.Dup3(c, fds[i][0], unix.O_CLOEXEC) != nil {
+					return false
+				}
+				_ = unix.Close(c)
+				_ = unix.Close(fds[i][1])
+				fds[i][1] = peer
+			}
+			to[i] = port
+			made++
+			return true
+		}
+		defer func() {
+			for i := range fds {
+				if fds[i][0] != 0 {
+					_, _ = unix.Close(fds[i][0]), unix.Close(fds[i][1])
+				}
+			}
+		}()
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			i := n % slots
+			if fds[i][0] != 0 && to[i] == 1 {
+				if on, err := unix.GetsockoptInt(fds[i][0], unix.SOL_SOCKET, unix.SO_KEEPALIVE); err != nil || on != 0 {
+					wrong++
+				}
+			}
+			if !open(i, (n/slots+i)%2) {
+				return
+			}
+		}
+	}()
+	outcomes := map[Outcome]int{}
+	want := Values{Known: On | Idle, On: true, Idle: time.Minute}
+	filter := inventory.Options{Filter: conn.SocketFilter{RemotePorts: []uint16{uint16(ports[0])}}}
+	for end := time.Now().Add(time.Minute); time.Now().Before(end) && outcomes[Changed] < 50; {
+		l, err := inventory.Snapshot(t.Context(), filter)
+		must(t, err)
+		results, err := request(t, want).Do(t.Context(), l.Sockets)
+		must(t, err)
+		for _, res := range results {
+			outcomes[res.Outcome]++
+		}
+	}
+	close(stop)
+	<-done
+	t.Logf("%d connections, of which were %v", made, outcomes)
+	if wrong > 0 {
+		t.Errorf("%d connections to another port were changed", wrong)
+	}
+	if outcomes[Changed] == 0 || outcomes[Closed] == 0 {
+		t.Errorf("%v: nothing was changed, or nothing closed meanwhile: this test sees nothing", outcomes)
+	}
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package change
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"katrace/internal/conn"
+	"katrace/internal/inventory"
+	"katrace/test/hostile"
+)
+
+// logged applies want to the sockets, and returns what the undo file then holds.
+func logged(t *testing.T, want Values, sockets []inventory.Socket) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "undo.json")
+	log, err := CreateLog(path)
+	must(t, err)
+	r := request(t, want)
+	r.Log = log
+	results, err := r.Do(t.Context(), sockets)
+	must(t, err)
+	for _, res := range results {
+		res.want(t, Changed, "")
+	}
+	must(t, log.Close())
+	text, err := os.ReadFile(path)
+	must(t, err)
+	info, err := os.Stat(path)
+	must(t, err)
+	if info.Mode() != 0o600 {
+		t.Errorf("mode %v", info.Mode())
+	}
+	if _, err := CreateLog(path); !errors.Is(err, os.ErrExist) {
+		t.Errorf("the file of another run: %v", err)
+	}
+	return string(text)
+}
+
+func undo(t *testing.T, text string, apply bool, sockets []inventory.Socket) []*Result {
+	t.Helper()
+	entries, err := ReadLog(strings.NewReader(text))
+	must(t, err)
+	r := request(t, Values{})
+	r.Apply = apply
+	results, err := r.Undo(t.Context(), entries, sockets)
+	must(t, err)
+	return results
+}
+
+// TestUndo: the old values come back, on that socket and on no other; twice is
+// once; and of two changes the file's end is undone first.
+func TestUndo(t *testing.T) {
+	p, other := connect(t), connect(t)
+	before := values(t, p.ours)
+	text := logged(t, minute, one(t, p))
+	two := logged(t, Values{Known: Idle | Count, Idle: 30 * time.Second, Count: 3}, one(t, p))
+	sockets := list(t, inventory.Auto, p, other)
+	dry := undo(t, text+two, false, sockets)
+	if len(dry) != 2 || dry[1].Outcome != WouldChange {
+		t.Fatalf("a dry run: %+v", dry)
+	}
+	if values(t, p.ours).Idle != 30*time.Second {
+		t.Error("a dry run changed it")
+	}
+	for _, res := range undo(t, text+two, true, sockets) {
+		res.want(t, Changed, "")
+	}
+	if now := values(t, p.ours); now != before {
+		t.Errorf("now %+v, before %+v", now, before)
+	}
+	if now := values(t, other.ours); now != before {
+		t.Errorf("another socket was changed: %+v", now)
+	}
+	undo(t, text, true, sockets)[0].want(t, AsWanted, "")
+}
+
+// TestUndoLeaves: what somebody else has set since is left, whole; and so is a
+// socket that is another one by now.
+func TestUndoLeaves(t *testing.T) {
+	p := connect(t)
+	text := logged(t, minute, one(t, p))
+	must(t, unix.SetsockoptInt(p.ours, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 4))
+	now := values(t, p.ours)
+	undo(t, text, true, one(t, p))[0].want(t, Failed, "changed by somebody else since: cnt")
+	sockets := one(t, p)
+	inode, cookie := fmt.Sprintf(`"inode":%d,`, sockets[0].Inode), `"cookie":`
+	undo(t, strings.Replace(text, cookie, cookie+"1", 1), true, sockets)[0].want(t, Closed, "")
+	undo(t, strings.Replace(text, inode, `"inode":7,`, 1), true, sockets)[0].want(t, Closed, "")
+	if values(t, p.ours) != now {
+		t.Error("it was changed")
+	}
+}
+
+// TestUndoOfSysctl: a value that setsockopt does not take, as a sysctl may be, is refused before anything is changed.
+func TestUndoOfSysctl(t *testing.T) {
+	p := connect(t)
+	was := fmt.Sprintf(`"before":{"idle_ms":%d,`, values(t, p.ours).Idle.Milliseconds())
+	text := logged(t, minute, one(t, p))
+	now := values(t, p.ours)
+	text = strings.Replace(text, was, `"before":{"idle_ms":100000000,`, 1)
+	undo(t, text, true, one(t, p))[0].want(t, Failed, "setsockopt takes no such value, a sysctl may: idle")
+	if values(t, p.ours) != now {
+		t.Error("it was changed in part")
+	}
+}
+
+// TestUndoSources: that a value was the sysctl's is kept where the kernel tells it.
+func TestUndoSources(t *testing.T) {
+	p := connect(t)
+	must(t, unix.SetsockoptInt(p.ours, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 4))
+	l, err := inventory.Snapshot(t.Context(), inventory.Options{Method: inventory.BPF, Filter: conn.SocketFilter{LocalPorts: []uint16{p.port}}})
+	if err != nil {
+		t.Skip(err) // by netlink it is not known
+	}
+	text := logged(t, minute, l.Sockets)
+	if !strings.Contains(text, `"inherited":["idle","intvl"]`) {
+		t.Errorf("the file: %s", text)
+	}
+	res := undo(t, text, true, one(t, p))[0]
+	res.want(t, Changed, "")
+	if res.Sourced != conn.SettingIdle|conn.SettingInterval {
+		t.Errorf("sourced %v", res.Sourced)
+	}
+	// The kernel has no way back: the values are the socket's own.
+	if own := one(t, p)[0].Keepalive; own.Inherited != 0 {
+		t.Errorf("inherited after the undo: %v", own.Inherited)
+	}
+	if err := unix.SetsockoptInt(p.ours, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 0); !errors.Is(err, unix.EINVAL) {
+		t.Errorf("TCP_KEEPIDLE 0: %v, want EINVAL", err)
+	}
+}
+
+// TestNoChangeWithoutOldValues: a disk that is full stops before the change.
+func TestNoChangeWithoutOldValues(t *testing.T) {
+	p := connect(t)
+	before := values(t, p.ours)
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	must(t, err)
+	r := request(t, minute)
+	r.Log = &Log{file: full, wrote: true}
+	results, err := r.Do(t.Context(), one(t, p))
+	if !errors.Is(err, unix.ENOSPC) || results[0].Outcome != Failed {
+		t.Errorf("%v, %s", err, results[0].Outcome)
+	}
+	must(t, full.Close())
+	if values(t, p.ours) != before {
+		t.Error("it was changed")
+	}
+}
+
+// TestEmptyLog: a run that changes nothing leaves no file.
+func TestEmptyLog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "undo.json")
+	log, err := CreateLog(path)
+	must(t, err)
+	must(t, log.Close())
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the file is there: %v", err)
+	}
+}
+
+// TestDamagedLog: a damaged file changes nothing, and the line is named.
+func TestDamagedLog(t *testing.T) {
+	p := connect(t)
+	good := logged(t, minute, one(t, p))
+	boot, err := bootID()
+	must(t, err)
+	for _, tt := range []struct{ text, want string }{
+		{"{}\n", "line 1: it is no line of an undo file"},
+		{good + good[:len(good)/2], "line 2: it is no line of an undo file: "},
+		{strings.Replace(good, boot, "another", 1), "line 1: it was written before the last boot"},
+		{strings.Replace(good, `"on":false}`, `"on":null}`, 1), "line 1: it does not say what was changed"},
+		{strings.Replace(good, `"idle_ms":60000`, `"idle_ms":9223372036854775807`, 1), "want a time in milliseconds"},
+		{strings.Replace(good, `"v":1`, `"v":2`, 1), "line 1: it is no line of an undo file"},
+	} {
+		if entries, err := ReadLog(strings.NewReader(tt.text)); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%d entries, error %v, want %q; of %s", len(entries), err, tt.want, tt.text)
+		}
+	}
+}
+
+// TestHostileNames: whatever a process calls itself, the undo file can be read
+// again, and neither it nor the outputs do anything to a terminal.
+func TestHostileNames(t *testing.T) {
+	p := connect(t)
+	sockets := one(t, p)
+	for _, name := range hostile.Names {
+		sockets[0].Process.Comm, sockets[0].Container, sockets[0].Cgroup = name, name, name
+		text := logged(t, minute, sockets)
+		hostile.CheckPrinting(t, []byte(strings.TrimSuffix(text, "\n")))
+		res := undo(t, text, true, sockets)[0]
+		res.want(t, Changed, "")
+		res.Reason = name
+		res.Outcome = Failed
+		hostile.CheckPrinting(t, res.AppendJSON(nil, time.Now()))
+		for _, cell := range res.row() {
+			hostile.CheckPrinting(t, []byte(cell))
+		}
+	}
+}

@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package incident
+
+import (
+	"iter"
+	"net/netip"
+	"slices"
+	"time"
+
+	"katrace/internal/conn"
+	"katrace/internal/events"
+)
+
+// Least is how few connections are many: fewer are shown row by row.
+const Least = 5
+
+// Bounds of what is kept.
+const (
+	// mostEnded is how many connections that have ended are kept for an incident
+	// that is not found yet, and endedFor how long.
+	mostEnded = 20_000
+	endedFor  = 15 * time.Minute
+	// mostIncidents is how many are kept, the oldest giving way.
+	mostIncidents = 1000
+	// joinsFor is how long after its end an incident may still be found to have been
+	// that of one connection more: those with a long idle time fall silent later.
+	joinsFor = 15 * time.Minute
+)
+
+// How long it takes to see whether connections that were reset are made anew: where
+// sockets are listed some seconds, else until their first probe.
+const (
+	settles     = 15 * time.Second
+	settlesMost = 3 * time.Minute
+)
+
+// A scope is tried again when more of it fail, by an eighth, and every so often:
+// the others may have become fewer. Resets settle meanwhile.
+const (
+	triedEvery       = 30 * time.Second
+	resetsTriedEvery = 5 * time.Second
+)
+
+// Watch watches for incidents. Not safe for concurrent use.
+type Watch struct {
+	// Listed says that connections are known soon after they are made, by listings of
+	// all sockets, and not by their first event.
+	Listed bool
+
+	looked nanos // when Look last looked; 0: never
+
+	failing []*Failure // of no incident so far
+	gone    int        // of these, recovered or closed
+	ended   int        // of these, ended
+	fresh   int        // failing from here on came after the last look
+	piles   map[Scope]*pile
+	full    []Scope // of the piles, those that have enough
+
+	records []*record
+}
+
+// pile is how many of a scope fail.
+type pile struct {
+	n      int
+	listed bool  // in Watch.full
+	tried  int   // n when the scope was last tried
+	at     nanos // when that was; 0: never
+	well   int   // how many did not fail then
+}
+
+// New knows of nothing yet.
+func New() *Watch { return &Watch{piles: map[Scope]*pile{}} }
+
+// Event takes over what an event says of a connection: f is its Failure before,
+// nil if it is well. known is when the connection became known. It returns the
+// Failure from now on.
+func (w *Watch) Event(f *Failure, e *events.Event, known time.Time) *Failure {
+	sign, kind := read(e)
+	switch {
+	case sign == noSign, sign == well && f == nil, f != nil && f.ended:
+		return f
+	case sign == well:
+		w.leave(f, heardAt(e), (*record).recover)
+		return nil
+	case f != nil && f.kind != kind && sign == fails:
+		w.leave(f, e.Time.UnixNano(), (*record).recover)
+		f = nil
+	}
+	if f == nil {
+		f = failure(e, kind, known)
+		if f.ended = kind == Resets && !f.before; f.ended {
+			return f // short-lived connections often end so
+		}
+		w.add(f)
+	}
+	if sign == ends {
+		f.ended = true
+		if f.in != nil {
+			f.in.root().end(e.Time.UnixNano())
+		} else {
+			w.ended++
+		}
+	}
+	return f
+}
+
+// Forget is for a connection that closed without an error, or is known no more.
+func (w *Watch) Forget(f *Failure, at time.Time) {
+	if f != nil && !f.ended && !f.gone {
+		w.leave(f, at.UnixNano(), (*record).close)
+	}
+}
+
+func (w *Watch) add(f *Failure) {
+	w.failing = append(w.failing, f)
+	for _, s := range f.scopes {
+		if s.Level == 0 {
+			continue
+		}
+		p := w.piles[s]
+		if p == nil {
+			p = new(pile)
+			w.piles[s] = p
+		}
+		p.n++
+		if p.n >= Least && !p.listed {
+			p.listed = true
+			w.full = append(w.full, s)
+		}
+	}
+}
+
+// leave ends a failure that has not ended its connection.
+func (w *Watch) leave(f *Failure, at nanos, how func(*record, nanos)) {
+	if f.gone = true; f.in != nil {
+		how(f.in.root(), at)
+		return
+	}
+	w.unpile(f)
+	w.gone++
+}
+
+// unpile takes a failure out of its piles.
+func (w *Watch) unpile(f *Failure) {
+	for _, s := range f.scopes {
+		if p := w.piles[s]; p != nil {
+			if p.n--; p.n == 0 {
+				delete(w.piles, s)
+			}
+		}
+	}
+}
+
+// Due says whether it is time to look: once a second.
+func (w *Watch) Due(at time.Time) bool {
+	d := at.UnixNano() - w.looked
+	return d >= int64(time.Second) || d < 0
+}
+
+// Look looks for incidents. others are the connections that are there and have no
+// Failure; they are asked for only where their number matters. While they are,
+// the Watch may be used.
+func (w *Watch) Look(now time.Time, others iter.Seq[*conn.State]) {
+	w.looked = now.UnixNano()
+	w.join()
+	scopes := w.ready()
+	if len(scopes) > 0 {
+		w.count(scopes, others)
+		w.declare(scopes)
+		w.merge()
+	}
+	w.tidy()
+}
+
+// join gives the failures that are new to the incidents that explain them.
+func (w *Watch) join() {
+	for _, f := range w.failing[min(w.fresh, len(w.failing)):] {
+		for _, r := range w.records {
+			if f.gone || f.in != nil {
+				break
+			}
+			if w.looked-max(r.last, r.by) <= int64(joinsFor) && r.explains(f) {
+				if !f.before {
+					r.of++
+				}
+				w.give(f, r)
+			}
+		}
+	}
+}
+
+// give makes a failure a part of an incident.
+func (w *Watch) give(f *Failure, r *record) {
+	w.unpile(f)
+	w.gone++
+	if f.ended {
+		w.ended--
+	}
+	r.take(f)
+}
+
+// ready lists the scopes to be tried, the narrowest first.
+func (w *Watch) ready() (scopes []Scope) {
+	full := w.full[:0]
+	for _, s := range w.full {
+		p := w.piles[s]
+		if p == nil {
+			continue
+		}
+		if p.n < Least {
+			p.listed = false
+			continue
+		}
+		full = append(full, s)
+		every := triedEvery
+		if s.kind == Resets {
+			every = resetsTriedEvery
+		}
+		if since := w.looked - p.at; since >= int64(every) || since < 0 || p.n > p.tried+p.tried/8 {
+			scopes = append(scopes, s)
+		}
+	}
+	clear(w.full[len(full):])
+	w.full = full
+	slices.SortStableFunc(scopes, func(a, b Scope) int { return int(a.Level) - int(b.Level) })
+	return scopes
+}
+
+// count counts the connections of the scopes that are well.
+func (w *Watch) count(scopes []Scope, others iter.Seq[*conn.State]) {
+	services, peers, owners, all := map[netip.AddrPort]int{}, map[netip.Addr]int{}, map[Scope]int{}, 0
+	for _, s := range scopes {
+		switch s.Level {
+		case Service:
+			services[s.Addr] = 0
+		case Peer:
+			peers[s.Addr.Addr()] = 0
+		case Process, Container, Pod:
+			owners[s.of(0)] = 0
+		case Many, All:
+		}
+	}
+	for c := range others {
+		all++
+		tally(services, c.Remote)
+		tally(peers, c.Remote.Addr())
+		if len(owners) > 0 {
+			tally(owners, OwnerScope(&c.Owner))
+		}
+	}
+	for _, s := range scopes {
+		p := w.piles[s]
+		if p == nil {
+			continue // it was emptied meanwhile
+		}
+		p.tried, p.at = p.n, w.looked
+		switch s.Level {
+		case Service:
+			p.well = services[s.Addr]
+		case Peer:
+			p.well = peers[s.Addr.Addr()]
+		case Process, Container, Pod:
+			p.well = owners[s.of(0)]
+		case Many, All:
+			p.well = all
+		}
+	}
+}
+
+// tally counts one of what is to be counted.
+func tally[K comparable](of map[K]int, k K) {
+	if len(of) == 0 {
+		return
+	}
+	if n, ok := of[k]; ok {
+		of[k] = n + 1
+	}
+}
+
+// enough says whether so many that fail are an incident beside so many that are well.
+func enough(kind Kind, fail, well int) bool {
+	if kind == Resets {
+		return fail >= Least && fail > 3*well
+	}
+	return fail >= Least && fail > well
+}
+
+// declare makes incidents of the scopes in which enough fail together.
+func (w *Watch) declare(scopes []Scope) {
+	members := w.gather(scopes)
+	for _, s := range scopes {
+		p := w.piles[s]
+		if p == nil || !enough(s.kind, p.n, p.well) || s.Level == Service && w.wholePeer(s, p) {
+			continue
+		}
+		all := slices.DeleteFunc(members[s], func(f *Failure) bool { return f.gone || f.in != nil })
+		c := cluster(all)
+		others := p.well
+		if s.kind == Resets { // one after another
+			others += len(all) - len(c.of)
+		}
+		if !enough(s.kind, c.tells(s), others) || s.kind == Resets && w.looked < c.last+int64(w.settles(&c)) {
+			continue
+		}
+		r := newRecord(s, c)
+		for _, f := range c.of {
+			w.give(f, r)
+		}
+		r.of += p.well
+		for _, f := range all { // those that fail for another reason
+			if f.in == nil && !f.ended {
+				r.of++
+			}
+		}
+		w.records = append(w.records, r)
+	}
+}
+
+// settles is how long after the last reset it is seen whether connections are made anew.
+func (w *Watch) settles(c *explained) time.Duration {
+	if w.Listed {
+		return settles
+	}
+	return min(max(settles, c.idle+2*late), settlesMost)
+}
+
+// wholePeer says that all that is known of the service's peer is this service: the
+// peer is then what is to be named.
+func (w *Watch) wholePeer(s Scope, p *pile) bool {
+	s.Level, s.Addr = Peer, netip.AddrPortFrom(s.Addr.Addr(), 0)
+	peer := w.piles[s]
+	return peer != nil && peer.well <= p.well
+}
+
+// gather sorts the failures by the scopes.
+func (w *Watch) gather(scopes []Scope) map[Scope][]*Failure {
+	members := make(map[Scope][]*Failure, len(scopes))
+	for _, s := range scopes {
+		members[s] = nil
+	}
+	for _, f := range w.failing {
+		if f.gone || f.in != nil {
+			continue
+		}
+		for _, s := range f.scopes {
+			if list, ok := members[s]; ok {
+				members[s] = append(list, f)
+			}
+		}
+	}
+	return members
+}
+
+// tidy forgets what is of no use any more.
+func (w *Watch) tidy() {
+	w.fresh = len(w.failing)
+	if w.gone+w.ended > len(w.failing)/2 || w.ended > mostEnded {
+		w.compact()
+	}
+	if len(w.records) > mostIncidents {
+		w.records = slices.Delete(w.records, 0, len(w.records)-mostIncidents)
+	}
+}
+
+// compact drops the failures that have gone, and those that ended too long ago.
+func (w *Watch) compact() {
+	drop := max(0, w.ended-mostEnded)
+	kept := w.failing[:0]
+	for _, f := range w.failing {
+		age := w.looked - f.by
+		switch {
+		case f.gone || f.in != nil:
+		case f.ended && (drop > 0 || age > int64(endedFor)):
+			drop--
+			w.ended--
+			w.unpile(f)
+			f.gone = true
+		default:
+			kept = append(kept, f)
+		}
+	}
+	clear(w.failing[len(kept):])
+	w.failing, w.gone, w.fresh = kept, 0, len(kept)
+}
+
+// All lists the incidents, those that began first at first.
+func (w *Watch) All() []Incident {
+	all := make([]Incident, 0, len(w.records))
+	for _, r := range w.records {
+		i := r.incident()
+		i.Listed = w.Listed
+		all = append(all, i)
+	}
+	slices.SortStableFunc(all, func(a, b Incident) int { return a.Since.Compare(b.Since) })
+	return all
+}
