@@ -14,12 +14,12 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/net/netutil"
 )
 
 // What a client may take.
@@ -85,7 +85,7 @@ func (m *Metrics) Serve(ctx context.Context, l net.Listener) error {
 	}
 	s.SetKeepAlivesEnabled(false) // nobody holds a connection for longer than a scrape
 	defer context.AfterFunc(ctx, func() { _ = s.Close() })()
-	err := s.Serve(&limited{Listener: l, free: make(chan struct{}, maxConnections)})
+	err := s.Serve(netutil.LimitListener(l, maxConnections)) // others wait, for seconds at the most
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
@@ -106,32 +106,6 @@ func (m *Metrics) handler() http.Handler {
 			scrape.ServeHTTP(w, r)
 		}
 	})
-}
-
-// limited is a listener with so many connections at a time; others wait.
-type limited struct {
-	net.Listener
-	free chan struct{}
-}
-
-func (l *limited) Accept() (net.Conn, error) {
-	l.free <- struct{}{} // each connection ends in time: this waits for seconds at the most
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.free
-		return nil, err
-	}
-	return &limitedConn{Conn: c, release: sync.OnceFunc(func() { <-l.free })}, nil
-}
-
-type limitedConn struct {
-	net.Conn
-	release func()
-}
-
-func (c *limitedConn) Close() error {
-	c.release()
-	return c.Conn.Close()
 }
 
 // WriteFile writes the metrics to a file for node_exporter's textfile collector,
