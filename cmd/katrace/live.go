@@ -19,7 +19,7 @@ import (
 )
 
 // runLive is the live view over the kernel's stream.
-func runLive(ctx context.Context, o streamOptions, sinks tee, writes *writing) error {
+func runLive(ctx context.Context, o streamOptions, sinks tee, log *fileSink, writes *writing) error {
 	view := viewOfKernel(o.noColor)
 	view.Filter = o.filterWords
 	// The store is made before the backend is known: events may come at once.
@@ -38,6 +38,13 @@ func runLive(ctx context.Context, o streamOptions, sinks tee, writes *writing) e
 	}
 	s.dropPrivileges(os.Stderr, keep...)
 	view.Backend, view.Lacks = string(s.tracer.Backend), s.tracer.Lacks
+	defer s.attend(log)()
+	measured, err := s.measure(ctx, &o)
+	if err != nil {
+		s.tracer.Close()
+		return err
+	}
+	feed = measured.beside(feed)
 	start := time.Now()
 	ctx, cancel := o.limit(ctx)
 	defer cancel()
