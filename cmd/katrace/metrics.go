@@ -28,11 +28,11 @@ type meter struct {
 
 // measure opens what the metrics need; nil where none are wanted. It is called
 // before the privileges are dropped.
-func (s *stream) measure(ctx context.Context, o *streamOptions) (m *meter, err error) {
+func (s *stream) measure(ctx context.Context, o *streamOptions) (_ *meter, err error) {
 	if !o.metrics.wanted() {
 		return nil, nil
 	}
-	m = &meter{filter: &s.filter, file: o.metrics.file, say: func(format string, args ...any) {
+	m := &meter{filter: &s.filter, file: o.metrics.file, say: func(format string, args ...any) {
 		if s.say != nil {
 			fmt.Fprintf(s.say, "katrace: %s\n", conn.Safe(fmt.Sprintf(format, args...)))
 		}

@@ -109,5 +109,10 @@ func (m *Metrics) handler() http.Handler {
 }
 
 // WriteFile writes the metrics to a file for node_exporter's textfile collector,
-// which never sees a part of them.
-func (m *Metrics) WriteFile(path string) error { return prometheus.WriteToTextfile(path, m.registry) }
+// which never sees a part of them. What is no regular file is not replaced.
+func (m *Metrics) WriteFile(path string) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is no regular file, and is not replaced", path)
+	}
+	return prometheus.WriteToTextfile(path, m.registry)
+}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -207,5 +208,14 @@ func TestWriteFile(t *testing.T) {
 	}
 	if err := m.WriteFile(filepath.Join(path, "below")); err == nil {
 		t.Error("written below a file")
+	}
+	// Root could replace /dev/null. A pipe stands for it.
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err = m.WriteFile(pipe)
+	if info, statErr := os.Stat(pipe); err == nil || statErr != nil || info.Mode().Type() != fs.ModeNamedPipe {
+		t.Errorf("%v, %v: what is no regular file is replaced", err, info)
 	}
 }
