@@ -287,3 +287,29 @@ func TestNotRotated(t *testing.T) {
 		t.Errorf("said %d times: %q", n, said)
 	}
 }
+
+// TestRotateWithoutNext: where the file was moved and the next one cannot be made,
+// the rotated ones are not moved again by each write until they are gone.
+func TestRotateWithoutNext(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	room := 1000
+	f, said, _ := on(t, &room, nil, Options{Path: path, Size: 6, Keep: 3})
+	write(t, f, "line0")
+	write(t, f, "line1")
+	write(t, f, "line2")
+	makes := f.open
+	f.open = func(Options) (file, int64, error) { return nil, 0, unix.EDQUOT }
+	for n := 3; n < 8; n++ {
+		write(t, f, fmt.Sprintf("line%d", n))
+	}
+	want(t, path+".1", "line2\nline3\nline4\nline5\nline6\nline7\n")
+	want(t, path+".2", "line1\n")
+	want(t, path+".3", "line0\n")
+	if n := strings.Count(said.String(), "\n"); n != 1 {
+		t.Errorf("said %d times: %q", n, said)
+	}
+	f.open = makes
+	write(t, f, "line8")
+	want(t, path, "line8\n")
+	want(t, path+".3", "line0\n")
+}

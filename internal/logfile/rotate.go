@@ -15,7 +15,10 @@ func (f *File) rotate(more int) {
 	if f.o.Size <= 0 || f.size == 0 || f.size+int64(more) <= f.o.Size || !f.isRegular() {
 		return
 	}
-	err := f.shift()
+	var err error
+	if f.isNamed() { // else it was moved, maybe before the disk had no room for the next file
+		err = f.shift()
+	}
 	if err == nil {
 		err = f.next()
 	}
