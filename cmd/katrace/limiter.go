@@ -75,7 +75,7 @@ func (l *limiter) suppress(e *events.Event) error {
 	if _, known := l.peers[addr]; known || len(l.peers) < maxPeers {
 		l.peers[addr]++
 	}
-	if e.Time.Sub(l.since) < time.Second {
+	if e.Time.Sub(l.since).Abs() < time.Second { // or the clock was set back
 		return nil
 	}
 	return l.report(e.Time)
@@ -106,7 +106,7 @@ func (l *limiter) Flush() error { return l.next.Flush() }
 
 // Second is of secondly: no event may come that ends the second.
 func (l *limiter) Second(last bool) error {
-	if now := l.now(); last || now.Sub(l.since) >= time.Second {
+	if now := l.now(); last || now.Sub(l.since).Abs() >= time.Second {
 		if err := l.report(now); err != nil {
 			return err
 		}

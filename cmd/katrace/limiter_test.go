@@ -137,3 +137,22 @@ func TestLimiterQuiet(t *testing.T) {
 		t.Errorf("%d of 3600 events, a second each, are written", n)
 	}
 }
+
+// TestLimiterSetBack: what was left out is reported although the clock was set back.
+func TestLimiterSetBack(t *testing.T) {
+	for name, after := range map[string]func(*limiter, time.Time) error{
+		"by the second":   func(l *limiter, at time.Time) error { l.now = func() time.Time { return at }; return l.Second(false) },
+		"by a next event": func(l *limiter, at time.Time) error { return l.Event(peer(events.KindProbe, at, 1)) },
+	} {
+		var got kept
+		l := newLimiter(&got, 1)
+		at := time.Unix(1e9, 0)
+		for range burst - forEnds + 1 {
+			must(t, l.Event(peer(events.KindProbe, at, 1)))
+		}
+		must(t, after(l, at.Add(-time.Hour)))
+		if _, out := got.count(events.KindProbe); out.Events == 0 {
+			t.Errorf("%s: not reported", name)
+		}
+	}
+}

@@ -273,6 +273,16 @@ func TestIncidentIsSaid(t *testing.T) {
 	s.hasNot(t, "to 10.98.0.2 silent from")
 }
 
+// TestIncidentAfterClockSetBack: what fails then is said as before.
+func TestIncidentAfterClockSetBack(t *testing.T) {
+	s := newScene(t, testOptions, 120, 24)
+	ahead := ev(events.KindProbe, 1, unanswered(1))
+	ahead.Time = s.clock.now.Add(time.Hour)
+	s.event(ahead)
+	s.deadHost()
+	s.has(t, "20 of 20 known connections to 10.98.0.2 silent since")
+}
+
 // TestIncidentOfAllSockets: where the sockets are listed, the known ones are all.
 func TestIncidentOfAllSockets(t *testing.T) {
 	s := newScene(t, testOptions, 120, 24)

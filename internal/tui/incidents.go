@@ -11,7 +11,8 @@ import (
 	"katrace/internal/incident"
 )
 
-// lookOut has the Watch look for incidents if it is time to. The Store is locked.
+// lookOut has the Watch look for incidents if it is time to. now is the clock as it
+// is: Store.clock stands still after the wall clock was set back. The Store is locked.
 func (s *Store) lookOut(now nanos) {
 	if at := time.Unix(0, now); s.watch.Due(at) {
 		s.watch.Look(at, s.well)

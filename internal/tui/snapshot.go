@@ -72,7 +72,7 @@ func (s *Store) look(q Query, logged uint64, sn *Snapshot) {
 	sn.Dismissed, sn.Refused, sn.Unlisted = s.dismissed, s.refused, s.listing.unlisted
 	sn.Listings = s.listing.complete
 	sn.PerSecond = s.rate.add(now, s.total)
-	s.lookOut(max(now.UnixNano(), s.clock))
+	s.lookOut(now.UnixNano())
 	sn.incidents = s.recent(sn.incidents[:0], now)
 	sn.log = s.log.since(sn.log[:0], logged)
 }

@@ -103,7 +103,7 @@ func (s *Store) Event(e *events.Event) error {
 	if s.join != nil {
 		s.join.Add(e)
 	}
-	defer s.lookOut(s.clock)
+	defer s.lookOut(e.Time.UnixNano())
 	switch e.Kind {
 	case events.KindStart, events.KindHeartbeat, events.KindStop:
 		return nil
