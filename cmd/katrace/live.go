@@ -36,7 +36,6 @@ func runLive(ctx context.Context, o streamOptions, sinks tee, log *fileSink, wri
 	if l := newListing(&o, store); l != nil {
 		feed, keep, view.Notice = l.beside(feed), forListing, l.notice
 	}
-	s.dropPrivileges(os.Stderr, keep...)
 	view.Backend, view.Lacks = string(s.tracer.Backend), s.tracer.Lacks
 	defer s.attend(log)()
 	measured, err := s.measure(ctx, &o)
@@ -44,6 +43,7 @@ func runLive(ctx context.Context, o streamOptions, sinks tee, log *fileSink, wri
 		s.tracer.Close()
 		return err
 	}
+	s.dropPrivileges(os.Stderr, keep...)
 	feed = measured.beside(feed)
 	start := time.Now()
 	ctx, cancel := o.limit(ctx)

@@ -68,6 +68,36 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
+// TestMetricsOfView: beside the live view the sockets are listed for the metrics also
+// where the view lists none, which then needs no privilege for that.
+func TestMetricsOfView(t *testing.T) {
+	nativeOnly(t)
+	socket := filepath.Join(t.TempDir(), "socket")
+	cmd := command("-o", "tui", "--dead", "--attach", string(anyBackend()), "--metrics", "unix:"+socket)
+	cmd.Env = append(os.Environ(), "TERM=xterm-256color")
+	keys, drawn := onTerminal(t, cmd, 80, 24)
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}}}
+	waitFor(t, time.Minute, "the sockets to be listed", func() bool {
+		answer, err := client.Get("http://katrace/metrics")
+		if err != nil {
+			return false // it attaches
+		}
+		defer func() { _ = answer.Body.Close() }()
+		parser := expfmt.NewTextParser(model.UTF8Validation)
+		families, err := parser.TextToMetricFamilies(answer.Body)
+		return err == nil && families["katrace_sockets"] != nil
+	})
+	if _, err := keys.WriteString("q"); err != nil {
+		t.Fatal(err)
+	}
+	if code := exitCode(t, cmd); code != 0 {
+		t.Errorf("exit status %d: %s", code, drawn)
+	}
+}
+
 // sum is of all series of a family; 0 where it is not exposed.
 func sum(f *dto.MetricFamily) (n float64) {
 	for _, m := range f.GetMetric() {
