@@ -22,8 +22,14 @@ type meter struct {
 	filter *events.Filter
 	socket net.Listener // nil: they are not scraped
 	file   string
-	walker *inventory.Walker // nil: sockets cannot be listed
+	walker walker // nil: sockets cannot be listed
 	say    func(format string, args ...any)
+}
+
+// walker is inventory.Walker.
+type walker interface {
+	Connected(ctx context.Context, each func(*inventory.Socket)) error
+	Close()
 }
 
 // measure opens what the metrics need; nil where none are wanted. It is called
@@ -56,8 +62,10 @@ func (s *stream) measure(ctx context.Context, o *streamOptions) (_ *meter, err e
 			return nil, fmt.Errorf("--metrics-file: %w", err)
 		}
 	}
-	if m.walker, err = inventory.OpenWalker(o.load.BTF); err != nil {
+	if w, err := inventory.OpenWalker(o.load.BTF); err != nil {
 		m.say("the metrics of listed sockets are missing: %v", err)
+	} else {
+		m.walker = w
 	}
 	s.sink = tee{s.sink, m}
 	s.secondly = append(s.secondly, func() { m.Connections(s.tracker.Connections()) })
@@ -176,13 +184,21 @@ const (
 )
 
 func (m *meter) list(ctx context.Context) error {
+	failed := ""
 	for {
 		begun := time.Now()
 		c := m.NewCount()
-		if err := m.walker.Connected(ctx, c.Add); err != nil {
-			return err
+		err := m.walker.Connected(ctx, c.Add)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err == nil:
+			failed = ""
+			m.Listed(c)
+		case err.Error() != failed:
+			failed = err.Error()
+			m.say("list the sockets: %v: it is tried again every %s", err, countEvery)
 		}
-		m.Listed(c)
 		select {
 		case <-ctx.Done():
 			return nil

@@ -3,12 +3,18 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"net"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"katrace/internal/inventory"
 	"katrace/internal/loader"
+	"katrace/internal/metrics"
 )
 
 // TestMeasureFails: an address that is in use, or a file that cannot be written, is
@@ -27,4 +33,31 @@ func TestMeasureFails(t *testing.T) {
 			t.Errorf("%s: %v", flag, err)
 		}
 	}
+}
+
+// failingWalker is a walker that fails so many times.
+type failingWalker struct{ left, listed int }
+
+func (f *failingWalker) Connected(context.Context, func(*inventory.Socket)) error {
+	if f.left--; f.left >= 0 {
+		return errors.New("too many open files")
+	}
+	f.listed++
+	return nil
+}
+
+func (f *failingWalker) Close() {}
+
+// TestListingFails: that is said once, and is not the last listing.
+func TestListingFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		said, w := 0, &failingWalker{left: 2}
+		m := &meter{Metrics: metrics.New(metrics.Options{}), walker: w, say: func(string, ...any) { said++ }}
+		ctx, stop := context.WithTimeout(t.Context(), 2*countEvery+time.Second)
+		defer stop()
+		must(t, m.list(ctx))
+		if w.listed != 1 || said != 1 {
+			t.Errorf("listed %d times, said %d times that it fails, want once each", w.listed, said)
+		}
+	})
 }
