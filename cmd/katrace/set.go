@@ -224,6 +224,7 @@ func runSet(ctx context.Context, o *setOptions) (err error) {
 		}
 		return again.Sockets, nil
 	}
+	r.Unseen = l.Unseen
 	var results []*change.Result
 	var stopped error
 	if o.undo != "" {
@@ -245,9 +246,12 @@ func readUndo(path string) ([]change.Entry, error) {
 		return nil, fmt.Errorf("--undo: %w", err)
 	}
 	defer func() { _ = file.Close() }()
-	entries, err := change.ReadLog(file)
+	entries, cut, err := change.ReadLog(file)
 	if err != nil {
 		return nil, fmt.Errorf("--undo %q: %w", path, err)
+	}
+	if cut {
+		fmt.Fprintf(os.Stderr, "katrace: --undo %q: line %d is cut off, as a full disk leaves it: left out\n", path, len(entries)+1)
 	}
 	return entries, nil
 }
