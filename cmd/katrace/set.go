@@ -278,14 +278,14 @@ func (o *setOptions) show(writes *writing, results []*change.Result) error {
 	} else if len(results) > 0 {
 		change.WriteTable(w, results)
 	}
-	if err := w.Flush(); err != nil {
-		return fmt.Errorf("write what was set: %w", err)
-	}
-	sum := change.Sum(results)
+	err := w.Flush()
+	sum := change.Sum(results) // also where nobody reads the table: it was done
 	for _, line := range sum.Lines(o.apply, o.undo != "") {
 		fmt.Fprintln(writes.watch(os.Stderr), "katrace: "+line)
 	}
 	switch {
+	case err != nil:
+		return fmt.Errorf("write what was set: %w", err)
 	case sum.Refused > 0 && sum.Refused == len(results):
 		return &loader.UnsupportedError{Doing: "get the sockets from their processes", Err: os.ErrPermission,
 			Hint: cmp.Or(inventory.UnseenAdvice(), inventory.RefusedAdvice())}

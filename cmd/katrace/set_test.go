@@ -195,6 +195,23 @@ func TestSetElsewhere(t *testing.T) {
 	}
 }
 
+// TestSetFullOutput: where the table cannot be written, what was done is said all the same.
+func TestSetFullOutput(t *testing.T) {
+	_, pid, _ := settable(t)
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = full.Close() }()
+	cmd := asKatrace("set", "--pid", pid, "--idle", "90", "--apply")
+	var errs strings.Builder
+	cmd.Stdout, cmd.Stderr = full, &errs
+	_ = cmd.Run() // the status is looked at
+	if said := errs.String(); cmd.ProcessState.ExitCode() != 1 || !strings.Contains(said, "katrace: 4 of 4 sockets changed\n") || !strings.Contains(said, "no space left on device") {
+		t.Errorf("exit status %d\n%s", cmd.ProcessState.ExitCode(), said)
+	}
+}
+
 // TestSetRearm: a timer that runs longer than the settings in force is armed
 // anew: exactly where the idle time is the socket's own, else for all of it; and
 // what came from the sysctl still does.

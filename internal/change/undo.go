@@ -140,7 +140,7 @@ func parseEntry(line []byte, boot string) (e Entry, err error) {
 	case in.V != 1 || in.Before == nil || in.After == nil || in.Inode == 0 || in.Netns == 0 || in.Cookie == 0:
 		return e, errors.New("it is no line of an undo file")
 	case in.Boot != boot:
-		return e, errors.New("it was written before the last boot: none of its sockets is there any more")
+		return e, errors.New("it was written before the last boot, or on another host: none of its sockets is here")
 	}
 	var timer conn.Timer
 	if err := in.Read(&e.state, &timer); err != nil {
