@@ -142,7 +142,7 @@ func (r *Reader) choose() (first *source, until time.Time, err error) {
 	}
 	now, at := r.now(), first.head().event.Time
 	for _, s := range r.sources {
-		if s.ended || s.head() != nil || s.heard && !s.last.Before(at) {
+		if s.ended || s.batch != nil || s.heard && !s.last.Before(at) { // head could give what came after the choice
 			continue
 		}
 		if !s.waits {

@@ -331,6 +331,34 @@ func TestFilesAreWaitedFor(t *testing.T) {
 	})
 }
 
+// TestWhatComesMeanwhile: a line that comes while the next event is being chosen is
+// not overtaken by a later one.
+func TestWhatComesMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, files := pipes(2)
+		files[1].waits = false
+		r := open(t.Context(), files)
+		_, _ = io.WriteString(w[0], probes(1))
+		synctest.Wait() // that line is there, and the other recording has none yet
+		wrote := false
+		r.now = func() time.Time {
+			if !wrote {
+				wrote = true
+				_, _ = io.WriteString(w[1], probes(0))
+				synctest.Wait()
+			}
+			return time.Now()
+		}
+		go func() {
+			time.Sleep(time.Hour)
+			for _, w := range w {
+				_ = w.Close()
+			}
+		}()
+		want(t, "meanwhile", all(t, r), "0", "1")
+	})
+}
+
 // first reads so many events.
 func first(t *testing.T, r *Reader, n int) (said []string) {
 	t.Helper()
