@@ -50,7 +50,7 @@ type Reader struct {
 	cancel  context.CancelFunc
 	current *source // whose event was returned last
 
-	hosts map[string]string // all that were seen, once each
+	hosts map[string]string // the first maxHosts that were seen, once each
 	names bool              // lines without a host get that of their recording
 	cover Coverage
 
@@ -207,7 +207,7 @@ func (r *Reader) take(s *source) *events.Event {
 	if r.names && e.Host == "" {
 		e.Host = s.host
 	}
-	if len(r.sources) > 1 && s.heard && s.last.Sub(e.Time) > backwards {
+	if s.heard && s.last.Sub(e.Time) > backwards {
 		s.back++
 	}
 	if r.latest.Sub(e.Time) > backwards && !s.latest.After(e.Time) {
@@ -236,11 +236,14 @@ func (r *Reader) peekHosts() {
 // host is the name, the same string for all lines that have it.
 func (r *Reader) host(name string) string {
 	known, ok := r.hosts[name]
-	if !ok {
-		r.hosts[name], known = name, name
+	switch {
+	case ok:
+		return known
+	case len(r.hosts) < maxHosts:
+		r.hosts[name] = name
 		r.names = len(r.sources) > 1 && len(r.hosts) > 1
 	}
-	return known
+	return name
 }
 
 // wait waits for input, until then if that is a time.

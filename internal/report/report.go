@@ -154,7 +154,8 @@ type LeftOut struct {
 	Peers     int    `json:"peers,omitempty"`
 	Owners    int    `json:"owners,omitempty"`
 	Settings  int    `json:"settings,omitempty"`
-	Gaps      int    `json:"gaps,omitempty"` // of all hosts
+	Gaps      int    `json:"gaps,omitempty"`  // of all hosts
+	Hosts     bool   `json:"hosts,omitempty"` // there are more than are listed
 }
 
 // Lost sums up what the recording says was lost.
