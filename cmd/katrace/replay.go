@@ -160,6 +160,9 @@ func (p *player) play(ctx context.Context, in *recording.Reader, sink events.Sin
 		}
 		p.last.Store(e.Time.UnixNano())
 		if !p.wants(e) {
+			if joins, ok := sink.(joiner); ok {
+				joins.Other(e)
+			}
 			continue
 		}
 		if err := sink.Event(e); err != nil {
@@ -168,6 +171,10 @@ func (p *player) play(ctx context.Context, in *recording.Reader, sink events.Sin
 	}
 	return sink.Flush()
 }
+
+// joiner is a sink that joins the two ends of connections: what the filter leaves
+// out may be of the other end of what it lets through.
+type joiner interface{ Other(*events.Event) }
 
 // wants says whether the event is to be shown.
 func (p *player) wants(e *events.Event) bool {

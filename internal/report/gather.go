@@ -112,6 +112,14 @@ func (g *Gatherer) Event(e *events.Event) error {
 	return nil
 }
 
+// Other takes an event that the filters leave out: it may tell of the other end of
+// a connection that they let through.
+func (g *Gatherer) Other(e *events.Event) {
+	if g.join != nil {
+		g.join.AddOther(e)
+	}
+}
+
 // watchFor lets the event be looked at for incidents, with the owner that is known.
 func (g *Gatherer) watchFor(c *connection, e *events.Event) {
 	if e.Owner != c.Owner {
