@@ -21,8 +21,9 @@ const (
 )
 
 // Gatherer sums up events as they come, in the order of their time. It is an
-// events.Sink. Whatever it is given, it takes some 200 MB at the most: see
-// MaxConnections, maxParties and maxLanes.
+// events.Sink. Whatever it is given, its memory is bounded: see
+// MaxConnections, maxParties and maxLanes. With names of the usual length that is
+// some 200 MB.
 type Gatherer struct {
 	started      bool
 	first, until int64 // ms since 1970
