@@ -66,7 +66,10 @@ type Coverage struct {
 }
 
 // Add takes the next event. host is of lines that name none.
-func (c *Coverage) Add(e *events.Event, host string) {
+func (c *Coverage) Add(e *events.Event, host string) { c.add(e, host, false) }
+
+// add is Add. beside: another tracing of that host goes on, so a start ends none.
+func (c *Coverage) add(e *events.Event, host string, beside bool) {
 	if e.Host != "" {
 		host = e.Host
 	}
@@ -82,12 +85,12 @@ func (c *Coverage) Add(e *events.Event, host string) {
 		h = &Host{Name: strings.Clone(host), First: e.Time}
 		c.hosts[h.Name] = h
 	}
-	h.add(e)
+	h.add(e, beside)
 }
 
-func (h *Host) add(e *events.Event) {
+func (h *Host) add(e *events.Event, beside bool) {
 	quiet := e.Time.Sub(h.Last)
-	begins := e.Kind == events.KindStart && !e.Tracing.Continues
+	begins := e.Kind == events.KindStart && !e.Tracing.Continues && !beside
 	switch {
 	case h.Last.IsZero():
 	case quiet <= 0: // the clock was set back meanwhile, or the files are in another order: nobody knows for how long

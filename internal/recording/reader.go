@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -203,7 +204,7 @@ func (r *Reader) take(s *source) *events.Event {
 	if !s.heard && len(r.sources) > 1 && !r.names {
 		r.peekHosts()
 	}
-	r.cover.Add(e, s.host)
+	r.cover.add(e, s.host, e.Kind == events.KindStart && r.beside(s))
 	if r.names && e.Host == "" {
 		e.Host = s.host
 	}
@@ -221,6 +222,17 @@ func (r *Reader) take(s *source) *events.Event {
 		r.latest = e.Time
 	}
 	return e
+}
+
+// beside says that another recording of the same host goes on: its next line, which
+// a pipe may not have given yet, is of a tracing that began before.
+func (r *Reader) beside(s *source) bool {
+	return slices.ContainsFunc(r.sources, func(o *source) bool {
+		if o == s || o.host != s.host || o.ended {
+			return false
+		}
+		return o.batch == nil || o.head().event.Kind != events.KindStart
+	})
 }
 
 // peekHosts looks which hosts the next lines name, so that from the first line on

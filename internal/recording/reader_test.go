@@ -163,6 +163,44 @@ func TestHosts(t *testing.T) {
 	}
 }
 
+// TestTwoAtOnce: where katrace ran twice at a time, or two hosts have the same name,
+// the second start is no sign of a crash; after the first one's end it is.
+func TestTwoAtOnce(t *testing.T) {
+	start := func(at float64) string { return line(events.KindStart, at, "a") }
+	beat := func(at float64) string { return line(events.KindHeartbeat, at, "") }
+	for _, tt := range []struct {
+		in   []string
+		gaps int
+	}{
+		{[]string{start(0) + beat(60) + beat(120), start(20) + beat(80)}, 0},
+		{[]string{start(0) + beat(60), start(70) + beat(80)}, 1},
+		{[]string{start(0) + beat(60) + start(90), start(70) + beat(80)}, 2},
+	} {
+		r := open(t.Context(), stored(tt.in...))
+		all(t, r)
+		if got := r.Coverage().Host("a").Gaps; len(got) != tt.gaps {
+			t.Errorf("%q: %v", tt.in, got)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		w, files := pipes(2)
+		r := open(t.Context(), files)
+		go func() {
+			for i, w := range w {
+				_, _ = io.WriteString(w, start(float64(20*i)))
+			}
+			time.Sleep(time.Hour)
+			for _, w := range w {
+				_ = w.Close()
+			}
+		}()
+		all(t, r)
+		if got := r.Coverage().Host("a").Gaps; len(got) != 0 {
+			t.Errorf("two pipes: %v", got)
+		}
+	})
+}
+
 // TestCompressed: recordings are read as they are, also several that were put
 // together, and what is left of one that is cut off.
 func TestCompressed(t *testing.T) {
