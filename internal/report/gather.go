@@ -183,7 +183,7 @@ func (g *Gatherer) own(c *connection) {
 	if c.owner != nil {
 		c.owner.Connections--
 		if c.settings != nil {
-			c.settings.owners.move(string(c.owner.Name), name)
+			c.settings.owners.move(string(c.owner.Name), string(owner.Name))
 		}
 	}
 	c.owner = owner
