@@ -145,6 +145,20 @@ lint:
 man:
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(GO) test -count=1 ./cmd/katrace -run '^TestManPages$$' -man $(CURDIR)/man
 
+# A .deb, an .rpm and a .tar.gz for amd64 and arm64, a bill of materials, and
+# SHA256SUMS: into dist/. The same commit makes the same bytes.
+.PHONY: packages
+packages:
+	GO="$(GO)" scripts/packages dist
+
+# They are made twice and compared, checked, and installed in a Debian of their
+# own (some minutes; root). What runs there is the unit's command line: systemd
+# itself is asked only what it thinks of the unit.
+.PHONY: test-packages
+test-packages: packages
+	scripts/need lintian rpm logrotate mmdebstrap systemd
+	GO="$(GO)" scripts/packages-test dist
+
 .PHONY: bench
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/...

@@ -147,7 +147,7 @@ func runDemo(ctx context.Context, o demoOptions, out output) error {
 		return err
 	}
 	d.can.Slack = o.slack
-	fmt.Fprintf(os.Stderr, "katrace: %d connections staged, %s\n", len(cases), opening(tracer, false))
+	fmt.Fprintf(os.Stderr, "katrace: %s staged, %s\n", conn.Count(len(cases), "connection"), opening(tracer, false))
 
 	if out == outputTUI {
 		view.Backend, view.Lacks = string(tracer.Backend), tracer.Lacks

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/bits"
@@ -16,6 +17,7 @@ import (
 
 	"katrace/internal/events"
 	"katrace/internal/loader"
+	"katrace/internal/logfile"
 )
 
 // defaultRingSize is that of the ring buffer, in bytes.
@@ -23,8 +25,10 @@ const defaultRingSize = 16 << 20
 
 // streamOptions say what runStream does.
 type streamOptions struct {
-	output      output // "": chosen by validate
-	logFile     string // "": none
+	output      output          // "": chosen by validate
+	log         logfile.Options // Path "": none
+	maxRate     int             // lines a second, 0: all
+	metrics     metricsOptions
 	host        string // "": lines do not say which
 	noColor     bool
 	load        loader.Options
@@ -42,9 +46,10 @@ func (o *streamOptions) register(cmd *cobra.Command) {
 		flagSpec{name: "rtt", to: &o.load.ExactRTT, help: "exact round trips; looks at received segments while a probe is out"},
 		flagSpec{name: "all", to: &o.load.All, help: "also firings that sent nothing, zero-window probes, and closes"})
 	addFlags(cmd, groupAttach, attachFlag(&o.load.Backend), btfFlag(&o.load.BTF))
-	o.registerOutput(cmd)
+	o.registerOutput(cmd, string(outputNone))
+	o.registerLog(cmd)
+	o.metrics.register(cmd)
 	addFlags(cmd, groupOutput,
-		flagSpec{name: "log-file", to: &o.logFile, help: "append the JSON stream to this file, beside the output", offer: files},
 		flagSpec{name: "host", to: valueOf(&o.host, parseHost), help: "say in each line that it is of the host with this name (key host), for recordings that are merged"})
 	addFlags(cmd, groupLimits,
 		flagSpec{name: "duration", to: &o.duration, help: "stop after this time, such as 30s or 5m (a bare number is seconds)"},
@@ -54,9 +59,9 @@ func (o *streamOptions) register(cmd *cobra.Command) {
 }
 
 // registerOutput adds the flags that say where events go.
-func (o *streamOptions) registerOutput(cmd *cobra.Command) {
+func (o *streamOptions) registerOutput(cmd *cobra.Command, more ...string) {
 	addFlags(cmd, groupOutput,
-		outputFlag(&o.output, ", one object a line"+outputDefault, outputNames()...), noColorFlag(&o.noColor))
+		outputFlag(&o.output, "; json is one object a line"+outputDefault, append(outputNames(), more...)...), noColorFlag(&o.noColor))
 }
 
 // validate holds the flags against each other.
@@ -64,10 +69,13 @@ func (o *streamOptions) validate() (err error) {
 	if o.output, err = chooseOutput(o.output); err != nil {
 		return err
 	}
+	if err := cmp.Or(o.validateLog(), o.metrics.validate()); err != nil {
+		return err
+	}
 	if err := refuseNever(&o.filter); err != nil {
 		return err
 	}
-	if o.output != outputJSON && o.logFile == "" && len(o.filter.Kinds) > 0 && !slices.ContainsFunc(o.filter.Kinds, inEveryOutput) {
+	if o.output != outputJSON && o.log.Path == "" && len(o.filter.Kinds) > 0 && !slices.ContainsFunc(o.filter.Kinds, inEveryOutput) {
 		return usagef("--event %s: only a recording has that (-o json, --log-file)", join(o.filter.Kinds))
 	}
 	for _, k := range o.filter.Kinds {
@@ -78,7 +86,7 @@ func (o *streamOptions) validate() (err error) {
 	if err := lacking(o.filter.Kinds, o.load.Backend, o.load.Backend.Facts()); err != nil {
 		return usagef("--event %s with --attach %s: %w", join(o.filter.Kinds), o.load.Backend, err)
 	}
-	o.load.NoDrops = !o.filter.Takes(events.KindDropped)
+	o.load.NoDrops = !o.filter.Takes(events.KindDropped) && !o.metrics.wanted()
 	o.load.Filter = o.filter.Socket
 	return nil
 }
@@ -102,16 +110,31 @@ func parseFollow(s string) (uint32, error) {
 }
 
 // inEveryOutput says that the event comes to every output.
-func inEveryOutput(k events.Kind) bool { return k == events.KindLost || !k.OfTracing() }
+func inEveryOutput(k events.Kind) bool {
+	return k == events.KindLost || k == events.KindSuppressed || !k.OfTracing()
+}
 
 // needsAll says that the event only comes with --all.
 func needsAll(k events.Kind) bool {
 	return k == events.KindTimer || k == events.KindWindowProbe || k == events.KindClosed
 }
 
-// parseSize reads a ring size: bytes, KiB, MiB or GiB; a power of two, at
-// least a page (the kernel's rule for ring buffers).
+// parseSize reads a ring size: a power of two, at least a page (the kernel's rule
+// for ring buffers).
 func parseSize(s string) (uint32, error) {
+	n, err := parseBytes(s)
+	if err != nil {
+		return 0, fmt.Errorf("want a size such as 512KiB or 8MiB")
+	}
+	page := uint64(os.Getpagesize())
+	if bits.OnesCount64(n) != 1 || n < page || n > 1<<30 {
+		return 0, fmt.Errorf("want a power of two from %d bytes to 1GiB", page)
+	}
+	return uint32(n), nil
+}
+
+// parseBytes reads a number of bytes, KiB, MiB or GiB, up to 4 EiB.
+func parseBytes(s string) (uint64, error) {
 	digits, shift := s, 0
 	for i, suffix := range []string{"KiB", "MiB", "GiB"} {
 		if d, ok := strings.CutSuffix(s, suffix); ok {
@@ -119,12 +142,5 @@ func parseSize(s string) (uint32, error) {
 		}
 	}
 	n, err := strconv.ParseUint(strings.TrimSpace(digits), 10, 32)
-	if err != nil {
-		return 0, fmt.Errorf("want a size such as 512KiB or 8MiB")
-	}
-	page := uint64(os.Getpagesize())
-	if n <<= shift; bits.OnesCount64(n) != 1 || n < page || n > 1<<30 {
-		return 0, fmt.Errorf("want a power of two from %d bytes to 1GiB", page)
-	}
-	return uint32(n), nil
+	return n << shift, err
 }

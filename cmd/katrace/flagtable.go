@@ -43,6 +43,7 @@ const (
 	groupApply    = "How to set it"
 	groupAttach   = "How to attach"
 	groupOutput   = "Output"
+	groupMetrics  = "Metrics"
 	groupLimits   = "Limits"
 	groupOther    = "Other flags"
 )

@@ -18,10 +18,11 @@ func TestFlagsAreWhole(t *testing.T) {
 	// Flags whose values no list has.
 	open := []string{
 		"port", "local-port", "remote-port", "addr", "pid", "comm", "cgroup", "socket", "host", // names and numbers of what may come
-		"duration", "count", "ring-size", "follow-size", "speed", "limit", "watch", "slack", // amounts
+		"duration", "count", "ring-size", "follow-size", "speed", "limit", "watch", "slack", "max-rate", "log-mode", "log-size", "log-keep", // amounts
+		"metrics", "metrics-max", "peer-group",
 		"idle", "intvl", "cnt", "user-timeout",
 	}
-	groups := []string{groupTrace, groupList, groupShow, groupSettings, groupSockets, groupChange, groupApply, groupAttach, groupOutput, groupLimits}
+	groups := []string{groupTrace, groupList, groupShow, groupSettings, groupSockets, groupChange, groupApply, groupAttach, groupOutput, groupMetrics, groupLimits}
 	helps, found := regexp.MustCompile(`^([a-z]|TCP_[A-Z_]+[ :])`), map[string]bool{}
 	root := newRootCommand()
 	var check func(*cobra.Command)

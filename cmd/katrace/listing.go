@@ -43,7 +43,7 @@ func newListing(o *streamOptions, store *tui.Store) *listing {
 		return nil
 	}
 	return &listing{store: store, host: o.host, filter: o.filter, options: inventory.Options{
-		AllNetns: true, Filter: o.filter.Socket, On: true, Max: tui.MaxListed, BTF: o.load.BTF,
+		AllNetns: true, Filter: o.filter.Socket, On: true, Ports: true, Max: tui.MaxListed, BTF: o.load.BTF,
 	}}
 }
 
@@ -100,6 +100,7 @@ func (l *listing) once(ctx context.Context, lister *inventory.Lister) error {
 			into.Add(&e)
 		}
 	}
+	into.Ports(list.Ports)
 	into.Done(list.More)
 	var hidden []string
 	for _, lack := range list.Lacks {

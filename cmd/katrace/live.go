@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,7 +19,7 @@ import (
 )
 
 // runLive is the live view over the kernel's stream.
-func runLive(ctx context.Context, o streamOptions, sinks tee, writes *writing) error {
+func runLive(ctx context.Context, o streamOptions, sinks tee, log *fileSink, writes *writing) error {
 	view := viewOfKernel(o.noColor)
 	view.Filter = o.filterWords
 	// The store is made before the backend is known: events may come at once.
@@ -36,12 +38,20 @@ func runLive(ctx context.Context, o streamOptions, sinks tee, writes *writing) e
 	}
 	s.dropPrivileges(os.Stderr, keep...)
 	view.Backend, view.Lacks = string(s.tracer.Backend), s.tracer.Lacks
+	defer s.attend(log)()
+	measured, err := s.measure(ctx, &o)
+	if err != nil {
+		s.tracer.Close()
+		return err
+	}
+	feed = measured.beside(feed)
 	start := time.Now()
 	ctx, cancel := o.limit(ctx)
 	defer cancel()
 	if err := besideView(ctx, feed, store, view); err != nil {
 		return err
 	}
+	sayTogether(os.Stderr, store)
 	fmt.Fprintf(os.Stderr, "katrace: %s\n", s.summary(time.Since(start)))
 	return nil
 }
@@ -65,6 +75,17 @@ func besideView(ctx context.Context, feed func(context.Context) error, store *tu
 	err := tui.Run(viewCtx, store, view)
 	stopFeed(errQuit)
 	return errors.Join(err, <-fed)
+}
+
+// besideText are the options of a Store whose Summary is all that is shown of it:
+// a kilobyte a connection.
+var besideText = tui.Options{MaxConns: 20_000, MaxEnded: 10_000, Untold: true}
+
+// sayTogether says at the end what the connections that are not well have in common.
+func sayTogether(to io.Writer, store *tui.Store) {
+	if s := strings.TrimSuffix(store.Summary(), "\n"); s != "" {
+		fmt.Fprintf(to, "katrace: %s\n", strings.ReplaceAll(s, "\n", "\nkatrace: "))
+	}
 }
 
 // caught makes a panic of f an error with its stack: the terminal is the view's,

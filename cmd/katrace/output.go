@@ -19,6 +19,7 @@ const (
 	outputTUI  output = "tui"
 	outputText output = "text"
 	outputJSON output = "json"
+	outputNone output = "none" // of the stream alone: only the log file and the metrics are written
 )
 
 func outputNames() []string {

@@ -100,7 +100,6 @@ type player struct {
 	names  []string
 	speed  float64
 	filter events.Filter
-	closes bool // closes pass the filter: the view drops their rows
 	// heartbeats are shown where nobody asked for them, too.
 	heartbeats bool
 
@@ -159,29 +158,23 @@ func (p *player) play(ctx context.Context, in *recording.Reader, sink events.Sin
 			break // its time has not come
 		}
 		p.last.Store(e.Time.UnixNano())
+		to := sink.Event
 		if !p.wants(e) {
-			if joins, ok := sink.(joiner); ok {
-				joins.Other(e)
-			}
-			continue
+			to = func(e *events.Event) error { return unasked(sink, e, false) }
 		}
-		if err := sink.Event(e); err != nil {
+		if err := to(e); err != nil {
 			return err
 		}
 	}
 	return sink.Flush()
 }
 
-// joiner is a sink that joins the two ends of connections: what the filter leaves
-// out may be of the other end of what it lets through.
-type joiner interface{ Other(*events.Event) }
-
 // wants says whether the event is to be shown.
 func (p *player) wants(e *events.Event) bool {
 	if e.Kind == events.KindHeartbeat && !p.heartbeats && e.Tracing.Asleep == 0 && e.Tracing.ClockSet == 0 {
 		return false
 	}
-	return p.filter.Match(e) || p.closes && e.Kind == events.KindClosed
+	return p.filter.Match(e)
 }
 
 // wait waits until the recording's time is at.
@@ -218,7 +211,13 @@ func (p *player) now() time.Time {
 
 func (p *player) stream(ctx context.Context, in *recording.Reader, out output) error {
 	var writes writing
-	sink, say := newLineSink(writes.watch(os.Stdout), out), writes.watch(os.Stderr)
+	sink, say := tee{newLineSink(writes.watch(os.Stdout), out)}, writes.watch(os.Stderr)
+	beside := besideText
+	beside.Now = p.now
+	store := tui.NewStore(beside)
+	if out == outputText {
+		sink = append(sink, store)
+	}
 	in.Damaged = func(name string, err error) { fmt.Fprintf(say, "katrace: %s: %v\n", conn.Safe(name), err) }
 	// A person asks what happened, not whether katrace was running.
 	p.heartbeats = out != outputText || slices.Contains(p.filter.Kinds, events.KindHeartbeat)
@@ -229,19 +228,25 @@ func (p *player) stream(ctx context.Context, in *recording.Reader, out output) e
 				fmt.Fprintf(say, "katrace: %s\n", troubleWords(trouble))
 			}
 		}
+		if err == nil {
+			sayTogether(say, store)
+		}
 		return err
 	})
 }
 
 // view plays the recordings in the live view, whose clock is the recording's.
 func (p *player) view(ctx context.Context, in *recording.Reader, noColor bool, filter string) error {
-	p.closes = true
 	opt := tui.Options{Source: "replay of " + p.title(), Recording: true, Hosts: len(p.names) > 1, Filter: filter, NoColor: noColor, Now: p.now, Notice: p.notice}
 	store := tui.NewStore(opt)
-	return besideView(ctx, func(ctx context.Context) error {
+	err := besideView(ctx, func(ctx context.Context) error {
 		defer store.Finish()
 		return p.play(ctx, in, store)
 	}, store, opt)
+	if err == nil {
+		sayTogether(os.Stderr, store)
+	}
+	return err
 }
 
 // note keeps in words what is wrong with the recordings, for notice.

@@ -37,7 +37,7 @@ func newRootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		Args:          noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := cmp.Or(o.validate(), needStdout(o.logFile)); err != nil {
+			if err := cmp.Or(o.validate(), needStdout(o.instead())); err != nil {
 				return err
 			}
 			if err := refuseMissing(&o.filter, os.Stderr); err != nil {

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -12,39 +11,48 @@ import (
 )
 
 // lineSink writes one line an event, by one of the encoders of package events.
+// A write is of whole lines.
 type lineSink struct {
-	w      *bufio.Writer
+	w      io.Writer
 	encode func([]byte, *events.Event) []byte
-	line   []byte
+	lines  []byte
 	closes bool // takes closes that the filter passes, though nobody asked for them
 	// recording: takes the lines about the tracing itself.
 	recording bool
 }
 
+// manyLines is from how many bytes on lines are written at once.
+const manyLines = 64 << 10
+
 // newLineSink makes a sink for --output text or json. It buffers; the stream
 // flushes it whenever it pauses.
 func newLineSink(w io.Writer, o output) *lineSink {
-	s := &lineSink{w: bufio.NewWriterSize(w, 64<<10)}
+	s := &lineSink{w: w, lines: make([]byte, 0, manyLines+4<<10)}
 	switch o {
 	case outputText:
 		s.encode = new(events.Text).Append
 	case outputJSON:
 		s.encode = events.AppendJSON
-	case outputTUI: // has a sink of its own, tui.Store
+	case outputTUI, outputNone: // the live view has a sink of its own, tui.Store
 	}
 	return s
 }
 
 func (s *lineSink) Event(e *events.Event) error {
-	s.line = append(s.encode(s.line[:0], e), '\n')
-	if _, err := s.w.Write(s.line); err != nil {
-		return fmt.Errorf("write events: %w", err)
+	s.lines = append(s.encode(s.lines, e), '\n')
+	if len(s.lines) < manyLines {
+		return nil
 	}
-	return nil
+	return s.Flush()
 }
 
 func (s *lineSink) Flush() error {
-	if err := s.w.Flush(); err != nil {
+	if len(s.lines) == 0 {
+		return nil
+	}
+	_, err := s.w.Write(s.lines)
+	s.lines = s.lines[:0]
+	if err != nil {
 		return fmt.Errorf("write events: %w", err)
 	}
 	return nil
@@ -78,6 +86,26 @@ func unasked(to events.Sink, e *events.Event, matches bool) (err error) {
 	if w, ok := to.(wanter); ok && w.Wants(e, matches) {
 		return to.Event(e)
 	}
+	if j, ok := to.(joiner); ok {
+		j.Other(e)
+	}
+	return nil
+}
+
+// joiner is a sink that joins the two ends of connections: what the filter leaves
+// out may be of the other end of what it lets through.
+type joiner interface{ Other(*events.Event) }
+
+// secondly is a sink that has something to do once a second, and at the end.
+type secondly interface {
+	Second(last bool) error
+}
+
+// second does what the sink has to do once a second.
+func second(s events.Sink, last bool) error {
+	if t, ok := s.(secondly); ok {
+		return t.Second(last)
+	}
 	return nil
 }
 
@@ -99,4 +127,14 @@ func (t tee) Flush() (err error) {
 		err = errors.Join(err, s.Flush())
 	}
 	return err
+}
+
+// Second is of secondly.
+func (t tee) Second(last bool) error {
+	for _, s := range t {
+		if err := second(s, last); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"katrace/internal/jiffies"
 	"katrace/internal/loader"
 	"katrace/internal/owner"
+	"katrace/internal/tui"
 )
 
 // stream brings records from the kernel to a sink until its context ends.
@@ -41,6 +42,8 @@ type stream struct {
 	leftTold uint64        // of these, what KindLost events have told
 	clockSet time.Duration // by how much the wall clock was set under way, in all
 	say      io.Writer     // where to say it at once, nil: in the summary only
+	disk     func() uint64 // lines that the log file did not take, nil: there is none
+	secondly []func()      // called once a second
 	lost     events.Event
 }
 
@@ -92,7 +95,7 @@ func (o *streamOptions) tracing(t *loader.Tracer) events.Tracing {
 	if !o.load.All {
 		unknown |= events.UnknownWindowProbe
 	}
-	if !o.load.All && (!o.load.Closes || o.logFile == "") {
+	if !o.load.All && (!o.load.Closes || o.log.Path == "") {
 		unknown |= events.UnknownClosed
 	}
 	return events.Tracing{Kernel: kernelRelease(), Backend: string(t.Backend), Version: versionString(), Filters: o.filterWords, NotKnown: unknown}
@@ -113,7 +116,7 @@ func (s *stream) run(ctx context.Context) error {
 		err = s.release(time.Time{})
 	}
 	if err == nil || errors.Is(err, errLimit) {
-		err = cmp.Or(s.reportLost(), err)
+		err = cmp.Or(s.finish(), err)
 	}
 	// Where one output failed, the others learn that it is over.
 	ended, flushed := s.end(ctx, err), s.sink.Flush()
@@ -121,6 +124,17 @@ func (s *stream) run(ctx context.Context) error {
 		err = cmp.Or(ended, flushed)
 	}
 	return err
+}
+
+// finish writes what is left, and tells what was lost.
+func (s *stream) finish() error {
+	if err := s.sink.Flush(); err != nil { // what that loses is reported as well
+		return err
+	}
+	if err := s.reportLost(); err != nil {
+		return err
+	}
+	return second(s.sink, true)
 }
 
 func (s *stream) loop(ctx context.Context) error {
@@ -160,6 +174,12 @@ func (s *stream) loop(ctx context.Context) error {
 			s.noteClock(s.tracker.SetClock())
 			if err := cmp.Or(s.reportLost(), s.beatIfDue(now)); err != nil {
 				return err
+			}
+			if err := second(s.sink, false); err != nil {
+				return err
+			}
+			for _, f := range s.secondly {
+				f()
 			}
 		}
 		if err := s.release(now); err != nil {
@@ -266,6 +286,9 @@ func (s *stream) reportLost() error {
 	if err != nil {
 		return err
 	}
+	if s.disk != nil {
+		now.Disk = s.disk()
+	}
 	was := s.reported
 	if now == was && s.leftOut == s.leftTold {
 		return nil
@@ -346,37 +369,64 @@ func opening(t *loader.Tracer, debug bool) string {
 // runStream is katrace without a subcommand.
 func runStream(ctx context.Context, o streamOptions) error {
 	noteCgroup(&o.filter)
-	var sinks tee
 	var writes writing
-	if o.logFile != "" {
-		f, err := os.OpenFile(o.logFile, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-		if err != nil {
+	var lines tee
+	var log *fileSink
+	if o.log.Path != "" {
+		if o.output != outputTUI { // the terminal is the view's, which shows what is lost
+			o.log.Say = os.Stderr
+		}
+		var err error
+		if log, err = newFileSink(o.log, &writes); err != nil {
 			return fmt.Errorf("--log-file: %w", err)
 		}
-		defer func() { _ = f.Close() }()
-		log := newLineSink(writes.watch(f), outputJSON)
+		defer func() { _ = log.file.Close() }()
 		log.recording = true
 		log.closes = o.output == outputTUI // a replay of it loses the rows that the view loses
-		sinks = append(sinks, log)
+		lines = append(lines, log)
+	}
+	if o.output == outputText || o.output == outputJSON {
+		out := newLineSink(writes.watch(os.Stdout), o.output)
+		out.recording = o.output == outputJSON
+		lines = append(lines, out)
+	}
+	var sinks tee
+	for _, s := range lines {
+		if o.maxRate > 0 {
+			s = newLimiter(s, o.maxRate)
+		}
+		sinks = append(sinks, s)
 	}
 	if o.output == outputTUI {
-		return runLive(ctx, o, sinks, &writes)
+		return runLive(ctx, o, sinks, log, &writes)
 	}
-	out := newLineSink(writes.watch(os.Stdout), o.output)
-	out.recording = o.output == outputJSON
-	sinks = append(sinks, out)
+	var store *tui.Store
+	if o.output == outputText { // a person reads it: says at the end what goes together
+		store = tui.NewStore(besideText)
+		sinks, o.load.Closes = append(sinks, store), true
+	}
 	s, err := openStream(o, sinks)
 	if err != nil {
 		return err
 	}
 	s.say = os.Stderr
+	defer s.attend(log)()
+	measured, err := s.measure(ctx, &o)
+	if err != nil {
+		s.tracer.Close()
+		return err
+	}
 	s.dropPrivileges(os.Stderr)
 	fmt.Fprintf(os.Stderr, "katrace: %s\n", opening(s.tracer, o.debug))
+	s.ready()
 	start := time.Now()
 	ctx, cancel := o.limit(ctx)
 	defer cancel()
-	if err := untilBlocked(ctx, &writes, s.run); err != nil {
+	if err := untilBlocked(ctx, &writes, measured.beside(s.run)); err != nil {
 		return err
+	}
+	if store != nil {
+		sayTogether(os.Stderr, store)
 	}
 	fmt.Fprintf(os.Stderr, "katrace: %s\n", s.summary(time.Since(start)))
 	return nil

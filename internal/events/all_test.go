@@ -24,7 +24,7 @@ func TestKindsAreWhole(t *testing.T) {
 	}
 	// Those that neither --dead nor --silent leaves: no end, and no sign that the
 	// peer does not answer.
-	neither := []Kind{KindSuspended, KindResumed, KindProbed, KindEnabled, KindWindowProbe, KindTimer, KindClosed, KindLost, KindStart, KindHeartbeat, KindStop}
+	neither := []Kind{KindSuspended, KindResumed, KindProbed, KindEnabled, KindWindowProbe, KindTimer, KindClosed, KindLost, KindStart, KindHeartbeat, KindStop, KindSuppressed}
 	said := map[string]Kind{}
 	for i, name := range KindNames() {
 		k := Kind(i + 1)

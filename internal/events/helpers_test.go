@@ -211,6 +211,10 @@ func everyKind() []namedEvent {
 		add("no more: "+s.name, KindResumed, func(e *Event) { e.WaitsFor, e.Verdict = s.waits, VerdictAlive })
 	}
 	all = append(all, namedEvent{"all three", Event{Time: someTime, Kind: KindLost, Lost: Lost{Ring: 1200, Missed: 3, Follow: 4}}})
+	all = append(all, namedEvent{"disk full", Event{Time: someTime, Kind: KindLost, Lost: Lost{Disk: 7}}})
+	all = append(all, namedEvent{"suppressed", Event{Time: someTime, Kind: KindSuppressed, Suppressed: &Suppressed{Events: 40_000, Ends: 1, Peers: [10]PeerCount{
+		{netipAddr("10.0.0.9"), 39_999}, {netipAddr("2001:db8::1"), 1}}}}})
+	all = append(all, namedEvent{"suppressed, no end", Event{Time: someTime, Kind: KindSuppressed, Suppressed: &Suppressed{Events: 1, Peers: [10]PeerCount{{netipAddr("10.0.0.9"), 1}}}}})
 	all = append(all, namedEvent{"no memory", Event{Time: someTime, Kind: KindLost, Lost: Lost{Memory: 5, Tuple: 6}}})
 	all = append(all, namedEvent{"left out", Event{Time: someTime, Kind: KindLost, LeftOut: 12}})
 	all = append(all, namedEvent{"left out and lost", Event{Time: someTime, Kind: KindLost, Lost: Lost{Ring: 2}, LeftOut: 1}})

@@ -26,6 +26,8 @@ func AppendJSON(dst []byte, e *Event) []byte {
 		return append(appendLost(dst, &e.Lost, e.LeftOut), '}')
 	case KindStart, KindHeartbeat, KindStop:
 		return append(appendTracing(dst, e), '}')
+	case KindSuppressed:
+		return append(appendSuppressed(dst, e.Suppressed), '}')
 	default: // of a connection
 	}
 	dst = e.AppendKeys(dst)
@@ -89,6 +91,9 @@ func appendLost(dst []byte, l *Lost, leftOut uint64) []byte {
 	}
 	if l.Tuple > 0 {
 		dst = conn.AppendUint(dst, "tuple", l.Tuple)
+	}
+	if l.Disk > 0 {
+		dst = conn.AppendUint(dst, "disk", l.Disk)
 	}
 	if l.Skipped.Total() > 0 {
 		dst = append(dst, `,"skipped":{`...)

@@ -188,6 +188,12 @@ func randomEvent(rnd *rand.Rand) Event {
 	case KindHeartbeat, KindStop:
 		e.Tracing = &Tracing{Asleep: span().Truncate(time.Millisecond), Events: rnd.Uint64(), Lost: Lost{Ring: rnd.Uint64() >> 1}}
 		return e
+	case KindSuppressed:
+		e.Suppressed = &Suppressed{Events: rnd.Uint64(), Ends: rnd.Uint64()}
+		for i := range rnd.IntN(len(e.Suppressed.Peers) + 1) {
+			e.Suppressed.Peers[i] = PeerCount{addr().Addr(), rnd.Uint64()>>1 + 1}
+		}
+		return e
 	case KindLost:
 		e.Lost = Lost{Ring: rnd.Uint64(), Missed: rnd.Uint64(), Follow: rnd.Uint64(), Skipped: Skipped{Closed: rnd.Uint64() >> 1}}
 		return e

@@ -27,10 +27,11 @@ const (
 	KindStart                       // a recording begins
 	KindHeartbeat                   // it goes on
 	KindStop                        // it ends
+	KindSuppressed                  // lines were left out, to bound how many there are
 )
 
 var kindNames = enum.Names[Kind]{What: "kind", Words: []string{"", "probe", "answer", "reset", "peer_reset", "ended", "suspended", "resumed", "icmp", "dropped",
-	"probed", "enabled", "window_probe", "timer", "closed", "lost", "start", "heartbeat", "stop"}}
+	"probed", "enabled", "window_probe", "timer", "closed", "lost", "start", "heartbeat", "stop", "suppressed"}}
 
 // String is the name in the stream: "probe".
 func (k Kind) String() string { return kindNames.Name(k) }
@@ -40,7 +41,7 @@ func ParseKind(s string) (Kind, error) { return kindNames.Parse(s) }
 
 // Kinds lists every kind.
 func Kinds() (all []Kind) {
-	for k := KindProbe; k <= KindStop; k++ {
+	for k := KindProbe; k <= KindSuppressed; k++ {
 		all = append(all, k)
 	}
 	return all

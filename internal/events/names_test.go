@@ -11,7 +11,7 @@ import (
 )
 
 func TestNames(t *testing.T) {
-	enumtest.RoundTrip(t, kindNames, KindStop, ParseKind)
+	enumtest.RoundTrip(t, kindNames, KindSuppressed, ParseKind)
 	enumtest.RoundTrip(t, verdictNames, VerdictReset, ParseVerdict)
 	enumtest.RoundTrip(t, directionNames, DirectionOut, ParseDirection)
 	enumtest.RoundTrip(t, changeNames, ChangeEnded, ParseChange)

@@ -57,6 +57,7 @@ type line struct {
 	Lost *lostKeys `json:"lost"`
 
 	tracingKeys
+	Suppressed *suppressedKeys `json:"suppressed"`
 }
 
 // lostKeys are the keys of what was lost.
@@ -66,6 +67,7 @@ type lostKeys struct {
 	Follow uint64 `json:"follow"`
 	Memory uint64 `json:"memory"`
 	Tuple  uint64 `json:"tuple"`
+	Disk   uint64 `json:"disk"`
 
 	Skipped map[string]uint64 `json:"skipped"`
 	LeftOut uint64            `json:"left_out"`
@@ -76,7 +78,7 @@ func (l *lostKeys) read() (lost Lost, leftOut uint64) {
 	if l == nil {
 		return lost, 0
 	}
-	lost = Lost{Ring: l.Ring, Missed: l.Missed, Follow: l.Follow, Memory: l.Memory, Tuple: l.Tuple}
+	lost = Lost{Ring: l.Ring, Missed: l.Missed, Follow: l.Follow, Memory: l.Memory, Tuple: l.Tuple, Disk: l.Disk}
 	for kind, n := range skipped(&lost.Skipped) {
 		*n = l.Skipped[kind.String()]
 	}
@@ -104,12 +106,15 @@ func ParseJSON(data []byte) (Event, error) {
 	if e.Kind.OfTracing() { // has nothing else
 		about := Event{Time: e.Time, Kind: e.Kind}
 		about.Host = e.Host
-		if e.Kind == KindLost {
-			about.Lost, about.LeftOut = l.Lost.read()
-			return about, nil
-		}
 		var err error
-		about.Tracing, err = l.tracing(e.Kind)
+		switch e.Kind {
+		case KindLost:
+			about.Lost, about.LeftOut = l.Lost.read()
+		case KindSuppressed:
+			about.Suppressed = l.Suppressed.read()
+		default:
+			about.Tracing, err = l.tracing(e.Kind)
+		}
 		return about, err
 	}
 	l.fill(&e)

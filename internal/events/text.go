@@ -133,6 +133,8 @@ func AppendWords(dst []byte, e *Event) []byte {
 		return append(dst, resumedWords[min(int(e.WaitsFor), len(resumedWords)-1)]...)
 	case KindEnded:
 		return appendEndedWords(dst, e)
+	case KindSuppressed:
+		return appendSuppressedWords(dst, e.Suppressed)
 	case KindLost:
 		return appendLostWords(dst, &e.Lost, e.LeftOut)
 	case KindStart, KindHeartbeat, KindStop:
@@ -257,6 +259,7 @@ func appendLostWords(dst []byte, l *Lost, leftOut uint64) []byte {
 		{l.Follow, "record", " of connections for which the table was full (try a larger --follow-size)"},
 		{l.Memory, "record", " of connections for which the kernel had no memory at once"},
 		{l.Tuple, "connection", " that ICMP errors and drops cannot be matched to"},
+		{l.Disk, "line", " that could not be written to the log file"},
 	} {
 		if c.n == 0 {
 			continue

@@ -49,7 +49,7 @@ type Connections [VerdictReset + 1]uint64
 // OfTracing says that the kind is about the tracing itself and of no connection.
 // Such lines pass every filter.
 func (k Kind) OfTracing() bool {
-	return k == KindLost || k == KindStart || k == KindHeartbeat || k == KindStop
+	return k == KindLost || k == KindStart || k == KindHeartbeat || k == KindStop || k == KindSuppressed
 }
 
 // Exit says why katrace stopped.

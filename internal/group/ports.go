@@ -4,6 +4,7 @@ package group
 
 import (
 	"cmp"
+	"maps"
 	"strconv"
 
 	"katrace/internal/conn"
@@ -60,6 +61,13 @@ type listener struct {
 // NewPorts knows of no connection yet.
 func NewPorts() *Ports {
 	return &Ports{listening: map[listener]struct{}{}, local: map[uint16]int{}, remote: map[uint16]int{}}
+}
+
+// Copy knows what p knows, and is another one from then on.
+func (p *Ports) Copy() *Ports {
+	c := *p
+	c.listening, c.local, c.remote = maps.Clone(p.listening), maps.Clone(p.local), maps.Clone(p.remote)
+	return &c
 }
 
 // Add takes a connection, or a listening socket, into account. Each is added

@@ -64,15 +64,20 @@ func cluster(all []*Failure) (c explained) {
 
 // tells is how many of the failures tell something of the scope's other connections.
 // One of a connection that was not known before does not, except of a single peer
-// that falls silent: where only failures are told of, others are not known.
+// that falls silent: where only failures are told of, others are not known. Nor
+// does one whose moment is hardly known say that it is that of other peers: with an
+// idle time of two hours all that vanish in an evening have one in common.
 func (c *explained) tells(s Scope) (n int) {
 	if s.kind != Resets && s.Level <= Peer {
 		return len(c.of)
 	}
 	for _, f := range c.of {
-		if f.before {
+		if f.before && (s.Level <= Peer || f.by-f.from <= int64(sharp)) {
 			n++
 		}
 	}
 	return n
 }
+
+// sharp is how well a moment has to be known.
+const sharp = 5 * time.Minute

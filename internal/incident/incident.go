@@ -31,8 +31,9 @@
 // Connections fail together if one moment explains all of them: each was last heard
 // before it, and did not answer after it. With an idle time of a minute that
 // moment is known to a minute from one connection, and better from many. An
-// incident is at least Least connections of one service, peer or owner, or of all,
-// that one moment explains, and more than half of those that are known.
+// incident is at least Least connections of one service, peer or owner, or twice as
+// many of all, that one moment explains, and more than half of those that are known.
+// Where three of them have their moment in common they are one.
 //
 // Resets are another matter, for they come from a peer that is there. They are
 // together if they are within a few seconds, and if the connections are not made
@@ -82,7 +83,8 @@ type Incident struct {
 	// Since is the earliest "last heard" of them; of Resets the first, and of
 	// ClosedWindows when the first was seen.
 	Since time.Time
-	// Heard is the latest "last heard" of them: what happened, happened after it.
+	// Heard is the latest "last heard" of them, after which it happened; of Resets the
+	// last, and of ClosedWindows when the last was seen.
 	Heard time.Time
 	// Listed says that Of are all that there are, as listings show them; else those
 	// that something was told of.

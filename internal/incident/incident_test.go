@@ -127,6 +127,20 @@ func TestStragglers(t *testing.T) {
 	sentences(t, g.watch(t), "20 of 21 known connections to 10.98.0.2 silent from 19:34:02Z to 19:36:56Z: all ended")
 }
 
+// TestEvening: users close their laptops one after another. With the kernel's two
+// hours of idle time one moment explains all of them, and says nothing.
+func TestEvening(t *testing.T) {
+	g := newStage(12 * time.Hour)
+	g.peer = func(a netip.Addr, _, now time.Duration) state {
+		if now > 4*time.Hour+time.Duration(a.As4()[3])*time.Minute {
+			return dead
+		}
+		return answers
+	}
+	g.hosts(60, 1, "sshd", 2*time.Hour)
+	sentences(t, g.watch(t))
+}
+
 // TestOnlyFailures: in a stream of changes alone a connection is not known before
 // it fails. What is known of an owner then says nothing of its other ones.
 func TestOnlyFailures(t *testing.T) {
@@ -151,12 +165,12 @@ func TestHostile(t *testing.T) {
 }
 
 // TestRollingRestart is none: the connections of a host are found forgotten, one
-// after another or all at once, and are made anew.
+// after another, or all at once and are made anew.
 func TestRollingRestart(t *testing.T) {
 	for _, idle := range []time.Duration{20 * time.Second, time.Minute, 10 * time.Minute} {
 		for _, atOnce := range []bool{false, true} {
 			g := newStage(time.Hour)
-			g.again = true
+			g.again = idle == time.Minute || atOnce // else other hosts take over
 			g.peer = func(a netip.Addr, heard, now time.Duration) state {
 				if at := 20*time.Minute + time.Duration(a.As4()[3])*30*time.Second; heard < at && now >= at {
 					return forgot

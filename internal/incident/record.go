@@ -17,6 +17,7 @@ type record struct {
 	since    nanos
 	heard    nanos
 	last     nanos // of the latest recovery or end
+	back     nanos // of the first recovery; 0: none so far
 	into     *record
 	peers    map[netip.Addr]struct{}
 
@@ -35,10 +36,15 @@ func (r *record) root() *record {
 	return r
 }
 
-// explains says whether the failure is of the incident: in its scope, and of its moment.
+// explains says whether the failure is of the incident: in its scope, and of its
+// moment.
 func (r *record) explains(f *Failure) bool {
-	return r.kind == f.kind && r.reaches(f) && max(r.from, f.from) <= min(r.by, f.by)
+	return r.kind == f.kind && r.reaches(f) && max(r.from, f.from) <= min(r.by, f.by) && !r.relapsed(f.since)
 }
+
+// relapsed says that what fails since then may have been of the incident, and have
+// recovered: it is not counted twice.
+func (r *record) relapsed(since nanos) bool { return r.back != 0 && since >= r.back }
 
 func (r *record) reaches(f *Failure) bool {
 	return slices.ContainsFunc(f.scopes[:], func(s Scope) bool { return r.scopes[s] })
@@ -50,11 +56,7 @@ func (r *record) take(f *Failure) {
 	if r.affected == 0 || f.since < r.since {
 		r.since = f.since
 	}
-	heard := f.from
-	if r.kind == Resets {
-		heard = f.by
-	}
-	r.heard = max(r.heard, heard)
+	r.heard = max(r.heard, f.since)
 	r.from, r.by = max(r.from, f.from), min(r.by, f.by)
 	r.peers[f.scopes[1].Addr.Addr()] = struct{}{}
 	r.affected++
@@ -69,7 +71,11 @@ func (r *record) take(f *Failure) {
 
 func (r *record) recover(at nanos) {
 	r.silent, r.recovered, r.last = r.silent-1, r.recovered+1, max(r.last, at)
+	if r.back == 0 || at < r.back {
+		r.back = at
+	}
 }
+
 func (r *record) end(at nanos) { r.silent, r.ended, r.last = r.silent-1, r.ended+1, max(r.last, at) }
 func (r *record) close(at nanos) {
 	r.silent, r.closed, r.last = r.silent-1, r.closed+1, max(r.last, at)
@@ -82,7 +88,7 @@ func (w *Watch) merge() {
 		r := w.records[i]
 		var same, like []*record
 		for _, o := range w.records[i+1:] {
-			if o.kind != r.kind || max(r.from, o.from) > min(r.by, o.by) {
+			if o.kind != r.kind || max(r.from, o.from) > min(r.by, o.by) || r.relapsed(o.since) || o.relapsed(r.since) {
 				continue
 			}
 			like = append(like, o)
@@ -126,6 +132,9 @@ func (r *record) absorb(o *record) {
 	r.since, r.heard = min(r.since, o.since), max(r.heard, o.heard)
 	r.from, r.by = max(r.from, o.from), min(r.by, o.by)
 	r.last = max(r.last, o.last)
+	if r.back == 0 || o.back != 0 && o.back < r.back {
+		r.back = o.back
+	}
 	r.of += o.of
 	r.affected += o.affected
 	r.silent += o.silent

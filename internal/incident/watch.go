@@ -12,8 +12,12 @@ import (
 	"katrace/internal/events"
 )
 
-// Least is how few connections are many: fewer are shown row by row.
-const Least = 5
+// How few connections are many: fewer are shown row by row. Those that have nothing
+// but their host in common have to be more.
+const (
+	Least    = 5
+	leastAll = 10
+)
 
 // Bounds of what is kept.
 const (
@@ -34,6 +38,10 @@ const (
 	settles     = 15 * time.Second
 	settlesMost = 3 * time.Minute
 )
+
+// freshFor is for how long after its latest failure an incident is found. That most
+// fail later on because the others have gone is none.
+const freshFor = 5 * time.Minute
 
 // A scope is tried again when more of it fail, by an eighth, and every so often:
 // the others may have become fewer. Resets settle meanwhile.
@@ -152,10 +160,11 @@ func (w *Watch) unpile(f *Failure) {
 	}
 }
 
-// Due says whether it is time to look: once a second.
+// Due says whether it is time to look: once a second. Clocks that are a little
+// apart do not matter.
 func (w *Watch) Due(at time.Time) bool {
 	d := at.UnixNano() - w.looked
-	return d >= int64(time.Second) || d < 0
+	return d >= int64(time.Second) || d < -int64(time.Minute)
 }
 
 // Look looks for incidents. others are the connections that are there and have no
@@ -217,7 +226,7 @@ func (w *Watch) ready() (scopes []Scope) {
 		if s.kind == Resets {
 			every = resetsTriedEvery
 		}
-		if since := w.looked - p.at; since >= int64(every) || since < 0 || p.n > p.tried+p.tried/8 {
+		if since := w.looked - p.at; since >= int64(every) || since < 0 || p.grown(s) {
 			scopes = append(scopes, s)
 		}
 	}
@@ -225,6 +234,12 @@ func (w *Watch) ready() (scopes []Scope) {
 	w.full = full
 	slices.SortStableFunc(scopes, func(a, b Scope) int { return int(a.Level) - int(b.Level) })
 	return scopes
+}
+
+// grown says that more of the scope fail than when it was last tried, and may be
+// enough by now: they were well then.
+func (p *pile) grown(s Scope) bool {
+	return p.n > p.tried+p.tried/8 && s.enough(p.n, (p.well-(p.n-p.tried))*9/10)
 }
 
 // count counts the connections of the scopes that are well.
@@ -279,11 +294,15 @@ func tally[K comparable](of map[K]int, k K) {
 }
 
 // enough says whether so many that fail are an incident beside so many that are well.
-func enough(kind Kind, fail, well int) bool {
-	if kind == Resets {
-		return fail >= Least && fail > 3*well
+func (s Scope) enough(fail, well int) bool {
+	least := Least
+	if s.Level == All {
+		least = leastAll
 	}
-	return fail >= Least && fail > well
+	if s.kind == Resets {
+		well *= 3
+	}
+	return fail >= least && fail > well
 }
 
 // declare makes incidents of the scopes in which enough fail together.
@@ -291,7 +310,7 @@ func (w *Watch) declare(scopes []Scope) {
 	members := w.gather(scopes)
 	for _, s := range scopes {
 		p := w.piles[s]
-		if p == nil || !enough(s.kind, p.n, p.well) || s.Level == Service && w.wholePeer(s, p) {
+		if p == nil || !s.enough(p.n, p.well) || s.Level == Service && w.wholePeer(s, p) {
 			continue
 		}
 		all := slices.DeleteFunc(members[s], func(f *Failure) bool { return f.gone || f.in != nil })
@@ -300,7 +319,7 @@ func (w *Watch) declare(scopes []Scope) {
 		if s.kind == Resets { // one after another
 			others += len(all) - len(c.of)
 		}
-		if !enough(s.kind, c.tells(s), others) || s.kind == Resets && w.looked < c.last+int64(w.settles(&c)) {
+		if w.looked-c.last > int64(freshFor) || !s.enough(c.tells(s), others) || s.kind == Resets && w.looked < c.last+int64(w.settles(&c)) {
 			continue
 		}
 		r := newRecord(s, c)
@@ -394,4 +413,18 @@ func (w *Watch) All() []Incident {
 	}
 	slices.SortStableFunc(all, func(a, b Incident) int { return a.Since.Compare(b.Since) })
 	return all
+}
+
+// None says that there was no incident so far.
+func (w *Watch) None() bool { return len(w.records) == 0 }
+
+// Copy is a Watch that knows of the same incidents, and of no connection.
+func (w *Watch) Copy() *Watch {
+	c := New()
+	c.Listed, c.looked = w.Listed, w.looked
+	for _, r := range w.records {
+		copied := *r
+		c.records = append(c.records, &copied)
+	}
+	return c
 }

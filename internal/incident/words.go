@@ -9,34 +9,44 @@ import (
 	"katrace/internal/conn"
 )
 
-// Sentence says what happened: "2,000 of 2,000 connections to 10.98.0.2 silent
-// since 19:30:34Z". Times are of the day, UTC. It is safe for a terminal.
+// Sentence says what happened, and what became of it: "2,000 of 2,000 connections
+// to 10.98.0.2 silent since 19:30:34Z: 1,990 still are, 10 ended". Times are of the
+// day, UTC. It is safe for a terminal.
 func (i *Incident) Sentence() string {
-	var b strings.Builder
-	known := ""
+	s := i.Headline()
+	if i.Kind == Resets || i.Lasts() && i.Silent == i.Affected {
+		return s
+	}
+	return s + ": " + i.outcome()
+}
+
+// Headline is the Sentence without what became of it.
+func (i *Incident) Headline() string {
+	known := " "
 	if !i.Listed {
-		known = "known "
+		known = " known "
 	}
-	b.WriteString(conn.Thousands(i.Affected) + " of " + conn.Thousands(i.Of) + " " + known + "connection")
-	if i.Of != 1 {
-		b.WriteByte('s')
+	noun := "connections"
+	if i.Of == 1 {
+		noun = "connection"
 	}
-	b.WriteString(i.Whose() + " " + i.what())
-	since, until := clock(i.Since), clock(i.Until)
-	switch {
+	return i.share() + known + noun + i.Whose() + " " + i.what() + i.when()
+}
+
+// Brief is the Headline for where there is little room.
+func (i *Incident) Brief() string { return i.share() + i.Whose() + " " + i.what() + i.when() }
+
+func (i *Incident) share() string { return conn.Thousands(i.Affected) + " of " + conn.Thousands(i.Of) }
+
+func (i *Incident) when() string {
+	switch since, until := clock(i.Since), clock(i.Until); {
 	case i.Lasts():
-		b.WriteString(" since " + since)
-		if n := i.Recovered + i.Ended + i.Closed; n > 0 {
-			b.WriteString(": " + i.outcome())
-		}
+		return " since " + since
 	case i.Kind == Resets && since == until:
-		b.WriteString(" at " + since)
-	case i.Kind == Resets:
-		b.WriteString(" from " + since + " to " + until)
+		return " at " + since
 	default:
-		b.WriteString(" from " + since + " to " + until + ": " + i.outcome())
+		return " from " + since + " to " + until
 	}
-	return b.String()
 }
 
 // Whose says which connections: " to 10.98.0.2", " of postgres, to 3 peers".

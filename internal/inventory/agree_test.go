@@ -97,7 +97,7 @@ func TestMethodsAgree(t *testing.T) {
 	add("close_wait", "127.0.0.1", func(p *pair) { p.closePeer() })
 	add("fin_wait2", "127.0.0.1", func(p *pair) { p.finWait2(t) })
 	add("fin_wait2 orphan", "127.0.0.1", func(p *pair) {
-		if err := unix.SetsockoptInt(p.ours, unix.IPPROTO_TCP, unix.TCP_LINGER2, 100); err != nil {
+		if err := unix.SetsockoptInt(p.ours, unix.IPPROTO_TCP, unix.TCP_LINGER2, 120); err != nil {
 			t.Fatal(err)
 		}
 		p.closeOurs()

@@ -188,7 +188,7 @@ func TestStates(t *testing.T) {
 		gone.finWait2(t)
 		// Only where it is to last longer than TIME_WAIT is it a whole socket.
 		orphan := connect(t, "127.0.0.1")
-		if err := unix.SetsockoptInt(orphan.ours, unix.IPPROTO_TCP, unix.TCP_LINGER2, 100); err != nil {
+		if err := unix.SetsockoptInt(orphan.ours, unix.IPPROTO_TCP, unix.TCP_LINGER2, 120); err != nil {
 			t.Fatal(err)
 		}
 		orphan.closeOurs()

@@ -39,6 +39,7 @@ type Case struct {
 	proto         int                                 // IPPROTO_TCP, or IPPROTO_MPTCP
 	connect       func(*stage) error                  // nil: both ends, as usual
 	finTimeout    int                                 // net.ipv4.tcp_fin_timeout, seconds
+	late          time.Duration                       // how long the connection is idle before keepalive is switched on
 	retries2      int                                 // net.ipv4.tcp_retries2
 	receiveBuffer int                                 // the peer's, bytes; 0: the system's
 	unread        bool                                // the application reads nothing, it waits for an error

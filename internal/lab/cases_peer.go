@@ -4,6 +4,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,6 +15,7 @@ import (
 
 // stateCases are the four states of a peer.
 func stateCases() []Case {
+	lateSetting := conn.Settings{Idle: 2 * time.Second, Interval: time.Second, Count: 3}
 	return []Case{{
 		Name:   "alive",
 		About:  "The peer is up: it answers every probe.",
@@ -84,5 +86,18 @@ func stateCases() []Case {
 		}),
 		network: pair,
 		prepare: (*stage).loseRoute,
+	}, {
+		Name:    "late-on",
+		About:   "Keepalive is switched on when the connection has been idle for longer than its idle time: the timer counts from then, so the first probe is late.",
+		Staged:  "SO_KEEPALIVE after two idle times",
+		Setting: lateSetting,
+		Expect: Expect{
+			Counted: atLeast(1), Wire: atLeast(1), Answers: atLeast(1),
+			Verdict: events.VerdictAlive, State: conn.TCPEstablished,
+		},
+		late: 2 * lateSetting.Idle,
+		run: func(ctx context.Context, s *stage) error {
+			return errors.Join(s.untilAnswers(ctx, 1), rest(ctx, 300*time.Millisecond), s.closeBoth())
+		},
 	}}
 }

@@ -16,6 +16,9 @@ func (r *review) predictions() {
 		if e.TCPState == conn.TCPSynSent && e.Has&conn.HasDiesIn != 0 {
 			r.no("enabled event says that keepalive gives up in %v, which it does not before the connection is made", round(e.DiesIn))
 		}
+		if r.c.late > 0 && !e.ArmedBeforeChange {
+			r.no("enabled event does not say that the first probe is late")
+		}
 	}
 	n := [256]int{}
 	for i := range r.all {

@@ -148,6 +148,7 @@ var failedStagings = []lie{
 	{"vanished", full, saw(func(o *Outcome) { o.Captured.Reset = o.Begun.Add(6 * time.Second) }), "ended after 6s, 2s late"},
 	{"vanished", full, saw(func(o *Outcome) { o.KeepaliveCount++ }), "4 probes counted by the kernel, not 3"},
 	{"vanished", full, saw(func(o *Outcome) { o.Captured.Probes = o.Captured.Probes[1:] }), "2 probes captured, not 3"},
+	{"late-on", full, nth(events.KindEnabled, 0, func(e *events.Event) { e.ArmedBeforeChange = false }), "enabled event does not say that the first probe is late"},
 	{"alive", full, saw(func(o *Outcome) { o.Captured.Probes = o.Captured.Probes[:1] }), "1 probes captured, not at least 3"},
 	{"alive", full, saw(func(o *Outcome) { o.Captured.Probes[0].Answer = time.Time{} }), "2 answers captured, not at least 3"},
 	{"route-gone", full, saw(func(o *Outcome) { o.Captured.ResetsOut = 1 }), "1 resets captured, not 0"},

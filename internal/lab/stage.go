@@ -180,6 +180,14 @@ func (s *stage) begin() (err error) {
 			return err
 		}
 	}
+	if s.late > 0 { // not here, where the other cases wait for it
+		return nil
+	}
+	return s.switchOn()
+}
+
+// switchOn switches keepalive on.
+func (s *stage) switchOn() (err error) {
 	if s.keepalive, err = s.counters.tcpExt(counterKeepalive); err != nil {
 		return err
 	}
@@ -191,6 +199,11 @@ func (s *stage) begin() (err error) {
 // play runs the case to its end and says what was seen. The connection is gone
 // afterwards.
 func (s *stage) play(ctx context.Context) (Outcome, error) {
+	if s.late > 0 {
+		if err := errors.Join(rest(ctx, s.late), s.switchOn()); err != nil {
+			return Outcome{}, fmt.Errorf("play %q: %w", s.Name, err)
+		}
+	}
 	if s.reader == nil || s.app == nil {
 		return Outcome{}, fmt.Errorf("play %q: it is not begun, or over", s.Name)
 	}

@@ -19,7 +19,7 @@ import (
 // route, f refused by the own firewall, c not sent for want of room, x not sent and
 // the kernel does not know.
 var scripts = map[string]string{
-	"alive": "aaa", "vanished": "sss", "forgotten": "ar", "unreachable": "sss", "route-gone": "eee",
+	"alive": "aaa", "late-on": "a", "vanished": "sss", "forgotten": "ar", "unreachable": "sss", "route-gone": "eee",
 	"user-timeout": "ss", "inherited": "sss", "ipv6-vanished": "sss", "mapped-vanished": "sss", "half-closed": "sss",
 	"unacked-data": "", "zero-window": "", "recovers": "ssaa", "congested": "cccaa",
 	"abort": "a", "unread-close": "a", "fin-wait2-orphan": "a", "fin-wait2-timeout": "a",
@@ -75,7 +75,9 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 		e.Next, e.Has = next, e.Has|conn.HasNext
 		e.DiesIn, e.Has = died-e.Time.Sub(o.Begun), e.Has|conn.HasDiesIn
 	}
-	if e := tell(o.Begun, events.KindEnabled); died > 0 {
+	e := tell(o.Begun, events.KindEnabled)
+	e.ArmedBeforeChange = c.late > 0
+	if died > 0 {
 		foresee(e, c.Setting.Idle)
 	}
 	now, heard := o.Begun, o.Begun

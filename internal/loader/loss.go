@@ -15,6 +15,7 @@ type Lost struct {
 	Follow  uint64 // records of connections for which a table was full (Options.Follow): their answers, or their end, go unseen
 	Memory  uint64 // the same, and the kernel had no memory for the table at once
 	Tuple   uint64 // connections that ICMP errors and drops cannot be matched to, for either reason
+	Disk    uint64 // lines that the log file did not take; who writes it counts them
 	Skipped Skipped
 }
 
@@ -32,7 +33,7 @@ type Skipped struct {
 
 // Total is the number of all that is lost.
 func (l Lost) Total() uint64 {
-	return l.Ring + l.Missed + l.Follow + l.Memory + l.Tuple + l.Skipped.Total()
+	return l.Ring + l.Missed + l.Follow + l.Memory + l.Tuple + l.Disk + l.Skipped.Total()
 }
 
 // Total is the number of all that is skipped.
@@ -43,14 +44,14 @@ func (s Skipped) Total() uint64 {
 // Since is what was lost after an earlier reading.
 func (l Lost) Since(was Lost) Lost {
 	s, w := l.Skipped, was.Skipped
-	return Lost{l.Ring - was.Ring, l.Missed - was.Missed, l.Follow - was.Follow, l.Memory - was.Memory, l.Tuple - was.Tuple,
+	return Lost{l.Ring - was.Ring, l.Missed - was.Missed, l.Follow - was.Follow, l.Memory - was.Memory, l.Tuple - was.Tuple, l.Disk - was.Disk,
 		Skipped{s.PeerReset - w.PeerReset, s.Closed - w.Closed, s.ICMP - w.ICMP, s.Probed - w.Probed, s.Enabled - w.Enabled, s.Answer - w.Answer, s.Dropped - w.Dropped}}
 }
 
 // Plus is the sum of both.
 func (l Lost) Plus(m Lost) Lost {
 	s, w := l.Skipped, m.Skipped
-	return Lost{l.Ring + m.Ring, l.Missed + m.Missed, l.Follow + m.Follow, l.Memory + m.Memory, l.Tuple + m.Tuple,
+	return Lost{l.Ring + m.Ring, l.Missed + m.Missed, l.Follow + m.Follow, l.Memory + m.Memory, l.Tuple + m.Tuple, l.Disk + m.Disk,
 		Skipped{s.PeerReset + w.PeerReset, s.Closed + w.Closed, s.ICMP + w.ICMP, s.Probed + w.Probed, s.Enabled + w.Enabled, s.Answer + w.Answer, s.Dropped + w.Dropped}}
 }
 

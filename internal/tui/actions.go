@@ -12,6 +12,8 @@ import (
 func (m *model) dismissOne() {
 	c := m.table.sel
 	switch {
+	case m.grouped():
+		m.say("open the group first, or dismiss all that ended (X)")
 	case c == nil:
 		m.say("select a connection first")
 	case !m.src.row(c).ended:
@@ -25,7 +27,7 @@ func (m *model) dismissOne() {
 // dismissAll takes the ended connections that the table shows off it. It asks
 // to be told twice: what is dismissed is gone.
 func (m *model) dismissAll() {
-	ids := m.src.endedIn()
+	ids := m.src.endedIn(m.query)
 	switch {
 	case len(ids) == 0:
 		m.say("no ended connection here")
@@ -51,7 +53,7 @@ func (m *model) drop(ids map[uint64]bool) int {
 
 // copyJSON sends the selected connection to the terminal's clipboard (OSC 52).
 func (m *model) copyJSON() tea.Cmd {
-	if m.table.sel == nil {
+	if m.table.sel == nil || m.grouped() {
 		m.say("select a connection first")
 		return nil
 	}

@@ -35,6 +35,9 @@ func (c class) String() string {
 // ended tells whether connections of the class are over.
 func (c class) ended() bool { return c <= classUnreachableEnded }
 
+// well tells that connections of the class have no verdict but alive.
+func (c class) well() bool { return c == classAlive || c == classAsking || c == classWaiting }
+
 // failing tells whether the peer of a connection of the class does not answer.
 func (c class) failing() bool { return c == classSilent || c == classUnreachable }
 

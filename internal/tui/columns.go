@@ -131,8 +131,8 @@ var columnSpecs = [numColumns]columnSpec{
 	ColNetns: {
 		title: "NETNS", brief: "NETNS", least: 10, decent: 10, most: 24, rank: 12, hunger: 10, optional: true,
 		help: "CONTAINER is there where a row has one, NETNS where rows are of several network namespaces (its name of ip netns, or its number), HOST where they are of several hosts.",
-		want: func(t *theme, f *facts) int { return cells(t.netns(f)) },
-		draw: func(c *cell) { c.add(c.dim, c.fit(c.netns(c.f), c.w)) },
+		want: func(t *theme, f *facts) int { return cells(t.netns(f.Netns)) },
+		draw: func(c *cell) { c.add(c.dim, c.fit(c.netns(c.f.Netns), c.w)) },
 		key:  func(c *entry, _ bool) orderKey { return orderKey{hi: uint64(c.Netns)} },
 	},
 }
@@ -155,6 +155,11 @@ func sortColumns(number func(*columnSpec) int) (cols []Column) {
 func helpOfColumns() (notes []string) {
 	for col := range numColumns {
 		if help := columnSpecs[col].help; help != "" {
+			notes = append(notes, help)
+		}
+	}
+	for col := range numGroupColumns {
+		if help := groupSpecs[col].help; help != "" {
 			notes = append(notes, help)
 		}
 	}

@@ -47,7 +47,7 @@ func TestDismissAllLooksAtTheEnded(t *testing.T) {
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	ids := m.src.endedIn()
+	ids := m.src.endedIn(m.query)
 	m.src.dismiss(ids)
 	runtime.ReadMemStats(&after)
 	if got := after.TotalAlloc - before.TotalAlloc; got > 2<<20 {

@@ -9,6 +9,7 @@ import (
 
 	"katrace/internal/conn"
 	"katrace/internal/events"
+	"katrace/internal/incident"
 )
 
 // nanos is a wall clock time in nanoseconds since 1970; 0 means not known.
@@ -38,7 +39,7 @@ type facts struct {
 
 	conn.State // Has also holds HasSeq
 
-	first nanos // its first event
+	first nanos // its first event, or the first listing that showed it
 
 	version uint32 // counts changes of the owner and of errno
 
@@ -76,6 +77,8 @@ type entry struct {
 	facts
 	match matchCache
 	story story
+	// failure is what of it the Store's incident.Watch knows; nil: it is well.
+	failure *incident.Failure
 }
 
 // apply takes over what an event says about the connection.

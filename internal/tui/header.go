@@ -25,6 +25,9 @@ func (m *model) headerPlan() []headerLine {
 		plan = append(plan, (*model).statusLine)
 	}
 	plan = append(plan, (*model).countsLine)
+	if m.height >= 7 && len(m.snap.incidents) > 0 {
+		plan = append(plan, (*model).incidentLine)
+	}
 	if m.height >= 4 && m.snap.Lost.Total() > 0 {
 		plan = append(plan, (*model).lostLine)
 	}

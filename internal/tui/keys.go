@@ -11,6 +11,7 @@ type keyMap struct {
 
 	Detail, Back, Log, Caveats, Help    key.Binding
 	Filter, Ended, Sort, SortBack, Turn key.Binding
+	Group                               key.Binding
 	Freeze, Dismiss, DismissAll, Copy   key.Binding
 	Suspend, Quit                       key.Binding
 }
@@ -41,6 +42,7 @@ func newKeyMap(ascii bool) keyMap {
 
 		Filter:   bind("/", "filter", "/"),
 		Ended:    bind("d", "only the ended", "d"),
+		Group:    bind("t", "groups", "t"),
 		Sort:     bind("s", "sort", "s", ">"),
 		SortBack: bind("S", "sort back", "S", "<"),
 		Turn:     bind("r", "reverse", "r"),
@@ -57,11 +59,11 @@ func newKeyMap(ascii bool) keyMap {
 // ShortHelp is the footer's under the table, the most wanted first: a narrow
 // terminal cuts it.
 func (k keyMap) ShortHelp() []key.Binding {
-	return []key.Binding{k.Help, k.Detail, k.Filter, k.Sort, k.Ended, k.Freeze, k.Log, k.Dismiss, k.Copy, k.Quit}
+	return []key.Binding{k.Help, k.Detail, k.Filter, k.Group, k.Sort, k.Ended, k.Freeze, k.Log, k.Dismiss, k.Copy, k.Quit}
 }
 
 // shortHelp is the footer's on a screen.
-func (k keyMap) shortHelp(s screen, detail bool) []key.Binding {
+func (k keyMap) shortHelp(s screen, detail, grouped bool) []key.Binding {
 	switch {
 	case s == screenHelp || s == screenCaveats:
 		return []key.Binding{k.Back, k.Up, k.Down, k.PageDown, k.Quit}
@@ -69,6 +71,11 @@ func (k keyMap) shortHelp(s screen, detail bool) []key.Binding {
 		return []key.Binding{k.Back, k.Up, k.PageUp, k.Bottom, k.Filter, k.Freeze, k.Quit}
 	case detail:
 		return []key.Binding{k.Back, k.PageDown, k.PageUp, k.Up, k.Down, k.Copy, k.Freeze, k.Dismiss, k.Help, k.Quit}
+	}
+	if grouped {
+		enter := k.Detail
+		enter.SetHelp("enter", "its connections")
+		return []key.Binding{k.Help, enter, k.Group, k.Back, k.Filter, k.Sort, k.Ended, k.Freeze, k.Log, k.Quit}
 	}
 	return k.ShortHelp()
 }
@@ -78,6 +85,6 @@ func (k keyMap) FullHelp() [][]key.Binding {
 	return [][]key.Binding{
 		{k.Up, k.Down, k.PageUp, k.PageDown, k.Top, k.Bottom, k.ScrollUp, k.ScrollDown},
 		{k.Detail, k.Back, k.Log, k.Caveats, k.Help, k.Suspend, k.Quit},
-		{k.Filter, k.Ended, k.Sort, k.SortBack, k.Turn, k.Freeze, k.Dismiss, k.DismissAll, k.Copy},
+		{k.Filter, k.Ended, k.Group, k.Sort, k.SortBack, k.Turn, k.Freeze, k.Dismiss, k.DismissAll, k.Copy},
 	}
 }

@@ -3,8 +3,11 @@
 package tui
 
 import (
+	"time"
+
 	"katrace/internal/conn"
 	"katrace/internal/events"
+	"katrace/internal/group"
 )
 
 // Listing tells a Store which connections with keepalive exist: a row for each
@@ -27,6 +30,7 @@ type listingState struct {
 	n        uint32               // the latest one's number
 	complete int                  // how many came to their end
 	unlisted int                  // what the latest complete one had no room for
+	ports    *group.Ports         // which ports are services', by the latest; nil: not known by any
 	closed   map[conn.ID]struct{} // closed since the one under way began; nil: none is
 }
 
@@ -81,7 +85,9 @@ func (l *Listing) Add(e *events.Event) bool {
 		c = s.insert(key)
 	}
 	c.found = l.n
-	c.relist(e)
+	if c.relist(e); !c.seen { // else events tell how it is
+		c.failure = s.watch.Event(c.failure, e, time.Unix(0, c.first))
+	}
 	c.slack = s.opt.HZ.Slack(c.plan)
 	s.reclass(c)
 	return true
@@ -108,6 +114,15 @@ func (l *Listing) Done(more int) {
 	// Many of those beyond the bound may have a row by their events.
 	rowless := l.told + more - (len(s.conns) - s.ended.n)
 	s.listing.unlisted = max(0, min(rowless, l.over+more))
+	s.watch.Listed = s.listing.unlisted == 0
+}
+
+// Ports tells which ports are services': of all sockets, those that listen among
+// them. It is not changed any more.
+func (l *Listing) Ports(p *group.Ports) {
+	l.store.mu.Lock()
+	defer l.store.mu.Unlock()
+	l.store.listing.ports = p
 }
 
 // Fail ends a listing that is not complete: what was found stays.
@@ -124,6 +139,9 @@ func (l *Listing) Fail() {
 func (f *facts) relist(e *events.Event) {
 	at := e.Time.UnixNano()
 	f.listed, f.ours = at, true
+	if f.first == 0 {
+		f.first = at
+	}
 	fresh := !f.seen
 	if !fresh && e.Verdict != events.VerdictSuspended && (e.Has&conn.HasUnanswered == 0 || e.Unanswered != f.Unanswered) {
 		return

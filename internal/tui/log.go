@@ -167,7 +167,7 @@ func (p *logPane) line(m *model, shown *logLine, width int) string {
 		style = t.class[classTimedOut]
 	case events.KindDropped:
 		style = t.class[classUnreachable]
-	case events.KindLost:
+	case events.KindLost, events.KindSuppressed:
 		style = t.alarm
 	case events.KindTimer, events.KindWindowProbe, events.KindClosed, events.KindStart, events.KindHeartbeat, events.KindStop:
 		style = t.dim

@@ -41,6 +41,7 @@ type model struct {
 
 	screen       screen
 	table        table
+	groups       groupTable
 	detail       detail
 	log          logPane
 	pageTop      int // lines scrolled of a page of text
@@ -104,6 +105,11 @@ func (m *model) refresh() {
 	if m.frozen.IsZero() {
 		m.log.take(m.snap.log, m.snap.Total)
 	}
+	if m.grouped() {
+		started := time.Now()
+		m.groups.take(m.theme, m.src.groups(m.query, m.groups.by, m.snap.At))
+		m.snap.Took += time.Since(started)
+	}
 	m.table.follow(m.snap.order, m.detail.open)
 	m.settle()
 }
@@ -113,6 +119,7 @@ func (m *model) refresh() {
 func (m *model) settle() {
 	l := m.layout()
 	m.table.scroll(len(m.snap.order), l.rows)
+	m.groups.scroll(l.rows)
 	m.detail.load(m)
 	m.detail.clamp(l.detail)
 	m.log.clamp(m, l.log)

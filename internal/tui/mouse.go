@@ -76,6 +76,10 @@ func (m *model) wheeled(w wheelMsg) {
 		m.log.scroll(m, n)
 	case l.detail > 0 && w.y >= l.detailAt && w.y < l.detailAt+l.detail:
 		m.detail.top += n
+	case m.grouped() && m.groups.chosen:
+		m.groups.move(n)
+	case m.grouped():
+		m.groups.top += n
 	case m.table.sel == nil:
 		m.table.top += n
 	default:
@@ -91,6 +95,8 @@ func (m *model) clicked(p tea.Mouse) {
 	}
 	l := m.layout()
 	switch {
+	case m.grouped():
+		m.clickedGroup(p, l)
 	case l.titles > 0 && p.Y == l.titlesAt:
 		if col, ok := m.table.hit(p.X); ok {
 			m.sortBy(col, col == m.query.Sort && !m.query.Reverse)
@@ -107,4 +113,19 @@ func (m *model) clicked(p tea.Mouse) {
 		}
 	}
 	m.settle()
+}
+
+// clickedGroup is clicked where the table shows groups.
+func (m *model) clickedGroup(p tea.Mouse, l layout) {
+	switch i := m.groups.top + p.Y - l.rowsAt; {
+	case l.titles > 0 && p.Y == l.titlesAt:
+		if col, ok := m.groups.hit(p.X); ok {
+			m.sortGroups(col, col == m.groups.sort && !m.groups.reverse)
+		}
+	case p.Y < l.rowsAt || p.Y >= l.rowsAt+l.rows || i >= len(m.groups.rows):
+	case m.groups.chosen && i == m.groups.selAt:
+		m.enterGroup()
+	default:
+		m.groups.pick(i)
+	}
 }

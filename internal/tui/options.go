@@ -53,6 +53,10 @@ type Options struct {
 	MaxListed int // connections kept that a listing alone shows; 0: 100,000
 	MaxEnded  int // ended connections kept until dismissed; 0: 10,000
 	MaxLog    int // events kept for the log pane; 0: 2,000
+
+	// Untold says that the Store is there for its Summary alone: it keeps no log, and
+	// no connection's story.
+	Untold bool
 }
 
 // Bounds of what the Store holds where Options say nothing.

@@ -7,6 +7,7 @@ import (
 
 	"katrace/internal/conn"
 	"katrace/internal/events"
+	"katrace/internal/incident"
 )
 
 // Query says which connections a Snapshot orders, and how.
@@ -15,6 +16,7 @@ type Query struct {
 	Reverse bool
 	Ended   bool    // only those that have ended
 	filter  *filter // nil: all
+	within  *within // one group; nil: all
 }
 
 // Snapshot is the Store at one moment: what a frame is drawn from.
@@ -33,8 +35,9 @@ type Snapshot struct {
 	Listings  int    // complete ones so far
 	Took      time.Duration
 
-	order []*entry // those that the query asks for, in its order
-	log   []logEntry
+	order     []*entry // those that the query asks for, in its order
+	log       []logEntry
+	incidents []incident.Incident // those that last, and the recent ones; the worst first
 }
 
 // Kept is the number of connections that the Store holds.
@@ -60,18 +63,17 @@ func (s *Store) Snapshot(q Query, logged uint64, sn *Snapshot) {
 
 // look takes the figures.
 func (s *Store) look(q Query, logged uint64, sn *Snapshot) {
-	now := s.opt.Now()
+	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if now.IsZero() || now.Unix() == 0 {
-		now = time.Unix(0, s.clock) // a replay that has not begun
-	}
 	sn.At, sn.Begun = now, s.begun
 	sn.Counts, sn.Lost = s.counts, s.lost
 	sn.Since, sn.Total = s.total-sn.Total, s.total
 	sn.Dismissed, sn.Refused, sn.Unlisted = s.dismissed, s.refused, s.listing.unlisted
 	sn.Listings = s.listing.complete
 	sn.PerSecond = s.rate.add(now, s.total)
+	s.lookOut(max(now.UnixNano(), s.clock))
+	sn.incidents = s.recent(sn.incidents[:0], now)
 	sn.log = s.log.since(sn.log[:0], logged)
 }
 
@@ -102,7 +104,7 @@ func (s *Store) collect(q Query, now nanos, sn *Snapshot) {
 		if late {
 			sn.NoNews++
 		}
-		if q.Ended && !c.ended || q.filter != nil && !q.filter.match(c) {
+		if !q.wants(c, s.ports()) {
 			continue
 		}
 		s.sorter.add(c, late)
@@ -172,6 +174,7 @@ func (s *Store) freeze(order []*entry) *Store {
 	f.listing = listingState{unlisted: s.listing.unlisted, complete: s.listing.complete}
 	f.rate = s.rate
 	f.counts = s.counts
+	f.watch, f.listing.ports = s.watch.Copy(), s.ports().Copy()
 	held := make(map[*entry]struct{}, min(len(s.conns), freezeMax))
 	hold := func(c *entry) {
 		if _, has := held[c]; has || c.index < 0 || len(held) == freezeMax {

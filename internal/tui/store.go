@@ -9,6 +9,8 @@ import (
 
 	"katrace/internal/conn"
 	"katrace/internal/events"
+	"katrace/internal/group"
+	"katrace/internal/incident"
 	"katrace/internal/mirror"
 )
 
@@ -28,6 +30,8 @@ type Store struct {
 	records int // records in all stories, kept or room for them
 	nextID  uint64
 	log     logRing
+	told    *group.Ports // which ports are services', as far as the connections tell
+	watch   *incident.Watch
 	join    *mirror.Join // of the ends of connections; nil: there is one host
 
 	total     uint64      // events since the start
@@ -48,7 +52,7 @@ type Store struct {
 // NewStore makes an empty Store.
 func NewStore(opt Options) *Store {
 	opt = opt.withDefaults()
-	s := &Store{opt: opt, byConn: make(map[conn.ID]*entry), log: newLogRing(opt.MaxLog)}
+	s := &Store{opt: opt, byConn: make(map[conn.ID]*entry), log: newLogRing(opt.MaxLog), told: group.NewPorts(), watch: incident.New()}
 	if opt.Hosts {
 		s.join = mirror.New()
 	}
@@ -92,10 +96,14 @@ func (s *Store) Event(e *events.Event) error {
 	if s.begun == 0 {
 		s.begun = e.Time.UnixNano()
 	}
-	logged := s.log.add(e, s.total)
+	var logged *events.Event
+	if !s.opt.Untold {
+		logged = s.log.add(e, s.total)
+	}
 	if s.join != nil {
 		s.join.Add(e)
 	}
+	defer s.lookOut(s.clock)
 	switch e.Kind {
 	case events.KindStart, events.KindHeartbeat, events.KindStop:
 		return nil
@@ -122,8 +130,11 @@ func (s *Store) Event(e *events.Event) error {
 	c.apply(e)
 	c.lendOwner(logged)
 	c.slack = s.opt.HZ.Slack(c.plan)
-	s.records += c.story.add(s.newRecord(e, c.Keepalive.Count), s.records < storyBudget)
+	if !s.opt.Untold {
+		s.records += c.story.add(s.newRecord(e, c.Keepalive.Count), s.records < storyBudget)
+	}
 	s.reclass(c)
+	c.failure = s.watch.Event(c.failure, e, time.Unix(0, c.first))
 	if c.ended && !wasEnded {
 		s.ended.push(c)
 		for len(s.conns) > 0 && s.ended.n > s.opt.MaxEnded {
@@ -201,6 +212,7 @@ func (s *Store) insert(key conn.ID) *entry {
 	s.unseen++
 	s.conns = append(s.conns, c)
 	s.byConn[key] = c
+	s.told.Add(&c.State)
 	return c
 }
 
@@ -243,6 +255,8 @@ func (s *Store) drop(c *entry) {
 	s.conns[last] = nil
 	s.conns = s.conns[:last]
 	c.index = -1
+	s.told.Remove(&c.State)
+	s.watch.Forget(c.failure, time.Unix(0, s.clock))
 	s.counts[c.shown]--
 	s.records -= cap(c.story.ring)
 	c.story = story{}
@@ -288,9 +302,9 @@ func (s *Store) breathe() {
 	s.mu.Lock()
 }
 
-// endedIn returns the ids of the connections of the latest snapshot that have
-// ended. Among hundreds of thousands of rows only those are looked at.
-func (s *Store) endedIn() map[uint64]bool {
+// endedIn returns the ids of the connections that q asks for and that have ended.
+// Among hundreds of thousands of rows only those are looked at.
+func (s *Store) endedIn(q Query) map[uint64]bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ids := make(map[uint64]bool, s.ended.n)
@@ -298,7 +312,7 @@ func (s *Store) endedIn() map[uint64]bool {
 		if i%chunk == chunk-1 {
 			s.breathe()
 		}
-		if c.index >= 0 && c.round == s.sorter.round {
+		if c.index >= 0 && q.wants(c, s.ports()) {
 			ids[c.id] = true
 		}
 	}

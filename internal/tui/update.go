@@ -89,6 +89,14 @@ func (m *model) pressed(k tea.KeyPressMsg) tea.Cmd {
 	case key.Matches(k, m.keys.Ended):
 		m.query.Ended = !m.query.Ended
 		m.refresh()
+	case key.Matches(k, m.keys.Group):
+		m.nextGrouping()
+	case key.Matches(k, m.keys.Sort) && m.grouped():
+		m.sortGroups(m.groupColumnBeside(1), false)
+	case key.Matches(k, m.keys.SortBack) && m.grouped():
+		m.sortGroups(m.groupColumnBeside(numGroupColumns-1), false)
+	case key.Matches(k, m.keys.Turn) && m.grouped():
+		m.sortGroups(m.groups.sort, !m.groups.reverse)
 	case key.Matches(k, m.keys.Sort):
 		m.sortBy(m.columnBeside(1), false)
 	case key.Matches(k, m.keys.SortBack):
@@ -153,6 +161,8 @@ func (m *model) moved(k tea.KeyPressMsg) {
 		m.log.scroll(m, by)
 	case m.detail.open && paged:
 		m.detail.top += by
+	case m.grouped():
+		m.groups.move(by)
 	default:
 		m.move(by)
 	}
@@ -182,8 +192,8 @@ func (m *model) toggle(s screen) {
 	m.screen, m.pageTop = s, 0
 }
 
-// back undoes the topmost thing: a screen, the detail, the filter, the
-// choice of the ended, the selection.
+// back undoes the topmost thing: a screen, the detail, the choice of a group, the
+// filter, the choice of the ended, the groups, the selection.
 func (m *model) back() {
 	switch {
 	case m.screen != screenTable:
@@ -191,11 +201,15 @@ func (m *model) back() {
 	case m.detail.open:
 		m.detail.open = false
 		m.table.follow(m.snap.order, false)
+	case m.query.within != nil:
+		m.leaveGroup()
 	case m.query.filter != nil:
 		m.clearFilter()
 	case m.query.Ended:
 		m.query.Ended = false
 		m.refresh()
+	case m.grouped():
+		m.groupBy(ungrouped)
 	default:
 		m.table.sel, m.table.top = nil, 0
 	}
@@ -203,6 +217,10 @@ func (m *model) back() {
 
 func (m *model) openDetail() {
 	if m.screen != screenTable {
+		return
+	}
+	if m.grouped() {
+		m.enterGroup()
 		return
 	}
 	if m.table.sel == nil {
@@ -265,6 +283,6 @@ func (m *model) setFilter(text string) {
 	if m.query.filter = newFilter(text); m.query.filter != nil {
 		m.query.filter.netns = m.opt.NetnsName
 	}
-	m.table.top = 0
+	m.table.top, m.groups.top = 0, 0
 	m.refresh()
 }

@@ -60,6 +60,9 @@ func (m *model) tableLines(l layout) []string {
 	if l.rows+l.titles <= 0 {
 		return nil
 	}
+	if m.grouped() {
+		return m.groupLines(l)
+	}
 	t, order := m.theme, m.snap.order
 	from := min(m.table.top, len(order))
 	to := min(from+l.rows, len(order))
@@ -126,7 +129,7 @@ func (m *model) footer() string {
 // shortHelp is as many keys as fit. bubbles/help may take a little more than its
 // width, for the sign that there are others.
 func (m *model) shortHelp(width int) string {
-	h, keys := m.help, m.keys.shortHelp(m.screen, m.detail.open)
+	h, keys := m.help, m.keys.shortHelp(m.screen, m.detail.open, m.grouped())
 	for n := width - 1; n > 0; n-- {
 		h.SetWidth(n)
 		if s := " " + h.ShortHelpView(keys); cells(s) <= width {
@@ -143,17 +146,24 @@ func (m *model) placeText() string {
 	if !m.frozen.IsZero() {
 		parts = append(parts, thousands(m.live.events()-m.frozenTotal)+" events since")
 	}
+	if w := m.query.within; w != nil {
+		parts = append(parts, "of "+m.theme.groupName(w.by, &w.id))
+	}
 	if f := m.query.filter; f != nil && !m.filtering {
 		parts = append(parts, "/"+sanitize(f.text, m.theme.ascii))
 	}
 	if m.query.Ended {
 		parts = append(parts, "only ended")
 	}
-	if l := m.layout(); l.titles > 0 && !m.table.has(m.query.Sort) {
+	if l := m.layout(); l.titles > 0 && !m.grouped() && !m.table.has(m.query.Sort) {
 		parts = append(parts, "by "+strings.ToLower(columnSpecs[m.query.Sort].title))
 	}
 	n := len(m.snap.order)
 	switch {
+	case m.grouped() && m.groups.chosen:
+		parts = append(parts, fmt.Sprintf("group %s/%s", thousands(m.groups.selAt+1), thousands(len(m.groups.rows))))
+	case m.grouped():
+		parts = append(parts, count(len(m.groups.rows), "group"))
 	case m.table.sel != nil && n > 0:
 		parts = append(parts, fmt.Sprintf("row %s/%s", thousands(m.table.selAt+1), thousands(n)))
 	case m.query.filter != nil || m.query.Ended:

@@ -79,6 +79,13 @@ var surfaces = []struct {
 	{"ascii", Options{Backend: "kprobe", Kernel: "6.12.107", ASCII: true, NoColor: true}, func(s *scene) { s.everyState(); s.press("down") }},
 	{"listed", testOptions, func(s *scene) { s.listedScene() }},
 	{"detail-listed", testOptions, func(s *scene) { s.listedScene(); s.press("end", "enter") }},
+	{"groups", testOptions, func(s *scene) { s.everyState(); s.deadHost(); s.press("t", "down") }},
+	{"groups-owner", testOptions, func(s *scene) { s.everyState(); s.deadHost(); s.press("t", "t") }},
+	{"groups-settings", testOptions, func(s *scene) { s.everyState(); s.deadHost(); s.press("t", "t", "t") }},
+	{"groups-netns", testOptions, func(s *scene) { s.everyState(); s.deadHost(); s.press("t", "t", "t", "t") }},
+	{"groups-ascii", Options{ASCII: true, NoColor: true}, func(s *scene) { s.everyState(); s.deadHost(); s.press("t", "down") }},
+	{"group", testOptions, func(s *scene) { s.everyState(); s.deadHost(); s.press("t", "enter") }},
+	{"group-none", testOptions, func(s *scene) { s.press("t") }},
 	{"toast", testOptions, func(s *scene) { s.everyState(); s.press("X") }},
 }
 
@@ -87,7 +94,7 @@ func TestGolden(t *testing.T) {
 	for _, sf := range surfaces {
 		for i, size := range sizes {
 			switch sf.name {
-			case "table", "detail-silent", "log", "help", "frozen", "lost", "filter", "listed":
+			case "table", "detail-silent", "log", "help", "frozen", "lost", "filter", "listed", "groups":
 			default:
 				if i > 0 {
 					continue // the one size says it all

@@ -31,13 +31,13 @@ func (t *theme) container(f *facts) string {
 }
 
 // netns is the network namespace's name, or its number where it has none.
-func (t *theme) netns(f *facts) string {
+func (t *theme) netns(inum uint32) string {
 	if t.netnsName != nil {
-		if name := t.netnsName(f.Netns); name != "" {
+		if name := t.netnsName(inum); name != "" {
 			return sanitize(name, t.ascii)
 		}
 	}
-	return strconv.FormatUint(uint64(f.Netns), 10)
+	return strconv.FormatUint(uint64(inum), 10)
 }
 
 // words says in the text stream's words what a record of the story of f

@@ -41,7 +41,12 @@ func each(v reflect.Value, at string, f func(string, reflect.Value)) {
 			each(field.Elem(), at+t.Name+".", f)
 		case field.Kind() == reflect.Array:
 			for i := range field.Len() {
-				f(fmt.Sprintf("%s%s[%d]", at, t.Name, i), field.Index(i))
+				path, element := fmt.Sprintf("%s%s[%d]", at, t.Name, i), field.Index(i)
+				if element.Kind() == reflect.Struct {
+					each(element, path+".", f)
+				} else {
+					f(path, element)
+				}
 			}
 		default:
 			f(at+t.Name, field)
