@@ -115,6 +115,7 @@ func runReport(ctx context.Context, o *reportOptions, names []string) error {
 	if r == nil {
 		return err
 	}
+	r.Filters = report.Text(o.filterWords)
 	var out bytes.Buffer
 	write := map[string]func(io.Writer) error{"text": r.WriteText, "json": r.WriteJSON, "html": r.WriteHTML}[o.format]
 	if err := write(&out); err != nil {
@@ -163,6 +164,8 @@ func reportOf(ctx context.Context, o *reportOptions, names []string) (*report.Re
 		}
 		if o.filter.Match(e) {
 			_ = g.Event(e) // never fails
+		} else {
+			g.Other(e)
 		}
 	}
 }
