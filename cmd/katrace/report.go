@@ -150,8 +150,11 @@ func reportOf(ctx context.Context, o *reportOptions, names []string) (*report.Re
 		switch {
 		case errors.Is(err, io.EOF) && n == 0:
 			return nil, fmt.Errorf("report %s: no event in it; %s", quoted(names), wantRecording)
-		case errors.Is(err, io.EOF), ctx.Err() != nil:
+		case errors.Is(err, io.EOF):
 			err = nil
+		case ctx.Err() != nil:
+			err = nil
+			fmt.Fprintln(os.Stderr, "katrace: interrupted: only what was read so far is summed up")
 		case err != nil && n == 0:
 			return nil, fmt.Errorf("report %w; %s", err, wantRecording)
 		case err != nil:
