@@ -33,8 +33,8 @@ func TestOneHostOfForty(t *testing.T) {
 	}{
 		{5*time.Minute + 30*time.Second, nil},
 		{5*time.Minute + 50*time.Second, []string{"32 of 50 known connections to 10.98.0.9 silent since 19:34:02Z"}},
-		{6*time.Minute + 30*time.Second, []string{"50 of 50 known connections to 10.98.0.9 silent since 19:34:02Z: 26 still are, 24 ended"}},
-		{time.Hour, []string{"50 of 50 known connections to 10.98.0.9 silent from 19:34:02Z to 19:36:59Z: all ended"}},
+		{6*time.Minute + 30*time.Second, []string{"50 known connections to 10.98.0.9 silent since 19:34:02Z: 26 still are, 24 ended"}},
+		{time.Hour, []string{"50 known connections to 10.98.0.9 silent from 19:34:02Z to 19:36:59Z: all ended"}},
 	} {
 		g := newStage(tt.end)
 		g.peer = diesAt(only(host(98, 9)), 5*time.Minute, 0)
@@ -48,7 +48,7 @@ func TestRouter(t *testing.T) {
 	g := newStage(10 * time.Minute)
 	g.peer = diesAt(func(a netip.Addr) bool { return a.As4()[3] < 22 }, 5*time.Minute, 0)
 	g.hosts(100, 10, "shop", time.Minute)
-	sentences(t, g.watch(t), "200 of 200 known connections to 20 peers silent from 19:34:00Z to 19:36:59Z: all ended")
+	sentences(t, g.watch(t), "200 known connections to 20 peers silent from 19:34:00Z to 19:36:59Z: all ended")
 }
 
 // TestSinglePeers: single connections to many peers have their owner in common.
@@ -59,7 +59,7 @@ func TestSinglePeers(t *testing.T) {
 	for range 30 {
 		g.live(g.client(host(97, 1), "shop", time.Minute), 0, stays)
 	}
-	sentences(t, g.watch(t), "400 of 400 known connections of nginx, to 400 peers, silent from 19:34:00Z to 19:36:59Z: all ended")
+	sentences(t, g.watch(t), "400 known connections of nginx, to 400 peers, silent from 19:34:00Z to 19:36:59Z: all ended")
 }
 
 // TestEverything: few connections of each owner and to each peer.
@@ -69,7 +69,7 @@ func TestEverything(t *testing.T) {
 	for p := range 40 {
 		g.live(g.client(host(97, p), string(rune('a'+p/4)), time.Minute), time.Duration(p)*time.Second, stays)
 	}
-	sentences(t, g.watch(t), "40 of 40 known connections to 40 peers silent from 19:34:00Z to 19:36:39Z: all ended")
+	sentences(t, g.watch(t), "40 known connections to 40 peers silent from 19:34:00Z to 19:36:39Z: all ended")
 }
 
 // TestFlap: silence and recovery.
@@ -77,7 +77,7 @@ func TestFlap(t *testing.T) {
 	g := newStage(10 * time.Minute)
 	g.peer = diesAt(func(a netip.Addr) bool { return a.As4()[3] < 22 }, 5*time.Minute, 5*time.Minute+45*time.Second)
 	g.hosts(40, 50, "shop", 20*time.Second)
-	sentences(t, g.watch(t), "1,000 of 1,000 known connections to 20 peers silent from 19:34:40Z to 19:35:54Z: all recovered")
+	sentences(t, g.watch(t), "1,000 known connections to 20 peers silent from 19:34:40Z to 19:35:54Z: all recovered")
 }
 
 // TestFrozen: a process that reads no more closes the windows of its peers. Its
@@ -93,7 +93,7 @@ func TestFrozen(t *testing.T) {
 			e.Verdict, e.WaitsFor = events.VerdictSuspended, conn.WaitsWindowProbe
 		})
 	}
-	sentences(t, g.watch(t), "12 of 12 known connections to 10.98.0.9:6379 blocked by closed receive windows since 19:35:04Z")
+	sentences(t, g.watch(t), "12 known connections to 10.98.0.9:6379 blocked by closed receive windows since 19:35:04Z")
 }
 
 // TestResetsAtOnce: a middlebox forgets all connections to a host.
@@ -108,7 +108,7 @@ func TestResetsAtOnce(t *testing.T) {
 			e.By, e.RST, e.Verdict = events.ByPeer, events.RSTUnknownConnection, events.VerdictForgotten
 		})
 	}
-	sentences(t, g.watch(t), "20 of 20 known connections to 10.97.0.1 reset from 19:39:00Z to 19:39:01Z")
+	sentences(t, g.watch(t), "20 known connections to 10.97.0.1 reset from 19:39:00Z to 19:39:01Z")
 }
 
 // TestStragglers: what was silent before is of no incident, and counts.

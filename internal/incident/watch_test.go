@@ -109,8 +109,8 @@ func TestRelapse(t *testing.T) {
 		}
 	}
 	sentences(t, g.watch(t),
-		"10 of 10 known connections to 10.98.0.9 blocked by closed receive windows from 19:31:00Z to 19:31:19Z: all recovered",
-		"10 of 10 known connections to 10.98.0.9 blocked by closed receive windows since 19:31:20Z")
+		"10 known connections to 10.98.0.9 blocked by closed receive windows from 19:31:00Z to 19:31:19Z: all recovered",
+		"10 known connections to 10.98.0.9 blocked by closed receive windows since 19:31:20Z")
 }
 
 // TestBounds: what ended, and is of no incident, is not kept for ever.

@@ -36,7 +36,14 @@ func (i *Incident) Headline() string {
 // Brief is the Headline for where there is little room.
 func (i *Incident) Brief() string { return i.share() + i.Whose() + " " + i.what() + i.when() }
 
-func (i *Incident) share() string { return conn.Thousands(i.Affected) + " of " + conn.Thousands(i.Of) }
+// share is how many of how many. That all are affected is a claim only of a list:
+// elsewhere there may be others that are well, and were not told of yet.
+func (i *Incident) share() string {
+	if !i.Listed && i.Affected == i.Of {
+		return conn.Thousands(i.Affected)
+	}
+	return conn.Thousands(i.Affected) + " of " + conn.Thousands(i.Of)
+}
 
 func (i *Incident) when() string {
 	switch since, until := clock(i.Since), clock(i.Until); {
