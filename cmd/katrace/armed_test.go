@@ -58,7 +58,7 @@ func TestArmedBeforeChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	said("1 timer armed before the change (NEXT with *)", addrLine(c), `"armed_before_change":true}`, `,"armed_before_change":true,"keepalive"`,
-		"The timer was armed before the change", "too late. The timer was armed before the change: the next probe is due after 11.",
+		"The timer was armed before the change", "too late. The timer was armed before the change: the next probe is due after 1",
 		"It is in time once TCP_KEEPIDLE is set on the socket, or SO_KEEPALIVE switched off and on, as katrace set --rearm does:", "--rearm   (a dry run; --apply does it)", `"verdict":"too_late"`)
 	// The command that list names arms it anew, by the idle time that it has already.
 	port := fmt.Sprint(c.LocalAddr().(*net.TCPAddr).Port)

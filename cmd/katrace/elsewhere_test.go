@@ -43,7 +43,8 @@ func mainElsewhere() {
 		if err != nil {
 			return err
 		}
-		dialer := net.Dialer{KeepAlive: -1}
+		// Other programs may have the same port at 127.0.0.1 where katrace runs.
+		dialer := net.Dialer{KeepAlive: -1, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 93, 71, 46)}}
 		c, err := dialer.Dial("tcp", l.Addr().String())
 		if err != nil {
 			return err

@@ -224,8 +224,8 @@ func (p *player) stream(ctx context.Context, in *recording.Reader, out output) e
 	return untilInterrupted(ctx, &writes, func(ctx context.Context) error {
 		err := p.play(ctx, in, sink)
 		if err == nil {
-			for _, trouble := range troubles(in) {
-				fmt.Fprintf(say, "katrace: %s\n", trouble)
+			for _, trouble := range p.troubles(in) {
+				fmt.Fprintf(say, "katrace: %s\n", troubleWords(trouble))
 			}
 		}
 		if err == nil {
@@ -252,7 +252,7 @@ func (p *player) view(ctx context.Context, in *recording.Reader, noColor bool, f
 // note keeps in words what is wrong with the recordings, for notice.
 func (p *player) note(in *recording.Reader) {
 	var words []string
-	for _, t := range in.Troubles() {
+	for _, t := range p.troubles(in) {
 		s := troubleWords(t)
 		if t.First != nil {
 			s += ", the first: " + conn.Safe(t.First.Error())
@@ -270,12 +270,18 @@ func (p *player) notice() string {
 	return ""
 }
 
-// troubles says what is wrong with the recordings.
-func troubles(in *recording.Reader) (said []string) {
+// troubles are what is wrong with the recordings. One alone is shown in its own
+// order, whatever that is.
+func (p *player) troubles(in *recording.Reader) (all []recording.Trouble) {
 	for _, t := range in.Troubles() {
-		said = append(said, troubleWords(t))
+		if len(p.names) == 1 {
+			t.Back = 0
+		}
+		if t.Damaged+t.Back+t.Late > 0 {
+			all = append(all, t)
+		}
 	}
-	return said
+	return all
 }
 
 func troubleWords(t recording.Trouble) string {

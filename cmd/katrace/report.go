@@ -115,6 +115,7 @@ func runReport(ctx context.Context, o *reportOptions, names []string) error {
 	if r == nil {
 		return err
 	}
+	r.Filters = report.Text(o.filterWords)
 	var out bytes.Buffer
 	write := map[string]func(io.Writer) error{"text": r.WriteText, "json": r.WriteJSON, "html": r.WriteHTML}[o.format]
 	if err := write(&out); err != nil {
@@ -149,8 +150,11 @@ func reportOf(ctx context.Context, o *reportOptions, names []string) (*report.Re
 		switch {
 		case errors.Is(err, io.EOF) && n == 0:
 			return nil, fmt.Errorf("report %s: no event in it; %s", quoted(names), wantRecording)
-		case errors.Is(err, io.EOF), ctx.Err() != nil:
+		case errors.Is(err, io.EOF):
 			err = nil
+		case ctx.Err() != nil:
+			err = nil
+			fmt.Fprintln(os.Stderr, "katrace: interrupted: only what was read so far is summed up")
 		case err != nil && n == 0:
 			return nil, fmt.Errorf("report %w; %s", err, wantRecording)
 		case err != nil:
@@ -163,6 +167,8 @@ func reportOf(ctx context.Context, o *reportOptions, names []string) (*report.Re
 		}
 		if o.filter.Match(e) {
 			_ = g.Event(e) // never fails
+		} else {
+			g.Other(e)
 		}
 	}
 }

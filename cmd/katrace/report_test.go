@@ -40,3 +40,39 @@ func TestReportCutOff(t *testing.T) {
 		t.Errorf("stderr: %s", &errs)
 	}
 }
+
+// TestReportInterrupted: what was read of a recording that goes on is summed up, and
+// said to be a part.
+func TestReportInterrupted(t *testing.T) {
+	recording, err := os.ReadFile("../../docs/images/incident.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = w.Close() }()
+	var out, errs strings.Builder
+	cmd := asKatrace("report", "-")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = r, &out, &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = r.Close()
+	// More than the pipe holds: when all is written, most of it was read.
+	for range 4 {
+		if _, err := w.Write(recording); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v: %s", err, &errs)
+	}
+	if !strings.Contains(out.String(), " connections with an event") || !strings.Contains(errs.String(), "interrupted: only what was read") {
+		t.Errorf("stdout:\n%s\nstderr: %s", &out, &errs)
+	}
+}

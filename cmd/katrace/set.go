@@ -224,6 +224,7 @@ func runSet(ctx context.Context, o *setOptions) (err error) {
 		}
 		return again.Sockets, nil
 	}
+	r.Unseen = l.Unseen
 	var results []*change.Result
 	var stopped error
 	if o.undo != "" {
@@ -245,9 +246,12 @@ func readUndo(path string) ([]change.Entry, error) {
 		return nil, fmt.Errorf("--undo: %w", err)
 	}
 	defer func() { _ = file.Close() }()
-	entries, err := change.ReadLog(file)
+	entries, cut, err := change.ReadLog(file)
 	if err != nil {
 		return nil, fmt.Errorf("--undo %q: %w", path, err)
+	}
+	if cut {
+		fmt.Fprintf(os.Stderr, "katrace: --undo %q: line %d is cut off, as a full disk leaves it: left out\n", path, len(entries)+1)
 	}
 	return entries, nil
 }
@@ -274,14 +278,14 @@ func (o *setOptions) show(writes *writing, results []*change.Result) error {
 	} else if len(results) > 0 {
 		change.WriteTable(w, results)
 	}
-	if err := w.Flush(); err != nil {
-		return fmt.Errorf("write what was set: %w", err)
-	}
-	sum := change.Sum(results)
+	err := w.Flush()
+	sum := change.Sum(results) // also where nobody reads the table: it was done
 	for _, line := range sum.Lines(o.apply, o.undo != "") {
 		fmt.Fprintln(writes.watch(os.Stderr), "katrace: "+line)
 	}
 	switch {
+	case err != nil:
+		return fmt.Errorf("write what was set: %w", err)
 	case sum.Refused > 0 && sum.Refused == len(results):
 		return &loader.UnsupportedError{Doing: "get the sockets from their processes", Err: os.ErrPermission,
 			Hint: cmp.Or(inventory.UnseenAdvice(), inventory.RefusedAdvice())}

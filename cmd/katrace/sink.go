@@ -86,8 +86,15 @@ func unasked(to events.Sink, e *events.Event, matches bool) (err error) {
 	if w, ok := to.(wanter); ok && w.Wants(e, matches) {
 		return to.Event(e)
 	}
+	if j, ok := to.(joiner); ok {
+		j.Other(e)
+	}
 	return nil
 }
+
+// joiner is a sink that joins the two ends of connections: what the filter leaves
+// out may be of the other end of what it lets through.
+type joiner interface{ Other(*events.Event) }
 
 // secondly is a sink that has something to do once a second, and at the end.
 type secondly interface {

@@ -62,6 +62,9 @@ type Request struct {
 	// List lists the sockets again: for those that have moved to another process
 	// meanwhile, for MPTCP's subflows and for the timers.
 	List func(context.Context) ([]inventory.Socket, error)
+	// Unseen says that a network namespace may be there, but was not looked into; nil: all
+	// were. Whether the sockets of an undo are there then is not known.
+	Unseen func(netns uint32) bool
 }
 
 // target is one socket to be changed, and how.
@@ -132,6 +135,9 @@ func (r *Request) do(ctx context.Context, targets []*target) error {
 	if err != nil {
 		for _, t := range look {
 			t.fail("it was changed, but the sockets cannot be listed again to check it: %v", err)
+		}
+		for _, t := range moved {
+			t.fail("its process has let go of it, and the sockets cannot be listed again to find it: %v", err)
 		}
 		return nil
 	}

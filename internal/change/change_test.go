@@ -228,7 +228,7 @@ func TestListening(t *testing.T) {
 	port := portOf(t, p.listener)
 	var listening []inventory.Socket
 	for _, s := range socketsOf(t, inventory.Auto, conn.SocketFilter{LocalPorts: []uint16{port}}) {
-		if s.TCPState == conn.TCPListen {
+		if s.TCPState == conn.TCPListen && s.Local.Addr() == loopback {
 			listening = append(listening, s)
 		}
 	}
@@ -296,6 +296,21 @@ func TestMPTCP(t *testing.T) {
 	if res := r.doOne(t, one(t, p)); res.Outcome != Failed {
 		t.Errorf("a subflow with another count: %s", res.Outcome)
 	}
+}
+
+// TestLostTrack: a socket whose holder let go of it is not said to be closed if the
+// sockets cannot be listed again.
+func TestLostTrack(t *testing.T) {
+	p := connect(t)
+	sockets := one(t, p)
+	moved, err := unix.FcntlInt(uintptr(p.ours), unix.F_DUPFD_CLOEXEC, 0)
+	must(t, err)
+	defer func() { _ = unix.Close(moved) }()
+	must(t, unix.Close(p.ours))
+	p.ours = -1
+	r := request(t, minute)
+	r.List = func(context.Context) ([]inventory.Socket, error) { return nil, errors.New("too bad") }
+	r.doOne(t, sockets).want(t, Failed, "its process has let go of it, and the sockets cannot be listed again to find it: too bad")
 }
 
 // TestInterrupted: what was not reached is said to be so.

@@ -18,7 +18,7 @@ func FuzzReadLog(f *testing.F) {
 		`"before":{"idle_ms":7200000,"on":false},"after":{"idle_ms":60000,"on":true},"inherited":["idle"]}`)
 	f.Add(`{"v":1,"boot":"` + boot + `","before":{},"after":null}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		entries, err := ReadLog(strings.NewReader(text))
+		entries, _, err := ReadLog(strings.NewReader(text))
 		if err != nil {
 			return
 		}

@@ -4,6 +4,7 @@ package change
 
 import (
 	"context"
+	"net/netip"
 	"os"
 	"testing"
 
@@ -30,6 +31,9 @@ type pair struct {
 	listener, ours, peer int
 	port                 uint16 // ours
 }
+
+// loopback is where all pairs are: other programs may have their ports at other addresses.
+var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
 func must(t *testing.T, err error) {
 	t.Helper()

@@ -20,6 +20,7 @@ import (
 
 	"katrace/internal/conn"
 	"katrace/internal/inventory"
+	"katrace/internal/loader"
 )
 
 // Log is a file of old values: one JSON object a line, written before its socket
@@ -87,22 +88,38 @@ type Entry struct {
 }
 
 // ReadLog reads the file of old values. Entries of another boot are an error:
-// their sockets are gone, and others may have their numbers.
-func ReadLog(in io.Reader) (entries []Entry, err error) {
+// their sockets are gone, and others may have their numbers. cut says that the last
+// line ends within, as a disk that was full leaves it: its socket was not changed,
+// and it is no entry.
+func ReadLog(in io.Reader) (entries []Entry, cut bool, err error) {
 	boot, err := bootID()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 1<<20) // a cgroup's name may be long
-	for n := 1; lines.Scan(); n++ {
+	ended := false           // by a newline
+	lines.Split(func(data []byte, atEOF bool) (int, []byte, error) {
+		n, line, err := bufio.ScanLines(data, atEOF)
+		ended = n > 0 && data[n-1] == '\n'
+		return n, line, err
+	})
+	n := 0
+	for lines.Scan() {
+		n++
 		e, err := parseEntry(lines.Bytes(), boot)
-		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", n, err)
+		switch {
+		case err != nil && !ended && errors.Is(err, io.ErrUnexpectedEOF):
+			return entries, true, nil
+		case err != nil:
+			return nil, false, fmt.Errorf("line %d: %w", n, err)
 		}
 		entries = append(entries, e)
 	}
-	return entries, lines.Err()
+	if n == 0 && lines.Err() == nil {
+		return nil, false, errors.New("it is empty")
+	}
+	return entries, false, lines.Err()
 }
 
 func parseEntry(line []byte, boot string) (e Entry, err error) {
@@ -123,7 +140,7 @@ func parseEntry(line []byte, boot string) (e Entry, err error) {
 	case in.V != 1 || in.Before == nil || in.After == nil || in.Inode == 0 || in.Netns == 0 || in.Cookie == 0:
 		return e, errors.New("it is no line of an undo file")
 	case in.Boot != boot:
-		return e, errors.New("it was written before the last boot: none of its sockets is there any more")
+		return e, errors.New("it was written before the last boot, or on another host: none of its sockets is here")
 	}
 	var timer conn.Timer
 	if err := in.Read(&e.state, &timer); err != nil {
@@ -192,7 +209,11 @@ func (r *Request) Undo(ctx context.Context, entries []Entry, sockets []inventory
 		of := file{e.state.Netns, e.state.Inode}
 		now := there[of]
 		if now == nil {
-			results = append(results, &Result{Socket: &inventory.Socket{State: e.state}, Outcome: Closed})
+			t := &target{Result: &Result{Socket: &inventory.Socket{State: e.state}, Outcome: Closed}}
+			if r.Unseen != nil && r.Unseen(e.state.Netns) {
+				t.refuse("its network namespace is gone, or its processes are hidden (%s)", loader.Advice(unix.CAP_SYS_PTRACE))
+			}
+			results = append(results, t.Result)
 			continue
 		}
 		if inBatch[of] {

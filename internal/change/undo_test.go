@@ -3,9 +3,11 @@
 package change
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -47,7 +49,7 @@ func logged(t *testing.T, want Values, sockets []inventory.Socket) string {
 
 func undo(t *testing.T, text string, apply bool, sockets []inventory.Socket) []*Result {
 	t.Helper()
-	entries, err := ReadLog(strings.NewReader(text))
+	entries, _, err := ReadLog(strings.NewReader(text))
 	must(t, err)
 	r := request(t, Values{})
 	r.Apply = apply
@@ -117,7 +119,7 @@ func TestUndoOfSysctl(t *testing.T) {
 func TestUndoSources(t *testing.T) {
 	p := connect(t)
 	must(t, unix.SetsockoptInt(p.ours, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 4))
-	l, err := inventory.Snapshot(t.Context(), inventory.Options{Method: inventory.BPF, Filter: conn.SocketFilter{LocalPorts: []uint16{p.port}}})
+	l, err := inventory.Snapshot(t.Context(), inventory.Options{Method: inventory.BPF, Filter: conn.SocketFilter{LocalPorts: []uint16{p.port}, RemotePorts: []uint16{portOf(t, p.listener)}}})
 	if err != nil {
 		t.Skip(err) // by netlink it is not known
 	}
@@ -157,6 +159,68 @@ func TestNoChangeWithoutOldValues(t *testing.T) {
 	}
 }
 
+// TestFullDisk: what was changed before the disk was full is put back, although the
+// file's last line is cut off.
+func TestFullDisk(t *testing.T) {
+	p, other := connect(t), connect(t)
+	before := values(t, p.ours)
+	path := filepath.Join(t.TempDir(), "undo.json")
+	log, err := CreateLog(path)
+	must(t, err)
+	var had, limit unix.Rlimit
+	must(t, unix.Getrlimit(unix.RLIMIT_FSIZE, &had))
+	signal.Ignore(unix.SIGXFSZ) // a file that may not grow further, as a disk that is full
+	defer signal.Reset(unix.SIGXFSZ)
+	defer func() { must(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &had)) }()
+	r := request(t, minute)
+	r.Log = log
+	_, err = r.Do(t.Context(), one(t, p))
+	must(t, err)
+	info, err := os.Stat(path)
+	must(t, err)
+	limit = had
+	limit.Cur = uint64(info.Size()) + 100
+	must(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &limit))
+	if _, err := r.Do(t.Context(), one(t, other)); !errors.Is(err, unix.EFBIG) {
+		t.Fatalf("%v, want EFBIG", err)
+	}
+	must(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &had))
+	must(t, log.Close())
+	text, err := os.ReadFile(path)
+	must(t, err)
+	if len(text) != int(limit.Cur) {
+		t.Fatalf("the file has %d bytes, want %d: the staging failed", len(text), limit.Cur)
+	}
+	entries, cut, err := ReadLog(bytes.NewReader(text))
+	if err != nil || !cut || len(entries) != 1 {
+		t.Fatalf("%d entries, cut %t, %v", len(entries), cut, err)
+	}
+	undo(t, string(text), true, list(t, inventory.Auto, p, other))[0].want(t, Changed, "")
+	if values(t, p.ours) != before || values(t, other.ours) != before {
+		t.Errorf("now %+v and %+v, before %+v", values(t, p.ours), values(t, other.ours), before)
+	}
+}
+
+// TestUndoUnseen: a socket of a network namespace that could not be looked into is not
+// said to be closed.
+func TestUndoUnseen(t *testing.T) {
+	p := connect(t)
+	entries, _, err := ReadLog(strings.NewReader(logged(t, minute, one(t, p))))
+	must(t, err)
+	for unseen, want := range map[bool]Outcome{false: Closed, true: Failed} {
+		r := request(t, Values{})
+		r.Unseen = func(netns uint32) bool { return unseen && netns == entries[0].state.Netns }
+		results, err := r.Undo(t.Context(), entries, nil)
+		must(t, err)
+		if got := results[0]; got.Outcome != want || unseen != strings.HasPrefix(got.Reason, "its network namespace is gone, or its processes are hidden (") {
+			t.Errorf("unseen %t: %s %q", unseen, got.Outcome, got.Reason)
+		}
+		if sum := Sum(results); unseen && sum.Refused != 1 {
+			t.Errorf("%+v: not for want of privileges", sum)
+		}
+	}
+}
+
 // TestEmptyLog: a run that changes nothing leaves no file.
 func TestEmptyLog(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "undo.json")
@@ -176,13 +240,14 @@ func TestDamagedLog(t *testing.T) {
 	must(t, err)
 	for _, tt := range []struct{ text, want string }{
 		{"{}\n", "line 1: it is no line of an undo file"},
-		{good + good[:len(good)/2], "line 2: it is no line of an undo file: "},
+		{"", "it is empty"},
+		{good + good[:len(good)/2] + "\n" + good, "line 2: it is no line of an undo file: "},
 		{strings.Replace(good, boot, "another", 1), "line 1: it was written before the last boot"},
 		{strings.Replace(good, `"on":false}`, `"on":null}`, 1), "line 1: it does not say what was changed"},
 		{strings.Replace(good, `"idle_ms":60000`, `"idle_ms":9223372036854775807`, 1), "want a time in milliseconds"},
 		{strings.Replace(good, `"v":1`, `"v":2`, 1), "line 1: it is no line of an undo file"},
 	} {
-		if entries, err := ReadLog(strings.NewReader(tt.text)); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if entries, _, err := ReadLog(strings.NewReader(tt.text)); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%d entries, error %v, want %q; of %s", len(entries), err, tt.want, tt.text)
 		}
 	}

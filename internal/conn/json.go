@@ -199,9 +199,21 @@ func (m *Millis) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// maxNames is how long the names of a connection may be together, in bytes: a
+// cgroup's path has PATH_MAX (4096) at the most (proc_cgroup_show in the kernel), a
+// process's name 64. Readers keep them for each connection.
+const maxNames = 5 << 10
+
 // Read makes a State and a Timer of the keys. An error says what no connection
 // can have, or what would not be the same if it were written again.
 func (k *Keys) Read(s *State, t *Timer) error {
+	names := len(k.Host) + len(k.Module) + len(k.Cgroup) + len(k.Container) + len(k.Pod)
+	if k.Process != nil {
+		names += len(k.Process.Comm)
+	}
+	if names > maxNames {
+		return fmt.Errorf("host, process, module, cgroup, container and pod have %d bytes, want %d at the most", names, maxNames)
+	}
 	s.Host, s.Netns, s.Inode = k.Host, k.Netns, k.Inode
 	s.Module, s.Cgroup, s.Container, s.Pod = k.Module, k.Cgroup, k.Container, k.Pod
 	if err := cmp.Or(

@@ -239,3 +239,19 @@ func randomEvent(rnd *rand.Rand) Event {
 	}
 	return e
 }
+
+// TestParseLongNames: what readers keep for each connection is bounded.
+func TestParseLongNames(t *testing.T) {
+	for _, key := range []string{"host", "module", "cgroup", "container", "pod", "comm"} {
+		for _, n := range []int{4096, 6000} {
+			names := `"` + key + `":"` + strings.Repeat("x", n) + `"`
+			if key == "comm" {
+				names = `"process":{"pid":1,` + names + `}`
+			}
+			_, err := ParseJSON([]byte(`{"v":1,"time":"2026-11-22T01:02:03Z","event":"probe",` + names + `}`))
+			if (err != nil) != (n > 4096) {
+				t.Errorf("%s of %d bytes: %v", key, n, err)
+			}
+		}
+	}
+}

@@ -52,6 +52,16 @@ type List struct {
 	More    int          // sockets that were found beyond Options.Max
 	Lacks   []Lack
 	Took    Took
+
+	looked map[uint32]conn.Settings // by network namespace: those that were looked into
+	hidden bool                     // there may be others
+}
+
+// Unseen says that the network namespace may be there, but was not looked into:
+// its processes are hidden, or it may not be entered.
+func (l *List) Unseen(netns uint32) bool {
+	_, looked := l.looked[netns]
+	return l.hidden && !looked
 }
 
 // Lack is something that could not be had, and for how many sockets.
@@ -164,6 +174,7 @@ func (r *Lister) Snapshot(ctx context.Context) (*List, error) {
 	for i := range l.Sockets {
 		l.Sockets[i].foresee(hz)
 	}
+	l.looked, l.hidden = g.sysctls, hidden || g.refused
 	l.Took.All = time.Since(begun)
 	return l, ctx.Err()
 }

@@ -47,7 +47,17 @@ func (r *review) suspended() {
 		r.no("suspended event says that the kernel gives up in %v, and a peer that answers window probes is never given up", round(last.DiesIn))
 	case !has && sure:
 		r.no("suspended event does not say when the kernel gives up")
-	case has && r.c.Expect.End == ByOther && !r.near(last.Time.Add(last.DiesIn), r.o.Died()):
+	case has && r.c.Expect.End == ByOther && !r.near(last.Time.Add(last.DiesIn), r.o.Died()) && !r.firingFewer(last):
 		r.no("suspended event says that the kernel gives up in %v, it did after %v", round(last.DiesIn), round(r.o.Died().Sub(last.Time)))
 	}
+}
+
+// firingFewer says that one firing fewer than was expected ended the connection. By
+// tcp_retries2 the last one is the first after a time that is some 200 ms longer than
+// the firings before it take (tcp_model_timeout): where these are late, on a busy
+// machine, the last of them is over the limit, and the connection ends earlier by
+// what would have been one more doubling.
+func (r *review) firingFewer(e *events.Event) bool {
+	early := e.Time.Add(e.DiesIn).Sub(r.o.Died())
+	return r.c.Expect.Reason == events.ReasonCount && early > 0 && early <= r.c.Expect.After+r.can.Slack
 }

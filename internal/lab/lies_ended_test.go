@@ -55,6 +55,8 @@ var liesAboutSuspension = []lie{
 	{"zero-window", full, suspends(func(e *events.Event) { e.WaitsFor = conn.WaitsRetransmission }), `waits for "retransmission", not "window_probe"`},
 	{"unacked-data", full, suspends(func(e *events.Event) { e.Has &^= conn.HasDiesIn }), "does not say when the kernel gives up"},
 	{"zero-window", full, suspends(func(e *events.Event) { e.Has |= conn.HasDiesIn }), "is never given up"},
-	{"data-retries2", full, suspends(func(e *events.Event) { e.DiesIn += 2 * time.Second }), "it did after"},
+	{"data-retries2", full, suspends(func(e *events.Event) { e.DiesIn += 4 * time.Second }), "it did after"},
+	{"data-retries2", full, suspends(func(e *events.Event) { e.DiesIn -= time.Second }), "it did after"},
+	{"data-user-timeout", full, suspends(func(e *events.Event) { e.DiesIn += 2 * time.Second }), "it did after"},
 	{"window-user-timeout", full, suspends(func(e *events.Event) { e.DiesIn += 2 * time.Second }), "it did after"},
 }

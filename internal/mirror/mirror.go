@@ -23,6 +23,8 @@ const (
 	maxEnds  = 400_000 // some 300 bytes each
 	maxSends = 16      // probes of a silence: the latest
 	maxSeen  = 32      // probes that an end saw come: the latest
+	maxAlike = 16      // ends with the same tuple: of other hosts and namespaces
+	maxOpen  = 100_000 // silences that are over and not settled, some 500 bytes each
 )
 
 // settle is how much later the other host's lines about the same moment may come,
@@ -59,6 +61,8 @@ type end struct {
 	silent bool  // it goes on
 
 	seen times // probes of the peer that came
+
+	wanted bool // an event of it was given to Add
 
 	ended   time.Time
 	endKind events.Kind
@@ -104,15 +108,21 @@ func New() *Join {
 }
 
 // Add takes the next event.
-func (j *Join) Add(e *events.Event) {
+func (j *Join) Add(e *events.Event) { j.add(e, true) }
+
+// AddOther takes the next event, for what it tells of the other ends of those
+// connections that Add gets events of: a filter leaves it out.
+func (j *Join) AddOther(e *events.Event) { j.add(e, false) }
+
+func (j *Join) add(e *events.Event, wanted bool) {
 	j.cover.Add(e, "")
 	if e.Time.After(j.latest) {
 		j.latest = e.Time
 	}
-	for len(j.open) > 0 && j.settled(&j.open[0]) {
+	for len(j.open) > 0 && (len(j.open) > maxOpen || j.settled(&j.open[0])) {
 		j.settle()
 	}
-	if l := &e.Lost; l.Ring+l.Skipped.Probed+l.Skipped.Dropped > 0 {
+	if l := &e.Lost; l.Ring+l.Skipped.Probed+l.Skipped.Dropped > 0 && j.cover.Host(e.Host) != nil {
 		j.lost[e.Host] = e.Time
 	}
 	if e.Kind.OfTracing() || !e.Remote.IsValid() {
@@ -122,6 +132,7 @@ func (j *Join) Add(e *events.Event) {
 	if d == nil {
 		return
 	}
+	d.wanted = d.wanted || wanted
 	if e.Has&conn.HasKeepalive != 0 {
 		d.interval = e.Keepalive.Interval
 	}
@@ -167,7 +178,7 @@ func (j *Join) end(e *events.Event) *end {
 		}
 		return j.ends[t][i]
 	}
-	if j.n == maxEnds {
+	if j.n == maxEnds || len(j.ends[t]) == maxAlike {
 		return nil
 	}
 	j.n++
@@ -185,7 +196,7 @@ func (d *end) over() { d.sends.at, d.sent, d.silent = d.sends.at[:0], 0, false }
 
 // silenceOver keeps a silence of two probes or more until it is settled.
 func (j *Join) silenceOver(d *end, at time.Time) {
-	if d.silent && d.sent > 1 && j.Done != nil {
+	if d.silent && d.sent > 1 && d.wanted && j.Done != nil {
 		s := Silence{ID: d.id, From: time.Unix(0, d.sends.at[0]).UTC(), To: at, Probes: d.sent, sends: slices.Clone(d.sends.at)}
 		j.open = append(j.open, s)
 	}

@@ -197,3 +197,50 @@ func TestFindingsAreWhole(t *testing.T) {
 		}
 	}
 }
+
+// TestFiltered: what a filter leaves out still tells of the other end of what it
+// lets through, and is no silence to be told of itself.
+func TestFiltered(t *testing.T) {
+	for _, wanted := range []string{"a", "b"} {
+		j := New()
+		var done []Silence
+		j.Done = func(s Silence) { done = append(done, s) }
+		for _, s := range slices.Concat(begun, came(10, 11, 12), silent) {
+			e := s.event()
+			if e.Kind.OfTracing() || s.host == wanted {
+				j.Add(&e)
+			} else {
+				j.AddOther(&e)
+			}
+		}
+		j.Finish()
+		if wanted == "a" && (len(done) != 1 || done[0].Seen != SeenAll) || wanted == "b" && len(done) != 0 {
+			t.Errorf("%s alone is wanted: %+v", wanted, done)
+		}
+	}
+}
+
+// TestJoinIsBounded: whatever it is given.
+func TestJoinIsBounded(t *testing.T) {
+	j := New()
+	j.Done = func(Silence) {}
+	for n := range uint32(2 * maxAlike) {
+		e := silent[0].event()
+		e.Netns = n
+		j.Add(&e)
+	}
+	if n := len(j.ends[tuple{left, right}]); n != maxAlike || j.n != maxAlike {
+		t.Errorf("%d ends of a tuple", n)
+	}
+	first, second, answer := silent[0].event(), silent[1].event(), begun[4].event()
+	answer.Time = silent[1].event().Time
+	first.Netns, second.Netns, answer.Netns = 1, 1, 1
+	for range maxOpen + 10 { // all at once
+		j.Add(&first)
+		j.Add(&second)
+		j.Add(&answer)
+	}
+	if len(j.open) > maxOpen+1 {
+		t.Errorf("%d silences are not settled", len(j.open))
+	}
+}

@@ -26,6 +26,12 @@ const (
 	WhyOutside            // before the recording's first line, or after its last
 )
 
+// Bounds of what is kept, whatever a recording holds.
+const (
+	maxHosts = 1024 // that are told apart
+	maxGaps  = 1000 // of a host
+)
+
 // Gap is a time in which a host was not recorded.
 type Gap struct {
 	From, To time.Time // of the lines around it
@@ -40,6 +46,8 @@ type Host struct {
 	// recordings without them nothing can be told from silence.
 	Marked bool
 	Gaps   []Gap
+	// More counts the gaps beyond maxGaps. The last of Gaps reaches over them.
+	More int
 	// Stopped: the latest line says that katrace stopped; else the recording is cut
 	// off, or still being written.
 	Stopped bool
@@ -53,36 +61,45 @@ type Host struct {
 // Coverage says when which hosts were recorded. Its zero value is ready.
 type Coverage struct {
 	hosts map[string]*Host
+	more  bool // there are more hosts than maxHosts
 	ended bool // all recordings are read to their ends
 }
 
 // Add takes the next event. host is of lines that name none.
-func (c *Coverage) Add(e *events.Event, host string) {
+func (c *Coverage) Add(e *events.Event, host string) { c.add(e, host, false) }
+
+// add is Add. beside: another tracing of that host goes on, so a start ends none.
+func (c *Coverage) add(e *events.Event, host string, beside bool) {
 	if e.Host != "" {
 		host = e.Host
 	}
 	h := c.hosts[host]
 	if h == nil {
+		if len(c.hosts) == maxHosts {
+			c.more = true
+			return
+		}
 		if c.hosts == nil {
 			c.hosts = map[string]*Host{}
 		}
 		h = &Host{Name: strings.Clone(host), First: e.Time}
 		c.hosts[h.Name] = h
 	}
-	h.add(e)
+	h.add(e, beside)
 }
 
-func (h *Host) add(e *events.Event) {
+func (h *Host) add(e *events.Event, beside bool) {
 	quiet := e.Time.Sub(h.Last)
-	begins := e.Kind == events.KindStart && !e.Tracing.Continues
+	begins := e.Kind == events.KindStart && !e.Tracing.Continues && !beside
 	switch {
 	case h.Last.IsZero():
+	case quiet <= 0: // the clock was set back meanwhile, or the files are in another order: nobody knows for how long
 	case begins && h.Stopped:
-		h.Gaps = append(h.Gaps, Gap{h.Last, e.Time, WhyStopped})
+		h.gap(e.Time, WhyStopped)
 	case begins && h.Marked:
-		h.Gaps = append(h.Gaps, Gap{h.Last, e.Time, WhyCut})
+		h.gap(e.Time, WhyCut)
 	case quiet > Silence && h.Marked:
-		h.Gaps = append(h.Gaps, Gap{h.Last, e.Time, WhyStalled})
+		h.gap(e.Time, WhyStalled)
 	}
 	switch e.Kind {
 	case events.KindStart:
@@ -99,6 +116,19 @@ func (h *Host) add(e *events.Event) {
 	if e.Time.After(h.Last) || e.Kind == events.KindStart {
 		h.Last = e.Time
 	}
+	if h.Last.Before(h.First) {
+		h.First = h.Last
+	}
+}
+
+// gap keeps one that ends then.
+func (h *Host) gap(to time.Time, why Why) {
+	if n := len(h.Gaps); n == maxGaps {
+		h.Gaps[n-1].To = to
+		h.More++
+		return
+	}
+	h.Gaps = append(h.Gaps, Gap{h.Last, to, why})
 }
 
 // explain says of the gaps since the heartbeat before what made them. A wall clock
@@ -128,13 +158,20 @@ func (c *Coverage) Hosts() (all []*Host) {
 	return all
 }
 
-// Host is the host of that name; nil: there is none.
+// Full says that there were more hosts than are kept.
+func (c *Coverage) Full() bool { return c.more }
+
+// Host is the host of that name; nil: there is none, or no room for it.
 func (c *Coverage) Host(name string) *Host { return c.hosts[name] }
 
 // Recorded says whether the host was being recorded at that time, and if not why.
-// known is false where that cannot be told: its recording has no heartbeats.
+// known is false where that cannot be told: its recording has no heartbeats, or
+// there was no room for the host.
 func (c *Coverage) Recorded(host string, at time.Time) (why Why, recorded, known bool) {
 	h := c.hosts[host]
+	if h == nil && c.more {
+		return 0, true, false
+	}
 	if h == nil || at.Before(h.First) {
 		return WhyOutside, false, true
 	}

@@ -39,6 +39,8 @@ func TestCoverage(t *testing.T) {
 		{"stopped, and begun again", []said{start(0), stop(1), start(5), beat(6)}, "0-6 open 1-5 stopped"},
 		{"killed, and begun again", []said{start(0), beat(1), probe(1.5), start(5), stop(6)}, "0-6 1.5-5 cut"},
 		{"another file", []said{start(0), beat(1), {1.5, events.KindStart, 0, 0}, beat(2), stop(3)}, "0-3"},
+		{"the clock was set back, and it was begun again", []said{start(60), beat(61), start(2), beat(3)}, "2-3 open"},
+		{"stopped, the clock was set back, and begun again", []said{start(60), stop(61), start(2), beat(3)}, "2-3 open"},
 		{"killed, and begun again at once", []said{start(0), beat(1), start(1.1), stop(6)}, "0-6 1-1.1 cut 1.1-6 stalled"},
 	} {
 		var c Coverage
@@ -89,5 +91,32 @@ func TestRecorded(t *testing.T) {
 	c.Finish() // nothing more comes: it was cut off
 	if _, recorded, _ := c.Recorded("a", at(1.5)); recorded {
 		t.Error("recorded beyond the last line")
+	}
+}
+
+// TestCoverageIsBounded: whatever a recording holds. Nothing is said to be known of
+// what there was no room for.
+func TestCoverageIsBounded(t *testing.T) {
+	var c Coverage
+	at := midnight
+	for i := range maxGaps + 10 {
+		at = midnight.Add(time.Duration(i) * time.Second)
+		c.Add(&events.Event{Time: at, Kind: events.KindStart, Tracing: &events.Tracing{}}, "a")
+	}
+	h := c.Host("a")
+	if len(h.Gaps) != maxGaps || h.More != 9 || !h.Gaps[maxGaps-1].To.Equal(at) {
+		t.Errorf("%d gaps, %d more, to %s", len(h.Gaps), h.More, h.Gaps[len(h.Gaps)-1].To)
+	}
+	if c.Full() {
+		t.Error("full of one host")
+	}
+	for i := range maxHosts {
+		c.Add(&events.Event{Time: at, Kind: events.KindProbe}, fmt.Sprint(i))
+	}
+	if len(c.Hosts()) != maxHosts || !c.Full() {
+		t.Errorf("%d hosts", len(c.Hosts()))
+	}
+	if _, recorded, known := c.Recorded("another", at); !recorded || known {
+		t.Error("it is said to be known of a host for which there was no room")
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,7 +51,7 @@ type Reader struct {
 	cancel  context.CancelFunc
 	current *source // whose event was returned last
 
-	hosts map[string]string // all that were seen, once each
+	hosts map[string]string // the first maxHosts that were seen, once each
 	names bool              // lines without a host get that of their recording
 	cover Coverage
 
@@ -142,7 +143,7 @@ func (r *Reader) choose() (first *source, until time.Time, err error) {
 	}
 	now, at := r.now(), first.head().event.Time
 	for _, s := range r.sources {
-		if s.ended || s.head() != nil || s.heard && !s.last.Before(at) {
+		if s.ended || s.batch != nil || s.heard && !s.last.Before(at) { // head could give what came after the choice
 			continue
 		}
 		if !s.waits {
@@ -203,11 +204,11 @@ func (r *Reader) take(s *source) *events.Event {
 	if !s.heard && len(r.sources) > 1 && !r.names {
 		r.peekHosts()
 	}
-	r.cover.Add(e, s.host)
+	r.cover.add(e, s.host, e.Kind == events.KindStart && r.beside(s))
 	if r.names && e.Host == "" {
 		e.Host = s.host
 	}
-	if len(r.sources) > 1 && s.heard && s.last.Sub(e.Time) > backwards {
+	if s.heard && s.last.Sub(e.Time) > backwards {
 		s.back++
 	}
 	if r.latest.Sub(e.Time) > backwards && !s.latest.After(e.Time) {
@@ -223,6 +224,17 @@ func (r *Reader) take(s *source) *events.Event {
 	return e
 }
 
+// beside says that another recording of the same host goes on: its next line, which
+// a pipe may not have given yet, is of a tracing that began before.
+func (r *Reader) beside(s *source) bool {
+	return slices.ContainsFunc(r.sources, func(o *source) bool {
+		if o == s || o.host != s.host || o.ended {
+			return false
+		}
+		return o.batch == nil || o.head().event.Kind != events.KindStart
+	})
+}
+
 // peekHosts looks which hosts the next lines name, so that from the first line on
 // all have their host if there are several.
 func (r *Reader) peekHosts() {
@@ -236,11 +248,14 @@ func (r *Reader) peekHosts() {
 // host is the name, the same string for all lines that have it.
 func (r *Reader) host(name string) string {
 	known, ok := r.hosts[name]
-	if !ok {
-		r.hosts[name], known = name, name
+	switch {
+	case ok:
+		return known
+	case len(r.hosts) < maxHosts:
+		r.hosts[name] = name
 		r.names = len(r.sources) > 1 && len(r.hosts) > 1
 	}
-	return known
+	return name
 }
 
 // wait waits for input, until then if that is a time.

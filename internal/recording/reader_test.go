@@ -123,8 +123,9 @@ func TestMergeOutOfOrder(t *testing.T) {
 		t.Errorf("told: %+v", got)
 	}
 	r = open(t.Context(), stored(probes(9, 3)))
-	if all(t, r); r.Troubles() != nil { // nothing to be wrong with
-		t.Errorf("one recording alone: %+v", r.Troubles())
+	all(t, r)
+	if got := r.Troubles(); len(got) != 1 || got[0].Back != 1 {
+		t.Errorf("one recording alone: %+v", got)
 	}
 }
 
@@ -160,6 +161,44 @@ func TestHosts(t *testing.T) {
 	} {
 		want(t, tt.name, all(t, open(t.Context(), stored(tt.in...))), tt.want...)
 	}
+}
+
+// TestTwoAtOnce: where katrace ran twice at a time, or two hosts have the same name,
+// the second start is no sign of a crash; after the first one's end it is.
+func TestTwoAtOnce(t *testing.T) {
+	start := func(at float64) string { return line(events.KindStart, at, "a") }
+	beat := func(at float64) string { return line(events.KindHeartbeat, at, "") }
+	for _, tt := range []struct {
+		in   []string
+		gaps int
+	}{
+		{[]string{start(0) + beat(60) + beat(120), start(20) + beat(80)}, 0},
+		{[]string{start(0) + beat(60), start(70) + beat(80)}, 1},
+		{[]string{start(0) + beat(60) + start(90), start(70) + beat(80)}, 2},
+	} {
+		r := open(t.Context(), stored(tt.in...))
+		all(t, r)
+		if got := r.Coverage().Host("a").Gaps; len(got) != tt.gaps {
+			t.Errorf("%q: %v", tt.in, got)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		w, files := pipes(2)
+		r := open(t.Context(), files)
+		go func() {
+			for i, w := range w {
+				_, _ = io.WriteString(w, start(float64(20*i)))
+			}
+			time.Sleep(time.Hour)
+			for _, w := range w {
+				_ = w.Close()
+			}
+		}()
+		all(t, r)
+		if got := r.Coverage().Host("a").Gaps; len(got) != 0 {
+			t.Errorf("two pipes: %v", got)
+		}
+	})
 }
 
 // TestCompressed: recordings are read as they are, also several that were put
@@ -328,6 +367,34 @@ func TestFilesAreWaitedFor(t *testing.T) {
 			_ = w[0].Close()
 		}()
 		want(t, "a slow disk", all(t, r), "0", "1")
+	})
+}
+
+// TestWhatComesMeanwhile: a line that comes while the next event is being chosen is
+// not overtaken by a later one.
+func TestWhatComesMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, files := pipes(2)
+		files[1].waits = false
+		r := open(t.Context(), files)
+		_, _ = io.WriteString(w[0], probes(1))
+		synctest.Wait() // that line is there, and the other recording has none yet
+		wrote := false
+		r.now = func() time.Time {
+			if !wrote {
+				wrote = true
+				_, _ = io.WriteString(w[1], probes(0))
+				synctest.Wait()
+			}
+			return time.Now()
+		}
+		go func() {
+			time.Sleep(time.Hour)
+			for _, w := range w {
+				_ = w.Close()
+			}
+		}()
+		want(t, "meanwhile", all(t, r), "0", "1")
 	})
 }
 

@@ -64,8 +64,9 @@ func (r *Report) Cover(c *recording.Coverage) {
 			made.Gaps = append(made.Gaps, Gap{Time{g.From}, Time{g.To}, gapWords[g.Why][0]})
 		}
 		r.Hosts = append(r.Hosts, made)
-		r.LeftOut.Gaps += more
+		r.LeftOut.Gaps += more + h.More
 	}
+	r.LeftOut.Hosts = c.Full()
 }
 
 // GapLane are the gaps of a host in the time line.
@@ -146,6 +147,9 @@ func (r *Report) Gone() (out []string) {
 		if len(h.NotKnown) > 0 {
 			out = append(out, name+"the recording cannot hold: "+strings.Join(h.NotKnown, ", ")+".")
 		}
+	}
+	if r.LeftOut.Hosts {
+		out = append(out, "More than "+thousands(uint64(len(r.Hosts)))+" hosts: when the others were recorded is not listed.")
 	}
 	if n := r.LeftOut.Gaps; n > 0 {
 		out = append(out, count(uint64(n), "more gap")+".")

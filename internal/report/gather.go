@@ -21,8 +21,9 @@ const (
 )
 
 // Gatherer sums up events as they come, in the order of their time. It is an
-// events.Sink. Whatever it is given, it takes some 200 MB at the most: see
-// MaxConnections, maxParties and maxLanes.
+// events.Sink. Whatever it is given, its memory is bounded: see
+// MaxConnections, maxParties and maxLanes. With names of the usual length that is
+// some 200 MB.
 type Gatherer struct {
 	started      bool
 	first, until int64 // ms since 1970
@@ -112,6 +113,14 @@ func (g *Gatherer) Event(e *events.Event) error {
 	return nil
 }
 
+// Other takes an event that the filters leave out: it may tell of the other end of
+// a connection that they let through.
+func (g *Gatherer) Other(e *events.Event) {
+	if g.join != nil {
+		g.join.AddOther(e)
+	}
+}
+
 // watchFor lets the event be looked at for incidents, with the owner that is known.
 func (g *Gatherer) watchFor(c *connection, e *events.Event) {
 	if e.Owner != c.Owner {
@@ -174,7 +183,7 @@ func (g *Gatherer) own(c *connection) {
 	if c.owner != nil {
 		c.owner.Connections--
 		if c.settings != nil {
-			c.settings.owners.move(string(c.owner.Name), name)
+			c.settings.owners.move(string(c.owner.Name), string(owner.Name))
 		}
 	}
 	c.owner = owner

@@ -5,6 +5,7 @@ package report
 import (
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -176,6 +177,24 @@ func TestOwnerKnownLater(t *testing.T) {
 	}
 	if s := r.Settings; len(s) != 1 || !slices.Equal(s[0].Owners, []Text{"shop"}) {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestOwnersBeyondTheBound: of settings no more connections are counted as an
+// owner's than there are.
+func TestOwnersBeyondTheBound(t *testing.T) {
+	g := NewGatherer(Options{})
+	g.owners.named = map[string]*party{}
+	for n := range maxParties - 2 {
+		g.owners.named[strconv.Itoa(n)] = &party{}
+	}
+	s := socket("", 1, "10.0.0.2:5432", "shop")
+	for _, comm := range []string{"first", "second", "beyond", "first"} {
+		s.Process.Comm = comm
+		_ = g.Event(&events.Event{Time: noon, Kind: events.KindProbe, State: s})
+	}
+	if r := g.Report(); len(r.Settings) != 1 || !slices.Equal(r.Settings[0].Owners, []Text{"first"}) {
+		t.Errorf("%+v", r.Settings)
 	}
 }
 

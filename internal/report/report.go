@@ -20,7 +20,8 @@ const SchemaVersion = 1
 type Report struct {
 	V          int               `json:"v"`
 	Recordings []Recording       `json:"recordings,omitempty"`
-	Late       int               `json:"late,omitempty"` // events that came when later ones of other recordings had been counted
+	Filters    Text              `json:"filters,omitempty"` // what the report was asked for, "--port 5432"; "": of all
+	Late       int               `json:"late,omitempty"`    // events that came when later ones of other recordings had been counted
 	Hosts      []Host            `json:"hosts"`
 	From       Time              `json:"from,omitzero"`  // the first event
 	Until      Time              `json:"until,omitzero"` // the last one
@@ -154,7 +155,8 @@ type LeftOut struct {
 	Peers     int    `json:"peers,omitempty"`
 	Owners    int    `json:"owners,omitempty"`
 	Settings  int    `json:"settings,omitempty"`
-	Gaps      int    `json:"gaps,omitempty"` // of all hosts
+	Gaps      int    `json:"gaps,omitempty"`  // of all hosts
+	Hosts     bool   `json:"hosts,omitempty"` // there are more than are listed
 }
 
 // Lost sums up what the recording says was lost.

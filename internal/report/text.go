@@ -97,13 +97,16 @@ func upper(s string) string {
 
 func (t *text) head() {
 	if t.r.From.IsZero() {
-		t.line("Nothing was recorded.")
+		t.wrap("", "  ", t.r.Nothing())
 		return
 	}
 	if title := t.r.Title(); title != "" {
 		t.wrap("", "  ", title)
 	}
 	for _, words := range t.r.HostWords() {
+		t.wrap("", "  ", words)
+	}
+	if words := t.r.FilterWords(); words != "" {
 		t.wrap("", "  ", words)
 	}
 	t.wrap("", "  ", t.r.Span())

@@ -44,6 +44,22 @@ func (r *Report) Span() string {
 	return r.From.Format(day) + " to " + until + " UTC (" + conn.Span(r.Duration()) + ")"
 }
 
+// FilterWords says that the report is not of all; "": it is.
+func (r *Report) FilterWords() string {
+	if r.Filters == "" {
+		return ""
+	}
+	return "only with " + r.Filters.Safe()
+}
+
+// Nothing is the report where there was no event.
+func (r *Report) Nothing() string {
+	if words := r.FilterWords(); words != "" {
+		return "Nothing was recorded, " + words + "."
+	}
+	return "Nothing was recorded."
+}
+
 // Headline is the report in a sentence or two.
 func (r *Report) Headline() string {
 	c := &r.Connections

@@ -57,6 +57,16 @@ func TestOtherSide(t *testing.T) {
 	s.setFilter("near")
 	s.press("enter")
 	s.has(t, "the answers get lost on the way back: far saw 2 of 2 come", "host near")
+	filtered := newScene(t, Options{Hosts: true}, 120, 30)
+	for n := 1; n <= 2; n++ {
+		filtered.event(ev(events.KindProbe, 1, near(n)))
+		come := ev(events.KindProbed, 1, far)
+		come.Time = filtered.clock.now
+		filtered.store.Other(&come)
+		filtered.tick(10 * time.Second)
+	}
+	filtered.press("enter")
+	filtered.has(t, "the answers get lost on the way back: far saw 2 of 2 come")
 	alone := newScene(t, Options{}, 120, 30)
 	alone.event(ev(events.KindProbe, 1, near(2)))
 	alone.tick(time.Second)

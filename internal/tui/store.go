@@ -145,6 +145,16 @@ func (s *Store) Event(e *events.Event) error {
 	return nil
 }
 
+// Other takes an event that the filter leaves out: it may tell of the other end of
+// a connection that has a row.
+func (s *Store) Other(e *events.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.join != nil {
+		s.join.AddOther(e)
+	}
+}
+
 // find returns the connection that the event is about, a new one if need be,
 // or nil if there is no room for it.
 func (s *Store) find(e *events.Event) *entry {

@@ -55,7 +55,7 @@ func TestPrivilegesSet(t *testing.T) {
 		seconds++
 		before := idle()
 		status, stderr := finish(t, nobodysProgram(t, nobody(tt.caps...), "set", "--method", tt.method, "--listening",
-			"--local-port", fmt.Sprint(l.Addr().(*net.TCPAddr).Port), "--idle", fmt.Sprint(seconds), "--apply"))
+			"--addr", "127.0.0.1", "--local-port", fmt.Sprint(l.Addr().(*net.TCPAddr).Port), "--idle", fmt.Sprint(seconds), "--apply"))
 		want := before
 		if tt.status == 0 {
 			want = seconds
@@ -88,7 +88,7 @@ func TestPrivilegesSetDropped(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = out.Close() }()
-	cmd := command("set", "--remote-port", port, "--idle", "1000", "--apply", "-o", "json")
+	cmd := command("set", "--addr", "127.0.0.1", "--remote-port", port, "--idle", "1000", "--apply", "-o", "json")
 	cmd.Stdout = in
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
