@@ -49,9 +49,9 @@ own: the kernel has no way back to the sysctl.
 katrace list): by TCP_KEEPIDLE where the socket has one of its own, otherwise by
 SO_KEEPALIVE off and on, after which the timer runs for the whole idle time.`
 
-const setExample = `  sudo katrace set --container shop --remote-port 6379 --on --idle 60s --intvl 10s --cnt 6
+const setExample = `  sudo katrace set --container 3f2a9c0d --remote-port 6379 --on --idle 60s --intvl 10s --cnt 6
                                           what would change
-  sudo katrace set --container shop --remote-port 6379 --on --idle 60s --intvl 10s --cnt 6 --apply --undo-file before.json
+  sudo katrace set --container 3f2a9c0d --remote-port 6379 --on --idle 60s --intvl 10s --cnt 6 --apply --undo-file before.json
   sudo katrace set --undo before.json --apply
   sudo katrace set --remote-port 443 --idle-limit aws-nlb --on --idle 300s
                                           only those that the load balancer may forget
