@@ -25,7 +25,7 @@ func advise(f *facts, now nanos, lacks []string) []string {
 		if f.uncounted() {
 			probes = "More probes than the kernel's counter of 8 bits holds are"
 		}
-		a = append(a, fmt.Sprintf("%s unanswered in a row.%s", upper(probes), givesUp(f, now)))
+		a = append(a, fmt.Sprintf("%s unanswered.%s", upper(probes), givesUp(f, now)))
 		if f.drop != nil || f.probesIgnored() {
 			break // which says more
 		}
@@ -122,7 +122,7 @@ func adviseTimedOut(a []string, f *facts) []string {
 	case f.reason == events.ReasonUserTimeout:
 		a = append(a, fmt.Sprintf("The kernel gave the connection up: TCP_USER_TIMEOUT%s was over with %s unanswered; TCP_KEEPCNT played no part.%s", after(f.Keepalive.UserTimeout), count(f.Unanswered, "probe"), reader(f)))
 	case f.Unanswered > 0:
-		a = append(a, fmt.Sprintf("The kernel gave the connection up: %s in a row unanswered.%s", count(f.Unanswered, "probe"), reader(f)))
+		a = append(a, fmt.Sprintf("The kernel gave the connection up: %s unanswered.%s", count(f.Unanswered, "probe"), reader(f)))
 	default:
 		a = append(a, "The kernel gave the connection up."+reader(f))
 	}

@@ -51,7 +51,7 @@ func TestAdvice(t *testing.T) {
 		{"user timeout shorter than idle", []events.Event{ev(events.KindAnswer, 1, keepalive(ut(5*time.Second)), answered(1))},
 			[]string{"given up 15s after its last segment, with 1 probe unanswered. One lost probe is enough."}, nil},
 		{"data in flight", []events.Event{ev(events.KindTimer, 1, verdict(events.VerdictSuspended), func(e *events.Event) { e.Reason = events.ReasonDataInFlight })},
-			[]string{"Data in flight: retransmission decides, not keepalive"}, []string{"unanswered in a row"}},
+			[]string{"Data in flight: retransmission decides, not keepalive"}, []string{"probes unanswered"}},
 		{"suspended, with an estimate", []events.Event{ev(events.KindSuspended, 1, verdict(events.VerdictSuspended), func(e *events.Event) {
 			e.WaitsFor, e.Retransmits, e.Unacked, e.DiesIn = conn.WaitsRetransmission, 3, 100, 13*time.Minute
 			e.Has |= conn.HasUnacked | conn.HasDiesIn
@@ -65,7 +65,7 @@ func TestAdvice(t *testing.T) {
 			ev(events.KindTimer, 1, verdict(events.VerdictSuspended), func(e *events.Event) { e.Reason = events.ReasonDataInFlight }),
 		}, []string{"receive window is closed"}, nil},
 		{"timed out", []events.Event{ev(events.KindReset, 1, unanswered(6), gaveUp(events.ReasonCount, "ETIMEDOUT"))},
-			[]string{"6 probes in a row unanswered", `reads ETIMEDOUT ("Connection timed out")`}, []string{"gives up in", "No news"}},
+			[]string{"6 probes unanswered", `reads ETIMEDOUT ("Connection timed out")`}, []string{"gives up in", "No news"}},
 		{"timed out by the user timeout", []events.Event{ev(events.KindReset, 1, keepalive(ut(20*time.Second)), unanswered(2), gaveUp(events.ReasonUserTimeout, "ETIMEDOUT"))},
 			[]string{"TCP_USER_TIMEOUT (20s) was over with 2 probes unanswered; TCP_KEEPCNT played no part"}, nil},
 		{"forgotten", []events.Event{ev(events.KindPeerReset, 1, verdict(events.VerdictForgotten), func(e *events.Event) { e.Errno, e.RST = "ECONNRESET", events.RSTUnknownConnection })},

@@ -337,9 +337,9 @@ func TestMoreThanTheKernelCounts(t *testing.T) {
 	}
 	s.has(t, "300/ut", "?/ut")
 	s.press("down", "enter")
-	s.has(t, "probe 300 unanswered", "300 probes unanswered in a row")
+	s.has(t, "probe 300 unanswered", "300 probes unanswered.")
 	s.press("esc", "down", "enter")
-	s.has(t, "More probes than the kernel's counter of 8 bits holds are unanswered in a row")
+	s.has(t, "More probes than the kernel's counter of 8 bits holds are unanswered.")
 }
 
 func TestKeysOfTheHelpAreUsed(t *testing.T) {
