@@ -33,9 +33,13 @@ const (
 
 // holderNetwork is where this test's holders have their connections, and nothing
 // else is: an address of 127.0.0.0/8 made from its process id, which has 22 bits.
-func holderNetwork() string {
+func holderNetwork() string { return ownAddress(64) }
+
+// ownAddress is an address of 127.0.0.0/8 that no other process's test has, from one
+// of its quarters: 64, 128 or 192.
+func ownAddress(quarter byte) string {
 	pid := os.Getpid()
-	return netip.AddrFrom4([4]byte{127, byte(64 + pid>>16), byte(pid >> 8), byte(pid)}).String()
+	return netip.AddrFrom4([4]byte{127, quarter + byte(pid>>16), byte(pid >> 8), byte(pid)}).String()
 }
 
 // On the process's first thread, whose name is the process's.

@@ -40,7 +40,9 @@ type listedGroup struct {
 // probe peers that are silent; the others have keepalive off, as has one server,
 // and the data of one is never acknowledged.
 func TestListGroups(t *testing.T) {
-	l, err := net.Listen("tcp", holderNetwork()+":0")
+	// What holders leave when they end is in the list for a while.
+	address := ownAddress(128)
+	l, err := net.Listen("tcp", address+":0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +80,7 @@ func TestListGroups(t *testing.T) {
 	}
 	groups := func(args ...string) (groups []listedGroup) {
 		t.Helper()
-		out, stderr, status := katrace(t, append([]string{"list", "-o", "json", "--addr", holderNetwork()}, args...)...)
+		out, stderr, status := katrace(t, append([]string{"list", "-o", "json", "--addr", address}, args...)...)
 		if status != 0 {
 			t.Fatalf("status %d: %s", status, stderr)
 		}
@@ -139,7 +141,7 @@ func TestListGroups(t *testing.T) {
 			if got := groups("--method", method, "--by", "service", "--remote-port", theirs); len(got) != 1 || got[0].Service != want[1].Service {
 				t.Errorf("%+v, want %+v", got, want[1].Service)
 			}
-			out, stderr, status := katrace(t, "list", "--method", method, "--addr", holderNetwork(), "--by", "process,service")
+			out, stderr, status := katrace(t, "list", "--method", method, "--addr", address, "--by", "process,service")
 			if status != 0 || !strings.HasPrefix(out, "PROCESS") || strings.Count(out, "\n") != 3 {
 				t.Errorf("status %d: %s%s", status, out, stderr)
 			}
