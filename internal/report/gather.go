@@ -162,7 +162,8 @@ func (g *Gatherer) follow(e *events.Event, at int64) *connection {
 	if c.Merge(&e.State) || c.owner == nil {
 		g.own(c)
 	}
-	if c.Has&conn.HasKeepalive != 0 && (c.settings == nil || c.settings.Settings != c.Keepalive) {
+	// A socket that is probed has settings as well, whether or not its own keepalive is on.
+	if e.Kind != events.KindProbed && c.Has&conn.HasKeepalive != 0 && (c.settings == nil || c.settings.Settings != c.Keepalive) {
 		if s := g.settings.of(c.Keepalive); c.settings != s {
 			c.settings = s
 			s.connections++

@@ -159,7 +159,7 @@ func adviseErrors(a []string, f *facts) []string {
 
 // adviseSettings adds what follows from the settings.
 func adviseSettings(a []string, f *facts) []string {
-	if f.Has&conn.HasKeepalive == 0 || f.ended {
+	if f.Has&conn.HasKeepalive == 0 || f.ended || !f.ours { // its keepalive may be off
 		return a
 	}
 	t := f.timer()
