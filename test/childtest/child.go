@@ -20,9 +20,11 @@ type Child struct {
 	Out *bufio.Reader
 }
 
-// Start starts cmd, and ends it with the test.
+// Start starts cmd, and ends it with the test. In Go programs no garbage is collected:
+// it would close the connections that such a process only has to have.
 func Start(t testing.TB, cmd *exec.Cmd) *Child {
 	t.Helper()
+	cmd.Env = append(cmd.Environ(), "GOGC=off")
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
