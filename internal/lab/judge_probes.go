@@ -4,6 +4,7 @@ package lab
 
 import (
 	"slices"
+	"time"
 
 	"katrace/internal/conn"
 	"katrace/internal/events"
@@ -181,7 +182,7 @@ func (r *review) answers() {
 			r.no("answer %d says a round trip of %v, the capture %v", i+1, e.RTT, took)
 		case !said && e.RTTExact:
 			r.no("answer %d says that its round trip is exact, and does not say it", i+1)
-		case !said && p.alone && !p.Data && (r.can.PromptAnswers || !p.More):
+		case !said && p.alone && !p.Data && (r.can.PromptAnswers || !p.More && !r.closing(e)):
 			r.no("answer %d does not say its round trip", i+1)
 		}
 		if r.can.PromptAnswers && !r.near(e.Time, p.Answer) {
@@ -209,4 +210,11 @@ func heardAfter(probes []Probe) (heard []answered) {
 		}
 	}
 	return heard
+}
+
+// closing says that the event is told while the lab closes the connection: this
+// side's FIN is out, and what comes then may acknowledge that as well.
+func (r *review) closing(e *events.Event) bool {
+	const apart = 100 * time.Millisecond // of the events' clock and the lab's, at the most
+	return !r.o.Closing.IsZero() && e.Time.Add(apart).After(r.o.Closing)
 }

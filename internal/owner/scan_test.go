@@ -48,7 +48,8 @@ func TestWaysAgree(t *testing.T) {
 		return inodeOf(fd)
 	}
 	tcp4, tcp6 := socket(unix.AF_INET, unix.SOCK_STREAM), uint64(0)
-	if _, err := net.Listen("tcp6", "[::1]:0"); err == nil {
+	if l, err := net.Listen("tcp6", "[::1]:0"); err == nil {
+		_ = l.Close() // it would be closed between two scans if it were left
 		tcp6 = socket(unix.AF_INET6, unix.SOCK_STREAM)
 	}
 	udp, local := socket(unix.AF_INET, unix.SOCK_DGRAM), socket(unix.AF_UNIX, unix.SOCK_STREAM)
