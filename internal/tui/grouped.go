@@ -66,7 +66,7 @@ func (m *model) groupLines(l layout) []string {
 	g.layout(m.width, rows)
 	out := make([]string, 0, l.rows+l.titles)
 	if l.titles > 0 {
-		out = append(out, g.titles(t, m.width))
+		out = append(out, titles(t, g.placed, m.width, g.sort, g.reverse))
 	}
 	for i := range rows {
 		out = append(out, g.row(t, &rows[i], m.width, m.now(), g.chosen && from+i == g.selAt))

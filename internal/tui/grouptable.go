@@ -3,6 +3,7 @@
 package tui
 
 import (
+	"cmp"
 	"slices"
 
 	"katrace/internal/group"
@@ -18,18 +19,13 @@ type groupTable struct {
 	sel     group.ID // the selected group; meaningful where selected
 	selAt   int
 	chosen  bool
-	placed  []groupPlace
+	placed  []placed[groupColumn]
 }
 
 // groupLine is a group with its name.
 type groupLine struct {
 	*groupRow
 	name string
-}
-
-type groupPlace struct {
-	col  groupColumn
-	x, w int
 }
 
 // take takes over new groups, in their order.
@@ -129,41 +125,11 @@ func (g *groupTable) layout(width int, rows []groupLine) {
 	x := 1
 	for col := range numGroupColumns {
 		if w[col] > 0 {
-			g.placed = append(g.placed, groupPlace{col, x, w[col]})
+			spec := &groupSpecs[col]
+			g.placed = append(g.placed, placed[groupColumn]{col, x, w[col], cmp.Or(spec.title, groupingWords[g.by]), spec.right})
 			x += w[col] + 1
 		}
 	}
-}
-
-// titles draws the line of the columns' names, with the order marked.
-func (g *groupTable) titles(t *theme, width int) string {
-	var l line
-	l.add(t.barTitle, " ")
-	for _, p := range g.placed {
-		l.pad(t.barTitle, p.x)
-		spec := &groupSpecs[p.col]
-		title, style := spec.title, t.barTitle
-		if title == "" {
-			title = groupingWords[g.by]
-		}
-		if p.col == g.sort {
-			mark := t.glyph.down
-			if g.reverse {
-				mark = t.glyph.up
-			}
-			if t.ascii && len(title)+2 <= p.w {
-				mark = " " + mark
-			}
-			title, style = title+mark, t.barSort
-		}
-		if spec.right {
-			l.add(style, t.fitRight(title, p.w))
-		} else {
-			l.add(style, t.fit(title, p.w))
-		}
-	}
-	l.pad(t.barTitle, width)
-	return l.String()
 }
 
 // row draws one group.
@@ -185,14 +151,4 @@ func (g *groupTable) row(t *theme, r *groupLine, width int, now nanos, selected 
 	}
 	l.pad(c.text, width)
 	return l.String()
-}
-
-// hit tells the column at cell x, for a click on the titles.
-func (g *groupTable) hit(x int) (groupColumn, bool) {
-	for i, p := range g.placed {
-		if x >= p.x && (i+1 == len(g.placed) || x < g.placed[i+1].x) {
-			return p.col, true
-		}
-	}
-	return 0, false
 }

@@ -98,7 +98,7 @@ func (m *model) clicked(p tea.Mouse) {
 	case m.grouped():
 		m.clickedGroup(p, l)
 	case l.titles > 0 && p.Y == l.titlesAt:
-		if col, ok := m.table.hit(p.X); ok {
+		if col, ok := hit(m.table.placed, p.X); ok {
 			m.sortBy(col, col == m.query.Sort && !m.query.Reverse)
 		}
 	case l.rows > 0 && p.Y >= l.rowsAt && p.Y < l.rowsAt+l.rows:
@@ -119,7 +119,7 @@ func (m *model) clicked(p tea.Mouse) {
 func (m *model) clickedGroup(p tea.Mouse, l layout) {
 	switch i := m.groups.top + p.Y - l.rowsAt; {
 	case l.titles > 0 && p.Y == l.titlesAt:
-		if col, ok := m.groups.hit(p.X); ok {
+		if col, ok := hit(m.groups.placed, p.X); ok {
 			m.sortGroups(col, col == m.groups.sort && !m.groups.reverse)
 		}
 	case p.Y < l.rowsAt || p.Y >= l.rowsAt+l.rows || i >= len(m.groups.rows):

@@ -52,7 +52,7 @@ func (sn *Snapshot) Kept() (n int) {
 // entries after the one numbered logged. Only one goroutine may call it.
 func (s *Store) Snapshot(q Query, logged uint64, sn *Snapshot) {
 	started := time.Now()
-	s.look(q, logged, sn)
+	s.look(logged, sn)
 	s.collect(q, sn.At.UnixNano(), sn)
 	// Keys are the sorter's alone: sorting them does not hold up the reader.
 	s.sorter.sift()
@@ -62,7 +62,7 @@ func (s *Store) Snapshot(q Query, logged uint64, sn *Snapshot) {
 }
 
 // look takes the figures.
-func (s *Store) look(q Query, logged uint64, sn *Snapshot) {
+func (s *Store) look(logged uint64, sn *Snapshot) {
 	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()

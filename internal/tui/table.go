@@ -19,7 +19,7 @@ type table struct {
 	host   string          // of the first row seen
 	hosts  bool            // rows of several hosts were seen
 	width  int             // for which wants and twins hold
-	placed []placed
+	placed []placed[Column]
 	buffer []facts
 }
 
@@ -88,35 +88,7 @@ func (t *table) layout(th *theme, width int, rows []facts) {
 
 // has tells whether the column is on the screen.
 func (t *table) has(col Column) bool {
-	return slices.ContainsFunc(t.placed, func(p placed) bool { return p.col == col })
-}
-
-// titles draws the line of the columns' names, with the order marked.
-func (t *table) titles(th *theme, width int, sort Column, reverse bool) string {
-	var l line
-	l.add(th.barTitle, " ")
-	for _, p := range t.placed {
-		l.pad(th.barTitle, p.x)
-		title, style := p.title, th.barTitle
-		if p.col == sort && p.w > 1 {
-			mark := th.glyph.down
-			if reverse {
-				mark = th.glyph.up
-			}
-			if th.ascii && len(title)+2 <= p.w {
-				mark = " " + mark
-			}
-			title, style = title+mark, th.barSort
-		}
-		if columnSpecs[p.col].right {
-			title = th.fitRight(title, p.w)
-		} else {
-			title = th.fit(title, p.w)
-		}
-		l.add(style, title)
-	}
-	l.pad(th.barTitle, width)
-	return l.String()
+	return slices.ContainsFunc(t.placed, func(p placed[Column]) bool { return p.col == col })
 }
 
 // row draws one connection.
@@ -142,16 +114,6 @@ func (t *table) row(th *theme, f *facts, width int, now nanos, selected bool) st
 	}
 	l.pad(c.text, width)
 	return l.String()
-}
-
-// hit tells the column at cell x, for a click on the titles.
-func (t *table) hit(x int) (Column, bool) {
-	for i, p := range t.placed {
-		if x >= p.x && (i+1 == len(t.placed) || x < t.placed[i+1].x) {
-			return p.col, true
-		}
-	}
-	return 0, false
 }
 
 // line is a line of the screen as it is put together.

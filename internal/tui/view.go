@@ -70,7 +70,7 @@ func (m *model) tableLines(l layout) []string {
 	m.table.layout(t, m.width, m.table.buffer)
 	out := make([]string, 0, l.rows+l.titles)
 	if l.titles > 0 {
-		out = append(out, m.table.titles(t, m.width, m.query.Sort, m.query.Reverse))
+		out = append(out, titles(t, m.table.placed, m.width, m.query.Sort, m.query.Reverse))
 	}
 	now := m.now()
 	for i := range m.table.buffer {
