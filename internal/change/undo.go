@@ -12,7 +12,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -232,28 +231,10 @@ func (r *Request) Undo(ctx context.Context, entries []Entry, sockets []inventory
 	return results, err
 }
 
-// Inodes are the sockets of the entries.
-func Inodes(entries []Entry) map[uint64]bool {
-	inodes := map[uint64]bool{}
-	for _, e := range entries {
-		inodes[e.state.Inode] = true
-	}
-	return inodes
-}
-
 // appendSources appends the settings that were the sysctl's, where there are any.
 func appendSources(b []byte, set conn.Setting) []byte {
 	if set == 0 {
 		return b
 	}
-	b = append(b, `,"inherited":[`...)
-	for one := conn.SettingIdle; one <= conn.SettingCount; one <<= 1 {
-		if set&one != 0 {
-			if b[len(b)-1] != '[' {
-				b = append(b, ',')
-			}
-			b = strconv.AppendQuote(b, one.Name())
-		}
-	}
-	return append(b, ']')
+	return conn.AppendSettingNames(b, `,"inherited":[`, set)
 }

@@ -44,9 +44,9 @@ func (s *State) AppendKeys(dst []byte) []byte {
 func (s *Settings) AppendKeys(dst []byte) []byte {
 	dst = s.AppendValues(dst)
 	if s.Unsure != 0 {
-		return appendSettingNames(dst, `,"set":[`, s.Own()) // these are certain, the others may be, too
+		return AppendSettingNames(dst, `,"set":[`, s.Own()) // these are certain, the others may be, too
 	}
-	return appendSettingNames(dst, `,"inherited":[`, s.Inherited)
+	return AppendSettingNames(dst, `,"inherited":[`, s.Inherited)
 }
 
 // AppendValues appends those keys of the settings that do not say where they
@@ -76,7 +76,8 @@ func (t *Timer) AppendArmed(dst []byte) []byte {
 	return append(dst, `,"armed_before_change":true`...)
 }
 
-func appendSettingNames(dst []byte, key string, set Setting) []byte {
+// AppendSettingNames appends the array of the settings' names behind its key, which opens it.
+func AppendSettingNames(dst []byte, key string, set Setting) []byte {
 	dst = append(dst, key...)
 	first := true
 	for one := SettingIdle; one <= SettingCount; one <<= 1 {

@@ -167,7 +167,7 @@ func (g *Gatherer) follow(e *events.Event, at int64) *connection {
 		if s := g.settings.of(c.Keepalive); c.settings != s {
 			c.settings = s
 			s.connections++
-			s.owners.add(string(c.owner.Name), 1)
+			s.owners.add(string(c.owner.Name))
 		}
 	}
 	return c
@@ -243,9 +243,9 @@ func (g *Gatherer) take(c *connection, e *events.Event, at int64) {
 		if e.ICMP.From.IsValid() {
 			from = " from " + e.ICMP.From.String()
 		}
-		g.hints.add("ICMP "+e.ICMP.Text+from, 1)
+		g.hints.add("ICMP " + e.ICMP.Text + from)
 	case events.KindDropped:
-		g.hints.add(string(events.AppendWords(nil, e)), 1)
+		g.hints.add(string(events.AppendWords(nil, e)))
 	case events.KindProbed:
 		if !c.probed {
 			c.probed = true
@@ -257,7 +257,7 @@ func (g *Gatherer) take(c *connection, e *events.Event, at int64) {
 	default: // what the verdict says is all there is to it
 	}
 	if e.Kind == events.KindProbe && e.SendError != "" {
-		g.hints.add("probes did not leave this host: "+e.SendError, 1)
+		g.hints.add("probes did not leave this host: " + e.SendError)
 	}
 	if e.Kind != events.KindWindowProbe { // it counts others
 		c.count(e)
@@ -319,7 +319,7 @@ func (g *Gatherer) death(e *events.Event, at int64, c Connection) Cause {
 		g.causes[cause].unreachable++
 	}
 	if e.Errno != "" {
-		g.causes[cause].errnos.add(strings.Clone(e.Errno), 1)
+		g.causes[cause].errnos.add(strings.Clone(e.Errno))
 	}
 	if len(g.deaths) < maxDeaths {
 		g.deaths = append(g.deaths, Death{timeOf(at), c, cause, string(events.AppendWords(nil, e))})

@@ -67,14 +67,14 @@ type counts struct {
 
 const maxCounts = 64
 
-func (c *counts) add(word string, n uint64) {
+func (c *counts) add(word string) {
 	if c.n == nil {
 		c.n = map[string]uint64{}
 	}
 	if _, ok := c.n[word]; !ok && len(c.n) >= maxCounts {
 		word = othersName
 	}
-	c.n[word] += n
+	c.n[word]++
 }
 
 // move is for one that was counted under another word.
@@ -85,7 +85,7 @@ func (c *counts) move(from, to string) {
 	if c.n[from]--; c.n[from] == 0 {
 		delete(c.n, from)
 	}
-	c.add(to, 1)
+	c.add(to)
 }
 
 // commonest are the words, the commonest first.
