@@ -129,6 +129,8 @@ func (l *line) check() error {
 		return fmt.Errorf("not a line of a katrace stream: want \"v\":%d", SchemaVersion)
 	case l.Time == nil:
 		return errors.New("no time")
+	case l.Event == "":
+		return errors.New("no event")
 	case l.Time.UTC().Year() < 1 || l.Time.UTC().Year() > 9999:
 		return fmt.Errorf("time: the year %d", l.Time.UTC().Year())
 	case l.RTT != nil && (*l.RTT < 0 || *l.RTT > math.MaxInt64/1000):
