@@ -60,3 +60,17 @@ func abort(socket int) error {
 	}
 	return unix.Close(socket)
 }
+
+// fill writes to a socket until it takes no more: its peer reads nothing.
+func fill(socket int) error {
+	some := make([]byte, 4096)
+	for {
+		switch _, err := unix.SendmsgN(socket, some, nil, nil, unix.MSG_DONTWAIT); err {
+		case nil, unix.EINTR:
+		case unix.EAGAIN:
+			return nil
+		default:
+			return err
+		}
+	}
+}
