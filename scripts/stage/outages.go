@@ -13,7 +13,7 @@ import (
 const (
 	crowded   = 9  // the host with most connections
 	many      = 40 // of them
-	few       = 3  // connections to each other host
+	few       = 6  // connections to each other host
 	databases = 40
 	queue     = "10.98.1.1"
 )
@@ -31,7 +31,7 @@ func crowdAddresses() []netip.Addr {
 // crowd is everybody in the order in which they connect: many connections at a
 // time, as from a pool.
 func crowd() []*connection {
-	pool := settings{idle: 20, intvl: 5, cnt: 6}
+	pool := settings{idle: 20, intvl: 10, cnt: 6}
 	var all []*connection
 	for n := 1; n <= databases; n++ {
 		conns := few
@@ -62,10 +62,10 @@ func (p *play) outages() []scene {
 	}
 	return []scene{
 		{25 * time.Second, p.fate(gone, database(crowded))},                                                 // one host of forty dies
-		{110 * time.Second, p.of(queue, func(c *connection) error { return c.actor.tell("done", "fill") })}, // the queue is frozen
-		{165 * time.Second, p.fate(gone, rack...)},                                                          // a switch port flaps
-		{205 * time.Second, p.fate(carried, rack...)},
-		{260 * time.Second, p.fate(gone, row...)}, // a router dies
-		{330 * time.Second, func() error { return nil }},
+		{125 * time.Second, p.of(queue, func(c *connection) error { return c.actor.tell("done", "fill") })}, // the queue is frozen
+		{190 * time.Second, p.fate(gone, rack...)},                                                          // a switch port flaps
+		{245 * time.Second, p.fate(carried, rack...)},
+		{320 * time.Second, p.fate(gone, row...)}, // a router dies
+		{385 * time.Second, func() error { return nil }},
 	}
 }
