@@ -25,7 +25,7 @@ var liesAboutHeard = []lie{
 		e.RTT, e.Has = 10*time.Second, e.Has|events.HasRTT
 	}), "answer 1 says a round trip of 10s, the capture 200ms"},
 	{"probes-ignored", full, nth(events.KindProbe, 2, func(e *events.Event) { e.Unanswered = 3 }), "probe 3 says 3 unanswered, not 1"},
-	{"probes-ignored", full, nth(events.KindProbe, 7, func(e *events.Event) { e.Verdict = 0 }), `probe 8 says verdict "", 4 unanswered since the peer was heard`},
+	{"probes-ignored", full, nth(events.KindProbe, 6, func(e *events.Event) { e.Verdict = 0 }), `probe 7 says verdict "", 5 unanswered since the peer was heard`},
 	{"heard-by-data", full, nth(events.KindProbe, 3, func(e *events.Event) { e.Unanswered = 1 }), "probe 4 says 1 unanswered, not 4"},
 	{"heard-by-data", full, nth(events.KindTimer, 0, func(e *events.Event) { e.Unanswered = 0 }), "timer event says 0 unanswered, not 3"},
 	{"heard-by-data", full, nth(events.KindReset, 0, func(e *events.Event) { e.Unanswered = 2 }), "reset event says 2 unanswered, not 5"},

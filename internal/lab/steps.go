@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -138,13 +137,6 @@ func (s *stage) until(ctx context.Context, what string, seen func(*Capture) bool
 
 func (s *stage) untilProbes(ctx context.Context, n int) error {
 	return s.until(ctx, fmt.Sprintf("%d probes", n), func(c *Capture) bool { return len(c.Probes) >= n })
-}
-
-// untilUnanswered waits for so many probes since the peer was heard.
-func (s *stage) untilUnanswered(ctx context.Context, n int) error {
-	return s.until(ctx, fmt.Sprintf("%d unanswered probes", n), func(c *Capture) bool {
-		return len(c.Probes) >= n && !slices.ContainsFunc(c.Probes[len(c.Probes)-n:], Probe.Answered)
-	})
 }
 
 func (s *stage) untilAnswers(ctx context.Context, n int) error {

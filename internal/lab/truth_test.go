@@ -27,7 +27,7 @@ var scripts = map[string]string{
 	"ipv6-unreachable": "sss", "syn-sent": "", "close-wait": "sss", "close-wait-forgotten": "r", "fin-wait1": "", "last-ack": "",
 	"time-wait": "a", "link-down": "eee", "peer-netns-gone": "eee", "no-carrier": "xxx", "repair": "aaa", "mptcp": "sss", "mptcp-data": "",
 	"beyond-255": strings.Repeat("s", 450), "peer-aborts": "r", "own-firewall": "af", "stray-data": "da",
-	"heard-by-data": "ssdss", "probes-ignored": "swswssss", "windows-probe": "a",
+	"heard-by-data": "ssdss", "probes-ignored": "swsssss", "windows-probe": "a",
 	"answers-dropped": "sss", "ipv6-answers-dropped": "sss", "answers-filtered": "sss", "probes-dropped": "fff",
 	"tc-ingress": "sss", "tc-egress": "cccaa", "rp-filter": "sss", "rolled-back": "sss", "full-capture": "sss",
 	"md5": "sss", "neighbour-gone": "xxx",
