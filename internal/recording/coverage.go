@@ -65,7 +65,8 @@ type Coverage struct {
 	ended bool // all recordings are read to their ends
 }
 
-// Add takes the next event. host is of lines that name none.
+// Add takes the next event. What katrace set wrote into a recording is no sign that
+// it goes on. host is of lines that name none.
 func (c *Coverage) Add(e *events.Event, host string) { c.add(e, host, false) }
 
 // add is Add. beside: another tracing of that host goes on, so a start ends none.
@@ -89,6 +90,9 @@ func (c *Coverage) add(e *events.Event, host string, beside bool) {
 }
 
 func (h *Host) add(e *events.Event, beside bool) {
+	if e.Kind == events.KindSet && h.Marked {
+		return
+	}
 	quiet := e.Time.Sub(h.Last)
 	begins := e.Kind == events.KindStart && !e.Tracing.Continues && !beside
 	switch {
