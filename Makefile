@@ -72,7 +72,8 @@ test-vm-all:
 test-programs: bin/katrace
 	scripts/need postgresql redis-server redis-tools nginx curl openssh-server openssh-client python3 nodejs default-jdk-headless \
 		haproxy libkeepalive0 runc iptables iproute2 libkrb5-3 libpam0g
-	$(GO) test -count=1 -timeout 10m -v ./test/programs -katrace $(CURDIR)/bin/katrace
+	scripts/unpack bin/packages inetutils-telnetd rsh-server rsh-redone-server
+	$(GO) test -count=1 -timeout 10m -v ./test/programs -katrace $(CURDIR)/bin/katrace -packages $(CURDIR)/bin/packages
 
 # Ordinary traffic of such programs, with nothing wrong: whatever katrace says of
 # an end, of silence or of a drop has to be in the programs' own logs; root.

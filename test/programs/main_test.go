@@ -31,7 +31,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var program = flag.String("katrace", "", "the program to test")
+var (
+	program  = flag.String("katrace", "", "the program to test")
+	packages = flag.String("packages", "", "a directory with Debian packages, unpacked: what is not installed")
+)
 
 // insideEnv is set where the test runs in its own network namespace.
 const insideEnv = "KATRACE_TEST_PROGRAMS_INSIDE"
