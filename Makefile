@@ -65,12 +65,15 @@ test-vm-all:
 	$(MAKE) test-vm ENVIRONMENTS=all
 
 # What list says of PostgreSQL's, Redis's, nginx's and others' sockets, held
-# against what they were told, and what becomes of a COPY whose client is gone
-# (docs/programs.md); root.
+# against what they were told; what becomes of a COPY whose client is gone; and set
+# on such sockets while their programs run, in a container, and behind a middlebox
+# that forgets them (docs/programs.md, docs/set.md); root.
 .PHONY: test-programs
 test-programs: bin/katrace
-	scripts/need postgresql redis-server redis-tools nginx curl openssh-server openssh-client python3 nodejs default-jdk-headless
-	$(GO) test -count=1 -timeout 5m -v ./test/programs -katrace $(CURDIR)/bin/katrace
+	scripts/need postgresql redis-server redis-tools nginx curl openssh-server openssh-client python3 nodejs default-jdk-headless \
+		haproxy libkeepalive0 runc iptables iproute2 libkrb5-3 libpam0g
+	scripts/unpack bin/packages inetutils-telnetd rsh-server rsh-redone-server
+	$(GO) test -count=1 -timeout 10m -v ./test/programs -katrace $(CURDIR)/bin/katrace -packages $(CURDIR)/bin/packages
 
 # Ordinary traffic of such programs, with nothing wrong: whatever katrace says of
 # an end, of silence or of a drop has to be in the programs' own logs; root.
