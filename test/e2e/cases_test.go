@@ -20,7 +20,8 @@ import (
 // TestCases holds what katrace says of every case against the kernel's counter,
 // a capture and the application's errno, for each backend; once as it is, and
 // once with --rtt, where answers are told when they come. Every line of both
-// is held against the schema, and against what beside the timer there was.
+// is held against the schema, and against what beside the timer there was. With
+// --changes it says of each the same as without, of what changes anything.
 func TestCases(t *testing.T) {
 	s := stageAll(t)
 	for _, by := range backends() {
@@ -51,6 +52,7 @@ type results map[loader.Backend]map[string]*result
 // result is what came of one case, when it was last staged.
 type result struct {
 	events [2][]events.Event // without and with --rtt
+	quiet  []events.Event    // with --changes, of which the kernel's side makes no other record
 	lost   events.Lost       // what katrace said that it missed, both ways together
 	lines  []string          // what was said, for the log
 	why    []string          // what does not agree
@@ -155,6 +157,7 @@ type tracing struct {
 	*run
 	by    loader.Backend
 	exact bool // --rtt
+	quiet bool // --changes
 }
 
 // trace stages cases, traces them by every backend with and without --rtt, and
@@ -163,7 +166,8 @@ func trace(t *testing.T, cases []lab.Case) results {
 	// Before the connections are made: these would be idle meanwhile.
 	var runs []tracing
 	for _, by := range backends() {
-		runs = append(runs, tracing{launch(t, by, "--all"), by, false}, tracing{launch(t, by, "--all", "--rtt"), by, true})
+		runs = append(runs, tracing{run: launch(t, by, "--all"), by: by}, tracing{run: launch(t, by, "--all", "--rtt"), by: by, exact: true},
+			tracing{run: launch(t, by, "--changes"), by: by, quiet: true})
 	}
 	for _, r := range runs {
 		r.attached()
@@ -205,6 +209,10 @@ func trace(t *testing.T, cases []lab.Case) results {
 			}
 			of := said[r.by][o.Case]
 			of.lost = of.lost.Plus(lost)
+			if r.quiet {
+				of.quiet = byCase[o.Case]
+				continue
+			}
 			of.judge(t, o, byCase[o.Case], lost, r)
 			of.checkEnabled(t, r.by, byCase[o.Case], &hidden)
 			if o.Case == "alive" {
@@ -212,7 +220,25 @@ func trace(t *testing.T, cases []lab.Case) results {
 			}
 		}
 	}
+	for _, of := range said {
+		for _, r := range of {
+			r.checkQuiet()
+		}
+	}
 	return said
+}
+
+// checkQuiet: with --changes the same is said of what changes anything.
+func (r *result) checkQuiet() {
+	var want []events.Event
+	for _, e := range r.events[0] {
+		if e.Change != 0 {
+			want = append(want, e)
+		}
+	}
+	if d := cmp.Diff(timeless(want), timeless(r.quiet), comparable); d != "" {
+		r.why = append(r.why, "-all +changes:\n"+d)
+	}
 }
 
 // factsByBackend: to find them out is to read the kernel's types, which takes an
