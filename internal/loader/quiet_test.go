@@ -26,6 +26,7 @@ func TestQuiet(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			full, quiet := newTeller(), newTeller()
 			var counted loader.Counts
+			stale := false
 			for i, step := range loader.PlayStory(t, seed, 100) {
 				all := full.tell(t, step.Full)
 				var want []events.Event
@@ -54,6 +55,11 @@ func TestQuiet(t *testing.T) {
 				}
 				if d := cmp.Diff(counted, step.Counts); d != "" {
 					t.Fatalf("step %d, %s: counts -by events +by programs\n%s", i, step.Name, d)
+				}
+				// One whose end no program saw is remembered until there is news of the next.
+				stale = (stale || step.Unseen) && len(step.Quiet) == 0
+				if known, of := total(quiet), total(full); known > of && !stale {
+					t.Fatalf("step %d, %s: %d connections are remembered, with all records %d", i, step.Name, known, of)
 				}
 				if len(step.Full) == 0 {
 					continue // the tracker may not know that the address is another connection's
@@ -85,6 +91,13 @@ func (t teller) tell(tb testing.TB, records []loader.Record) (all []events.Event
 		}
 	}
 	return all
+}
+
+func total(t teller) (n uint64) {
+	for _, of := range t.Connections() {
+		n += of
+	}
+	return n
 }
 
 // count counts an event where Counts have it.

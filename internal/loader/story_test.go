@@ -5,6 +5,7 @@ package loader
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 // something, and counts.
 type PlayedStep struct {
 	Name        string
+	Unseen      bool // the end of a connection was not seen
 	Full, Quiet []Record
 	Counts      Counts  // so far
 	Verdicts    []int64 // now
@@ -35,6 +37,7 @@ func PlayStory(t *testing.T, seed uint64, steps int) (played []PlayedStep) {
 	quiet := &Tracer{coll: p.quiet.coll}
 	for range steps {
 		step := PlayedStep{Name: p.step()}
+		step.Unseen = strings.HasSuffix(step.Name, unseen)
 		step.Full, step.Quiet = p.full.records(), p.quiet.records()
 		counts, err := quiet.Counts()
 		if err != nil {
@@ -49,6 +52,8 @@ func PlayStory(t *testing.T, seed uint64, steps int) (played []PlayedStep) {
 	}
 	return played
 }
+
+const unseen = ", and no program saw the end of the one before"
 
 // player plays on one socket, for both sets of programs.
 type player struct {
@@ -74,7 +79,7 @@ func (p *player) set(of, field string, size int, value uint64) {
 func (p *player) begin() string {
 	p.port++
 	p.full.peer(p.port)
-	p.n = [...]uint8{0, 0, 0, 0, 2, 3, 244, 255}[p.random.IntN(8)] // or it was probed before
+	p.n = [...]uint8{0, 0, 0, 2, 3, 244, 255, 255}[p.random.IntN(8)] // or it was probed before
 	p.set("sock_common", "skc_state", 1, 1)
 	p.set("sock", "sk_err", 4, 0)
 	p.set("inet_connection_sock", "icsk_user_timeout", 4, uint64(p.random.IntN(2))<<30)
@@ -140,6 +145,13 @@ func (p *player) silent() {
 	p.full.heard(ago, ago)
 }
 
+// reset: a RST comes.
+func (p *player) reset() {
+	p.full.probes(p.n)
+	p.both(func(m *made) { m.run(m.coll.Programs[katraceProgTpReceiveReset], m.at) })
+	p.close(104)
+}
+
 // close ends the connection with that error, and begins another one.
 func (p *player) close(err int32) {
 	p.set("sock", "sk_err", 4, uint64(err))
@@ -175,6 +187,10 @@ func (p *player) step() string {
 			p.silent()
 			p.probe()
 		}
+		if p.random.IntN(2) == 0 {
+			p.reset()
+			return "20 probes, and a RST"
+		}
 		return "20 probes"
 	case 8:
 		p.silent()
@@ -186,9 +202,7 @@ func (p *player) step() string {
 	case 9:
 		p.silent()
 		p.n = max(p.n, 1)
-		p.full.probes(p.n)
-		p.both(func(m *made) { m.run(m.coll.Programs[katraceProgTpReceiveReset], m.at) })
-		p.close(104)
+		p.reset()
 		return "a RST"
 	case 10:
 		if ack {
@@ -218,6 +232,19 @@ func (p *player) step() string {
 		p.n = uint8(p.random.IntN(2)) // of window probes, perhaps
 		return "suspended"
 	case 14:
-		return p.begin() + ", and no program saw the end of the one before"
+		return p.begin() + unseen
+	case 15:
+		p.begin()
+		p.n = 255
+		p.set("inet_connection_sock", "icsk_user_timeout", 4, 1<<30)
+		p.full.heard(madeIdle+300*madeIntvl, madeIdle+300*madeIntvl)
+		p.probe()
+		p.probe()
+		p.heard(false)
+		p.fire()
+		p.silent()
+		p.probe()
+		p.probe()
+		return "probe 256 and 257, data, and two more" + unseen
 	}
 }
