@@ -102,10 +102,12 @@ func TestPassedOn(t *testing.T) {
 					return
 				}
 				shared := os.NewFile(uintptr(dup), "shared")
-				child := exec.Command("/bin/true")
-				child.ExtraFiles = []*os.File{shared}
-				_, _ = child.Run(), shared.Close()
-				forked++
+				child := exec.Command("/proc/self/exe") // which ends at once: its standard input is empty
+				child.Env, child.ExtraFiles = append(os.Environ(), asHolder+"=1"), []*os.File{shared}
+				if child.Run() == nil {
+					forked++
+				}
+				_ = shared.Close()
 			}
 		}
 	}()
