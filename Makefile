@@ -102,13 +102,13 @@ generate:
 	BPF2GO_CFLAGS="-idirafter /usr/include/$$(gcc -print-multiarch)" \
 		$(GO) generate ./...
 
-# The README's pictures of the live view, from a recording that is committed.
+# The pictures of the live view, from recordings that are committed.
 .PHONY: pictures
 pictures: bin/katrace
 	scripts/need tmux
-	$(GO) run ./scripts/pictures -katrace bin/katrace -recording docs/images/incident.json -dir docs/images
+	$(GO) run ./scripts/pictures -katrace bin/katrace -dir docs/images
 
-# That recording: a scene with hosts and programs that one knows
+# These recordings: plays with hosts and programs that one knows
 # (scripts/stage), by kprobes in a guest.
 .PHONY: recording
 recording: bin/katrace
@@ -116,6 +116,9 @@ recording: bin/katrace
 	$(GO) run ./test/vm run -kernel newest -timeout 6m -file bin/katrace -file bin/stage -- \
 		/stage -attach kprobe >bin/incident.json
 	mv bin/incident.json docs/images/incident.json
+	$(GO) run ./test/vm run -kernel newest -timeout 12m -file bin/katrace -file bin/stage -- \
+		/stage -outages -attach kprobe >bin/outages.json
+	gzip -9n <bin/outages.json >docs/images/outages.json.gz
 
 # The program output in README.md and docs/, where a comment "output:" names
 # the command. GUEST=1 also makes what comes from guests ("demo:").

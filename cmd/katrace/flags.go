@@ -90,6 +90,7 @@ func (o *streamOptions) validate() (err error) {
 	}
 	o.load.NoDrops = !o.filter.Takes(events.KindDropped) && !o.metrics.wanted()
 	o.load.Filter = o.filter.Socket
+	o.chooseRecords()
 	return nil
 }
 
