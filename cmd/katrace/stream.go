@@ -70,15 +70,9 @@ func openStream(o streamOptions, sink events.Sink) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(o.filter.Kinds) > 0 { // it reads the kernel's BTF
-		facts, err := tracer.Backend.FactsHere(o.load.BTF)
-		if err != nil {
-			facts = tracer.Backend.Facts()
-		}
-		if err := lacking(o.filter.Kinds, tracer.Backend, facts); err != nil {
-			tracer.Close()
-			return nil, &loader.UnsupportedError{Doing: "--event " + join(o.filter.Kinds), Err: err}
-		}
+	if err := lacking(o.filter.Kinds, tracer.Backend, tracer.Facts); err != nil {
+		tracer.Close()
+		return nil, &loader.UnsupportedError{Doing: "--event " + join(o.filter.Kinds), Err: err}
 	}
 	tracker := events.NewTracker(hz.Tick())
 	tracker.NameDrops(tracer)

@@ -49,6 +49,7 @@ func (o *Options) closes() bool { return o.All || o.Closes }
 // Tracer is a set of attached programs and the ring buffer they fill.
 type Tracer struct {
 	Backend Backend
+	Facts   Facts // what it can know on this kernel
 	// Passed says why better backends were passed over, one error each.
 	Passed []error
 	// Lacks says in words what is not known, for the backend or this kernel
@@ -86,6 +87,7 @@ func Open(o Options) (*Tracer, error) {
 	// raise it, loading says so.
 	_ = rlimit.RemoveMemlock()
 
+	go func() { _, _ = kernelSymbols() }() // it takes longer than what follows
 	types, err := kernelTypes(o.BTF)
 	if err != nil {
 		return nil, err
@@ -133,13 +135,20 @@ func open(b Backend, o *Options, types *btf.Spec) (_ *Tracer, err error) {
 			t.Close()
 		}
 	}()
-	t.Lacks = b.lacksHere(types)
-	if err := readSwitches().canFire(hooksOf(b, o)); err != nil {
+	t.Facts, t.Lacks = b.factsHere(types), b.lacksHere(types)
+	s := readSwitches()
+	if err := s.canFire(hooksOf(b, o)); err != nil {
 		return nil, err
 	}
-	hs, err := t.present(hooksOf(b, o), o, types)
+	hs, err := t.present(hooksOf(b, o), o, types, s)
 	if err != nil {
 		return nil, err
+	}
+	if i := slices.IndexFunc(hs, hook.byTracing); b == Fentry {
+		// A kernel that refuses this one refuses all. With small maps that shows sooner.
+		if err := tryHook(b, o, hs[i], types); err != nil {
+			return nil, err
+		}
 	}
 	if t.coll, t.Slow, err = load(b, o, hs, types); err != nil {
 		return nil, err
@@ -185,7 +194,7 @@ func (t *Tracer) openWitnesses() error {
 // present leaves out the hooks on functions that this kernel does not have, if
 // they may lack, and takes the second best where the best cannot be: the
 // kernel would refuse to load a program for them, and all others with it.
-func (t *Tracer) present(hs []hook, o *Options, types *btf.Spec) ([]hook, error) {
+func (t *Tracer) present(hs []hook, o *Options, types *btf.Spec, s switches) ([]hook, error) {
 	var there []hook
 	for _, h := range hs {
 		if h.spare != nil && h.spare(types) {
@@ -204,9 +213,12 @@ func (t *Tracer) present(hs []hook, o *Options, types *btf.Spec) ([]hook, error)
 				h = *h.instead
 			}
 		}
-		if h.gives != "" && (!h.isThere(types) || readSwitches().silenced(h) != "") {
+		if h.gives != "" && (!h.isThere(types) || s.silenced(h) != "") {
 			t.Lacks = append(t.Lacks, h.gives)
 			continue
+		}
+		if err := h.notThere(types); err != nil {
+			return nil, err
 		}
 		there = append(there, h)
 	}
@@ -216,7 +228,7 @@ func (t *Tracer) present(hs []hook, o *Options, types *btf.Spec) ([]hook, error)
 // load loads the programs of hs and the maps they use. slow is why the programs
 // that read by loads were refused.
 func load(b Backend, o *Options, hs []hook, types *btf.Spec) (coll *ebpf.Collection, slow, err error) {
-	spec, err := loadKatrace()
+	spec, err := object()
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the embedded BPF object: %w", err)
 	}
@@ -239,7 +251,7 @@ func load(b Backend, o *Options, hs []hook, types *btf.Spec) (coll *ebpf.Collect
 	if err := setVariables(spec, b, o, types); err != nil {
 		return nil, nil, err
 	}
-	opts := ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{KernelTypes: types}}
+	opts := ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{KernelTypes: types}, Cache: KernelBTF()}
 	if o.BTF == "" && hasReadOnlyCast(types) {
 		// Without the JIT compiler no program may call a kernel function.
 		if coll, slow = loadDirect(spec, opts); slow == nil {
