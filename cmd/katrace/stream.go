@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -101,6 +102,10 @@ func (s *stream) run(ctx context.Context) error {
 	defer s.tracer.Close()
 	defer s.owners.Close() // before: it wakes the tracer
 	defer context.AfterFunc(ctx, s.tracer.Wake)()
+
+	// What loading took is several times what is needed from here on.
+	loader.Forget()
+	debug.FreeOSMemory()
 
 	err := s.begin(s.tracer.Began, s.about)
 	if err == nil {

@@ -16,7 +16,6 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
-	"github.com/cilium/ebpf/ringbuf"
 	"github.com/cilium/ebpf/rlimit"
 
 	"katrace/internal/conn"
@@ -66,8 +65,7 @@ type Tracer struct {
 
 	coll  *ebpf.Collection
 	links []attached // held: an unreferenced link is detached by the garbage collector
-	ring  *ringbuf.Reader
-	raw   ringbuf.Record
+	ring  *ring
 	// drained is when Read last found the ring empty.
 	drained time.Time
 	loss    lossReader
@@ -153,7 +151,7 @@ func open(b Backend, o *Options, types *btf.Spec) (_ *Tracer, err error) {
 	if t.coll, t.Slow, err = load(b, o, hs, types); err != nil {
 		return nil, err
 	}
-	if t.ring, err = ringbuf.NewReader(t.coll.Maps[katraceMapRing]); err != nil {
+	if t.ring, err = openRing(t.coll.Maps[katraceMapRing]); err != nil {
 		return nil, fmt.Errorf("map the ring buffer: %w", err)
 	}
 	t.Began = time.Now()
@@ -345,7 +343,7 @@ func setVariables(spec *ebpf.CollectionSpec, b Backend, o *Options, types *btf.S
 
 // Wake makes a waiting Read return what is there and then ErrFlushed. It is the
 // only method that may be called while another goroutine is in Read.
-func (t *Tracer) Wake() { _ = t.ring.Flush() }
+func (t *Tracer) Wake() { t.ring.wake() }
 
 // Stop detaches everything. Read returns what is left in the ring buffer, and
 // then ErrFlushed.
@@ -368,7 +366,7 @@ func (t *Tracer) Close() {
 	t.loss.close()
 	t.code.close()
 	if t.ring != nil {
-		_ = t.ring.Close()
+		t.ring.close()
 	}
 	if t.coll != nil {
 		t.coll.Close()

@@ -13,7 +13,6 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
-	"github.com/cilium/ebpf/ringbuf"
 )
 
 // made is a TCP socket made of bytes in a map, for the tracepoint backend's
@@ -23,7 +22,7 @@ type made struct {
 	t       *testing.T
 	types   *btf.Spec
 	coll    *ebpf.Collection
-	ring    *ringbuf.Reader
+	ring    *ring
 	memory  *ebpf.Map
 	bytes   []byte
 	at      uint64 // address of the bytes in the kernel
@@ -60,10 +59,10 @@ func makeSocket(t *testing.T) *made {
 	}
 	m := &made{t: t, types: types, coll: coll, bytes: make([]byte, madeSize)}
 	t.Cleanup(coll.Close)
-	if m.ring, err = ringbuf.NewReader(coll.Maps[katraceMapRing]); err != nil {
+	if m.ring, err = openRing(coll.Maps[katraceMapRing]); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = m.ring.Close() })
+	t.Cleanup(m.ring.close)
 	if m.memory, err = ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: madeSize, MaxEntries: 1}); err != nil {
 		t.Fatal(err)
 	}
@@ -268,17 +267,14 @@ func (m *made) fire(between func()) []Record {
 // records are those that have come.
 func (m *made) records() (all []Record) {
 	m.t.Helper()
-	m.ring.SetDeadline(time.Unix(1, 0))
+	m.ring.setDeadline(time.Unix(1, 0))
 	for {
-		raw, err := m.ring.Read()
+		var r Record
+		err := m.ring.next(func(raw []byte) error { return decode(raw, &r) })
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return all
 		}
 		if err != nil {
-			m.t.Fatal(err)
-		}
-		var r Record
-		if err := decode(raw.RawSample, &r); err != nil {
 			m.t.Fatal(err)
 		}
 		all = append(all, r)
