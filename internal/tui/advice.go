@@ -163,7 +163,7 @@ func adviseSettings(a []string, f *facts) []string {
 		return a
 	}
 	t := f.timer()
-	a = append(a, advice.Settings(f.Keepalive, t, f.SetCommand)...)
+	a = append(a, advice.Settings(f.Keepalive, t, f.setCommand)...)
 	if s := advice.Sysctls(f.Keepalive, t); s != "" && !f.class().failing() { // the settings below tell the sources too
 		a = append(a, s)
 	}

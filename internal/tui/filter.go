@@ -70,7 +70,8 @@ func newFilter(text string) *filter {
 // match tells whether the connection is to be shown. The Store is locked.
 func (f *filter) match(c *entry) bool {
 	if c.match.filter != f || c.match.version != c.version {
-		f.buf = c.AppendHaystack(f.buf[:0], c.errno, f.netns)
+		s := c.state()
+		f.buf = s.AppendHaystack(f.buf[:0], c.errno, f.netns)
 		c.match = matchCache{f, c.version, f.find(f.buf)}
 	}
 	for i := range f.terms {

@@ -118,7 +118,7 @@ func (s *Store) row(c *entry) facts {
 	f := c.facts
 	far := s.byConn[conn.ID{Netns: f.Netns, Local: f.Remote, Remote: f.Local}]
 	if far != nil && far != c && !far.ended && far.Process.PID != 0 {
-		f.farEnd = string(far.AppendOwner(nil))
+		f.set(func(r *rare) { r.farEnd = string(far.appendOwner(nil)) })
 	}
 	return f
 }
@@ -182,6 +182,7 @@ func (s *Store) freeze(order []*entry) *Store {
 		}
 		held[c] = struct{}{}
 		d := &entry{facts: c.facts, index: len(f.conns), shown: c.shown}
+		d.alike = f.alikes.take(c.common)
 		d.story = c.story
 		d.story.ring = append([]record(nil), c.story.ring...)
 		f.conns = append(f.conns, d)

@@ -20,6 +20,7 @@ type Store struct {
 	opt Options
 
 	mu      sync.Mutex
+	alikes  alikes
 	byConn  map[conn.ID]*entry // the latest connection of each tuple
 	conns   []*entry           // all that are kept, in no order
 	ended   endedQueue
@@ -52,7 +53,7 @@ type Store struct {
 // NewStore makes an empty Store.
 func NewStore(opt Options) *Store {
 	opt = opt.withDefaults()
-	s := &Store{opt: opt, byConn: make(map[conn.ID]*entry), log: newLogRing(opt.MaxLog), told: group.NewPorts(), watch: incident.New()}
+	s := &Store{opt: opt, byConn: make(map[conn.ID]*entry), log: newLogRing(opt.MaxLog), told: group.NewPorts(), alikes: newAlikes(), watch: incident.New()}
 	if opt.Hosts {
 		s.join = mirror.New()
 	}
@@ -127,7 +128,7 @@ func (s *Store) Event(e *events.Event) error {
 		s.unseen--
 	}
 	wasEnded := c.ended
-	c.apply(e)
+	c.apply(e, &s.alikes)
 	c.lendOwner(logged)
 	c.slack = s.opt.HZ.Slack(c.plan)
 	if !s.opt.Untold {
@@ -207,12 +208,14 @@ func (s *Store) seen() int { return len(s.conns) - s.ended.n - s.unseen }
 // insert makes a connection of which nothing is known yet.
 func (s *Store) insert(key conn.ID) *entry {
 	s.nextID++
-	c := &entry{facts: facts{id: s.nextID, State: conn.State{Host: key.Host, Netns: key.Netns, Local: key.Local, Remote: key.Remote}}, index: len(s.conns), shown: classWaiting} // its round is 0: new
+	c := &entry{index: len(s.conns), shown: classWaiting} // its round is 0: new
+	c.id, c.Netns, c.Local, c.Remote = s.nextID, key.Netns, key.Local, key.Remote
+	c.alike, c.rare = s.alikes.take(common{Host: key.Host}), ordinary
 	s.counts[classWaiting]++
 	s.unseen++
 	s.conns = append(s.conns, c)
 	s.byConn[key] = c
-	s.told.Add(&c.State)
+	s.told.Add(new(c.state()))
 	return c
 }
 
@@ -255,7 +258,8 @@ func (s *Store) drop(c *entry) {
 	s.conns[last] = nil
 	s.conns = s.conns[:last]
 	c.index = -1
-	s.told.Remove(&c.State)
+	s.told.Remove(new(c.state()))
+	s.alikes.release(c.alike)
 	s.watch.Forget(c.failure, time.Unix(0, s.clock))
 	s.counts[c.shown]--
 	s.records -= cap(c.story.ring)

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+package tui
+
+import (
+	"hash/maphash"
+
+	"katrace/internal/conn"
+	"katrace/internal/events"
+)
+
+// common is what many connections have alike: those of a process, and of a
+// listener.
+type common struct {
+	Host string // as in conn.State
+	conn.Owner
+	Keepalive conn.Settings // conn.HasKeepalive
+}
+
+// alike is a common that connections share. It is never changed, so that a copy of
+// a connection's facts may share it, too.
+type alike struct {
+	common
+	uses  int    // by connections in the Store, whose lock guards it and what follows
+	other *alike // has the same hash
+}
+
+// alikes are those of a Store.
+type alikes struct {
+	seed maphash.Seed
+	all  map[uint64]*alike // by hash
+}
+
+func newAlikes() alikes { return alikes{maphash.MakeSeed(), map[uint64]*alike{}} }
+
+// take is the one that all share which have this in common.
+func (a *alikes) take(c common) *alike {
+	hash := maphash.Comparable(a.seed, c)
+	for one := a.all[hash]; one != nil; one = one.other {
+		if one.common == c {
+			one.uses++
+			return one
+		}
+	}
+	one := &alike{common: c, uses: 1, other: a.all[hash]}
+	a.all[hash] = one
+	return one
+}
+
+// release is for a connection that does not share it any more.
+func (a *alikes) release(one *alike) {
+	if one.uses--; one.uses > 0 {
+		return
+	}
+	hash := maphash.Comparable(a.seed, one.common)
+	first := a.all[hash]
+	if first == one {
+		if a.all[hash] = one.other; one.other == nil {
+			delete(a.all, hash)
+		}
+		return
+	}
+	for at := first; at != nil; at = at.other {
+		if at.other == one {
+			at.other = one.other
+			return
+		}
+	}
+}
+
+// rare is what is known of few connections. It is never changed once it is of a
+// connection's facts: copies of these share it.
+type rare struct {
+	farEnd      string // whose the other end is, where that is on this host and in this namespace (Store.row)
+	sendError   string // of the latest probe
+	errno       string
+	rst         events.RST
+	by          events.By
+	retransmits uint8 // HasUnacked, as is unacked: as the connection ended or was suspended
+	unacked     uint32
+	icmp        events.ICMP
+	icmpAt      nanos
+	drop        *events.Drop // the latest segment that this host dropped since the peer answered; never changed
+}
+
+// ordinary is that of all others.
+var ordinary = &rare{}
+
+// set changes it for this connection alone.
+func (f *facts) set(change func(*rare)) {
+	r := *f.rare
+	change(&r)
+	f.rare = &r
+}
