@@ -3,8 +3,6 @@
 package tui
 
 import (
-	"hash/maphash"
-
 	"katrace/internal/conn"
 	"katrace/internal/events"
 )
@@ -26,45 +24,27 @@ type alike struct {
 }
 
 // alikes are those of a Store.
-type alikes struct {
-	seed maphash.Seed
-	all  map[uint64]*alike // by hash
-}
+type alikes struct{ hashed[common, alike] }
 
-func newAlikes() alikes { return alikes{maphash.MakeSeed(), map[uint64]*alike{}} }
+func newAlikes() alikes {
+	return alikes{newHashed(func(a *alike) common { return a.common }, func(a *alike) **alike { return &a.other })}
+}
 
 // take is the one that all share which have this in common.
 func (a *alikes) take(c common) *alike {
-	hash := maphash.Comparable(a.seed, c)
-	for one := a.all[hash]; one != nil; one = one.other {
-		if one.common == c {
-			one.uses++
-			return one
-		}
+	one := a.get(c)
+	if one == nil {
+		one = &alike{common: c}
+		a.put(one)
 	}
-	one := &alike{common: c, uses: 1, other: a.all[hash]}
-	a.all[hash] = one
+	one.uses++
 	return one
 }
 
 // release is for a connection that does not share it any more.
 func (a *alikes) release(one *alike) {
-	if one.uses--; one.uses > 0 {
-		return
-	}
-	hash := maphash.Comparable(a.seed, one.common)
-	first := a.all[hash]
-	if first == one {
-		if a.all[hash] = one.other; one.other == nil {
-			delete(a.all, hash)
-		}
-		return
-	}
-	for at := first; at != nil; at = at.other {
-		if at.other == one {
-			at.other = one.other
-			return
-		}
+	if one.uses--; one.uses == 0 {
+		a.remove(one)
 	}
 }
 

@@ -37,19 +37,19 @@ type facts struct {
 	reason  events.Reason
 	ended   bool // with an error that the application reads
 	seen    bool // an event of it came; else a listing alone shows it
+	ours    bool // this side's keepalive timer was seen, by an event or a listing
 
 	// What a conn.State holds (see state), in less room.
+	WaitsFor      conn.Waiting
+	Family        conn.Family
+	TCPState      conn.TCPState
+	Has           conn.Fact // also HasSeq
+	Netns         uint32
 	Local, Remote netip.AddrPort
 	Inode         uint64
 	Unanswered    int
-	Netns         uint32
-	Has           conn.Fact // also HasSeq
-	Family        conn.Family
-	TCPState      conn.TCPState
-	WaitsFor      conn.Waiting
 	*alike
 
-	ours    bool   // this side's keepalive timer was seen, by an event or a listing
 	first   nanos  // its first event, or the first listing that showed it
 	heard   nanos  // the latest segment from the peer
 	version uint32 // counts changes of the owner and of errno
@@ -98,14 +98,15 @@ func (f *facts) setState(s *conn.State, in *alikes) {
 
 // entry is one connection in the Store.
 type entry struct {
-	key   orderKey
-	index int    // in Store.conns; -1: dropped
+	index int32  // in Store.conns; -1: dropped
+	place uint32 // in sorter.sorted
 	round uint32 // of the latest snapshot that it was part of
 	found uint32 // number of the latest listing that found it
-	shown class  // under which it is counted in Store.counts
 	facts
+	shown class // under which it is counted in Store.counts
 	match matchCache
 	story story
+	alias *entry // of the same hash in Store.byConn
 	// failure is what of it the Store's incident.Watch knows; nil: it is well.
 	failure *incident.Failure
 }

@@ -62,7 +62,7 @@ func (l *Listing) Add(e *events.Event) bool {
 	if _, closed := s.listing.closed[key]; closed {
 		return false
 	}
-	c := s.byConn[key]
+	c := s.byConn.get(key)
 	switch {
 	case c == nil:
 	case c.seen && c.last > e.Time.UnixNano():
@@ -71,7 +71,7 @@ func (l *Listing) Add(e *events.Event) bool {
 	case c.ended && !reused(c, e):
 		return false // it was on its way to the end
 	case c.ended:
-		delete(s.byConn, key)
+		s.byConn.remove(c)
 		c = nil
 	case reused(c, e):
 		s.drop(c) // it must have closed unseen

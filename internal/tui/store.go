@@ -21,8 +21,8 @@ type Store struct {
 
 	mu      sync.Mutex
 	alikes  alikes
-	byConn  map[conn.ID]*entry // the latest connection of each tuple
-	conns   []*entry           // all that are kept, in no order
+	byConn  hashed[conn.ID, entry] // the latest connection of each tuple
+	conns   []*entry               // all that are kept, in no order
 	ended   endedQueue
 	unseen  int // those that a listing alone shows: no event of them came
 	listing listingState
@@ -53,7 +53,7 @@ type Store struct {
 // NewStore makes an empty Store.
 func NewStore(opt Options) *Store {
 	opt = opt.withDefaults()
-	s := &Store{opt: opt, byConn: make(map[conn.ID]*entry), log: newLogRing(opt.MaxLog), told: group.NewPorts(), alikes: newAlikes(), watch: incident.New()}
+	s := &Store{opt: opt, byConn: newHashed((*entry).ID, func(c *entry) **entry { return &c.alias }), log: newLogRing(opt.MaxLog), told: group.NewPorts(), alikes: newAlikes(), watch: incident.New()}
 	if opt.Hosts {
 		s.join = mirror.New()
 	}
@@ -113,7 +113,7 @@ func (s *Store) Event(e *events.Event) error {
 		return nil
 	case events.KindClosed:
 		s.listing.close(e.ID(), s.opt.MaxListed)
-		if c := s.byConn[e.ID()]; c != nil && !c.ended && !reused(c, e) {
+		if c := s.byConn.get(e.ID()); c != nil && !c.ended && !reused(c, e) {
 			c.lendOwner(logged)
 			s.drop(c)
 		}
@@ -160,16 +160,16 @@ func (s *Store) Other(e *events.Event) {
 // or nil if there is no room for it.
 func (s *Store) find(e *events.Event) *entry {
 	key := e.ID()
-	c := s.byConn[key]
+	c := s.byConn.get(key)
 	switch {
 	case c == nil:
 	case c.ended && lives(e.Kind):
 		// The tuple lives again; what ended stays on the table beside it.
-		delete(s.byConn, key)
+		s.byConn.remove(c)
 		c = nil
 	case reused(c, e):
 		if c.ended {
-			delete(s.byConn, key)
+			s.byConn.remove(c)
 		} else {
 			s.drop(c) // it must have closed unseen
 		}
@@ -208,13 +208,13 @@ func (s *Store) seen() int { return len(s.conns) - s.ended.n - s.unseen }
 // insert makes a connection of which nothing is known yet.
 func (s *Store) insert(key conn.ID) *entry {
 	s.nextID++
-	c := &entry{index: len(s.conns), shown: classWaiting} // its round is 0: new
+	c := &entry{index: int32(len(s.conns)), shown: classWaiting} // its round is 0: new
 	c.id, c.Netns, c.Local, c.Remote = s.nextID, key.Netns, key.Local, key.Remote
 	c.alike, c.rare = s.alikes.take(common{Host: key.Host}), ordinary
 	s.counts[classWaiting]++
 	s.unseen++
 	s.conns = append(s.conns, c)
-	s.byConn[key] = c
+	s.byConn.put(c)
 	s.told.Add(new(c.state()))
 	return c
 }
@@ -270,9 +270,7 @@ func (s *Store) drop(c *entry) {
 	case !c.seen:
 		s.unseen--
 	}
-	if s.byConn[c.ID()] == c {
-		delete(s.byConn, c.ID())
-	}
+	s.byConn.remove(c)
 }
 
 // Bounds for sweep.

@@ -59,9 +59,10 @@ func TestOrderIsThatOfASort(t *testing.T) {
 		}
 		s.Snapshot(q, 0, &sn)
 		seen := map[uint64]bool{}
+		key := func(i int) orderKey { return q.Sort.key(sn.order[i], sn.order[i].overdue(sn.At.UnixNano())) }
 		for i, c := range sn.order {
 			seen[c.id] = true
-			if i > 0 && (sn.order[i-1].key.compare(c.key) < 0) == q.Reverse {
+			if i > 0 && (key(i-1).compare(key(i)) < 0) == q.Reverse {
 				t.Fatalf("round %d: %d and %d are out of order", round, i-1, i)
 			}
 		}
