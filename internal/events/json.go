@@ -36,10 +36,10 @@ func AppendJSON(dst []byte, e *Event) []byte {
 	}
 	dst = conn.AppendWord(dst, "waits_for", e.WaitsFor.String())
 	if e.Has&conn.HasUnanswered != 0 {
-		dst = conn.AppendUint(dst, "unanswered", uint64(max(0, e.Unanswered)))
+		dst = conn.AppendDecimal(append(dst, `,"unanswered":`...), uint64(max(0, e.Unanswered)))
 	}
 	if e.Has&HasSeq != 0 {
-		dst = conn.AppendUint(dst, "seq", uint64(e.Seq))
+		dst = conn.AppendDecimal(append(dst, `,"seq":`...), uint64(e.Seq))
 	}
 	if e.Has&conn.HasIdleFor != 0 {
 		dst = conn.AppendMillis(dst, "idle_for_ms", e.IdleFor)
