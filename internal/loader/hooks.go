@@ -61,7 +61,7 @@ func (h hook) isThere(types *btf.Spec) bool { return h.notThere(types) == nil }
 func (h hook) notThere(types *btf.Spec) error {
 	n := parameters(types, h.at)
 	switch {
-	case h.byProbe() && !hasKprobes(types):
+	case h.byProbe() && missing() == 0 && !hasKprobes(types): // what this process lacks comes first
 		return unsupported("attach "+h.String(), unix.EOPNOTSUPP, noKprobes)
 	case h.params == 0 && (n > 0 || !h.byTracing()):
 		return nil
