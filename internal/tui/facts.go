@@ -204,6 +204,13 @@ func (f *facts) applyVerdict(e *events.Event) {
 	}
 }
 
+// staysWell says that the event is a probe or an answer of a connection that was well
+// and is: that there was one is all that it says, beside when the timer fires.
+func (c *entry) staysWell(e *events.Event) bool {
+	return (e.Kind == events.KindProbe || e.Kind == events.KindAnswer) && e.Change == 0 && (e.Verdict == 0 || e.Verdict == events.VerdictAlive) &&
+		c.seen && c.shown.well() && c.failure == nil && e.Process.PID == c.Process.PID && e.HeldBy == c.HeldBy
+}
+
 // applyTimer takes over the counts and predictions.
 func (f *facts) applyTimer(e *events.Event, at nanos) {
 	if e.Kind == events.KindAnswer && e.Has&conn.HasUnanswered == 0 {

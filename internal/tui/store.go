@@ -127,6 +127,11 @@ func (s *Store) Event(e *events.Event) error {
 	if !c.seen {
 		s.unseen--
 	}
+	if s.opt.Untold && c.staysWell(e) {
+		c.last = e.Time.UnixNano()
+		c.applyTimer(e, c.last)
+		return nil
+	}
 	wasEnded := c.ended
 	c.apply(e, &s.alikes)
 	c.lendOwner(logged)
