@@ -47,8 +47,8 @@ func AppendDigits(dst []byte, n uint64, width int) []byte {
 	return dst
 }
 
-// appendInt appends a number with its sign.
-func appendInt(dst []byte, n int64) []byte {
+// AppendInt appends a number with its sign.
+func AppendInt(dst []byte, n int64) []byte {
 	if n < 0 {
 		return AppendDecimal(append(dst, '-'), -uint64(n))
 	}

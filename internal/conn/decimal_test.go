@@ -16,7 +16,7 @@ func TestDecimal(t *testing.T) {
 		if got, want := string(AppendDecimal([]byte("x"), n)), "x"+strconv.FormatUint(n, 10); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
-		if got, want := string(appendInt(nil, int64(n))), strconv.FormatInt(int64(n), 10); got != want {
+		if got, want := string(AppendInt(nil, int64(n))), strconv.FormatInt(int64(n), 10); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}

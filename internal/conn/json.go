@@ -21,8 +21,12 @@ func (s *State) AppendKeys(dst []byte) []byte {
 	if s.Inode != 0 {
 		dst = AppendDecimal(append(dst, `,"inode":`...), s.Inode)
 	}
-	dst = AppendWord(dst, "family", s.Family.String())
-	dst = AppendWord(dst, "state", s.TCPState.String())
+	if word := s.Family.String(); word != "" {
+		dst = append(append(append(dst, `,"family":"`...), word...), '"')
+	}
+	if word := s.TCPState.String(); word != "" {
+		dst = append(append(append(dst, `,"state":"`...), word...), '"')
+	}
 	if s.Local.IsValid() {
 		dst = appendAddr(append(dst, `,"local":{"addr":"`...), s.Local)
 	}
@@ -31,7 +35,7 @@ func (s *State) AppendKeys(dst []byte) []byte {
 	}
 	if s.Process.PID != 0 {
 		dst = append(dst, `,"process":{"pid":`...)
-		dst = appendInt(dst, int64(s.Process.PID))
+		dst = AppendInt(dst, int64(s.Process.PID))
 		dst = append(AppendText(dst, "comm", s.Process.Comm), '}')
 	}
 	dst = AppendWord(dst, "held_by", s.HeldBy.String())
@@ -42,6 +46,26 @@ func (s *State) AppendKeys(dst []byte) []byte {
 	dst = AppendText(dst, "cgroup", s.Cgroup)
 	dst = AppendText(dst, "container", s.Container)
 	return AppendText(dst, "pod", s.Pod)
+}
+
+// LastKeys are a State's keys as they were appended last: a State often follows
+// itself, as that of a probe does that of the answer to the one before.
+type LastKeys struct {
+	state State
+	keys  []byte
+}
+
+// AppendKeys appends what State.AppendKeys does.
+func (l *LastKeys) AppendKeys(dst []byte, s *State) []byte {
+	last := &l.state
+	if last.Inode == s.Inode && last.Local == s.Local && last.Remote == s.Remote && last.Netns == s.Netns && last.Family == s.Family &&
+		last.TCPState == s.TCPState && last.Owner == s.Owner && (last.Has^s.Has)&HasUID == 0 && l.keys != nil {
+		return append(dst, l.keys...)
+	}
+	from := len(dst)
+	dst = s.AppendKeys(dst)
+	l.state, l.keys = *s, append(l.keys[:0], dst[from:]...)
+	return dst
 }
 
 // AppendKeys appends the keys of the settings in force, without the
@@ -58,13 +82,13 @@ func (s *Settings) AppendKeys(dst []byte) []byte {
 // come from.
 func (s *Settings) AppendValues(dst []byte) []byte {
 	dst = append(dst, `"idle_ms":`...)
-	dst = appendInt(dst, s.Idle.Milliseconds())
+	dst = AppendInt(dst, s.Idle.Milliseconds())
 	dst = append(dst, `,"intvl_ms":`...)
-	dst = appendInt(dst, s.Interval.Milliseconds())
+	dst = AppendInt(dst, s.Interval.Milliseconds())
 	dst = append(dst, `,"cnt":`...)
-	dst = appendInt(dst, int64(s.Count))
+	dst = AppendInt(dst, int64(s.Count))
 	dst = append(dst, `,"user_timeout_ms":`...)
-	return appendInt(dst, s.UserTimeout.Milliseconds())
+	return AppendInt(dst, s.UserTimeout.Milliseconds())
 }
 
 // AppendData appends the keys of the data, each with a comma before it.
@@ -114,7 +138,7 @@ func AppendUint(dst []byte, key string, n uint64) []byte {
 
 // AppendMillis appends a time in whole milliseconds.
 func AppendMillis(dst []byte, key string, d time.Duration) []byte {
-	return appendInt(appendKey(dst, key), d.Milliseconds())
+	return AppendInt(appendKey(dst, key), d.Milliseconds())
 }
 
 // AppendWord appends a word of our own, which needs no escaping; none if empty.
