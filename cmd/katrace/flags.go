@@ -20,9 +20,6 @@ import (
 	"katrace/internal/logfile"
 )
 
-// defaultRingSize is that of the ring buffer, in bytes.
-const defaultRingSize = 16 << 20
-
 // streamOptions say what runStream does.
 type streamOptions struct {
 	output      output          // "": chosen by validate
@@ -40,7 +37,7 @@ type streamOptions struct {
 }
 
 func (o *streamOptions) register(cmd *cobra.Command) {
-	o.load.Backend, o.load.RingSize = loader.Auto, defaultRingSize
+	o.load.Backend = loader.Auto
 	addEventFlags(cmd, groupTrace, &o.filter)
 	addFlags(cmd, groupTrace,
 		flagSpec{name: "rtt", to: &o.load.ExactRTT, help: "exact round trips; looks at received segments while a probe is out"},
@@ -49,12 +46,11 @@ func (o *streamOptions) register(cmd *cobra.Command) {
 	o.registerOutput(cmd, string(outputNone))
 	o.registerLog(cmd)
 	o.metrics.register(cmd)
-	addFlags(cmd, groupOutput,
-		flagSpec{name: "host", to: valueOf(&o.host, parseHost), help: "say in each line that it is of the host with this name (key host), for recordings that are merged"})
+	addFlags(cmd, groupOutput, hostFlag(&o.host))
 	addFlags(cmd, groupLimits,
 		flagSpec{name: "duration", to: &o.duration, help: "stop after this time, such as 30s or 5m (a bare number is seconds)"},
 		flagSpec{name: "count", to: &o.count, help: "stop after this many events"},
-		flagSpec{name: "ring-size", to: &value[uint32]{to: &o.load.RingSize, parse: parseSize, word: "16MiB"}, help: "size of the ring buffer, a power of two: 4KiB to 1GiB"},
+		flagSpec{name: "ring-size", to: &value[uint32]{to: &o.load.RingSize, parse: parseSize, word: "16MiB"}, help: "size of the ring buffer, a power of two: 4KiB to 1GiB; by itself 8MiB with --changes"},
 		flagSpec{name: "follow-size", to: &value[uint32]{to: &o.load.Follow, parse: parseFollow, kind: "number"}, help: "how many connections with probes out are followed at once (default 1048576; 65536 before Linux 6.1 and on PREEMPT_RT)"})
 }
 
@@ -78,6 +74,9 @@ func (o *streamOptions) validate() (err error) {
 	if o.output != outputJSON && o.log.Path == "" && len(o.filter.Kinds) > 0 && !slices.ContainsFunc(o.filter.Kinds, inEveryOutput) {
 		return usagef("--event %s: only a recording has that (-o json, --log-file)", join(o.filter.Kinds))
 	}
+	if len(o.filter.Kinds) > 0 && !slices.ContainsFunc(o.filter.Kinds, func(k events.Kind) bool { return k != events.KindSet }) {
+		return usagef("--event set: only recordings have that: katrace set --log-file writes it")
+	}
 	for _, k := range o.filter.Kinds {
 		if needsAll(k) && !o.load.All {
 			return usagef("--event %s: these are only seen with --all", k)
@@ -88,7 +87,12 @@ func (o *streamOptions) validate() (err error) {
 	}
 	o.load.NoDrops = !o.filter.Takes(events.KindDropped) && !o.metrics.wanted()
 	o.load.Filter = o.filter.Socket
+	o.chooseRecords()
 	return nil
+}
+
+func hostFlag(to *string) flagSpec {
+	return flagSpec{name: "host", to: valueOf(to, parseHost), help: "say in each line that it is of the host with this name (key host), for recordings that are merged"}
 }
 
 func parseHost(s string) (string, error) {

@@ -29,9 +29,13 @@ type Options struct {
 	All      bool    // uneventful firings, zero-window probes, plain closes
 	ExactRTT bool    // time answers when they come, by a look at received segments
 	Filter   conn.SocketFilter
-	Closes   bool   // tell when a connection closes that was told of, also one that was not probed; All implies it
-	NoDrops  bool   // do not tell of segments that this host drops
-	RingSize uint32 // bytes, a power of two times the page size; 0: 16 MiB
+	Closes   bool // tell when a connection closes that was told of, also one that was not probed; All implies it
+	NoDrops  bool // do not tell of segments that this host drops
+	// Quiet: no record of what changes nothing (events.Event.Change), which leaves
+	// All and Closes without effect. RecordUntold makes up for it.
+	Quiet    bool
+	Counting bool   // Tracer.Counts is going to be asked
+	RingSize uint32 // bytes, a power of two times the page size; 0: 16 MiB, with Quiet 8 MiB
 	// Follow is how many connections with probes are followed at once; 0: 1,048,576,
 	// or 65,536 before 6.1 and on PREEMPT_RT, where the memory for all of them is
 	// taken at the start.
@@ -43,7 +47,7 @@ type Options struct {
 	trial bool
 }
 
-func (o *Options) closes() bool { return o.All || o.Closes }
+func (o *Options) closes() bool { return (o.All || o.Closes) && !o.Quiet }
 
 // Tracer is a set of attached programs and the ring buffer they fill.
 type Tracer struct {
@@ -264,6 +268,11 @@ func load(b Backend, o *Options, hs []hook, types *btf.Spec) (coll *ebpf.Collect
 	return coll, slow, nil
 }
 
+// quietRing is enough where few records are made: for two of each of 25,600
+// connections that fall silent at once, as of 500,000 whose timers of some seconds
+// expire in steps of a quarter of a second.
+const quietRing = 8 << 20
+
 // setSizes sets how much the maps hold.
 func setSizes(spec *ebpf.CollectionSpec, o *Options, types *btf.Spec) {
 	ring := spec.Maps[katraceMapRing]
@@ -277,6 +286,8 @@ func setSizes(spec *ebpf.CollectionSpec, o *Options, types *btf.Spec) {
 		return
 	case o.RingSize != 0:
 		ring.MaxEntries = o.RingSize
+	case o.Quiet:
+		ring.MaxEntries = quietRing
 	}
 	for _, m := range tables {
 		if hasSafeAllocation(types) && !isRealTime(types) {
@@ -309,7 +320,9 @@ func setVariables(spec *ebpf.CollectionSpec, b Backend, o *Options, types *btf.S
 		return err
 	}
 	vars := map[string]any{
-		katraceVarAll:          b2u(o.All),
+		katraceVarAll:          b2u(o.All && !o.Quiet),
+		katraceVarQuiet:        b2u(o.Quiet),
+		katraceVarCounting:     b2u(o.Counting),
 		katraceVarCloses:       b2u(o.closes()),
 		katraceVarExactRtt:     b2u(o.ExactRTT),
 		katraceVarDropParams:   uint8(dropParameters(types)),

@@ -66,8 +66,8 @@ type rare struct {
 // ordinary is that of all others.
 var ordinary = &rare{}
 
-// set changes it for this connection alone.
-func (f *facts) set(change func(*rare)) {
+// setRare changes it for this connection alone.
+func (f *facts) setRare(change func(*rare)) {
 	r := *f.rare
 	change(&r)
 	f.rare = &r

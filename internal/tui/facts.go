@@ -10,6 +10,7 @@ import (
 
 	"katrace/internal/conn"
 	"katrace/internal/events"
+	"katrace/internal/group"
 	"katrace/internal/incident"
 )
 
@@ -63,6 +64,7 @@ type facts struct {
 	rtts     [sparkLen]uint32 // microseconds, oldest first
 	numRTT   uint8
 	rttExact bool
+	service  group.Port // of the two ports (Store.row)
 }
 
 // newFacts are those of a connection of which nothing is known.
@@ -138,7 +140,7 @@ func (f *facts) apply(e *events.Event, in *alikes) {
 			f.addRTT(e.RTT, e.RTTExact)
 		}
 	case events.KindICMP:
-		f.set(func(r *rare) { r.icmp, r.icmpAt = e.ICMP, at })
+		f.setRare(func(r *rare) { r.icmp, r.icmpAt = e.ICMP, at })
 	case events.KindDropped:
 		d := cloneDrop(e.Drop)
 		f.setDrop(&d)
@@ -154,13 +156,40 @@ func (f *facts) apply(e *events.Event, in *alikes) {
 		f.next, f.dies = 0, 0
 		f.reason = e.Reason
 		f.stall(e)
-		f.set(func(r *rare) {
+		f.setRare(func(r *rare) {
 			r.rst, r.by = e.RST, e.By
 			keep(&r.errno, e.Errno)
 		})
 		f.version++
 	default: // the State, the verdict and the timer are all there is to it
 	}
+}
+
+// set takes over what katrace set made of the settings. When the timer fires then is
+// not known.
+func (f *facts) set(s *events.Set, in *alikes) {
+	if s == nil {
+		return
+	}
+	v, state := &s.After, f.state()
+	k := &state.Keepalive
+	for _, one := range [...]struct {
+		is   conn.Field
+		from conn.Setting
+		set  func()
+	}{
+		{conn.FieldIdle, conn.SettingIdle, func() { k.Idle = v.Idle }},
+		{conn.FieldInterval, conn.SettingInterval, func() { k.Interval = v.Interval }},
+		{conn.FieldCount, conn.SettingCount, func() { k.Count = v.Count }},
+		{conn.FieldUserTimeout, 0, func() { k.UserTimeout = v.UserTimeout }},
+	} {
+		if v.Differs(&s.Before)&one.is != 0 {
+			one.set()
+			k.Inherited &^= one.from
+		}
+	}
+	f.setState(&state, in)
+	f.next, f.dies, f.armed = 0, 0, false
 }
 
 // applySocket takes over what the socket is, and how it is set.
@@ -230,7 +259,7 @@ func (f *facts) applyTimer(e *events.Event, at nanos) {
 // stall takes over what became of the data.
 func (f *facts) stall(e *events.Event) {
 	if n := uint8(min(max(e.Retransmits, 0), math.MaxUint8)); n != f.retransmits || e.Unacked != f.unacked {
-		f.set(func(r *rare) { r.retransmits, r.unacked = n, e.Unacked })
+		f.setRare(func(r *rare) { r.retransmits, r.unacked = n, e.Unacked })
 	}
 	f.Has = f.Has&^conn.HasUnacked | e.Has&conn.HasUnacked
 }
@@ -265,13 +294,13 @@ func (f *facts) addRTT(d time.Duration, exact bool) {
 
 func (f *facts) setSendError(text string) {
 	if text != f.sendError {
-		f.set(func(r *rare) { keep(&r.sendError, text) })
+		f.setRare(func(r *rare) { keep(&r.sendError, text) })
 	}
 }
 
 func (f *facts) setDrop(d *events.Drop) {
 	if d != f.drop {
-		f.set(func(r *rare) { r.drop = d })
+		f.setRare(func(r *rare) { r.drop = d })
 	}
 }
 

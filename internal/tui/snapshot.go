@@ -116,9 +116,11 @@ func (s *Store) row(c *entry) facts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := c.facts
+	state := c.state()
+	f.service = s.ports().Service(&state)
 	far := s.byConn.get(conn.ID{Netns: f.Netns, Local: f.Remote, Remote: f.Local})
 	if far != nil && far != c && !far.ended && far.Process.PID != 0 {
-		f.set(func(r *rare) { r.farEnd = string(far.appendOwner(nil)) })
+		f.setRare(func(r *rare) { r.farEnd = string(far.appendOwner(nil)) })
 	}
 	return f
 }
