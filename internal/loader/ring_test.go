@@ -108,7 +108,7 @@ func TestRing(t *testing.T) {
 		}
 	}
 	r.ring.setDeadline(time.Unix(1, 0))
-	if _, err := r.next(); err != os.ErrDeadlineExceeded {
+	if _, err := r.next(); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the ring is empty and the deadline over: %v", err)
 	}
 	r.write(1)
