@@ -142,10 +142,7 @@ func runDemo(ctx context.Context, o demoOptions, out output) error {
 	}
 	defer func() { _ = first.lab.Close() }()
 	tracer := first.stream.tracer
-	if d.can, err = knows(tracer.Backend); err != nil {
-		tracer.Close()
-		return err
-	}
+	d.can = knows(tracer.Facts)
 	d.can.Slack = o.slack
 	fmt.Fprintf(os.Stderr, "katrace: %s staged, %s\n", conn.Count(len(cases), "connection"), opening(tracer, false))
 

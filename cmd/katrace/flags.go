@@ -20,9 +20,6 @@ import (
 	"katrace/internal/logfile"
 )
 
-// defaultRingSize is that of the ring buffer, in bytes.
-const defaultRingSize = 16 << 20
-
 // streamOptions say what runStream does.
 type streamOptions struct {
 	output      output          // "": chosen by validate
@@ -40,7 +37,7 @@ type streamOptions struct {
 }
 
 func (o *streamOptions) register(cmd *cobra.Command) {
-	o.load.Backend, o.load.RingSize = loader.Auto, defaultRingSize
+	o.load.Backend = loader.Auto
 	addEventFlags(cmd, groupTrace, &o.filter)
 	addFlags(cmd, groupTrace,
 		flagSpec{name: "rtt", to: &o.load.ExactRTT, help: "exact round trips; looks at received segments while a probe is out"},
@@ -53,7 +50,7 @@ func (o *streamOptions) register(cmd *cobra.Command) {
 	addFlags(cmd, groupLimits,
 		flagSpec{name: "duration", to: &o.duration, help: "stop after this time, such as 30s or 5m (a bare number is seconds)"},
 		flagSpec{name: "count", to: &o.count, help: "stop after this many events"},
-		flagSpec{name: "ring-size", to: &value[uint32]{to: &o.load.RingSize, parse: parseSize, word: "16MiB"}, help: "size of the ring buffer, a power of two: 4KiB to 1GiB"},
+		flagSpec{name: "ring-size", to: &value[uint32]{to: &o.load.RingSize, parse: parseSize, word: "16MiB"}, help: "size of the ring buffer, a power of two: 4KiB to 1GiB; by itself 8MiB with --changes"},
 		flagSpec{name: "follow-size", to: &value[uint32]{to: &o.load.Follow, parse: parseFollow, kind: "number"}, help: "how many connections with probes out are followed at once (default 1048576; 65536 before Linux 6.1 and on PREEMPT_RT)"})
 }
 

@@ -47,7 +47,7 @@ type reportOptions struct {
 
 func newReportCommand() *cobra.Command {
 	o := reportOptions{format: "text"}
-	o.load.Backend, o.load.RingSize = loader.Auto, defaultRingSize
+	o.load.Backend = loader.Auto
 	cmd := &cobra.Command{
 		Use:               "report [FILE]...",
 		Short:             "Sum up what happened, from recordings or live",

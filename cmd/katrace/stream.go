@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -71,15 +72,9 @@ func openStream(o streamOptions, sink events.Sink) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(o.filter.Kinds) > 0 { // it reads the kernel's BTF
-		facts, err := tracer.Backend.FactsHere(o.load.BTF)
-		if err != nil {
-			facts = tracer.Backend.Facts()
-		}
-		if err := lacking(o.filter.Kinds, tracer.Backend, facts); err != nil {
-			tracer.Close()
-			return nil, &loader.UnsupportedError{Doing: "--event " + join(o.filter.Kinds), Err: err}
-		}
+	if err := lacking(o.filter.Kinds, tracer.Backend, tracer.Facts); err != nil {
+		tracer.Close()
+		return nil, &loader.UnsupportedError{Doing: "--event " + join(o.filter.Kinds), Err: err}
 	}
 	tracker := events.NewTracker(hz.Tick())
 	tracker.NameDrops(tracer)
@@ -108,6 +103,10 @@ func (s *stream) run(ctx context.Context) error {
 	defer s.tracer.Close()
 	defer s.owners.Close() // before: it wakes the tracer
 	defer context.AfterFunc(ctx, s.tracer.Wake)()
+
+	// What loading took is several times what is needed from here on.
+	loader.Forget()
+	debug.FreeOSMemory()
 
 	err := s.begin(s.tracer.Began, s.about)
 	if err == nil {

@@ -35,7 +35,7 @@ func AppendText(dst []byte, e *Event) []byte { return new(Text).Append(dst, e) }
 func (t *Text) Append(dst []byte, e *Event) []byte {
 	at := e.Time.UTC()
 	dst = append(appendSecond(dst, at), '.')
-	dst = append(appendDigits(dst, at.Nanosecond()/1e6, 3), "Z  "...)
+	dst = append(conn.AppendDigits(dst, uint64(at.Nanosecond()/1e6), 3), "Z  "...)
 	from := len(dst)
 	dst = pad(append(dst, e.Kind.String()...), from, widthKind)
 	if e.Kind != KindStart { // its words name the host

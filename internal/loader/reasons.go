@@ -47,7 +47,7 @@ func whyRefused(err error, hs []hook) string {
 	case errors.As(err, &none), len(hs) != 1 && !tracing:
 		return ""
 	case probe && !exists(kprobePMU):
-		return "this kernel has no kprobes (CONFIG_KPROBES, CONFIG_KPROBE_EVENTS)"
+		return noKprobes
 	case probe && isBlacklisted(hs[0].at):
 		return "the function is on the kernel's kprobe blacklist"
 	case tracing:

@@ -14,7 +14,7 @@ import (
 // owner says who holds the connection's socket, as the text stream does:
 // "postgres[812]", "postgres[812] (not accepted yet)", "uid 105", "-".
 func (t *theme) owner(f *facts) string {
-	return sanitize(string(f.AppendOwner(nil)), t.ascii)
+	return sanitize(string(f.appendOwner(nil)), t.ascii)
 }
 
 // addrWords is an address; "-" where a recording has none.
