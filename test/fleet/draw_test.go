@@ -202,11 +202,15 @@ func (d *drawing) graph(b box, p *panel, all []drawn) {
 	}
 	for i := range 4 {
 		at := from + (to-from)*float64(i)/3
-		d.words(plot.x+plot.w*float64(i)/3, plot.y+plot.h+13, "#6e7075", `text-anchor="middle" font-size="10"`, time.Unix(int64(at), 0).UTC().Format("15:04:05"))
+		anchor := [...]string{"start", "middle", "middle", "end"}[i]
+		d.words(plot.x+plot.w*float64(i)/3, plot.y+plot.h+13, "#6e7075", `font-size="10" text-anchor="`+anchor+`"`, time.Unix(int64(at), 0).UTC().Format("15:04:05"))
 	}
 	below := map[float64]float64{}
 	x := b.x
 	for i, s := range all {
+		if !slices.ContainsFunc(s.Values, func(p point) bool { return p.value > 0 }) && len(all) > 3 {
+			continue // a line on the axis
+		}
 		colour := palette[i%len(palette)]
 		var top, bottom []string
 		for _, v := range s.Values {

@@ -29,7 +29,7 @@ type host struct {
 	metrics *metrics.Metrics
 	state   events.Connections
 	counted uint64
-	lines   int
+	lines   int // written and to be sent
 	buf     []byte
 }
 
@@ -75,7 +75,9 @@ func (h *host) tell(e *events.Event) error {
 }
 
 func (h *host) write(e *events.Event) error {
-	h.lines++
+	if e.Kind != events.KindHeartbeat { // which the collector leaves on the host
+		h.lines++
+	}
 	h.buf = append(events.AppendJSON(h.buf[:0], e), '\n')
 	_, err := h.log.Write(h.buf)
 	return err

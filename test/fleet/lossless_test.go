@@ -24,6 +24,7 @@ func TestLosesNothing(t *testing.T) {
 	w := &writer{t: t, name: filepath.Join(dir, "katrace.json")}
 	start := func() *daemon {
 		return startCollector(t, dir, []string{w.name, w.name + ".1"}, map[string]any{"endpoint": server.address, "encoding": "json", "compression": "none",
+			"sending_queue":    map[string]any{"queue_size": 2000, "batch": map[string]any{"flush_timeout": "100ms", "max_size": 1000}},
 			"retry_on_failure": map[string]any{"initial_interval": "100ms", "max_interval": "500ms"}})
 	}
 	arrived := func() bool { return len(seen(t, server)) == w.n }
@@ -38,7 +39,8 @@ func TestLosesNothing(t *testing.T) {
 	waitFor(t, time.Minute, "the lines around a rotation", arrived)
 
 	server.refuse(true)
-	w.write(some)
+	w.write(8 * some) // more than the queue holds
+	waitFor(t, time.Minute, "a request", server.hasRefused)
 	w.rotate()
 	w.write(some)
 	server.refuse(false)
@@ -53,7 +55,8 @@ func TestLosesNothing(t *testing.T) {
 
 	server.refuse(true)
 	w.write(some)
-	d.end(syscall.SIGTERM) // perhaps with lines in its queue
+	waitFor(t, time.Minute, "a request", server.hasRefused)
+	d.end(syscall.SIGTERM) // with lines in its queue
 	w.write(some)
 	server.refuse(false)
 	d = start()

@@ -20,6 +20,7 @@ type otlpServer struct {
 	mu      sync.Mutex
 	records []record
 	refuses bool
+	refused int
 	failed  error
 }
 
@@ -52,6 +53,7 @@ func (s *otlpServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.refuses {
+		s.refused++
 		http.Error(w, "not now", http.StatusServiceUnavailable)
 		return
 	}
@@ -98,7 +100,14 @@ func (s *otlpServer) took(t testing.TB) []record {
 func (s *otlpServer) refuse(yes bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.refuses = yes
+	s.refuses, s.refused = yes, 0
+}
+
+// hasRefused says whether a request was refused since refuse.
+func (s *otlpServer) hasRefused() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.refused > 0
 }
 
 // keyValues are attributes.

@@ -152,7 +152,7 @@ func (s *simulation) close() {
 	}
 }
 
-// lines are how many were written.
+// lines are how many were written that are to be sent.
 func (s *simulation) lines() (n int) {
 	for _, h := range s.all {
 		n += h.lines

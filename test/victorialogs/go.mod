@@ -1,5 +1,4 @@
-// The log store of the fleet's tests: a module of its own, because of what it brings.
-// scripts/fleet builds it by go build -o bin/victoria-logs tool.
+// The log store of test/fleet (scripts/fleet builds it): a module of its own, because of what it brings.
 module katrace/test/victorialogs
 
 go 1.26.5
