@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,9 +35,9 @@ func askClickHouse(t *testing.T, logs string, want map[group]tally) {
 <tcp_port>%[1]s</tcp_port><path>%[2]s/data/</path><tmp_path>%[2]s/tmp/</tmp_path><mark_cache_size>5368709</mark_cache_size>
 <users_config>%[2]s/users.xml</users_config><default_profile>default</default_profile><default_database>default</default_database></yandex>`, port, dir))
 	d := run(t, server, "--config-file="+filepath.Join(dir, "config.xml"))
-	ask := func(stdin, query string) (string, error) {
+	ask := func(stdin io.Reader, query string) (string, error) {
 		cmd := exec.Command("clickhouse-client", "--host=127.0.0.1", "--port="+port, "--multiquery", "--query="+query)
-		cmd.Stdin = strings.NewReader(stdin)
+		cmd.Stdin = stdin
 		cmd.Dir = dir
 		var said bytes.Buffer
 		cmd.Stderr = &said
@@ -46,7 +47,7 @@ func askClickHouse(t *testing.T, logs string, want map[group]tally) {
 		}
 		return string(text), err
 	}
-	must := func(stdin, query string) string {
+	must := func(stdin io.Reader, query string) string {
 		t.Helper()
 		text, err := ask(stdin, query)
 		if err != nil {
@@ -54,21 +55,31 @@ func askClickHouse(t *testing.T, logs string, want map[group]tally) {
 		}
 		return text
 	}
-	waitFor(t, time.Minute, "ClickHouse to be ready", func() bool { _, err := ask("", "SELECT 1"); return err == nil })
-	must("", readFile(t, deploy(t, "clickhouse/schema.sql")))
+	waitFor(t, time.Minute, "ClickHouse to be ready", func() bool { _, err := ask(nil, "SELECT 1"); return err == nil })
+	must(nil, readFile(t, deploy(t, "clickhouse/schema.sql")))
 	files, err := filepath.Glob(filepath.Join(logs, "*.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var lines strings.Builder
-	for _, name := range files {
-		lines.WriteString(strings.ReplaceAll(readFile(t, name), `\`, `\\`))
-	}
+	lines, to := io.Pipe()
+	go func() {
+		for _, name := range files {
+			text, err := os.ReadFile(name)
+			if err == nil {
+				_, err = to.Write(bytes.ReplaceAll(text, []byte(`\`), []byte(`\\`)))
+			}
+			if err != nil {
+				_ = to.CloseWithError(err)
+				return
+			}
+		}
+		_ = to.Close()
+	}()
 	begun := time.Now()
-	must(lines.String(), "INSERT INTO katrace (line) FORMAT TabSeparated")
-	t.Logf("%s lines inserted in %v", strings.TrimSpace(must("", "SELECT count() FROM katrace")), time.Since(begun).Round(time.Millisecond))
+	must(lines, "INSERT INTO katrace (line) FORMAT TabSeparated")
+	t.Logf("%s lines inserted in %v", strings.TrimSpace(must(nil, "SELECT count() FROM katrace")), time.Since(begun).Round(time.Millisecond))
 	begun = time.Now()
-	answer := must("", readFile(t, deploy(t, "clickhouse/dying.sql")))
+	answer := must(nil, readFile(t, deploy(t, "clickhouse/dying.sql")))
 	t.Logf("the fleet's question was answered in %v, the client's start included", time.Since(begun).Round(time.Millisecond))
 	got := map[group]tally{}
 	for line := range strings.Lines(answer) {

@@ -78,7 +78,7 @@ func TestDashboard(t *testing.T) {
 			expr := expression(target.Expr, every, 5*time.Minute)
 			for what, ask := range map[string]func() ([]sample, error){
 				"now":   func() ([]sample, error) { return p.query(expr) },
-				"graph": func() ([]sample, error) { return p.queryRange(expr, 2*time.Minute, every) },
+				"graph": func() ([]sample, error) { return p.queryRange(expr, time.Now().Add(-2*time.Minute), time.Now(), every) },
 			} {
 				all, err := ask()
 				if err != nil {

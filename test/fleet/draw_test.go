@@ -16,10 +16,13 @@ import (
 	"time"
 )
 
-// draw draws the dashboard with the answers that Prometheus gives to it now. Grafana, which
+// draw draws the dashboard with the answers that Prometheus gives to it for a time until
+// now. Grafana, which
 // is in no package here, draws them in its own way.
-func draw(t *testing.T, p *prometheus, every, shown time.Duration, dir string) {
+func draw(t *testing.T, p *prometheus, every time.Duration, from time.Time, dir string) {
 	t.Helper()
+	to := time.Now()
+	shown := to.Sub(from)
 	panels := readDashboard(t).Panels
 	bottom := 0
 	for _, panel := range panels {
@@ -33,7 +36,7 @@ func draw(t *testing.T, p *prometheus, every, shown time.Duration, dir string) {
 		var all []drawn
 		for _, target := range panel.Targets {
 			expr := expression(target.Expr, every, shown.Round(time.Second))
-			ask := func() ([]sample, error) { return p.queryRange(expr, shown, every) }
+			ask := func() ([]sample, error) { return p.queryRange(expr, from, to, every) }
 			if panel.Type == "stat" || panel.Type == "bargauge" || panel.Type == "table" {
 				ask = func() ([]sample, error) { return p.query(expr) }
 			}

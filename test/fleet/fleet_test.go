@@ -6,7 +6,9 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -41,6 +43,12 @@ func TestFleet(t *testing.T) {
 	const every = 5 * time.Second
 	prom := startPrometheus(t, every, s.targets())
 	otelcol := startCollector(t, dir, []string{filepath.Join(p.dir, "*.json")}, map[string]any{"logs_endpoint": store.insert()}, "victorialogs.yaml")
+	if p.history > 0 {
+		begun := time.Now()
+		waitFor(t, 10*time.Minute, "the day before to be in the store", func() bool { return store.count(t) >= p.history })
+		t.Logf("%d lines sent in %v", p.history, time.Since(begun).Round(100*time.Millisecond))
+	}
+	s.start()
 	ran := make(chan error, 1)
 	go func() { ran <- s.run(t.Context()) }()
 
@@ -57,16 +65,15 @@ func TestFleet(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	waitFor(t, 5*time.Minute, "all lines to be in the store", func() bool {
-		store.flush(t)
-		rows := store.ask(t, "* | stats count() n")
-		return len(rows) == 1 && number(t, rows[0]["n"]) == float64(s.lines())
-	})
+	waitFor(t, 5*time.Minute, "all lines to be in the store", func() bool { return store.count(t) == s.lines() })
 	t.Logf("%d firings, %d lines, all in the store", s.fired, s.lines())
 	want := truth(t, p.dir)
 	asked := time.Now()
 	rows := store.ask(t, readFile(t, deploy(t, "victorialogs/dying.logsql")))
 	t.Logf("the fleet's question was answered in %v: %d rows", time.Since(asked).Round(time.Millisecond), len(rows))
+	for _, row := range rows[:min(3, len(rows))] {
+		t.Logf("%v", row)
+	}
 	got := map[group]tally{}
 	for _, row := range rows {
 		got[group{row["network.peer.address"], row["katrace.service.port"], row["katrace.keepalive.idle_ms"] + "/" + row["katrace.keepalive.intvl_ms"] + "/" + row["katrace.keepalive.cnt"] + "/" + row["katrace.keepalive.user_timeout_ms"]}] =
@@ -83,14 +90,15 @@ func TestFleet(t *testing.T) {
 	if networks[0]["network"] != network {
 		t.Errorf("the first network is %v, want %s", networks[0], network)
 	}
-	t.Run("clickhouse", func(t *testing.T) { askClickHouse(t, p.dir, want) })
 	counted(t, prom, s, every)
 	if *pictures != "" {
-		draw(t, prom, every, time.Since(s.begun), *pictures)
+		draw(t, prom, every, s.begun, *pictures)
 	}
+	t.Run("clickhouse", func(t *testing.T) { askClickHouse(t, p.dir, want) })
 	for _, d := range []*daemon{otelcol, store.daemon, prom.daemon} {
 		t.Log(d.cost(t))
 	}
+	t.Logf("%s of log files, %s in the store", size(t, p.dir), size(t, store.dir))
 }
 
 // A group is what the fleet's question is answered by, a tally its answer.
@@ -209,25 +217,30 @@ func counted(t *testing.T, prom *prometheus, s *simulation, every time.Duration)
 // A victoriaLogs is a store.
 type victoriaLogs struct {
 	*daemon
-	address string
+	address, dir string
 }
 
 func startVictoria(t testing.TB) *victoriaLogs {
 	t.Helper()
-	v := &victoriaLogs{address: "http://127.0.0.1:" + freePort(t)}
-	v.daemon = run(t, *victoria, "-httpListenAddr="+strings.TrimPrefix(v.address, "http://"), "-storageDataPath="+filepath.Join(t.TempDir(), "data"), "-retentionPeriod=7d")
+	v := &victoriaLogs{address: "http://127.0.0.1:" + freePort(t), dir: t.TempDir()}
+	v.daemon = run(t, *victoria, "-httpListenAddr="+strings.TrimPrefix(v.address, "http://"), "-storageDataPath="+v.dir, "-retentionPeriod=7d")
 	waitFor(t, time.Minute, "VictoriaLogs to be ready", answers(v.address+"/health"))
 	return v
 }
 
 func (v *victoriaLogs) insert() string { return v.address + "/insert/opentelemetry/v1/logs" }
 
-// flush makes what it has taken visible.
-func (v *victoriaLogs) flush(t testing.TB) {
+// count is how many lines it has taken.
+func (v *victoriaLogs) count(t testing.TB) int {
 	t.Helper()
 	if _, err := get(v.address+"/internal/force_flush", nil); err != nil {
 		t.Fatal(err)
 	}
+	rows := v.ask(t, "* | stats count() n")
+	if len(rows) != 1 {
+		t.Fatalf("%d rows", len(rows))
+	}
+	return int(number(t, rows[0]["n"]))
 }
 
 // ask is the rows that LogsQL's query gives: all values are strings.
@@ -254,6 +267,26 @@ func number(t testing.TB, word string) float64 {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// size is that of all files below a folder.
+func size(t testing.TB, dir string) string {
+	t.Helper()
+	n := int64(0)
+	err := filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		info, err := entry.Info()
+		if err == nil {
+			n += info.Size()
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // the store merges its files
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
 }
 
 // cost is what a server has taken so far.

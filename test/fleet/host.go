@@ -27,6 +27,7 @@ type host struct {
 	file    *os.File
 	log     *bufio.Writer
 	metrics *metrics.Metrics
+	conns   []*connection
 	state   events.Connections
 	counted uint64
 	lines   int // written and to be sent
@@ -83,25 +84,30 @@ func (h *host) write(e *events.Event) error {
 	return err
 }
 
-// begin writes the file's first line, and lists the sockets.
-func (h *host) begin(now time.Time, conns []*connection) error {
+// list lists the sockets for the metrics.
+func (h *host) list() {
 	count := h.metrics.NewCount()
-	for _, c := range conns {
-		count.Add(&inventory.Socket{State: c.withFacts(inventory.HasOn), On: true})
+	for _, c := range h.conns {
+		if c.over {
+			continue
+		}
+		s := inventory.Socket{State: c.State, On: true}
+		s.Has |= inventory.HasOn
+		count.Add(&s)
 	}
 	h.metrics.Listed(count)
+}
+
+// begin writes the file's first line.
+func (h *host) begin(now time.Time) error {
+	h.list()
 	return h.tell(&events.Event{Time: now.UTC(), Kind: events.KindStart, State: conn.State{Host: h.name},
 		Tracing: &events.Tracing{Kernel: "6.12.107", Backend: "kprobe", Version: "simulated"}})
 }
 
-// heartbeat is the line of each minute.
+// heartbeat is the line and the listing of each minute.
 func (h *host) heartbeat(now time.Time) error {
+	h.list()
 	return h.tell(&events.Event{Time: now.UTC(), Kind: events.KindHeartbeat, State: conn.State{Host: h.name},
 		Tracing: &events.Tracing{Events: h.counted, Connections: h.state}})
-}
-
-func (c *connection) withFacts(more conn.Fact) conn.State {
-	s := c.State
-	s.Has |= more
-	return s
 }

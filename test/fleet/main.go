@@ -50,6 +50,7 @@ func play(ctx context.Context, p plan, targets string) error {
 			return err
 		}
 	}
+	s.start()
 	if err := s.run(ctx); err != nil {
 		return err
 	}

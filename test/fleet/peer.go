@@ -53,6 +53,7 @@ type connection struct {
 	verdict  events.Verdict
 	answered bool // the probe that is out
 	silent   bool
+	over     bool // it has ended
 	aborts   bool // the peer resets it at the next firing: ordinary traffic
 }
 

@@ -106,10 +106,9 @@ func (p *prometheus) query(expr string) ([]sample, error) {
 	return p.ask("/api/v1/query", url.Values{"query": {expr}})
 }
 
-// queryRange evaluates it for each step of the last while.
-func (p *prometheus) queryRange(expr string, last, step time.Duration) ([]sample, error) {
-	now := time.Now()
-	return p.ask("/api/v1/query_range", url.Values{"query": {expr}, "start": {seconds(now.Add(-last))}, "end": {seconds(now)},
+// queryRange evaluates it for each step of a while.
+func (p *prometheus) queryRange(expr string, from, to time.Time, step time.Duration) ([]sample, error) {
+	return p.ask("/api/v1/query_range", url.Values{"query": {expr}, "start": {seconds(from)}, "end": {seconds(to)},
 		"step": {strconv.FormatFloat(step.Seconds(), 'f', -1, 64)}})
 }
 

@@ -34,22 +34,19 @@ type simulation struct {
 func newSimulation(ctx context.Context, p plan) (*simulation, error) {
 	s := &simulation{plan: p, begun: time.Now()}
 	r := rand.New(rand.NewPCG(p.seed, 1))
-	var conns [][]*connection
 	for n := range p.hosts {
 		h, err := newHost(p.dir, n+1)
 		if err != nil {
 			return nil, err
 		}
 		h.router = routerOf(n + 1)
-		var mine []*connection
 		for i := range p.conns {
 			c := h.connect(r, i, s.begun)
 			h.state[0]++
-			mine = append(mine, c)
+			h.conns = append(h.conns, c)
 			s.timers = append(s.timers, c)
 		}
 		h.metrics.Connections(h.state)
-		conns = append(conns, mine)
 		s.all = append(s.all, h)
 		if err := h.serve(ctx); err != nil {
 			return nil, err
@@ -58,8 +55,8 @@ func newSimulation(ctx context.Context, p plan) (*simulation, error) {
 	if err := s.ordinary(r, p.history); err != nil {
 		return nil, err
 	}
-	for i, h := range s.all {
-		if err := h.begin(s.begun, conns[i]); err != nil {
+	for _, h := range s.all {
+		if err := h.begin(s.begun); err != nil {
 			return nil, err
 		}
 	}
@@ -79,6 +76,18 @@ func (s *simulation) targets() (all []target) {
 type target struct {
 	Targets []string          `json:"targets"`
 	Labels  map[string]string `json:"labels"`
+}
+
+// start sets the clock to now: the hosts were made some time ago.
+func (s *simulation) start() {
+	late := time.Since(s.begun)
+	s.begun = s.begun.Add(late)
+	for _, c := range s.timers {
+		c.heard, c.next = c.heard.Add(late), c.next.Add(late)
+		if !c.back.IsZero() {
+			c.back = c.back.Add(late)
+		}
+	}
 }
 
 // run lets the timers fire in real time until the plan is over.
@@ -110,7 +119,7 @@ func (s *simulation) run(ctx context.Context) error {
 				return err
 			}
 			s.fired++
-			if over {
+			if c.over = over; over {
 				heap.Pop(&s.timers)
 			} else {
 				heap.Fix(&s.timers, 0)
