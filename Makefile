@@ -92,6 +92,18 @@ test-report: bin/katrace
 	scripts/need chromium
 	$(GO) test -count=1 -timeout 5m -v ./test/browser -katrace $(CURDIR)/bin/katrace $(if $(SHOTS),-shots $(abspath $(SHOTS)))
 
+# What connects katrace with the engines of a fleet (deploy/), each part tried by its
+# engine, and a fleet of a thousand simulated hosts (docs/fleet.md); root. The first
+# time it downloads 0.5 GB of modules and builds for some minutes.
+.PHONY: test-fleet
+FLEET ?=
+PICTURES ?=
+test-fleet: bin/katrace
+	scripts/need prometheus clickhouse-server clickhouse-client
+	GO="$(GO)" nice scripts/fleet bin
+	$(GO) test -count=1 -timeout 15m -v ./test/fleet -katrace $(CURDIR)/bin/katrace -otelcol $(CURDIR)/bin/otelcol \
+		-victoria-logs $(CURDIR)/bin/victoria-logs $(if $(PICTURES),-pictures $(abspath $(PICTURES))) $(FLEET)
+
 # The BPF objects and the Go code made from bpf/. The committed ones are made
 # by CLANG_VERSION: another one makes other bytes.
 CLANG_VERSION ?= 14
