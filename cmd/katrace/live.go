@@ -34,6 +34,7 @@ func runLive(ctx context.Context, o streamOptions, sinks tee, log *fileSink, wri
 	feed, view.NetnsName = names.beside(feed), names.name
 	var keep []int
 	if l := newListing(&o, store); l != nil {
+		l.options.Names = s.names
 		feed, keep, view.Notice = l.beside(feed), forListing, l.notice
 	}
 	view.Backend, view.Lacks = string(s.tracer.Backend), s.tracer.Lacks

@@ -32,6 +32,7 @@ type stream struct {
 	limit   uint64 // events, 0: none
 	all     bool   // tell events that needsAll
 	owners  ownerFinder
+	names   *owner.Names
 	held    holdBack // events that wait for their owner
 	pace    pace
 	owned   owned // whose each connection was
@@ -82,8 +83,9 @@ func openStream(o streamOptions, sink events.Sink) (*stream, error) {
 	}
 	tracker := events.NewTracker(hz.Tick())
 	tracker.NameDrops(tracer)
+	names := o.names.open()
 	return &stream{
-		tracer: tracer, tracker: tracker, owners: owner.New(owner.Options{Scanned: tracer.Wake}),
+		tracer: tracer, tracker: tracker, names: names, owners: owner.New(owner.Options{Scanned: tracer.Wake, Names: names}),
 		filter: o.filter, sink: sink, limit: uint64(o.count), all: o.load.All,
 		host: o.host, about: o.tracing(tracer),
 	}, nil
