@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/jiffies"
+	"katrace/internal/owner"
 	"katrace/internal/tui"
 )
 
@@ -37,7 +38,7 @@ func runLive(ctx context.Context, o streamOptions, sinks tee, log *fileSink, wri
 		l.options.Names = s.names
 		feed, keep, view.Notice = l.beside(feed), forListing, l.notice
 	}
-	view.Backend, view.Lacks = string(s.tracer.Backend), s.tracer.Lacks
+	view.Backend, view.Lacks, view.Hidden = string(s.tracer.Backend), s.tracer.Lacks, owner.Hidden()
 	defer s.attend(log)()
 	measured, err := s.measure(ctx, &o)
 	if err != nil {

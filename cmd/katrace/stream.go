@@ -354,6 +354,9 @@ func opening(t *loader.Tracer, debug bool) string {
 	if len(t.Lacks) > 0 {
 		fmt.Fprintf(&b, "; not known this way: %s", strings.Join(t.Lacks, ", "))
 	}
+	for _, what := range owner.Hidden() {
+		fmt.Fprintf(&b, "\nkatrace: not seen from here: %s", what)
+	}
 	if debug {
 		for _, err := range t.Passed {
 			fmt.Fprintf(&b, "\nkatrace: passed over %v", err)
