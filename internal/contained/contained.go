@@ -30,16 +30,9 @@ func HostPIDs() bool { return isHosts("pid", hostPIDs) }
 // begin at the hierarchy's root.
 func HostCgroups() bool { return isHosts("cgroup", hostCgroup) }
 
-// Is says that this process is in a container: in namespaces of its own, or by a
-// file that Docker or Podman makes there.
-func Is() bool {
-	return !HostCgroups() || !HostPIDs() || !HostUsers() || exists("/.dockerenv") || exists("/run/.containerenv")
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
+// Is says that this process is in a container, in one of these namespaces of its own.
+// (A file such as /.dockerenv is no sign: virtual machines are made from images, too.)
+func Is() bool { return !HostCgroups() || !HostPIDs() || !HostUsers() }
 
 // Remedy is the next step for a process that lacks a privilege.
 func Remedy() string { return remedy(Is(), HostUsers()) }
