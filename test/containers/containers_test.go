@@ -53,15 +53,15 @@ func TestContainers(t *testing.T) {
 		{name: "rootless-own-network", e: rootless, flags: []string{"--network", "none"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c, port := startHolder(t, tt.e, tt.name, tt.flags...)
+			c, port := tt.e.StartHolder(t, tt.name, false, tt.flags...)
 			want := socket{Cgroup: c.Cgroup, Container: c.ID, ContainerName: tt.name, Pod: tt.pod, Workload: tt.workload}
 			if tt.workload == "etcd" {
 				want.Workload = "etcd-node-1" // the list has no host's name
 			}
 			want.PodNamespace, want.PodName, _ = strings.Cut(tt.podName, "/")
-			want.Process.PID, want.Process.Comm = c.PID, holdComm
+			want.Process.PID, want.Process.Comm = c.PID, podman.HoldComm
 			for _, method := range []string{"auto", "netlink"} {
-				got, ok := list(t, "--method", method, "--names", "--pods", pods, "--comm", holdComm)[port]
+				got, ok := list(t, "--method", method, "--names", "--pods", pods, "--comm", podman.HoldComm)[port]
 				got.Local.Port, got.Remote.Port = 0, 0
 				if !ok || got != want {
 					t.Errorf("list --method %s: got %+v, want %+v", method, got, want)
@@ -83,9 +83,9 @@ func TestContainers(t *testing.T) {
 				}
 			}
 			s := startStream(t, "--names", "--pods", pods, "--host", "node-1", filters[len(filters)-1])
-			await(t, "an event that names it", func() bool {
+			podman.Await(t, "an event that names it", func() bool {
 				return s.find(func(e *events.Event) bool {
-					return e.Local.Port() == port && e.Process.PID == c.PID && e.Process.Comm == holdComm && e.Cgroup == c.Cgroup && e.Container == c.ID &&
+					return e.Local.Port() == port && e.Process.PID == c.PID && e.Process.Comm == podman.HoldComm && e.Cgroup == c.Cgroup && e.Container == c.ID &&
 						e.ContainerName == tt.name && e.Pod == tt.pod && e.PodNamespace == want.PodNamespace && e.PodName == want.PodName && e.Workload() == tt.workload
 				})
 			})
@@ -101,7 +101,7 @@ func TestContainers(t *testing.T) {
 func TestPaused(t *testing.T) {
 	root := podman.Root()
 	root.Import(t, image(t))
-	c, port := startHolder(t, root, "paused", "--network", "host")
+	c, port := root.StartHolder(t, "paused", false, "--network", "host")
 	s := startStream(t, "--names", "--all", "--container", c.ID)
 	c.Do(t, "pause")
 	if got := list(t, "--names", "--container", "paused")[port]; got.Container != c.ID || got.Process.PID != c.PID {
@@ -115,7 +115,7 @@ func TestPaused(t *testing.T) {
 			})
 		}
 	}
-	await(t, "a probe", named(events.KindProbe))
+	podman.Await(t, "a probe", named(events.KindProbe))
 	c.Do(t, "kill")
-	await(t, "the end", named(events.KindClosed))
+	podman.Await(t, "the end", named(events.KindClosed))
 }

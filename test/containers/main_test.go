@@ -15,14 +15,12 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -32,41 +30,14 @@ import (
 
 var program = flag.String("katrace", "", "the program to test")
 
-// holdEnv makes the test binary a container's program: it says the port of the end
-// that has keepalive on, and holds the connection.
-const holdEnv = "KATRACE_TEST_HOLD"
-
 func TestMain(m *testing.M) {
-	if os.Getenv(holdEnv) != "" {
-		hold()
-	}
+	podman.HoldIfAsked()
 	flag.Parse()
 	if *program == "" || os.Geteuid() != 0 {
 		fmt.Fprintln(os.Stderr, "name the program to test, and be root: make test-containers")
 		os.Exit(2)
 	}
 	os.Exit(podman.Main(m))
-}
-
-// hold holds a connection to itself whose peer answers each probe: one a second.
-func hold() {
-	fail := func(err error) {
-		if err != nil {
-			fmt.Println(err)
-			os.Exit(1)
-		}
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	fail(err)
-	c, err := net.Dial("tcp", l.Addr().String())
-	fail(err)
-	peer, err := l.Accept()
-	fail(err)
-	fail(peer.(*net.TCPConn).SetKeepAlive(false))
-	fail(c.(*net.TCPConn).SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: time.Second, Count: 9}))
-	fmt.Println("port", c.LocalAddr().(*net.TCPAddr).Port)
-	time.Sleep(time.Hour)
-	os.Exit(0)
 }
 
 // image is what the containers' image holds.
@@ -76,33 +47,7 @@ func image(t *testing.T) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return map[string]string{"/hold": self, "/katrace": *program}
-}
-
-const holdComm = "hold"
-
-// startHolder starts a container that holds a connection, and returns its port.
-func startHolder(t *testing.T, e *podman.Engine, name string, flags ...string) (*podman.Container, uint16) {
-	t.Helper()
-	c := e.Start(t, name, append(flags, "--env", holdEnv+"=1"), "/hold")
-	var port uint16
-	await(t, name+" to have a connection", func() bool {
-		said := c.Logs(t)
-		if _, err := fmt.Sscanf(said, "port %d\n", &port); err != nil && said != "" {
-			t.Fatalf("%s: %s", name, said)
-		}
-		return port != 0
-	})
-	return c, port
-}
-
-func await(t *testing.T, what string, so func() bool) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); !so(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited a minute for %s", what)
-		}
-	}
+	return map[string]string{podman.HoldPath: self, "/katrace": *program}
 }
 
 // run runs katrace to its end.
@@ -197,7 +142,7 @@ func (s *stream) read(t *testing.T, out interface{ Read([]byte) (int, error) }, 
 		<-done
 		_ = cmd.Wait()
 	})
-	await(t, "katrace to attach", func() bool {
+	podman.Await(t, "katrace to attach", func() bool {
 		select {
 		case <-done:
 			t.Fatalf("katrace ended: %s", errs)

@@ -20,6 +20,9 @@ const (
 	insideEnv  = "KATRACE_TEST_PODMAN_INSIDE" // the scratch directory
 	cgroupRoot = "/sys/fs/cgroup"
 
+	// Tracing is where tracefs is mounted.
+	Tracing = "/sys/kernel/tracing"
+
 	annName  = "katrace-ann"
 	annUID   = 64999
 	annSlice = "user.slice/user-64999.slice/user@64999.service"
@@ -83,6 +86,11 @@ func prepare() error {
 		_ = unix.Unmount(cgroupRoot, unix.MNT_DETACH)
 		if err := unix.Mount("none", cgroupRoot, "cgroup2", 0, ""); err != nil {
 			return fmt.Errorf("mount cgroup v2: %w", err)
+		}
+	}
+	if _, err := os.Stat(Tracing + "/events"); err != nil {
+		if err := unix.Mount("none", Tracing, "tracefs", 0, ""); err != nil {
+			return fmt.Errorf("mount tracefs: %w", err)
 		}
 	}
 	for _, dir := range []string{"/var/lib/containers", "/run/containers", "/run/libpod"} {

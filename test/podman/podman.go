@@ -97,15 +97,40 @@ type Container struct {
 	Cgroup   string // its path
 }
 
-// Start starts a container of the image with these flags, until the test ends.
-func (e *Engine) Start(t *testing.T, name string, flags []string, command ...string) *Container {
+// StartAny starts a container of the image with these flags, which may end at once. It
+// is removed when the test ends.
+func (e *Engine) StartAny(t *testing.T, name string, flags []string, command ...string) *Container {
 	t.Helper()
 	args := append(append(append([]string{"run", "-d", "--name", name}, limits...), flags...), Image)
 	c := &Container{e: e, Name: name, ID: strings.TrimSpace(e.Do(t, append(args, command...)...))}
 	t.Cleanup(func() { e.Do(t, "rm", "-f", "-t0", name) })
+	return c
+}
+
+// Running says whether it runs.
+func (c *Container) Running(t *testing.T) bool {
+	t.Helper()
+	return strings.TrimSpace(c.e.Do(t, "inspect", "-f", "{{.State.Running}}", c.Name)) == "true"
+}
+
+// Status is the exit status of one that has ended.
+func (c *Container) Status(t *testing.T) int {
+	t.Helper()
+	status, err := strconv.Atoi(strings.TrimSpace(c.e.Do(t, "inspect", "-f", "{{.State.ExitCode}}", c.Name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return status
+}
+
+// Start starts a container that goes on until the test ends.
+func (e *Engine) Start(t *testing.T, name string, flags []string, command ...string) *Container {
+	t.Helper()
+	c := e.StartAny(t, name, flags, command...)
 	pid, err := strconv.Atoi(strings.TrimSpace(e.Do(t, "inspect", "-f", "{{.State.Pid}}", name)))
 	if err != nil || pid == 0 {
-		t.Fatalf("%s: pid %d, %v: %s", name, pid, err, e.Do(t, "logs", name))
+		said, errs := c.Logs(t)
+		t.Fatalf("%s: pid %d, %v: %s%s", name, pid, err, said, errs)
 	}
 	c.PID = pid
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
@@ -121,7 +146,14 @@ func (e *Engine) Start(t *testing.T, name string, flags []string, command ...str
 }
 
 // Logs is what it has written so far.
-func (c *Container) Logs(t *testing.T) string { return c.e.Do(t, "logs", c.Name) }
+func (c *Container) Logs(t *testing.T) (stdout, stderr string) {
+	t.Helper()
+	stdout, stderr, status := c.e.finish(t, "logs", c.Name)
+	if status != 0 {
+		t.Fatalf("logs of %s: %s", c.Name, stderr)
+	}
+	return stdout, stderr
+}
 
 // Do gives one of podman's commands the container.
 func (c *Container) Do(t *testing.T, command ...string) { c.e.Do(t, append(command, c.Name)...) }
@@ -130,9 +162,26 @@ func (c *Container) Do(t *testing.T, command ...string) { c.e.Do(t, append(comma
 func (e *Engine) Run(t *testing.T, flags []string, command ...string) (stdout, stderr string, status int) {
 	t.Helper()
 	args := append(append(append([]string{"run", "--rm"}, limits...), flags...), Image)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	return e.finish(t, append(args, command...)...)
+}
+
+// Do runs one of podman's commands and returns what it wrote.
+func (e *Engine) Do(t *testing.T, args ...string) string {
+	t.Helper()
+	stdout, stderr, status := e.finish(t, args...)
+	if status != 0 {
+		t.Fatalf("podman %q: status %d: %s", args, status, stderr)
+	}
+	return stdout
+}
+
+// finish runs podman to its end.
+func (e *Engine) finish(t *testing.T, args ...string) (stdout, stderr string, status int) {
+	t.Helper()
+	// Not the test's own context: it is over when the test cleans up.
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	cmd := e.command(ctx, append(args, command...)...)
+	cmd := e.command(ctx, args...)
 	var out, errs strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
@@ -141,22 +190,6 @@ func (e *Engine) Run(t *testing.T, flags []string, command ...string) (stdout, s
 		t.Fatalf("podman %q: %v\n%s", args, err, errs.String())
 	}
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
-}
-
-// Do runs one of podman's commands and returns what it wrote.
-func (e *Engine) Do(t *testing.T, args ...string) string {
-	t.Helper()
-	// Not the test's own context: it is over when the test cleans up.
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	defer cancel()
-	cmd := e.command(ctx, args...)
-	var errs strings.Builder
-	cmd.Stderr = &errs
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("podman %q: %v\n%s", args, err, errs.String())
-	}
-	return string(out)
 }
 
 // limits are what a container may use; runc refuses what the host's own limits do
