@@ -29,6 +29,14 @@ func (t *theme) container(f *facts) string {
 	return sanitize(string(f.AppendContainer(nil)), t.ascii)
 }
 
+// containerIn leaves a pod's namespace out where there is no room for both.
+func (t *theme) containerIn(f *facts, width int) string {
+	if s := t.container(f); f.PodName == "" || cells(s) <= width {
+		return s
+	}
+	return sanitize(f.PodName, t.ascii)
+}
+
 // netns is the network namespace's name, or its number where it has none.
 func (t *theme) netns(inum uint32) string {
 	if t.netnsName != nil {

@@ -81,6 +81,7 @@ func (e *Engine) StartHolder(t *testing.T, name string, silent bool, flags ...st
 	how := "answered"
 	if silent {
 		how = "silent"
+		flags = append(flags, "--privileged") // some kernels want it for a filter on a socket
 	}
 	c := e.Start(t, name, append(flags, "--env", holdEnv+"="+how), HoldPath)
 	var port uint16
