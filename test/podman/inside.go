@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -150,10 +151,19 @@ func makeAnn() error {
 }
 
 // removeCgroups removes what is left of the cgroups that containers were in: those
-// above them, which podman leaves. It runs outside, where the hierarchy may be
-// mounted elsewhere.
+// above them, which podman leaves, and of a rootless one the process that keeps its
+// user namespace. It runs outside, where the hierarchy may be mounted elsewhere.
 func removeCgroups() {
 	for _, root := range []string{cgroupRoot, cgroupRoot + "/unified"} {
+		// Fails where no test was rootless.
+		if os.WriteFile(filepath.Join(root, annSlice, "cgroup.kill"), []byte("1"), 0) == nil {
+			for range 100 {
+				if text, _ := os.ReadFile(filepath.Join(root, annSlice, "cgroup.events")); !strings.Contains(string(text), "populated 1") {
+					break
+				}
+				time.Sleep(50 * time.Millisecond)
+			}
+		}
 		for _, top := range []string{annSlice, "libpod_parent", "kubepods"} {
 			var dirs []string
 			_ = filepath.WalkDir(filepath.Join(root, top), func(path string, d os.DirEntry, err error) error {
