@@ -83,18 +83,24 @@ func (f *OwnerFilter) Unknown(o *Owner) bool {
 	process := o.Process.PID == 0 && o.HeldBy != HeldByKernel
 	// The root, without a process, is where cgroup v1 has all sockets.
 	cgroup := o.Cgroup == "" || o.Cgroup == "/" && o.Process.PID == 0
-	pod := cgroup || o.Pod != "" && o.PodName == ""
+	// In a container, what a cgroup is can be known where its path is not.
+	container := cgroup && o.Container == ""
+	pod := cgroup && o.Pod == "" || o.Pod != "" && o.PodName == ""
 	assumed := *f
 	if process {
 		assumed.PIDs, assumed.Comms = nil, nil
 	}
 	if cgroup {
-		assumed.Cgroups, assumed.Containers = nil, nil
+		assumed.Cgroups = nil
+	}
+	if container {
+		assumed.Containers = nil
 	}
 	if pod {
 		assumed.Pods = nil
 	}
-	return (process && len(f.PIDs)+len(f.Comms) > 0 || cgroup && len(f.Cgroups)+len(f.Containers) > 0 || pod && len(f.Pods) > 0) && assumed.Match(o)
+	return (process && len(f.PIDs)+len(f.Comms) > 0 || cgroup && len(f.Cgroups) > 0 || container && len(f.Containers) > 0 || pod && len(f.Pods) > 0) &&
+		assumed.Match(o)
 }
 
 // AppendHaystack appends what the screen shows of a connection for all its life

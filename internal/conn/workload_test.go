@@ -98,6 +98,7 @@ func TestPodFilter(t *testing.T) {
 		{named("", ""), false, true},
 		{Owner{Cgroup: "/system.slice"}, false, false},
 		{Owner{}, false, true},
+		{Owner{Container: "3f2a", Pod: "1", PodNamespace: "lab", PodName: "x"}, false, false}, // the cgroup's path is hidden
 	} {
 		if got := fmt.Sprint(f.Match(&tt.o), f.Unknown(&tt.o)); got != fmt.Sprint(tt.match, tt.unknown) {
 			t.Errorf("%+v: matches, unknown: %s", tt.o, got)

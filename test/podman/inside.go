@@ -135,7 +135,7 @@ func makeAnn() error {
 		}
 	}
 	for _, dir := range []string{annHome(), filepath.Join(scratch(), "run-ann"), filepath.Join(cgroupRoot, annSlice), filepath.Join(cgroupRoot, annSlice, "app")} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		if err := os.MkdirAll(dir, 0o755); err != nil { // root's above it, which she has to pass
 			return err
 		}
 		if err := os.Chown(dir, annUID, annUID); err != nil {
