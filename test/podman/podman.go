@@ -205,7 +205,7 @@ func (e *Engine) command(ctx context.Context, args ...string) *exec.Cmd {
 		cmd.Env = append(cmd.Env, "USER="+e.User, "XDG_RUNTIME_DIR="+e.run, "TMPDIR="+e.home)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(e.uid), Gid: uint32(e.uid)}}
 		if dir, err := os.Open(filepath.Join(cgroupRoot, e.slice, "app")); err == nil {
-			defer context.AfterFunc(ctx, func() { _ = dir.Close() })
+			context.AfterFunc(ctx, func() { _ = dir.Close() })
 			cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(dir.Fd())
 		}
 	}
