@@ -84,6 +84,22 @@ hunt: bin/katrace
 	scripts/need postgresql redis-server redis-tools nginx curl wrk openssh-server openssh-client
 	$(GO) test -count=1 -timeout 0 -v ./test/programs -run '^TestHunt$$' -katrace $(CURDIR)/bin/katrace -hunt $(DURATION) -logs $(LOGS)
 
+# What is said of real containers' sockets, and katrace in a container (Podman with
+# runc, as root and rootless; no image is fetched); root.
+.PHONY: test-containers
+test-containers: bin/katrace
+	scripts/need podman runc uidmap
+	$(GO) test -count=1 -timeout 10m -v ./test/containers -katrace $(CURDIR)/bin/katrace
+
+# deploy/kubernetes: each manifest against the types of Kubernetes' API, and each
+# capability, namespace and mount of the DaemonSet by what is missing without it, in
+# Podman; root.
+.PHONY: test-fleet test-deploy
+test-fleet: test-deploy
+test-deploy: bin/katrace
+	scripts/need podman runc uidmap
+	cd test/deploy && $(GO) test -count=1 -timeout 15m -v . -katrace $(CURDIR)/bin/katrace
+
 # The report's page in Chromium: what it shows, and that it asks the network for
 # nothing. SHOTS=DIR keeps the screenshots.
 .PHONY: test-report

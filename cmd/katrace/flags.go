@@ -30,6 +30,7 @@ type streamOptions struct {
 	noColor     bool
 	load        loader.Options
 	filter      events.Filter
+	names       nameOptions
 	filterWords string        // as it was given
 	duration    time.Duration // 0: until stopped
 	count       int           // events, 0: until stopped
@@ -39,6 +40,7 @@ type streamOptions struct {
 func (o *streamOptions) register(cmd *cobra.Command) {
 	o.load.Backend = loader.Auto
 	addEventFlags(cmd, groupTrace, &o.filter)
+	o.names.register(cmd, groupTrace)
 	addFlags(cmd, groupTrace,
 		flagSpec{name: "rtt", to: &o.load.ExactRTT, help: "exact round trips; looks at received segments while a probe is out"},
 		flagSpec{name: "all", to: &o.load.All, help: "also firings that sent nothing, zero-window probes, and closes"})

@@ -67,7 +67,7 @@ func (s *stream) measure(ctx context.Context, o *streamOptions) (_ *meter, err e
 			return nil, fmt.Errorf("--metrics-file: %w", err)
 		}
 	}
-	if w, err := inventory.OpenWalker(o.load.BTF); err != nil {
+	if w, err := inventory.OpenWalker(o.load.BTF, s.names); err != nil {
 		m.say("the metrics of listed sockets are missing: %v", err)
 	} else {
 		m.walker = w

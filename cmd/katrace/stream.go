@@ -33,6 +33,7 @@ type stream struct {
 	limit   uint64 // events, 0: none
 	all     bool   // tell events that needsAll
 	owners  ownerFinder
+	names   *owner.Names
 	held    holdBack // events that wait for their owner
 	pace    pace
 	owned   owned // whose each connection was
@@ -78,8 +79,9 @@ func openStream(o streamOptions, sink events.Sink) (*stream, error) {
 	}
 	tracker := events.NewTracker(hz.Tick())
 	tracker.NameDrops(tracer)
+	names := o.names.open()
 	return &stream{
-		tracer: tracer, tracker: tracker, owners: owner.New(owner.Options{Scanned: tracer.Wake}),
+		tracer: tracer, tracker: tracker, names: names, owners: owner.New(owner.Options{Scanned: tracer.Wake, Names: names}),
 		filter: o.filter, sink: sink, limit: uint64(o.count), all: o.load.All,
 		host: o.host, about: o.tracing(tracer), verdicts: o.countsVerdicts(),
 	}, nil
@@ -351,6 +353,9 @@ func opening(t *loader.Tracer, debug bool) string {
 	}
 	if len(t.Lacks) > 0 {
 		fmt.Fprintf(&b, "; not known this way: %s", strings.Join(t.Lacks, ", "))
+	}
+	for _, what := range owner.Hidden() {
+		fmt.Fprintf(&b, "\nkatrace: not seen from here: %s", what)
 	}
 	if debug {
 		for _, err := range t.Passed {

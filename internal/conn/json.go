@@ -45,7 +45,11 @@ func (s *State) AppendKeys(dst []byte) []byte {
 	}
 	dst = AppendText(dst, "cgroup", s.Cgroup)
 	dst = AppendText(dst, "container", s.Container)
-	return AppendText(dst, "pod", s.Pod)
+	dst = AppendText(dst, "container_name", s.ContainerName)
+	dst = AppendText(dst, "pod", s.Pod)
+	dst = AppendText(dst, "pod_namespace", s.PodNamespace)
+	dst = AppendText(dst, "pod_name", s.PodName)
+	return AppendText(dst, "workload", s.Workload()) // of the name: it is not read again
 }
 
 // LastKeys are a State's keys as they were appended last: a State often follows
@@ -183,12 +187,15 @@ type Keys struct {
 		PID  int    `json:"pid"`
 		Comm string `json:"comm"`
 	} `json:"process"`
-	HeldBy    string  `json:"held_by"`
-	Module    string  `json:"module"`
-	UID       *uint32 `json:"uid"`
-	Cgroup    string  `json:"cgroup"`
-	Container string  `json:"container"`
-	Pod       string  `json:"pod"`
+	HeldBy        string  `json:"held_by"`
+	Module        string  `json:"module"`
+	UID           *uint32 `json:"uid"`
+	Cgroup        string  `json:"cgroup"`
+	Container     string  `json:"container"`
+	ContainerName string  `json:"container_name"`
+	Pod           string  `json:"pod"`
+	PodNamespace  string  `json:"pod_namespace"`
+	PodName       string  `json:"pod_name"`
 
 	Keepalive *struct {
 		Idle        Millis   `json:"idle_ms"`
@@ -235,7 +242,7 @@ const maxNames = 5 << 10
 // Read makes a State and a Timer of the keys. An error says what no connection
 // can have, or what would not be the same if it were written again.
 func (k *Keys) Read(s *State, t *Timer) error {
-	names := len(k.Host) + len(k.Module) + len(k.Cgroup) + len(k.Container) + len(k.Pod)
+	names := len(k.Host) + len(k.Module) + len(k.Cgroup) + len(k.Container) + len(k.ContainerName) + len(k.Pod) + len(k.PodNamespace) + len(k.PodName)
 	if k.Process != nil {
 		names += len(k.Process.Comm)
 	}
@@ -244,6 +251,7 @@ func (k *Keys) Read(s *State, t *Timer) error {
 	}
 	s.Host, s.Netns, s.Inode = k.Host, k.Netns, k.Inode
 	s.Module, s.Cgroup, s.Container, s.Pod = k.Module, k.Cgroup, k.Container, k.Pod
+	s.ContainerName, s.PodNamespace, s.PodName = k.ContainerName, k.PodNamespace, k.PodName
 	if err := cmp.Or(
 		ParseWord(k.Family, &s.Family, ParseFamily), ParseWord(k.State, &s.TCPState, ParseTCPState),
 		ParseWord(k.HeldBy, &s.HeldBy, ParseHeldBy), ParseWord(k.WaitsFor, &s.WaitsFor, ParseWaiting)); err != nil {

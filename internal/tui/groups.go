@@ -33,9 +33,9 @@ func (by grouping) id(s *conn.State, ports *group.Ports) group.ID {
 	case byOwner:
 		switch {
 		case s.Pod != "":
-			return group.ID{Pod: s.Pod}
+			return group.Keys{group.Pod}.Of(s, ports)
 		case s.Container != "":
-			return group.ID{Container: s.Container}
+			return group.Keys{group.Container}.Of(s, ports)
 		}
 		return group.ID{Process: group.Holder(&s.Owner)}
 	case bySettings:
