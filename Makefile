@@ -11,7 +11,7 @@ GO      ?= go
 KERNELS ?= 5.10,6.1,6.12,newest,6.12-arm64,newest-arm64
 # Of test/vm/environments.go, those that test-vm runs beside the kernels.
 ENVIRONMENTS ?=
-VERSION := $(shell git describe --always --dirty --tags 2>/dev/null)
+VERSION := $(shell scripts/version)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
 .PHONY: all
