@@ -11,7 +11,7 @@ GO      ?= go
 KERNELS ?= 5.10,6.1,6.12,newest,6.12-arm64,newest-arm64
 # Of test/vm/environments.go, those that test-vm runs beside the kernels.
 ENVIRONMENTS ?=
-VERSION := $(shell git describe --always --dirty --tags 2>/dev/null)
+VERSION := $(shell scripts/version)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
 .PHONY: all
@@ -179,19 +179,34 @@ lint:
 man:
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(GO) test -count=1 ./cmd/katrace -run '^TestManPages$$' -man $(CURDIR)/man
 
-# A .deb, an .rpm and a .tar.gz for amd64 and arm64, a bill of materials, and
-# SHA256SUMS: into dist/. The same commit makes the same bytes.
+# A .deb, an .rpm and a .tar.gz for amd64 and arm64, a container image, a bill of
+# materials, and SHA256SUMS: into dist/. The same commit makes the same bytes.
 .PHONY: packages
 packages:
 	GO="$(GO)" scripts/packages dist
 
-# They are made twice and compared, checked, and installed in a Debian of their
-# own (some minutes; root). What runs there is the unit's command line: systemd
-# itself is asked only what it thinks of the unit.
+# They are made twice and compared, checked, the image is run by podman, and the
+# .deb is installed in a Debian of its own (some minutes; root). What runs there
+# is the unit's command line: systemd itself is asked only what it thinks of the unit.
 .PHONY: test-packages
 test-packages: packages
-	scripts/need lintian rpm logrotate mmdebstrap systemd
+	scripts/need lintian rpm logrotate mmdebstrap systemd podman runc
 	GO="$(GO)" scripts/packages-test dist
+
+# The .deb in guests whose first process is systemd (root; a quarter of an hour a kernel).
+.PHONY: test-systemd
+test-systemd: packages
+	scripts/need mmdebstrap e2fsprogs qemu-system-x86
+	GO="$(GO)" test/systemd/run dist 6.1 newest
+
+# katrace for long, while its log is rotated, the disk is full now and then, its
+# metrics are scraped, and connections fall silent, recover and die; root.
+.PHONY: soak
+MINUTES ?= 60
+soak: bin/katrace
+	scripts/need logrotate
+	$(GO) build -o bin/soak ./test/soak
+	bin/soak -time $(MINUTES)m -katrace bin/katrace
 
 .PHONY: bench
 bench:

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"katrace/internal/conn"
@@ -100,18 +99,6 @@ func (m *meter) close() {
 	if m.walker != nil {
 		m.walker.Close()
 	}
-}
-
-// revision is the commit that katrace was built from, where Go knows it.
-func revision() string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				return s.Value
-			}
-		}
-	}
-	return ""
 }
 
 // Wants is of wanter: what the user wants to see of a connection does not change
