@@ -54,7 +54,7 @@ const (
 var (
 	random = lettersOf(randomLetters)
 	hash   = lettersOf(hashLetters)
-	digits = lettersOf("0123456789")
+	number = lettersOf("0123456789")
 )
 
 const (
@@ -83,7 +83,7 @@ func workload(pod string) string {
 		return pod
 	case len(last) == suffixLen && random.madeOf(last):
 		return withoutHash(base)
-	case digits.madeOf(last):
+	case number.madeOf(last):
 		return base
 	}
 	return pod
@@ -96,7 +96,7 @@ func withoutHash(name string) string {
 		return base
 	}
 	for range 2 {
-		if base, last := cutLast(name); base != "" && digits.madeOf(last) {
+		if base, last := cutLast(name); base != "" && number.madeOf(last) {
 			name = base
 		}
 	}
