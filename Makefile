@@ -65,12 +65,15 @@ test-vm-all:
 	$(MAKE) test-vm ENVIRONMENTS=all
 
 # What list says of PostgreSQL's, Redis's, nginx's and others' sockets, held
-# against what they were told, and what becomes of a COPY whose client is gone
-# (docs/programs.md); root.
+# against what they were told; what becomes of a COPY whose client is gone; and set
+# on such sockets while their programs run, in a container, and behind a middlebox
+# that forgets them (docs/programs.md, docs/set.md); root.
 .PHONY: test-programs
 test-programs: bin/katrace
-	scripts/need postgresql redis-server redis-tools nginx curl openssh-server openssh-client python3 nodejs default-jdk-headless
-	$(GO) test -count=1 -timeout 5m -v ./test/programs -katrace $(CURDIR)/bin/katrace
+	scripts/need postgresql redis-server redis-tools nginx curl openssh-server openssh-client python3 nodejs default-jdk-headless \
+		haproxy libkeepalive0 runc iptables iproute2 libkrb5-3 libpam0g
+	scripts/unpack bin/packages inetutils-telnetd rsh-server rsh-redone-server
+	$(GO) test -count=1 -timeout 10m -v ./test/programs -katrace $(CURDIR)/bin/katrace -packages $(CURDIR)/bin/packages
 
 # Ordinary traffic of such programs, with nothing wrong: whatever katrace says of
 # an end, of silence or of a drop has to be in the programs' own logs; root.
@@ -99,13 +102,13 @@ generate:
 	BPF2GO_CFLAGS="-idirafter /usr/include/$$(gcc -print-multiarch)" \
 		$(GO) generate ./...
 
-# The README's pictures of the live view, from a recording that is committed.
+# The pictures of the live view, from recordings that are committed.
 .PHONY: pictures
 pictures: bin/katrace
 	scripts/need tmux
-	$(GO) run ./scripts/pictures -katrace bin/katrace -recording docs/images/incident.json -dir docs/images
+	$(GO) run ./scripts/pictures -katrace bin/katrace -dir docs/images
 
-# That recording: a scene with hosts and programs that one knows
+# These recordings: plays with hosts and programs that one knows
 # (scripts/stage), by kprobes in a guest.
 .PHONY: recording
 recording: bin/katrace
@@ -113,6 +116,9 @@ recording: bin/katrace
 	$(GO) run ./test/vm run -kernel newest -timeout 6m -file bin/katrace -file bin/stage -- \
 		/stage -attach kprobe >bin/incident.json
 	mv bin/incident.json docs/images/incident.json
+	$(GO) run ./test/vm run -kernel newest -timeout 12m -file bin/katrace -file bin/stage -- \
+		/stage -outages -attach kprobe >bin/outages.json
+	gzip -9n <bin/outages.json >docs/images/outages.json.gz
 
 # The program output in README.md and docs/, where a comment "output:" names
 # the command. GUEST=1 also makes what comes from guests ("demo:").

@@ -122,6 +122,7 @@ static __noinline __u64 socket_of(const struct dropped *d, enum record_direction
 	sk = (struct sock *)r.sk;
 	if (heard_since(sk, f->probed_at) || !is_news(sk, d, direction) || !first(f, kind, direction))
 		return 0;
+	f->story.bits |= STORY_KNOWN;
 	return (__u64)sk;
 }
 

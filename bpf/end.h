@@ -82,7 +82,10 @@ static __always_inline void handle_receive_reset(struct sock *sk)
 	r.reason = rst_of(sk, f, r.time);
 	if (!is_subflow(sk)) /* tcp_reset() */
 		r.ret = r.state == TCP_SYN_SENT ? ECONNREFUSED : r.state == TCP_CLOSE_WAIT ? EPIPE : ECONNRESET;
-	end(&r);
+	f = end(&r);
+	count(COUNT_PEER_RESET + r.reason);
+	if (watching && f)
+		tell_always(f, &r);
 	submit(&r);
 }
 
@@ -164,7 +167,7 @@ static __always_inline void handle_state(struct sock *sk, int before, int state)
 	__u64 key = (__u64)sk, tuple, *known = NULL;
 	struct record r = {};
 	struct follow *f;
-	int err, same = 0;
+	int err, same = 0, told_of = 0;
 
 	if (state != TCP_CLOSE)
 		return;
@@ -194,13 +197,18 @@ static __always_inline void handle_state(struct sock *sk, int before, int state)
 			r.flags |= FLAG_GAVE_UP;
 			err = 0;
 		}
+		told_of = !watching || tell_close(f, &r, !!err);
 		forget(f, key);
 	}
+	if (!told_of && !same && !err)
+		return;
 	read_rest(sk, &r);
 	if (err && explain_end(sk, &r, err, tuple)) {
 		r.kind = RECORD_ENDED;
+		if (r.local_port)
+			count(COUNT_ENDED + r.by * 4 + r.rst);
 		submit_long(&r);
-	} else if (f || same) {
+	} else if (told_of || same) {
 		r.kind = RECORD_CLOSED;
 		submit(&r);
 	}

@@ -108,6 +108,7 @@ static __always_inline void look_for_drops(struct sock *sk, struct follow *f)
 static __always_inline void forget(struct follow *f, __u64 key)
 {
 	settle(f);
+	count_verdicts(f->story.verdict, -1);
 	bpf_map_delete_elem(&by_tuple, &f->tuple);
 	bpf_map_delete_elem(&followed, &key);
 }
@@ -176,6 +177,8 @@ static __always_inline struct follow *follow(struct record *r)
 	if (!f) {
 		put(&followed, &r->sk, &fresh);
 		f = bpf_map_lookup_elem(&followed, &r->sk);
+		if (f)
+			count_verdicts(VERDICT_NONE, 1);
 		if (f && bpf_map_update_elem(&by_tuple, &fresh.tuple, &r->sk, BPF_ANY))
 			__sync_fetch_and_add(&lost_tuple, 1);
 	}

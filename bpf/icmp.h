@@ -6,9 +6,10 @@
 #define KATRACE_ICMP_H
 
 #include "keepalive.h"
+#include "news.h"
 
 /* r holds the tuple that the error quotes; th is the quoted segment. */
-static __always_inline void handle_icmp(struct sk_buff *skb, struct record *r, void *th)
+static __always_inline void handle_icmp(struct sk_buff *skb, struct record *r, void *th, int six)
 {
 	struct tcp_header tcp = {};
 	struct follow *f;
@@ -25,8 +26,10 @@ static __always_inline void handle_icmp(struct sk_buff *skb, struct record *r, v
 	if (!f || !f->outstanding || heard_since(sk, f->probed_at) ||
 	    __builtin_bswap32(tcp.seq) != TCP(sk, snd_una) - 1)
 		return;
-	read_rest(sk, r);
 	r->kind = RECORD_ICMP;
+	if (watching && !tell_icmp(sk, f, r, six))
+		return;
+	read_rest(sk, r);
 	r->flags |= FLAG_FOLLOWED;
 	submit_long(r);
 }
@@ -51,7 +54,7 @@ static __always_inline void handle_icmp4(struct sk_buff *skb)
 	__builtin_memcpy(r->remote, inner.daddr, 4);
 	__builtin_memcpy(r->from, outer.saddr, 4);
 	th = data + (inner.version_ihl & 15) * 4;
-	handle_icmp(skb, r, th);
+	handle_icmp(skb, r, th, 0);
 	if (r->kind)
 		return;
 	/* Not an AF_INET socket's: perhaps an AF_INET6 one's that talks IPv4. */
@@ -61,7 +64,7 @@ static __always_inline void handle_icmp4(struct sk_buff *skb)
 	map_addr(r->local);
 	map_addr(r->remote);
 	map_addr(r->from);
-	handle_icmp(skb, r, th);
+	handle_icmp(skb, r, th, 0);
 }
 
 static __always_inline void handle_icmp6(struct sk_buff *skb, __u8 type, __u8 code, int offset)
@@ -83,7 +86,7 @@ static __always_inline void handle_icmp6(struct sk_buff *skb, __u8 type, __u8 co
 	__builtin_memcpy(r->local, inner.saddr, 16);
 	__builtin_memcpy(r->remote, inner.daddr, 16);
 	__builtin_memcpy(r->from, outer.saddr, 16);
-	handle_icmp(skb, r, data + offset);
+	handle_icmp(skb, r, data + offset, 1);
 }
 
 #endif

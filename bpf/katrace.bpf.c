@@ -20,6 +20,9 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 const struct kernel_record *unused_record __attribute__((unused));
 const enum record_kind *unused_kind __attribute__((unused));
 const enum record_flag *unused_flag __attribute__((unused));
+const enum story_bit *unused_bit __attribute__((unused));
+const enum record_verdict *unused_verdict __attribute__((unused));
+const enum counter *unused_counter __attribute__((unused));
 
 SEC("raw_tp/tcp_receive_reset")
 int tp_receive_reset(struct bpf_raw_tracepoint_args *ctx)

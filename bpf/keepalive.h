@@ -62,6 +62,8 @@ static __always_inline void handle_firing(struct sock *sk)
 		if (f->tuple != hash_tuple(r))
 			return;
 		take_answer(sk, f, r);
+		if (watching && !tell_answer(sk, f, r, ICSK(sk, icsk_probes_out)))
+			return;
 		read_rest(sk, r);
 		r->flags |= FLAG_FOLLOWED;
 		r->kind = RECORD_ANSWER;
@@ -82,12 +84,17 @@ static __always_inline void handle_probe(struct sock *sk, __u8 probes, int ret, 
 	f = follow(&r);
 	if (f)
 		take_answer(sk, f, &r);
-	read_rest(sk, &r);
-	r.kind = RECORD_PROBE;
-	r.flags |= flags;
-	r.ret = ret;
-	r.probes = probes;
-	submit(&r);
+	count_probe(ret);
+	if (watching && f && !tell_probe(sk, f, &r, ret, probes)) {
+		r.time = bpf_ktime_get_boot_ns();
+	} else {
+		read_rest(sk, &r);
+		r.kind = RECORD_PROBE;
+		r.flags |= flags;
+		r.ret = ret;
+		r.probes = probes;
+		submit(&r);
+	}
 	if (f && ret <= 0) {
 		note_unseen(f, probes - 1);
 		f->probes = probes;
@@ -174,6 +181,9 @@ static __always_inline void handle_reset(struct sock *sk)
 	f = end(&r); /* its probes may have been sent before the start */
 	if (f)
 		note_unseen(f, r.probes);
+	count(COUNT_RESET + r.reason - REASON_COUNT);
+	if (watching && f)
+		tell_always(f, &r);
 	submit(&r);
 }
 

@@ -252,6 +252,14 @@ struct tcp_header {
 	__u8 offset, flags;
 };
 
+/* include/uapi/linux/icmp.h, icmpv6.h */
+#define ICMP_UNREACHABLE 3
+#define ICMP_FRAG_NEEDED 4 /* a code of it */
+#define ICMP_TIME_EXCEEDED 11
+#define ICMP6_UNREACHABLE 1
+#define ICMP6_TOO_BIG 2
+#define ICMP6_TIME_EXCEEDED 3
+
 #define TCP_FLAG_RST_BYTE 0x04
 #define TCP_FLAG_PSH_BYTE 0x08
 #define TCP_FLAG_ACK_BYTE 0x10

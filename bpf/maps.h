@@ -2,6 +2,7 @@
 #ifndef KATRACE_MAPS_H
 #define KATRACE_MAPS_H
 
+#include "count.h"
 #include "record.h"
 
 /* Records to user space. The loader sets the size (--ring-size). Timers of some
@@ -33,6 +34,16 @@ static __always_inline void count_seen(__u64 *seen)
 	__sync_fetch_and_add(&seen[bpf_get_smp_processor_id() & (SEEN_SLOTS - 1)], 1);
 }
 
+/* What is told of a connection so far; where watching. */
+struct story {
+	__u32 unheard;	  /* probes since the peer was last heard, as far as programs saw them */
+	__u32 unanswered; /* the kernel's count of these, carried on beyond its 8 bits */
+	__u32 idle_for;	  /* jiffies, at the last probe */
+	__u8 verdict;	  /* enum record_verdict */
+	__u8 bits;	  /* enum story_bit */
+	__u8 pad[2];
+};
+
 /* What is remembered of a connection from its first probe to its end. */
 struct follow {
 	__u64 tuple;	 /* whose it is; its key in by_tuple */
@@ -54,6 +65,7 @@ struct follow {
 	__u8 waits;	 /* enum record_waits, as it was told */
 	__u8 pad[6];
 	__u64 drops;	 /* kinds of drops told since the peer was heard: first() */
+	struct story story;
 };
 
 struct {

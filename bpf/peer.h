@@ -30,6 +30,9 @@ static __always_inline int handle_old_segment(struct sock *sk, struct sk_buff *s
 	read_tuple(sk, &r);
 	if (!passes(&r))
 		return 0;
+	count(COUNT_PEER_PROBES);
+	if (quiet)
+		return 1;
 	remember(&r);
 	read_rest(sk, &r);
 	r.kind = RECORD_PROBED;
@@ -73,6 +76,10 @@ static __always_inline void handle_segment(struct sock *sk, struct sk_buff *skb)
 	read_tuple(sk, &r);
 	if (f->tuple != hash_tuple(&r))
 		return;
+	if (watching && !tell_answer(sk, f, &r, 0)) {
+		settle(f);
+		return;
+	}
 	read_rest(sk, &r);
 	payload -= (tcp.offset >> 4) * 4;
 	r.kind = RECORD_ANSWER;
@@ -96,7 +103,7 @@ static __always_inline void handle_set_keepalive(struct sock *sk, int on)
 	struct record r = {};
 
 	/* Not connected yet, or on already: nothing begins. */
-	if (!on || state == TCP_CLOSE || state == TCP_LISTEN || keepalive_on(sk))
+	if (quiet || !on || state == TCP_CLOSE || state == TCP_LISTEN || keepalive_on(sk))
 		return;
 	read_tuple(sk, &r);
 	if (!passes(&r))

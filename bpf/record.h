@@ -19,6 +19,7 @@ enum record_kind {
 	RECORD_ENDED,
 	RECORD_SUSPENDED,
 	RECORD_RESUMED,
+	RECORD_UNTOLD, /* what records that were not made would have told of the connection: news.h */
 };
 
 enum record_flag {
@@ -84,6 +85,28 @@ enum record_waits {
 	WAITS_FOR_WINDOW = 3,
 };
 
+/* What is known of a peer; the values of events.Verdict. */
+enum record_verdict {
+	VERDICT_NONE = 0,
+	VERDICT_ALIVE = 1,
+	VERDICT_SILENT = 2,
+	VERDICT_UNREACHABLE = 5,
+	VERDICT_CONGESTED = 6,
+	VERDICT_SUSPENDED = 7,
+	VERDICTS,
+};
+
+/* What is known of a connection's story, as events.story has it. */
+enum story_bit {
+	STORY_HEARD = 1 << 0,	    /* the peer was heard after the last probe */
+	STORY_WHOLE = 1 << 1,	    /* no probe since then was sent before the first record */
+	STORY_WRAPPED = 1 << 2,	    /* icsk_probes_out may have come round before it */
+	STORY_SILENT = 1 << 3,	    /* that it is silent was told since then */
+	STORY_UNREACHABLE = 1 << 4, /* the same of unreachable */
+	STORY_UNTOLD = 1 << 5,	    /* there were records that were not made since the last one that was */
+	STORY_KNOWN = 1 << 6,	    /* user space has a story of it */
+};
+
 #define LEVEL_UNKNOWN 255
 
 struct record {
@@ -97,12 +120,12 @@ struct record {
 	__u16 remote_port;
 	__u32 netns;	    /* net.ns.inum */
 	__u32 uid;
-	__u32 seq;	    /* SND.UNA-1 */
+	__u32 seq;	    /* SND.UNA-1; UNTOLD: story.unanswered */
 	__u32 idle;	    /* jiffies, the value in force */
 	__u32 intvl;	    /* jiffies */
 	__u32 user_timeout; /* ms, 0: not set */
 	__u32 idle_for;	    /* jiffies since the last segment received */
-	__u32 rtt;	    /* from the probe to its answer: jiffies, or ns (up to 4.29 s) */
+	__u32 rtt;	    /* from the probe to its answer: jiffies, or ns (up to 4.29 s); UNTOLD: story.unheard */
 	__s32 ret;	    /* RECORD_PROBE: what tcp_write_wakeup returned; RESET, PEER_RESET, ENDED: errno, 0: unknown */
 	__u8 kind;	    /* enum record_kind */
 	__u8 family;	    /* AF_INET, AF_INET6 */
@@ -111,7 +134,7 @@ struct record {
 	__u8 probes;	    /* unanswered, the one just sent included */
 	__u8 cnt;	    /* the value in force */
 	__u8 inherited;	    /* enum record_inherited */
-	__u8 reason;	    /* enum record_reason; PEER_RESET: enum record_rst; DROPPED: enum record_direction */
+	__u8 reason;	    /* enum record_reason; PEER_RESET: enum record_rst; DROPPED: enum record_direction; UNTOLD: enum story_bit */
 
 	/* What follows only RECORD_ICMP, RECORD_ENABLED, RECORD_DROPPED, RECORD_ENDED,
 	 * RECORD_SUSPENDED, RECORD_RESUMED and those with FLAG_KERNEL have; the others end here. */

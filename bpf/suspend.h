@@ -5,6 +5,7 @@
 
 #include "filter.h"
 #include "follow.h"
+#include "news.h"
 #include "stall.h"
 
 /* waits_of: what keepalive waits for. */
@@ -46,6 +47,12 @@ static __noinline int tell_suspension(struct sock *sk, __u8 waits)
 	else
 		r->waits = f->waits;
 	f->waits = waits;
+	if (waits)
+		count(COUNT_SUSPENDED);
+	if (watching) {
+		judge(&f->story, waits ? VERDICT_SUSPENDED : VERDICT_ALIVE);
+		tell_always(f, r);
+	}
 	submit_long(r);
 	return 0;
 }

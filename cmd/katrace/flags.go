@@ -49,8 +49,7 @@ func (o *streamOptions) register(cmd *cobra.Command) {
 	o.registerOutput(cmd, string(outputNone))
 	o.registerLog(cmd)
 	o.metrics.register(cmd)
-	addFlags(cmd, groupOutput,
-		flagSpec{name: "host", to: valueOf(&o.host, parseHost), help: "say in each line that it is of the host with this name (key host), for recordings that are merged"})
+	addFlags(cmd, groupOutput, hostFlag(&o.host))
 	addFlags(cmd, groupLimits,
 		flagSpec{name: "duration", to: &o.duration, help: "stop after this time, such as 30s or 5m (a bare number is seconds)"},
 		flagSpec{name: "count", to: &o.count, help: "stop after this many events"},
@@ -78,6 +77,9 @@ func (o *streamOptions) validate() (err error) {
 	if o.output != outputJSON && o.log.Path == "" && len(o.filter.Kinds) > 0 && !slices.ContainsFunc(o.filter.Kinds, inEveryOutput) {
 		return usagef("--event %s: only a recording has that (-o json, --log-file)", join(o.filter.Kinds))
 	}
+	if len(o.filter.Kinds) > 0 && !slices.ContainsFunc(o.filter.Kinds, func(k events.Kind) bool { return k != events.KindSet }) {
+		return usagef("--event set: only recordings have that: katrace set --log-file writes it")
+	}
 	for _, k := range o.filter.Kinds {
 		if needsAll(k) && !o.load.All {
 			return usagef("--event %s: these are only seen with --all", k)
@@ -88,7 +90,12 @@ func (o *streamOptions) validate() (err error) {
 	}
 	o.load.NoDrops = !o.filter.Takes(events.KindDropped) && !o.metrics.wanted()
 	o.load.Filter = o.filter.Socket
+	o.chooseRecords()
 	return nil
+}
+
+func hostFlag(to *string) flagSpec {
+	return flagSpec{name: "host", to: valueOf(to, parseHost), help: "say in each line that it is of the host with this name (key host), for recordings that are merged"}
 }
 
 func parseHost(s string) (string, error) {

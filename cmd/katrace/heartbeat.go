@@ -61,7 +61,7 @@ func (s *stream) beatIfDue(now time.Time) error {
 	}
 	s.beat.due = now.Add(events.HeartbeatEvery)
 	t := s.totals()
-	t.Connections = s.tracker.Connections()
+	t.Connections = s.connections()
 	e := events.Event{Time: now.UTC(), Kind: events.KindHeartbeat, Tracing: &t}
 	if !s.held.empty() {
 		s.held.add(&e, false)

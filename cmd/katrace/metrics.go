@@ -47,7 +47,12 @@ func (s *stream) measure(ctx context.Context, o *streamOptions) (_ *meter, err e
 			m.close()
 		}
 	}()
+	var counts func() (events.Counts, error)
+	if o.load.Counting {
+		counts = s.tracer.Counts
+	}
 	m.Metrics = metrics.New(metrics.Options{
+		Counts:   counts,
 		NotKnown: events.ParseUnknown(s.tracer.Unknown()), ExactRTT: o.load.ExactRTT, Backend: string(s.tracer.Backend),
 		Version: versionString(), Revision: revision(), Suppressed: suppressed(s.sink), LogFile: s.disk != nil, Labels: o.metrics.labels,
 	})
@@ -67,7 +72,7 @@ func (s *stream) measure(ctx context.Context, o *streamOptions) (_ *meter, err e
 		m.walker = w
 	}
 	s.sink = tee{s.sink, m}
-	s.secondly = append(s.secondly, func() { m.Connections(s.tracker.Connections()) })
+	s.secondly = append(s.secondly, func() { m.Connections(s.connections()) })
 	return m, nil
 }
 

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"encoding/csv"
 	"slices"
 	"strings"
 
@@ -30,7 +29,7 @@ func (o *listOptions) setFilters(flags *pflag.FlagSet) string {
 		}
 		switch list, ok := f.Value.(lister); {
 		case ok:
-			words = append(words, "--"+f.Name, shellWord(csvLine(list.given())))
+			words = append(words, "--"+f.Name, conn.ShellWord(conn.FlagWords(list.given())))
 		case f.Value.String() == "true":
 			words = append(words, "--"+f.Name)
 		}
@@ -45,24 +44,4 @@ func (o *listOptions) setCommand(sockets []inventory.Socket) string {
 		widest.Interval = max(widest.Interval, sockets[i].Keepalive.Interval)
 	}
 	return "katrace set " + o.remedy + " --on " + o.idleLimit.InTimeFlags(widest, o.hz)
-}
-
-// csvLine is the words as the flags take several.
-func csvLine(words []string) string {
-	var b strings.Builder
-	w := csv.NewWriter(&b)
-	_ = w.Write(words) // a strings.Builder takes all
-	w.Flush()
-	return strings.TrimSuffix(b.String(), "\n")
-}
-
-// shellWord quotes a word for a POSIX shell, where it has to be.
-func shellWord(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:,@%+=", r)
-	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

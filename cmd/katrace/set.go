@@ -41,6 +41,10 @@ What cannot be set is listed with the reason, and the exit status is 1: a
 connection that nobody has accepted yet, one that its process has closed, the
 kernel's own sockets.
 
+With --apply a line on stderr says who runs it. --log-file writes an event "set" for
+each socket: who, what, before and after. It may be the file of a katrace that
+traces.
+
 --undo-file keeps the old values, and --undo puts them back on those sockets
 that are still the same. A value that came from a sysctl then is the socket's
 own: the kernel has no way back to the sysctl.
@@ -72,6 +76,8 @@ type setOptions struct {
 	force     bool
 	undoFile  string // "": none
 	undo      string // "": no undo
+	logFile   string // "": none
+	host      string // "": lines of the log file do not say which
 	debug     bool
 	hz        jiffies.HZ
 }
@@ -115,7 +121,9 @@ func newSetCommand() *cobra.Command {
 		flagSpec{name: "undo-file", to: &o.undoFile, help: "keep the old values in this file, which must not exist", offer: files},
 		flagSpec{name: "force", to: &o.force, help: "allow --idle below " + conn.LeastIdle.String()},
 		flagSpec{name: "method", to: choice(&o.inventory.Method, methods), help: "how to find the sockets: " + anyOf(methods), values: methods}, btfFlag(&o.inventory.BTF))
-	addFlags(cmd, groupOutput, outputFlag(&o.output, " (one object a socket)", "table", "json"))
+	addFlags(cmd, groupOutput, outputFlag(&o.output, " (one object a socket)", "table", "json"),
+		flagSpec{name: "log-file", to: &o.logFile, help: "append an event \"set\" for each socket that is changed to this file, which may be that of a katrace that traces", offer: files},
+		hostFlag(&o.host))
 	return cmd
 }
 
@@ -148,6 +156,12 @@ func (o *setOptions) validate(flags *pflag.FlagSet) (err error) {
 		return usagef("no filter: which sockets? (--pid, --container, --remote-port, --addr and so on; --addr 0.0.0.0/0,::/0 is all)")
 	case o.undoFile != "" && !o.apply:
 		return usagef("--undo-file %q: nothing is changed without --apply", o.undoFile)
+	case o.logFile != "" && !o.apply:
+		return usagef("--log-file %q: nothing is changed without --apply", o.logFile)
+	case o.logFile != "" && (o.logFile == o.undoFile || o.logFile == o.undo):
+		return usagef("--log-file %q: that is the file of the old values, which nothing else may be in", o.logFile)
+	case o.host != "" && o.logFile == "":
+		return usagef("--host: only the lines of --log-file say it")
 	case w.Known&change.Idle != 0 && w.Idle < conn.LeastIdle && !o.force:
 		return usagef("--idle %s: below %s every socket sends a probe every few seconds (--force allows it)", w.Idle, conn.LeastIdle)
 	}
@@ -196,6 +210,14 @@ func runSet(ctx context.Context, o *setOptions) (err error) {
 		}
 		defer func() { err = errors.Join(err, r.Log.Close()) }()
 	}
+	if o.logFile != "" {
+		log, err := openSetLog(o)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, log.file.Close()) }()
+		r.Told = log.write
+	}
 	lister, err := inventory.Open(o.inventory)
 	if err != nil {
 		return err
@@ -225,6 +247,9 @@ func runSet(ctx context.Context, o *setOptions) (err error) {
 		return again.Sockets, nil
 	}
 	r.Unseen = l.Unseen
+	if o.apply {
+		fmt.Fprintln(os.Stderr, "katrace: "+auditLine(time.Now()))
+	}
 	var results []*change.Result
 	var stopped error
 	if o.undo != "" {

@@ -22,7 +22,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/test/childtest"
-	"katrace/test/hostile"
 )
 
 // asSettable makes the test binary the holder of two connections in a network
@@ -304,17 +303,5 @@ func TestListNamesTheCommand(t *testing.T) {
 	again := asKatrace(append([]string{"list"}, limit...)...)
 	if out, err := again.Output(); err != nil || strings.Contains(string(out), local[0]) {
 		t.Errorf("afterwards: %v\n%s", err, out)
-	}
-}
-
-// TestShellWord: a shell reads what was quoted as it was.
-func TestShellWord(t *testing.T) {
-	for _, name := range append(hostile.Names, "", "plain", "a b", "it's", "$(x)", "`x`", "~", "*", "-n") {
-		if strings.ContainsRune(name, 0) {
-			continue // no argument has one
-		}
-		if out, err := exec.Command("sh", "-c", "printf %s "+shellWord(name)).Output(); string(out) != name || err != nil {
-			t.Errorf("%q: a shell reads %q, %v", name, out, err)
-		}
 	}
 }

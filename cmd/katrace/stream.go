@@ -43,6 +43,7 @@ type stream struct {
 	clockSet time.Duration // by how much the wall clock was set under way, in all
 	say      io.Writer     // where to say it at once, nil: in the summary only
 	disk     func() uint64 // lines that the log file did not take, nil: there is none
+	verdicts bool          // the kernel's side counts connections by their verdict
 	secondly []func()      // called once a second
 	lost     events.Event
 }
@@ -85,7 +86,7 @@ func openStream(o streamOptions, sink events.Sink) (*stream, error) {
 	return &stream{
 		tracer: tracer, tracker: tracker, owners: owner.New(owner.Options{Scanned: tracer.Wake}),
 		filter: o.filter, sink: sink, limit: uint64(o.count), all: o.load.All,
-		host: o.host, about: o.tracing(tracer),
+		host: o.host, about: o.tracing(tracer), verdicts: o.countsVerdicts(),
 	}, nil
 }
 

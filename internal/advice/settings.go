@@ -59,9 +59,9 @@ type Timer struct {
 func TimerOf(k conn.Settings) Timer { return Timer{First: k.Idle, Silence: k.Period()} }
 
 // Settings says what follows from the settings, in sentences: what decides, and
-// which middleboxes are faster. command makes the command line that changes the
-// settings of the socket, from katrace set's flags; nil: many are meant.
-func Settings(k conn.Settings, t Timer, command func(flags string) string) (a []string) {
+// which middleboxes are faster. command makes the command line that helps from
+// katrace set's flags; "": there is none.
+func Settings(k conn.Settings, t Timer, command func(flags string) string) (a []Item) {
 	if k.UserTimeout > 0 {
 		at, probes := Patience(k, t.First)
 		s := fmt.Sprintf("TCP_USER_TIMEOUT %s makes KEEPCNT %d ineffective: a silent peer is given up %s after its last segment, with %s unanswered.",
@@ -69,38 +69,38 @@ func Settings(k conn.Settings, t Timer, command func(flags string) string) (a []
 		if probes == 1 {
 			s += " One lost probe is enough."
 		}
-		a = append(a, s)
+		a = append(a, Item{Words: s})
 	}
 	if t.Overlong {
-		s := fmt.Sprintf("The timer was armed before a sysctl or SO_KEEPALIVE was changed, and runs on as it was set: a probe comes after %s of silence, not after %s, until %s",
-			conn.Exact(t.Silence), conn.Exact(k.Period()), conn.Rearm)
-		a = append(a, s+how(": ", command, "--rearm"))
+		a = append(a, item(fmt.Sprintf("The timer was armed before a sysctl or SO_KEEPALIVE was changed, and runs on as it was set: a probe comes after %s of silence, not after %s, until %s",
+			conn.Exact(t.Silence), conn.Exact(k.Period()), conn.Rearm), "", command("--rearm")))
 	}
 	var faster []string
 	var flags string // for the most forgetful
 	for _, m := range conn.Middleboxes {
 		const unknown jiffies.HZ = 0
 		if m.Judge(t.Silence, unknown) != conn.InTime {
-			flags = cmp.Or(flags, m.InTimeFlags(k, unknown))
+			flags = cmp.Or(flags, "--idle-limit "+m.Name+" --on "+m.InTimeFlags(k, unknown))
 			faster = append(faster, fmt.Sprintf("%s (%s)", conn.Exact(m.Forgets), m.Title))
 		}
 	}
 	if len(faster) > 0 {
 		s := fmt.Sprintf("A probe after %s idle: a middlebox that forgets idle flows sooner is faster, by default after %s.", conn.Exact(t.Silence), strings.Join(faster, ", "))
-		if !t.Overlong {
-			s += " If one is on the path, set TCP_KEEPIDLE and TCP_KEEPINTVL below its limit" + how(", without a restart by: ", command, flags)
+		if t.Overlong {
+			a = append(a, Item{Words: s})
+		} else {
+			a = append(a, item(s+" If one is on the path, set TCP_KEEPIDLE and TCP_KEEPINTVL below its limit", ", without a restart", command(flags)))
 		}
-		a = append(a, s)
 	}
 	return a
 }
 
-// how ends a sentence with the command line that does it, or without one.
-func how(before string, command func(flags string) string, flags string) string {
-	if command == nil {
-		return "."
+// item makes one of sentences whose last has no full stop yet; by comes before the command.
+func item(words, by, command string) Item {
+	if command == "" {
+		return Item{Words: words + "."}
 	}
-	return before + command(flags) + " (" + conn.DryRun + ")"
+	return Item{words + by, command}
 }
 
 // Sysctls says which settings the namespace decides; "": none.

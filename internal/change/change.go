@@ -50,6 +50,7 @@ type Result struct {
 	Outcome  Outcome
 	Reason   string // why it failed
 	refused  bool   // for want of privileges
+	touched  bool   // setsockopt was called
 }
 
 // Request says what to do.
@@ -58,7 +59,10 @@ type Request struct {
 	Rearm bool   // arm timers anew that run longer than the settings in force would set them
 	Apply bool   // false: a dry run, which only reads
 	Log   *Log   // where the old values go before each change; nil: nowhere
-	HZ    jiffies.HZ
+	// Told is called for each socket on which something was set, right after it;
+	// nil: nobody is told. After an error nothing more is set.
+	Told func(*Result) error
+	HZ   jiffies.HZ
 	// List lists the sockets again: for those that have moved to another process
 	// meanwhile, for MPTCP's subflows and for the timers.
 	List func(context.Context) ([]inventory.Socket, error)
@@ -185,12 +189,15 @@ func (r *Request) pass(ctx context.Context, targets []*target) error {
 				why = err.Error()
 			}
 		}
-		if err != nil {
-			for _, t := range order[i:] {
+		if err == nil {
+			continue
+		}
+		for _, t := range order[i:] {
+			if !t.touched {
 				t.fail("not reached: %s", why)
 			}
-			return err
 		}
+		return err
 	}
 	return nil
 }
@@ -251,8 +258,8 @@ func (r *Request) one(b *inventory.Borrower, t *target) error {
 	if r.Rearm {
 		return r.rearm(fd, t)
 	}
-	t.Changes = t.want.differs(&t.Before)
-	t.After = t.Before.with(&t.want)
+	t.Changes = t.want.Differs(&t.Before)
+	t.After = t.Before.With(&t.want)
 	t.Sourced |= sourced(t.Socket, t.Changes)
 	if t.foreign() {
 		return nil
@@ -261,8 +268,8 @@ func (r *Request) one(b *inventory.Borrower, t *target) error {
 		t.fail("%s", lacks(missing, who.mptcp))
 		return nil
 	}
-	if bad := t.want.unsettable() & t.Changes; bad != 0 {
-		t.fail("setsockopt takes no such value, a sysctl may: %s", join(bad.names()))
+	if bad := unsettable(&t.want) & t.Changes; bad != 0 {
+		t.fail("setsockopt takes no such value, a sysctl may: %s", join(bad.Names()))
 		return nil
 	}
 	t.rearmByIdle()
@@ -280,14 +287,23 @@ func (r *Request) one(b *inventory.Borrower, t *target) error {
 		}
 	}
 	t.apply(fd)
-	return nil
+	return r.tell(t)
+}
+
+// tell says what was set.
+func (r *Request) tell(t *target) error {
+	t.touched = true
+	if r.Told == nil {
+		return nil
+	}
+	return r.Told(t.Result)
 }
 
 // foreign says that somebody else has changed meanwhile what an undo is about.
 func (t *target) foreign() bool {
-	theirs := t.expect.differs(&t.Before) & t.Changes
+	theirs := t.expect.Differs(&t.Before) & t.Changes
 	if theirs != 0 {
-		t.fail("changed by somebody else since: %s", join(theirs.names()))
+		t.fail("changed by somebody else since: %s", join(theirs.Names()))
 	}
 	return theirs != 0
 }
@@ -303,7 +319,7 @@ func (t *target) apply(fd int) {
 		if set&o.is == 0 {
 			continue
 		}
-		if err := unix.SetsockoptInt(fd, o.level, o.code, t.want.number(o.is)); err != nil {
+		if err := unix.SetsockoptInt(fd, o.level, o.code, t.want.Number(o.is)); err != nil {
 			refused = append(refused, fmt.Sprintf("setsockopt %s: %v", o.option, err))
 		}
 	}
@@ -312,22 +328,30 @@ func (t *target) apply(fd int) {
 	if t.Subflows > 0 {
 		t.After = wanted // check looks at the subflows: the socket itself may tell otherwise
 	}
-	t.Changes = t.After.differs(&t.Before)
-	switch wrong := t.want.differs(&t.After); {
+	t.Changes = t.After.Differs(&t.Before)
+	switch wrong := t.want.Differs(&t.After); {
 	case refused != nil:
 		t.fail("%s", join(refused))
 	case wrong != 0:
-		t.fail("the kernel has another %s than was set: somebody else changes this socket, too", join(wrong.names()))
+		t.fail("the kernel has another %s than was set: somebody else changes this socket, too", join(wrong.Names()))
 	default:
 		t.Outcome = Changed
 	}
 }
 
 // sourced are the settings among the changes that came from a sysctl.
-func sourced(s *inventory.Socket, changes Field) (set conn.Setting) {
+func sourced(s *inventory.Socket, changes Field) conn.Setting {
+	if s.Has&conn.HasKeepalive == 0 {
+		return 0
+	}
+	return s.Keepalive.Inherited & settings(changes)
+}
+
+// settings are those of the fields that a sysctl may stand for.
+func settings(f Field) (set conn.Setting) {
 	for field, is := range map[Field]conn.Setting{Idle: conn.SettingIdle, Interval: conn.SettingInterval, Count: conn.SettingCount} {
-		if changes&field != 0 && s.Has&conn.HasKeepalive != 0 {
-			set |= s.Keepalive.Inherited & is
+		if f&field != 0 {
+			set |= is
 		}
 	}
 	return set

@@ -31,7 +31,7 @@ func TestDryRun(t *testing.T) {
 		dry := r.doOne(t, sockets)
 		dry.want(t, WouldChange, "")
 		if dry.Before != before || dry.After != minute || dry.Changes != minute.Known {
-			t.Errorf("a dry run: before %+v, after %+v, changes %v", dry.Before, dry.After, dry.Changes.names())
+			t.Errorf("a dry run: before %+v, after %+v, changes %v", dry.Before, dry.After, dry.Changes.Names())
 		}
 		if now := values(t, p.ours); now != before {
 			t.Errorf("a dry run made %+v of %+v", now, before)
@@ -40,7 +40,7 @@ func TestDryRun(t *testing.T) {
 		did := r.doOne(t, sockets)
 		did.want(t, Changed, "")
 		if now := values(t, p.ours); now != minute || did.After != now || did.Before != before || did.Changes != dry.Changes {
-			t.Errorf("applied: %+v, reported as %+v, %v", now, did.After, did.Changes.names())
+			t.Errorf("applied: %+v, reported as %+v, %v", now, did.After, did.Changes.Names())
 		}
 		if now := values(t, p.peer); now != before {
 			t.Errorf("the peer's socket was changed, too: %+v", now)
@@ -54,12 +54,12 @@ func TestOnlyWhatIsGiven(t *testing.T) {
 	p := connect(t)
 	want := values(t, p.ours)
 	for _, f := range []Field{Idle, Count, On, UserTimeout, Interval} {
-		give := minute.only(f)
-		want = want.with(&give)
+		give := minute.Only(f)
+		want = want.With(&give)
 		res := request(t, give).doOne(t, one(t, p))
 		res.want(t, Changed, "")
 		if now := values(t, p.ours); now != want || res.Changes != f {
-			t.Errorf("%v: now %+v, want %+v; changes %v", f.names(), now, want, res.Changes.names())
+			t.Errorf("%v: now %+v, want %+v; changes %v", f.Names(), now, want, res.Changes.Names())
 		}
 	}
 	off := Values{Known: On}
@@ -264,11 +264,11 @@ func TestEnded(t *testing.T) {
 // TestMPTCP: an MPTCP socket is changed once, by itself, and its subflows have it then.
 func TestMPTCP(t *testing.T) {
 	p := stage(t, unix.IPPROTO_MPTCP, true)
-	t.Logf("the MPTCP socket has of its own: %v", read(p.ours).Known.names())
+	t.Logf("the MPTCP socket has of its own: %v", read(p.ours).Known.Names())
 	if read(p.ours).Known&Idle == 0 {
-		request(t, minute.only(On|Idle)).relist(t, p).doOne(t, one(t, p)).
+		request(t, minute.Only(On|Idle)).relist(t, p).doOne(t, one(t, p)).
 			want(t, Failed, "this kernel's MPTCP sockets have no TCP_KEEPIDLE")
-		request(t, minute.only(On)).relist(t, p).doOne(t, one(t, p)).want(t, Changed, "")
+		request(t, minute.Only(On)).relist(t, p).doOne(t, one(t, p)).want(t, Changed, "")
 		if s := one(t, p)[0]; !s.On {
 			t.Error("the subflow has keepalive off")
 		}
@@ -278,12 +278,12 @@ func TestMPTCP(t *testing.T) {
 	if read(p.ours).On {
 		t.Error("it was changed in part")
 	}
-	want := minute.only(On | Idle | Interval | Count)
+	want := minute.Only(On | Idle | Interval | Count)
 	// Two rows of one socket, as two subflows are.
 	sockets := append(one(t, p), one(t, p)...)
 	res := request(t, want).relist(t, p).doOne(t, sockets)
 	res.want(t, Changed, "")
-	if has := listed(&one(t, p)[0]); res.Subflows != 2 || want.differs(&has) != 0 {
+	if has := listed(&one(t, p)[0]); res.Subflows != 2 || want.Differs(&has) != 0 {
 		t.Errorf("%d subflows; the one that is there has %+v", res.Subflows, has)
 	}
 	// A subflow that the kernel did not change is found.

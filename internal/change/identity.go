@@ -84,7 +84,7 @@ func (who *identity) is(t *target) bool {
 // is not what its subflows do, and no settings on older kernels.
 func (t *target) fromSubflow() {
 	listed := listed(t.Socket)
-	t.Before = t.Before.with(&listed)
+	t.Before = t.Before.With(&listed)
 }
 
 // listed are a socket's settings as the list has them.

@@ -52,20 +52,20 @@ func (r *Request) rearm(fd int, t *target) error {
 	}
 	var err error
 	if own {
-		err = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, t.Before.number(Idle))
+		err = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, t.Before.Number(Idle))
 	} else if err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 0); err == nil {
 		err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
 	}
 	t.After = read(fd)
-	switch changed := t.After.differs(&t.Before); {
+	switch changed := t.After.Differs(&t.Before); {
 	case err != nil:
 		t.fail("setsockopt: %v", err)
 	case t.Subflows == 0 && changed != 0:
-		t.fail("the kernel has another %s now: somebody else changes this socket, too", join(changed.names()))
+		t.fail("the kernel has another %s now: somebody else changes this socket, too", join(changed.Names()))
 	default:
 		t.Outcome = Changed
 	}
-	return nil
+	return r.tell(t)
 }
 
 // rearmByIdle notes that an idle time that is given arms a timer anew that runs
@@ -82,7 +82,7 @@ func (t *target) rearmByIdle() {
 // rows are those of the socket, listed again.
 func (t *target) check(rows []*inventory.Socket, hz jiffies.HZ) {
 	for _, s := range rows {
-		if has := listed(s); t.want.differs(&has) != 0 {
+		if has := listed(s); t.want.Differs(&has) != 0 {
 			t.fail("the subflow %s > %s has not taken it: it has %s", s.Local, s.Remote, has.AppendText(nil))
 			return
 		}

@@ -25,11 +25,11 @@ func (r *Result) AppendJSON(dst []byte, now time.Time) []byte {
 		dst = conn.AppendUint(dst, "subflows", uint64(r.Subflows))
 	}
 	if r.Before.Known != 0 {
-		dst = r.Before.appendKeys(append(dst, `,"before":`...))
-		dst = r.After.appendKeys(append(dst, `,"after":`...))
+		dst = r.Before.AppendKeys(append(dst, `,"before":`...))
+		dst = r.After.AppendKeys(append(dst, `,"after":`...))
 	}
 	dst = append(dst, `,"changes":[`...)
-	for i, name := range r.Changes.names() {
+	for i, name := range r.Changes.Names() {
 		if i > 0 {
 			dst = append(dst, ',')
 		}

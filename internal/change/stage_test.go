@@ -23,6 +23,10 @@ func TestMain(m *testing.M) {
 		_, _ = os.Stdin.Read(make([]byte, 1)) // until it is closed
 		return
 	}
+	if os.Getenv(asPasser) != "" {
+		pass()
+		return
+	}
 	m.Run()
 }
 
@@ -89,7 +93,7 @@ func values(t *testing.T, fd int) Values {
 	t.Helper()
 	v := read(fd)
 	if v.Known != Count|Interval|UserTimeout|On|Idle {
-		t.Fatalf("getsockopt gives only %v", v.Known.names())
+		t.Fatalf("getsockopt gives only %v", v.Known.Names())
 	}
 	return v
 }

@@ -14,6 +14,7 @@ type Summary struct {
 	Refused                                    int // of the failed, those for want of privileges
 	off                                        int // changed times or counts, with keepalive off
 	sourced                                    int // values that were a sysctl's
+	unsure                                     int // values of which that is not known
 }
 
 // Sum counts.
@@ -26,8 +27,11 @@ func Sum(results []*Result) (s Summary) {
 			if r.Changes&(Idle|Interval|Count) != 0 && (r.Changes|^r.After.Known)&On == 0 && !r.After.On {
 				s.off++
 			}
-			if r.Sourced != 0 {
+			switch k := &r.Socket.Keepalive; {
+			case r.Sourced != 0:
 				s.sourced++
+			case k.Unsure&settings(r.Changes) != 0:
+				s.unsure++
 			}
 		case AsWanted:
 			s.AsWanted++
@@ -70,6 +74,9 @@ func (s Summary) Lines(applied, undone bool) (lines []string) {
 	lines = append(lines, line)
 	if s.off > 0 {
 		lines = append(lines, fmt.Sprintf("keepalive is off on %d of them: no probe is sent without --on", s.off))
+	}
+	if s.unsure > 0 && !undone {
+		lines = append(lines, "on "+conn.Count(s.unsure, "socket")+" values equal a sysctl's: netlink does not tell whether they come from it. Once set, a value is the socket's own, which --undo cannot take back")
 	}
 	switch sockets := conn.Count(s.sourced, "socket"); {
 	case s.sourced == 0:

@@ -67,9 +67,9 @@ func (l *Log) write(t *target, cookie uint64) error {
 	b = conn.AppendText(append(b, '"'), "boot", l.boot)
 	b = t.Socket.AppendKeys(b)
 	b = conn.AppendUint(b, "cookie", cookie)
-	before, after := t.Before.only(t.Changes), t.After.only(t.Changes)
-	b = before.appendKeys(append(b, `,"before":`...))
-	b = after.appendKeys(append(b, `,"after":`...))
+	before, after := t.Before.Only(t.Changes), t.After.Only(t.Changes)
+	b = before.AppendKeys(append(b, `,"before":`...))
+	b = after.AppendKeys(append(b, `,"after":`...))
 	b = append(appendSources(b, t.Sourced), "}\n"...)
 	l.wrote = true
 	if _, err := l.file.Write(b); err != nil {
@@ -126,10 +126,10 @@ func parseEntry(line []byte, boot string) (e Entry, err error) {
 		V    int    `json:"v"`
 		Boot string `json:"boot"`
 		conn.Keys
-		Cookie    uint64     `json:"cookie"`
-		Before    *valueKeys `json:"before"`
-		After     *valueKeys `json:"after"`
-		Inherited []string   `json:"inherited"`
+		Cookie    uint64          `json:"cookie"`
+		Before    *conn.ValueKeys `json:"before"`
+		After     *conn.ValueKeys `json:"after"`
+		Inherited []string        `json:"inherited"`
 	}
 	d := json.NewDecoder(bytes.NewReader(line))
 	if err := d.Decode(&in); err != nil {
@@ -145,7 +145,7 @@ func parseEntry(line []byte, boot string) (e Entry, err error) {
 	if err := in.Read(&e.state, &timer); err != nil {
 		return e, err
 	}
-	e.cookie, e.before, e.after = in.Cookie, in.Before.values(), in.After.values()
+	e.cookie, e.before, e.after = in.Cookie, in.Before.Values(), in.After.Values()
 	if e.before.Known == 0 || e.before.Known != e.after.Known {
 		return e, errors.New("it does not say what was changed")
 	}
@@ -157,34 +157,6 @@ func parseEntry(line []byte, boot string) (e Entry, err error) {
 		}
 	}
 	return e, nil
-}
-
-// valueKeys are Values as encoding/json reads them.
-type valueKeys struct {
-	On          *bool        `json:"on"`
-	Idle        *conn.Millis `json:"idle_ms"`
-	Interval    *conn.Millis `json:"intvl_ms"`
-	Count       *int32       `json:"cnt"`
-	UserTimeout *conn.Millis `json:"user_timeout_ms"`
-}
-
-func (k *valueKeys) values() (v Values) {
-	if k.On != nil {
-		v.On, v.Known = *k.On, v.Known|On
-	}
-	for _, in := range [...]struct {
-		is  Field
-		in  *conn.Millis
-		out *time.Duration
-	}{{Idle, k.Idle, &v.Idle}, {Interval, k.Interval, &v.Interval}, {UserTimeout, k.UserTimeout, &v.UserTimeout}} {
-		if in.in != nil {
-			*in.out, v.Known = in.in.Span(), v.Known|in.is
-		}
-	}
-	if k.Count != nil {
-		v.Count, v.Known = int(*k.Count), v.Known|Count
-	}
-	return v
 }
 
 // Undo puts the old values back, the last entry first, on those of the sockets

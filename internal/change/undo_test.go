@@ -4,6 +4,7 @@ package change
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -104,10 +105,10 @@ func TestUndoLeaves(t *testing.T) {
 // TestUndoOfSysctl: a value that setsockopt does not take, as a sysctl may be, is refused before anything is changed.
 func TestUndoOfSysctl(t *testing.T) {
 	p := connect(t)
-	was := fmt.Sprintf(`"before":{"idle_ms":%d,`, values(t, p.ours).Idle.Milliseconds())
+	was := fmt.Sprintf(`"before":{"on":false,"idle_ms":%d,`, values(t, p.ours).Idle.Milliseconds())
 	text := logged(t, minute, one(t, p))
 	now := values(t, p.ours)
-	text = strings.Replace(text, was, `"before":{"idle_ms":100000000,`, 1)
+	text = strings.Replace(text, was, `"before":{"on":false,"idle_ms":100000000,`, 1)
 	undo(t, text, true, one(t, p))[0].want(t, Failed, "setsockopt takes no such value, a sysctl may: idle")
 	if values(t, p.ours) != now {
 		t.Error("it was changed in part")
@@ -140,6 +141,31 @@ func TestUndoSources(t *testing.T) {
 	}
 }
 
+// TestSources: both methods report that values were, or may have been, a sysctl's,
+// which setting them takes away for good.
+func TestSources(t *testing.T) {
+	for _, method := range []inventory.Method{inventory.BPF, inventory.Netlink} {
+		p := connect(t)
+		filter := conn.SocketFilter{LocalPorts: []uint16{p.port}, RemotePorts: []uint16{portOf(t, p.listener)}}
+		l, err := inventory.Snapshot(t.Context(), inventory.Options{Method: method, Filter: filter})
+		if err != nil {
+			t.Logf("%s: %v", method, err) // not on this kernel
+			continue
+		}
+		for _, tt := range []struct {
+			want Values
+			said bool
+		}{{minute.Only(Idle), true}, {minute.Only(UserTimeout), false}, {minute.Only(On), false}} {
+			r := request(t, tt.want)
+			r.Apply = false
+			lines := strings.Join(Sum([]*Result{r.doOne(t, l.Sockets)}).Lines(false, false), "\n")
+			if said := strings.Contains(lines, "a sysctl's"); said != tt.said {
+				t.Errorf("%s, %v: reports a sysctl %t, want %t:\n%s", method, tt.want.Known.Names(), said, tt.said, lines)
+			}
+		}
+	}
+}
+
 // TestNoChangeWithoutOldValues: a disk that is full stops before the change.
 func TestNoChangeWithoutOldValues(t *testing.T) {
 	p := connect(t)
@@ -155,6 +181,73 @@ func TestNoChangeWithoutOldValues(t *testing.T) {
 	must(t, full.Close())
 	if values(t, p.ours) != before {
 		t.Error("it was changed")
+	}
+}
+
+// TestUndoOfInterrupted: a run that is interrupted between two sockets leaves a file
+// of those that it changed, by which they are put back; what is told is the same.
+func TestUndoOfInterrupted(t *testing.T) {
+	pairs := []*pair{connect(t), connect(t), connect(t)}
+	before := values(t, pairs[0].ours)
+	path := filepath.Join(t.TempDir(), "undo.json")
+	log, err := CreateLog(path)
+	must(t, err)
+	ctx, interrupt := context.WithCancel(t.Context())
+	r := request(t, minute)
+	r.Log = log
+	var told []*Result
+	r.Told = func(res *Result) error {
+		if told = append(told, res); len(told) == 2 {
+			interrupt()
+		}
+		return nil
+	}
+	sockets := list(t, inventory.Auto, pairs...)
+	results, err := r.Do(ctx, sockets)
+	if !errors.Is(err, context.Canceled) || len(results) != 3 {
+		t.Fatalf("%v, %d results", err, len(results))
+	}
+	must(t, log.Close())
+	changed := 0
+	for _, p := range pairs {
+		if now := values(t, p.ours); now == minute {
+			changed++
+		} else if now != before {
+			t.Errorf("changed in part: %+v", now)
+		}
+	}
+	if s := Sum(results); changed != 2 || s.Changed != 2 || s.Failed != 1 || len(told) != 2 {
+		t.Errorf("%d changed, %+v, %d told", changed, s, len(told))
+	}
+	text, err := os.ReadFile(path)
+	must(t, err)
+	for _, res := range undo(t, string(text), true, list(t, inventory.Auto, pairs...)) {
+		res.want(t, Changed, "")
+	}
+	for _, p := range pairs {
+		if now := values(t, p.ours); now != before {
+			t.Errorf("after the undo: %+v", now)
+		}
+	}
+}
+
+// TestNotTold: where what was set cannot be told to the log file, nothing more is set,
+// and the socket that was set is in the undo file.
+func TestNotTold(t *testing.T) {
+	pairs := []*pair{connect(t), connect(t)}
+	path := filepath.Join(t.TempDir(), "undo.json")
+	log, err := CreateLog(path)
+	must(t, err)
+	r := request(t, minute)
+	r.Log, r.Told = log, func(*Result) error { return unix.ENOSPC }
+	results, err := r.Do(t.Context(), list(t, inventory.Auto, pairs...))
+	must(t, log.Close())
+	if s := Sum(results); !errors.Is(err, unix.ENOSPC) || s.Changed != 1 || s.Failed != 1 {
+		t.Errorf("%v, %+v", err, s)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil || strings.Count(string(text), "\n") != 1 {
+		t.Errorf("%v: %s", err, text)
 	}
 }
 
@@ -237,7 +330,7 @@ func TestDamagedLog(t *testing.T) {
 		{"", "it is empty"},
 		{good + good[:len(good)/2] + "\n" + good, "line 2: it is no line of an undo file: "},
 		{strings.Replace(good, boot, "another", 1), "line 1: it was written before the last boot"},
-		{strings.Replace(good, `"on":false}`, `"on":null}`, 1), "line 1: it does not say what was changed"},
+		{strings.Replace(good, `"on":false,`, `"on":null,`, 1), "line 1: it does not say what was changed"},
 		{strings.Replace(good, `"idle_ms":60000`, `"idle_ms":9223372036854775807`, 1), "want a time in milliseconds"},
 		{strings.Replace(good, `"v":1`, `"v":2`, 1), "line 1: it is no line of an undo file"},
 	} {

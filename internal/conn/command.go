@@ -3,6 +3,7 @@
 package conn
 
 import (
+	"encoding/csv"
 	"fmt"
 	"strings"
 	"time"
@@ -41,4 +42,24 @@ func (m Middlebox) InTimeFlags(has Settings, hz jiffies.HZ) string {
 		flags += " --force"
 	}
 	return flags
+}
+
+// FlagWords are words as the flags take several.
+func FlagWords(words []string) string {
+	var b strings.Builder
+	w := csv.NewWriter(&b)
+	_ = w.Write(words) // a strings.Builder takes all
+	w.Flush()
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// ShellWord quotes a word for a POSIX shell, where it has to be.
+func ShellWord(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:,@%+=", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

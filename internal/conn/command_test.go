@@ -4,10 +4,13 @@ package conn
 
 import (
 	"net/netip"
+	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
 	"katrace/internal/jiffies"
+	"katrace/test/hostile"
 )
 
 func TestSetCommand(t *testing.T) {
@@ -27,6 +30,18 @@ func TestSetCommand(t *testing.T) {
 		m, has := Middlebox{Forgets: tt.forgets}, Settings{Idle: 2 * time.Hour, Interval: tt.interval, Count: 9}
 		if got := m.InTimeFlags(has, hz); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.forgets, got, tt.want)
+		}
+	}
+}
+
+// TestShellWord: a shell reads what was quoted as it was.
+func TestShellWord(t *testing.T) {
+	for _, name := range append(hostile.Names, "", "plain", "a b", "it's", "$(x)", "`x`", "~", "*", "-n") {
+		if strings.ContainsRune(name, 0) {
+			continue // no argument has one
+		}
+		if out, err := exec.Command("sh", "-c", "printf %s "+ShellWord(name)).Output(); string(out) != name || err != nil {
+			t.Errorf("%q: a shell reads %q, %v", name, out, err)
 		}
 	}
 }

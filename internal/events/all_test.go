@@ -24,7 +24,7 @@ func TestKindsAreWhole(t *testing.T) {
 	}
 	// Those that neither --dead nor --silent leaves: no end, and no sign that the
 	// peer does not answer.
-	neither := []Kind{KindSuspended, KindResumed, KindProbed, KindEnabled, KindWindowProbe, KindTimer, KindClosed, KindLost, KindStart, KindHeartbeat, KindStop, KindSuppressed}
+	neither := []Kind{KindSuspended, KindResumed, KindProbed, KindEnabled, KindWindowProbe, KindTimer, KindClosed, KindSet, KindLost, KindStart, KindHeartbeat, KindStop, KindSuppressed}
 	said := map[string]Kind{}
 	for i, name := range KindNames() {
 		k := Kind(i + 1)
@@ -125,6 +125,7 @@ func TestFieldsAreInTheStream(t *testing.T) {
 	schema, list, page := schemaOf(t, docs.EventsSchema), schemaOf(t, docs.ListSchema), docsText(t, docs.EventsText)
 	full := func(k Kind) (e Event) {
 		fields.Each(&e, func(_ string, f reflect.Value) { fields.Set(f, 1) })
+		e.Set.Before.Known, e.Set.After.Known = conn.AllFields, conn.AllFields
 		e.Kind, e.Keepalive.Unsure, e.Has = k, 0, HasSeq|HasRTT|(conn.FirstOwnFact-1)
 		return e
 	}

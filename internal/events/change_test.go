@@ -44,6 +44,9 @@ func TestChanges(t *testing.T) {
 		}, []told{{}, {change: ChangeSilent}, {}, {ChangeRecovered, 3, 81 * time.Second}, {}, {change: ChangeSilent}}},
 		{"one lost probe is no recovery", []loader.Record{at(60, probe(1, 0, 0, 60)), at(120, probe(1, 0, loader.FlagAnswered, 59))},
 			[]told{{}, {}, {}}},
+		{"unanswered, then congested: the next one is the second unanswered", []loader.Record{
+			at(60, probe(1, 0, 0, 60)), at(70, probe(1, 1, 0, 70)), at(71, probe(2, 0, 0, 71)),
+		}, []told{{}, {}, {change: ChangeSilent}}},
 		{"begun before katrace: not known after how many", []loader.Record{
 			at(80, probe(3, 0, 0, 80)), at(90, probe(4, 0, 0, 90)), at(160, probe(1, 0, loader.FlagAnswered, 60)),
 		}, []told{{change: ChangeSilent}, {}, {change: ChangeRecovered}, {}}},

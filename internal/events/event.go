@@ -54,6 +54,7 @@ type Event struct {
 	Lost    Lost   // on KindLost: since the last such event
 	LeftOut uint64 // on KindLost: events that a filter by owner dropped because their owner was not known
 
+	Set        *Set        // on KindSet; never changed
 	Tracing    *Tracing    // on KindStart, KindHeartbeat and KindStop; never changed
 	Suppressed *Suppressed // on KindSuppressed; never changed
 }

@@ -210,6 +210,22 @@ func everyKind() []namedEvent {
 		})
 		add("no more: "+s.name, KindResumed, func(e *Event) { e.WaitsFor, e.Verdict = s.waits, VerdictAlive })
 	}
+	minute := conn.Values{Known: conn.AllFields, On: true, Idle: time.Minute, Interval: 10 * time.Second, Count: 6, UserTimeout: 30 * time.Second}
+	sysctls := conn.Values{Known: conn.AllFields, Idle: 2 * time.Hour, Interval: 75 * time.Second, Count: 9}
+	for _, s := range []struct {
+		name string
+		Set
+	}{
+		{"changed", Set{By: Setter{4711, 0, 1000}, Before: sysctls, After: minute}},
+		{"put back, of a service", Set{By: Setter{4711, 0, NoLogin}, Undo: true, Before: minute, After: sysctls}},
+		{"armed anew", Set{By: Setter{4711, 1000, 1000}, Before: minute, After: minute, Rearmed: true, TimerBefore: 2 * time.Hour, TimerAfter: time.Minute}},
+		{"in part", Set{By: Setter{0, 0, 0}, Before: sysctls.Only(conn.FieldOn | conn.FieldIdle), After: minute.Only(conn.FieldOn | conn.FieldIdle), Error: "setsockopt TCP_KEEPCNT: operation not permitted"}},
+		{"not", Set{By: Setter{4711, 0, 0}, Before: sysctls, After: sysctls, Error: "it is closed"}},
+	} {
+		add(s.name, KindSet, func(e *Event) {
+			e.Set, e.Keepalive, e.IdleFor, e.Has = &s.Set, conn.Settings{}, 0, conn.HasUID
+		})
+	}
 	all = append(all, namedEvent{"all three", Event{Time: someTime, Kind: KindLost, Lost: Lost{Ring: 1200, Missed: 3, Follow: 4}}})
 	all = append(all, namedEvent{"disk full", Event{Time: someTime, Kind: KindLost, Lost: Lost{Disk: 7}}})
 	all = append(all, namedEvent{"suppressed", Event{Time: someTime, Kind: KindSuppressed, Suppressed: &Suppressed{Events: 40_000, Ends: 1, Peers: [10]PeerCount{

@@ -33,6 +33,7 @@ const (
 	icmp4Unreachable  = 3
 	icmp4TimeExceeded = 11
 	icmp6Unreachable  = 1
+	icmp6TooBig       = 2
 	icmp6TimeExceeded = 3
 	icmp4FragNeeded   = 4 // code of icmp4Unreachable: path MTU discovery, not an end
 )
@@ -69,7 +70,7 @@ func icmpText(six bool, typ, code uint8) string {
 		return "parameter problem"
 	case !six && typ == 5, six && typ == 137:
 		return "redirect"
-	case six && typ == 2:
+	case six && typ == icmp6TooBig:
 		return "packet too big"
 	case !six && typ == 4:
 		return "source quench"

@@ -74,6 +74,9 @@ func AppendJSON(dst []byte, e *Event) []byte {
 	if e.Kind == KindDropped && e.Drop.Direction != 0 {
 		dst = appendDrop(dst, &e.Drop)
 	}
+	if e.Kind == KindSet {
+		dst = appendSet(dst, e.Set)
+	}
 	dst = conn.AppendWord(dst, "verdict", e.Verdict.String())
 	dst = conn.AppendWord(dst, "change", e.Change.String())
 	return append(dst, '}')

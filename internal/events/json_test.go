@@ -231,6 +231,12 @@ func randomEvent(rnd *rand.Rand) Event {
 	if e.Kind == KindDropped {
 		e.Drop = Drop{Direction(1 + rnd.IntN(2)), word(len(hostile.Names), name), word(len(hostile.Names), name), word(len(hostile.Names), name)}
 	}
+	if e.Kind == KindSet {
+		some := func() conn.Values {
+			return conn.Values{Known: conn.AllFields, On: some(), Idle: span().Truncate(time.Millisecond), Interval: span().Truncate(time.Millisecond), Count: rnd.IntN(128), UserTimeout: span().Truncate(time.Millisecond)}
+		}
+		e.Set = &Set{By: Setter{rnd.IntN(1 << 22), rnd.Uint32(), rnd.Uint32()}, Before: some(), After: some(), Error: word(len(hostile.Names), name)}
+	}
 	if e.Kind == KindICMP {
 		e.ICMP = ICMP{byte(rnd.IntN(256)), byte(rnd.IntN(256)), word(len(hostile.Names), name), netip.Addr{}}
 		if some() {

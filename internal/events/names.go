@@ -23,6 +23,7 @@ const (
 	KindWindowProbe                 // a zero-window probe
 	KindTimer                       // a firing that sent nothing
 	KindClosed                      // a connection that was reported on has closed, not by keepalive
+	KindSet                         // katrace set changed a socket's settings: in a log file that it was given
 	KindLost                        // records were lost
 	KindStart                       // a recording begins
 	KindHeartbeat                   // it goes on
@@ -31,7 +32,7 @@ const (
 )
 
 var kindNames = enum.Names[Kind]{What: "kind", Words: []string{"", "probe", "answer", "reset", "peer_reset", "ended", "suspended", "resumed", "icmp", "dropped",
-	"probed", "enabled", "window_probe", "timer", "closed", "lost", "start", "heartbeat", "stop", "suppressed"}}
+	"probed", "enabled", "window_probe", "timer", "closed", "set", "lost", "start", "heartbeat", "stop", "suppressed"}}
 
 // String is the name in the stream: "probe".
 func (k Kind) String() string { return kindNames.Name(k) }

@@ -54,6 +54,8 @@ type line struct {
 	Unacked     *uint32 `json:"unacked_bytes"`
 	Verdict     string  `json:"verdict"`
 
+	Set *setKeys `json:"set"`
+
 	Lost *lostKeys `json:"lost"`
 
 	tracingKeys
@@ -166,6 +168,9 @@ func (l *line) fill(e *Event) {
 	}
 	if l.Retransmits != nil && l.Unacked != nil {
 		e.Retransmits, e.Unacked, e.Has = int(*l.Retransmits), *l.Unacked, e.Has|conn.HasUnacked
+	}
+	if e.Kind == KindSet {
+		e.Set = l.Set.read()
 	}
 	if l.ICMP != nil && e.Kind == KindICMP {
 		e.ICMP = ICMP{Type: l.ICMP.Type, Code: l.ICMP.Code, Text: l.ICMP.Text}

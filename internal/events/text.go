@@ -127,6 +127,8 @@ func AppendWords(dst []byte, e *Event) []byte {
 		return appendNext(append(dst, words...), e)
 	case KindClosed:
 		return append(dst, "closed, not by keepalive"...)
+	case KindSet:
+		return appendSetWords(dst, e.Set)
 	case KindSuspended:
 		return appendSuspendedWords(dst, e)
 	case KindResumed:

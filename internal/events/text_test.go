@@ -55,6 +55,9 @@ func TestTextIsSafe(t *testing.T) {
 			e.event.Process, e.event.Cgroup, e.event.Container, e.event.Pod = conn.Process{PID: 812, Comm: s}, s, s, s
 			e.event.SendError, e.event.Errno, e.event.ICMP.Text = s, s, s
 			e.event.Host = s
+			if e.event.Set != nil {
+				e.event.Set = &Set{Error: s}
+			}
 			if e.event.Tracing != nil {
 				e.event.Tracing = &Tracing{Kernel: s, Backend: s, Version: s, Filters: s, Error: s}
 			}

@@ -69,6 +69,10 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 			return err
 		}
 	}
+	if r.Kind == loader.RecordUntold {
+		s.untold(r, t.clock.span)
+		return nil
+	}
 	e := t.start(r, s)
 	switch r.Kind {
 	case loader.RecordAnswer:
@@ -182,6 +186,23 @@ func (t *Tracker) story(r *loader.Record) *story {
 // hear notes that the peer was heard.
 func (s *story) hear() { s.unreachable, s.unheard, s.whole, s.heard = false, 0, true, true }
 
+// untold takes over the story as it was before the connection's next record, where
+// records were not made because they changed nothing (loader.Options.Quiet).
+func (s *story) untold(r *loader.Record, span func(uint32) time.Duration) {
+	s.unheard, s.unanswered = int(r.Rtt), r.Seq
+	s.heard = r.Reason&loader.StoryHeard != 0
+	s.whole = r.Reason&loader.StoryWhole != 0
+	s.wrapped = r.Reason&loader.StoryWrapped != 0
+	s.heardAt = time.Duration(r.Time) - span(r.IdleFor)
+	s.unreachable, s.failing = false, 0
+	switch {
+	case r.Reason&loader.StoryUnreachable != 0:
+		s.unreachable, s.failing = true, ChangeUnreachable
+	case r.Reason&loader.StorySilent != 0:
+		s.failing = ChangeSilent
+	}
+}
+
 // count takes over the kernel's count of unanswered probes, and tells it: what
 // the kernel decides by, carried on beyond its 8 bits. It is absent where more
 // than 255 may have gone before the first record.
@@ -245,7 +266,7 @@ func (t *Tracker) answer(r *loader.Record, s *story, tell func(*Event) error) er
 func (t *Tracker) probe(r *loader.Record, s *story, e *Event) {
 	e.Seq = r.Seq
 	e.Has |= HasSeq | conn.HasNext
-	if r.Probes == 1 && s.unanswered%256 != 0 {
+	if r.Ret <= 0 && r.Probes == 1 && s.unanswered%256 != 0 {
 		// Every ACK clears icsk_probes_out: the peer was heard since the probe
 		// before, also where the record of its answer was lost.
 		s.hear()

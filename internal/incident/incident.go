@@ -19,7 +19,7 @@
 //		… on a closed connection, and where another one has its tuple: w.Forget(c.failure, e.Time)
 //	}
 //	w.Look(end, well)
-//	for _, i := range w.All() { fmt.Println(i.Sentence()) }
+//	for _, i := range w.All() { fmt.Println(i.Sentence(end)) }
 //
 // Of a connection that has ended with an error nothing is to be called any more:
 // its record may go. Memory is bounded: some 300 bytes for each connection that

@@ -159,7 +159,7 @@ func TestOnlyFailures(t *testing.T) {
 // TestHostile: what a program calls itself does not reach the terminal raw.
 func TestHostile(t *testing.T) {
 	i := Incident{Kind: Silence, Scope: Scope{Level: Process, Name: "a\x1b[31m\u202e"}, Affected: 9, Of: 9}
-	if s := i.Sentence(); s != conn.Safe(s) {
+	if s := i.Sentence(time.Time{}); s != conn.Safe(s) {
 		t.Errorf("%q", s)
 	}
 }

@@ -206,7 +206,7 @@ func sentences(t *testing.T, all []Incident, want ...string) {
 	t.Helper()
 	var got []string
 	for i := range all {
-		got = append(got, all[i].Sentence())
+		got = append(got, all[i].Sentence(start))
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("said\n%s\nwant\n%s", lines(got), lines(want))

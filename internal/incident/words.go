@@ -10,10 +10,10 @@ import (
 )
 
 // Sentence says what happened, and what became of it: "2,000 of 2,000 connections
-// to 10.98.0.2 silent since 19:30:34Z: 1,990 still are, 10 ended". Times are of the
-// day, UTC. It is safe for a terminal.
-func (i *Incident) Sentence() string {
-	s := i.Headline()
+// to 10.98.0.2 silent since 19:30:34Z: 1,990 still are, 10 ended". Times are UTC,
+// with their date where it is not that day's. It is safe for a terminal.
+func (i *Incident) Sentence(day time.Time) string {
+	s := i.Headline(day)
 	if i.Kind == Resets || i.Lasts() && i.Silent == i.Affected {
 		return s
 	}
@@ -21,7 +21,7 @@ func (i *Incident) Sentence() string {
 }
 
 // Headline is the Sentence without what became of it.
-func (i *Incident) Headline() string {
+func (i *Incident) Headline(day time.Time) string {
 	known := " "
 	if !i.Listed {
 		known = " known "
@@ -30,11 +30,13 @@ func (i *Incident) Headline() string {
 	if i.Of == 1 {
 		noun = "connection"
 	}
-	return i.share() + known + noun + i.Whose() + " " + i.what() + i.when()
+	return i.share() + known + noun + i.Whose() + " " + i.what() + i.when(day)
 }
 
 // Brief is the Headline for where there is little room.
-func (i *Incident) Brief() string { return i.share() + i.Whose() + " " + i.what() + i.when() }
+func (i *Incident) Brief(day time.Time) string {
+	return i.share() + i.Whose() + " " + i.what() + i.when(day)
+}
 
 // share is how many of how many. That all are affected is a claim only of a list:
 // elsewhere there may be others that are well, and were not told of yet.
@@ -45,8 +47,8 @@ func (i *Incident) share() string {
 	return conn.Thousands(i.Affected) + " of " + conn.Thousands(i.Of)
 }
 
-func (i *Incident) when() string {
-	switch since, until := clock(i.Since), clock(i.Until); {
+func (i *Incident) when(day time.Time) string {
+	switch since, until := clock(i.Since, day), clock(i.Until, i.Since); {
 	case i.Lasts():
 		return " since " + since
 	case i.Kind == Resets && since == until:
@@ -107,4 +109,10 @@ func (i *Incident) outcome() string {
 	return strings.Join(parts, ", ")
 }
 
-func clock(t time.Time) string { return t.UTC().Format("15:04:05Z") }
+func clock(t, day time.Time) string {
+	const layout = time.DateOnly
+	if t = t.UTC(); t.Format(layout) == day.UTC().Format(layout) {
+		return t.Format("15:04:05Z")
+	}
+	return t.Format(layout + " 15:04:05Z")
+}

@@ -36,8 +36,17 @@ func TestSentence(t *testing.T) {
 			"9 of 9 connections to 1,200 peers reset from 19:30:34Z to 19:30:35Z"},
 	} {
 		tt.i.Since = since
-		if got := tt.i.Sentence(); got != tt.want {
+		if got := tt.i.Sentence(since); got != tt.want {
 			t.Errorf("got  %s\nwant %s", got, tt.want)
 		}
+	}
+	// Of another day, and over midnight.
+	i := Incident{Kind: Silence, Scope: peer, Affected: 9, Of: 9, Silent: 9, Listed: true, Since: since}
+	if got, want := i.Sentence(since.AddDate(0, 0, 1)), "9 of 9 connections to 10.98.0.2 silent since 2026-11-26 19:30:34Z"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	i.Until, i.Silent, i.Ended = since.Add(5*time.Hour), 0, 9
+	if got, want := i.Brief(since), "9 of 9 to 10.98.0.2 silent from 19:30:34Z to 2026-11-27 00:30:34Z"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"katrace/internal/events"
 )
 
-// heardCases are those in which the peer is heard by something else than an
+// heardCases are those in which the peer is heard by something else than its
 // answer to a probe.
 func heardCases() []Case {
 	return []Case{{
@@ -40,6 +40,42 @@ func heardCases() []Case {
 				return err
 			}
 			return s.closeBoth()
+		},
+	}, {
+		Name:   "proxy",
+		About:  "A process on this host has taken the peer's address, and the peer itself is not there: this host's own kernel answers the probes.",
+		Staged: "a process on this host answers for the peer",
+		Expect: Expect{
+			Counted: atLeast(2), Wire: atLeast(2), Answers: atLeast(2),
+			Verdict: events.VerdictAlive, State: conn.TCPEstablished,
+		},
+		network: proxied,
+		run: func(ctx context.Context, s *stage) error {
+			if err := s.untilAnswers(ctx, 2); err != nil {
+				return err
+			}
+			return s.closeBoth()
+		},
+	}, {
+		Name:    "probes-ignored",
+		About:   "The peer acknowledges data and nothing else, as behind something that passes no empty segments: it is heard after two probes, and then given up, though it is there.",
+		Staged:  "empty segments are dropped; after 2 probes a byte is sent",
+		Setting: conn.Settings{Idle: time.Second, Interval: time.Second, Count: 5},
+		Expect: gaveUp.but(func(e *Expect) {
+			e.After = 8 * time.Second
+			// On a slow machine the byte goes out after more than two probes.
+			e.Counted, e.Wire, e.Answers = between(7, 9), between(7, 9), exactly(1)
+			e.Said = []events.Verdict{events.VerdictSilent, events.VerdictAlive, events.VerdictSilent}
+		}),
+		prepare: (*stage).ignoreProbes,
+		run: func(ctx context.Context, s *stage) error {
+			if err := s.untilProbes(ctx, 2); err != nil {
+				return err
+			}
+			if err := rest(ctx, 200*time.Millisecond); err != nil { // so that times tell what comes first
+				return err
+			}
+			return errors.Join(s.touch(), untilError(ctx, s))
 		},
 	}, {
 		// The fast path of tcp_rcv_established takes data that acknowledges nothing

@@ -152,7 +152,7 @@ func (l *Lab) Begin() error {
 	return each(len(l.stages), func(i int) error { return l.stages[i].begin() })
 }
 
-// Wait plays all cases at once to their ends, which takes less than 8 seconds,
+// Wait plays all cases at once to their ends, which takes less than 9 seconds,
 // and returns the outcomes in the order of the cases. The connections are gone
 // then. When ctx ends first, or a case fails, the error says so, and the
 // outcomes are what was seen so far.

@@ -21,6 +21,11 @@ var liesAboutHeard = []lie{
 	{"alive", lateAnswers, nth(events.KindAnswer, 0, func(e *events.Event) { e.Has &^= events.HasRTT }), "answer 1 does not say its round trip"},
 	{"stray-data", full, nth(events.KindAnswer, 0, func(e *events.Event) { e.Time = e.Time.Add(time.Second) }), "answer 1 says 1s later than the capture"},
 	{"stray-data", full, nth(events.KindProbe, 1, func(e *events.Event) { e.Unanswered = 2 }), "probe 2 says 2 unanswered, not 1"},
+	{"probes-ignored", full, nth(events.KindAnswer, 0, func(e *events.Event) {
+		e.RTT, e.Has = 10*time.Second, e.Has|events.HasRTT
+	}), "answer 1 says a round trip of 10s, the capture 200ms"},
+	{"probes-ignored", full, nth(events.KindProbe, 2, func(e *events.Event) { e.Unanswered = 3 }), "probe 3 says 3 unanswered, not 1"},
+	{"probes-ignored", full, nth(events.KindProbe, 6, func(e *events.Event) { e.Verdict = 0 }), `probe 7 says verdict "", 5 unanswered since the peer was heard`},
 	{"heard-by-data", full, nth(events.KindProbe, 3, func(e *events.Event) { e.Unanswered = 1 }), "probe 4 says 1 unanswered, not 4"},
 	{"heard-by-data", full, nth(events.KindTimer, 0, func(e *events.Event) { e.Unanswered = 0 }), "timer event says 0 unanswered, not 3"},
 	{"heard-by-data", full, nth(events.KindReset, 0, func(e *events.Event) { e.Unanswered = 2 }), "reset event says 2 unanswered, not 5"},

@@ -251,7 +251,7 @@ func (s *stage) play(ctx context.Context) (Outcome, error) {
 
 const (
 	// caseLimit ends a case that does not end as it should; each takes less than
-	// 8 s, where timers are not late.
+	// 9 s, where timers are not late.
 	caseLimit = time.Minute
 	settle    = 50 * time.Millisecond
 )

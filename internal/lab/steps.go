@@ -44,10 +44,31 @@ func (s *stage) silence() error {
 
 // dropAll has the socket drop whatever comes.
 func (s *socket) dropAll() error {
+	return s.filter(unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: 0})
+}
+
+// ignoreProbes makes the peer drop segments without data.
+func (s *stage) ignoreProbes() error {
+	s.silenced = s.net.near == s.net.far
+	const offsetAt = 12 // data offset, in the upper half of the byte (RFC 9293): words
+	return s.peer.filter(
+		unix.SockFilter{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: offsetAt},
+		unix.SockFilter{Code: unix.BPF_ALU | unix.BPF_AND | unix.BPF_K, K: 0xf0},
+		unix.SockFilter{Code: unix.BPF_ALU | unix.BPF_RSH | unix.BPF_K, K: 2}, // bytes
+		unix.SockFilter{Code: unix.BPF_MISC | unix.BPF_TAX},
+		unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_LEN},
+		unix.SockFilter{Code: unix.BPF_ALU | unix.BPF_SUB | unix.BPF_X}, // what comes after the header
+		unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: 0, Jf: 1},
+		unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: 0},
+		unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: 1 << 16}, // all of it
+	)
+}
+
+// filter has a program of classic BPF look at what comes.
+func (s *socket) filter(program ...unix.SockFilter) error {
 	return s.control(func(fd int) error {
-		drop := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K, K: 0}}
 		return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
-			&unix.SockFprog{Len: uint16(len(drop)), Filter: &drop[0]})
+			&unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]})
 	})
 }
 

@@ -54,6 +54,28 @@ func loopback(farAddr netip.Addr) func() (*network, error) {
 	}
 }
 
+// proxied is one namespace that takes another host's address for its own: what
+// ip route add local 198.51.100.2 dev lo does, for a transparent proxy.
+func proxied() (*network, error) {
+	n, err := loopback(netip.MustParseAddr("198.51.100.2"))()
+	if err != nil {
+		return nil, err
+	}
+	return n.lay(func() error {
+		return n.near.do(func() error {
+			lo, err := netlink.LinkByName(n.ifname)
+			if err != nil {
+				return err
+			}
+			here := &netlink.Route{Dst: only(n.farAddr), LinkIndex: lo.Attrs().Index, Type: unix.RTN_LOCAL, Table: unix.RT_TABLE_LOCAL, Scope: netlink.SCOPE_HOST}
+			if err := netlink.RouteAdd(here); err != nil {
+				return fmt.Errorf("take %s for this host: %w", n.farAddr, err)
+			}
+			return nil
+		})
+	})
+}
+
 // lay makes the namespaces and joins them; where that fails nothing is left.
 func (n *network) lay(join func() error, namespaces ...**namespace) (_ *network, err error) {
 	for _, ns := range namespaces {

@@ -15,18 +15,19 @@ import (
 )
 
 // scripts say what becomes of each probe: a answered, s silent, r reset by the
-// peer, d silent until the peer sends data by itself, e not sent for want of a
+// peer, d silent until the peer sends data by itself, w silent until it acknowledges
+// data that the application sends, e not sent for want of a
 // route, f refused by the own firewall, c not sent for want of room, x not sent and
 // the kernel does not know.
 var scripts = map[string]string{
-	"alive": "aaa", "late-on": "a", "vanished": "sss", "forgotten": "ar", "unreachable": "sss", "route-gone": "eee",
+	"alive": "aaa", "proxy": "aa", "late-on": "a", "vanished": "sss", "forgotten": "ar", "unreachable": "sss", "route-gone": "eee",
 	"user-timeout": "ss", "inherited": "sss", "ipv6-vanished": "sss", "mapped-vanished": "sss", "half-closed": "sss",
 	"unacked-data": "", "zero-window": "", "recovers": "ssaa", "congested": "cccaa",
 	"abort": "a", "unread-close": "a", "fin-wait2-orphan": "a", "fin-wait2-timeout": "a",
 	"ipv6-unreachable": "sss", "syn-sent": "", "close-wait": "sss", "close-wait-forgotten": "r", "fin-wait1": "", "last-ack": "",
 	"time-wait": "a", "link-down": "eee", "peer-netns-gone": "eee", "no-carrier": "xxx", "repair": "aaa", "mptcp": "sss", "mptcp-data": "",
 	"beyond-255": strings.Repeat("s", 450), "peer-aborts": "r", "own-firewall": "af", "stray-data": "da",
-	"heard-by-data": "ssdss", "windows-probe": "a",
+	"heard-by-data": "ssdss", "probes-ignored": "swsssss", "windows-probe": "a",
 	"answers-dropped": "sss", "ipv6-answers-dropped": "sss", "answers-filtered": "sss", "probes-dropped": "fff",
 	"tc-ingress": "sss", "tc-egress": "cccaa", "rp-filter": "sss", "rolled-back": "sss", "full-capture": "sss",
 	"md5": "sss", "neighbour-gone": "xxx",
@@ -86,7 +87,7 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 	answer := func(at time.Time, p *Probe) *events.Event {
 		e := tell(at, events.KindAnswer)
 		e.Verdict = events.VerdictAlive
-		if !p.Data {
+		if p.Answer.Sub(p.Time) < dataAfter { // of the probe, and of nothing later
 			e.RTT, e.RTTExact = p.Answer.Sub(p.Time), can.PromptAnswers
 			e.Has |= events.HasRTT
 		}
@@ -128,7 +129,7 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 		silent++
 		e.Unanswered = unanswered
 		foresee(e, max(c.Setting.Interval, at[i+1]-at[i]))
-		if what == 'd' {
+		if what == 'd' || what == 'w' {
 			e.Next = time.Second
 		}
 		switch {
@@ -156,9 +157,9 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 		switch what {
 		case 'r':
 			p.Answer, p.Reset = now.Add(100*time.Microsecond), true
-		case 'a', 'd':
+		case 'a', 'd', 'w':
 			p.Answer, p.Data = now.Add(100*time.Microsecond), what == 'd'
-			if p.Data {
+			if what != 'a' {
 				p.Answer = now.Add(dataAfter)
 			}
 			heard, o.Captured.Heard = p.Answer, p.Answer
@@ -168,11 +169,11 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 			}
 			if can.PromptAnswers {
 				answer(p.Answer, p)
-			} else if late = p; p.Data { // the timer fires before it is idle
+			} else if late = p; what != 'a' { // the timer fires before it is idle
 				foresee(answer(now.Add(time.Second), p), dataAfter)
 				late = nil
 			}
-			if p.Data && can.TimerReasons {
+			if what != 'a' && can.TimerReasons {
 				e := tell(now.Add(time.Second), events.KindTimer)
 				e.Reason, e.Unanswered, e.Has = events.ReasonNotIdle, unanswered, e.Has|conn.HasUnanswered
 				foresee(e, dataAfter)
@@ -263,7 +264,7 @@ func truth(t *testing.T, name string, can Backend) (Outcome, []events.Event) {
 	return o, evs
 }
 
-// dataAfter is when the peer sends data, after a probe that it did not get.
+// dataAfter is when data moves, after a probe that the peer did not get.
 const dataAfter = 200 * time.Millisecond
 
 // firings are the times of a script's probes, since keepalive was switched on,
@@ -275,7 +276,7 @@ func firings(s conn.Settings, script string) (at []time.Duration) {
 		switch {
 		case what == 'c':
 			now += 500 * time.Millisecond
-		case what == 'd':
+		case what == 'd', what == 'w':
 			now += dataAfter + s.Idle
 		case what == 'a':
 			now += s.Idle

@@ -77,8 +77,12 @@ func (h hook) notThere(types *btf.Spec) error {
 	return unsupported("find "+h.String(), err, "")
 }
 
-func withAll(o *Options) bool { return o.All }
-func withRTT(o *Options) bool { return o.ExactRTT }
+func withAll(o *Options) bool  { return o.All && !o.Quiet }
+func withRTT(o *Options) bool  { return o.ExactRTT }
+func notQuiet(o *Options) bool { return !o.Quiet }
+
+// withProbed: the peer's probes are told or counted.
+func withProbed(o *Options) bool { return !o.Quiet || o.Counting }
 
 // What the hooks that a kernel may lack are for.
 const (
@@ -114,11 +118,11 @@ var hooks = map[Backend][]hook{
 		{prog: katraceProgKprobeKeepaliveTimer, at: "tcp_keepalive_timer", how: byKprobe},
 		{prog: katraceProgKprobeV4Err, at: "tcp_v4_err", how: byKprobe, gives: givesICMP4},
 		{prog: katraceProgKprobeV6Err, at: "tcp_v6_err", how: byKprobe, gives: givesICMP6},
-		{prog: katraceProgKprobeSendDupack, at: "tcp_send_dupack", how: byKprobe, gives: givesProbed, spare: dropsHaveSocket},
+		{prog: katraceProgKprobeSendDupack, at: "tcp_send_dupack", how: byKprobe, gives: givesProbed, onlyIf: withProbed, spare: dropsHaveSocket},
 		{prog: katraceProgKprobeReset, at: "tcp_reset", how: byKprobe, gives: givesRST, params: resetWithSegment},
 		// In process context, where the timer may interrupt a kprobe's handler,
 		// whose own kprobes the kernel then skips: by fentry if it can be.
-		{prog: katraceProgFentrySetKeepalive, at: "tcp_set_keepalive", how: byFentry, gives: givesEnabled, instead: &hook{
+		{prog: katraceProgFentrySetKeepalive, at: "tcp_set_keepalive", how: byFentry, gives: givesEnabled, onlyIf: notQuiet, instead: &hook{
 			prog: katraceProgKprobeSetKeepalive, at: "tcp_set_keepalive", how: byKprobe, gives: givesEnabled,
 		}},
 	}),
@@ -129,9 +133,9 @@ var hooks = map[Backend][]hook{
 		{prog: katraceProgFentryKeepaliveTimer, at: "tcp_keepalive_timer", how: byFentry},
 		{prog: katraceProgFentryV4Err, at: "tcp_v4_err", how: byFentry, gives: givesICMP4},
 		{prog: katraceProgFentryV6Err, at: "tcp_v6_err", how: byFentry, gives: givesICMP6},
-		{prog: katraceProgFentrySendDupack, at: "tcp_send_dupack", how: byFentry, gives: givesProbed, spare: dropsHaveSocket},
+		{prog: katraceProgFentrySendDupack, at: "tcp_send_dupack", how: byFentry, gives: givesProbed, onlyIf: withProbed, spare: dropsHaveSocket},
 		{prog: katraceProgFentryReset, at: "tcp_reset", how: byFentry, gives: givesRST, params: resetWithSegment},
-		{prog: katraceProgFentrySetKeepalive, at: "tcp_set_keepalive", how: byFentry, gives: givesEnabled},
+		{prog: katraceProgFentrySetKeepalive, at: "tcp_set_keepalive", how: byFentry, gives: givesEnabled, onlyIf: notQuiet},
 	}),
 	Tracepoint: slices.Concat(common, []hook{
 		{prog: katraceProgTpSendReset, at: "tcp_send_reset", how: byRawTracepoint},

@@ -13,6 +13,31 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type katraceCounter uint32
+
+const (
+	katraceCounterCOUNT_SENT             katraceCounter = 0
+	katraceCounterCOUNT_CONGESTED        katraceCounter = 1
+	katraceCounterCOUNT_FAILED           katraceCounter = 2
+	katraceCounterCOUNT_ANSWERS          katraceCounter = 3
+	katraceCounterCOUNT_PEER_PROBES      katraceCounter = 4
+	katraceCounterCOUNT_SILENT           katraceCounter = 5
+	katraceCounterCOUNT_UNREACHABLE      katraceCounter = 6
+	katraceCounterCOUNT_RECOVERED        katraceCounter = 7
+	katraceCounterCOUNT_SUSPENDED        katraceCounter = 8
+	katraceCounterCOUNT_RESET            katraceCounter = 9
+	katraceCounterCOUNT_PEER_RESET       katraceCounter = 11
+	katraceCounterCOUNT_ENDED            katraceCounter = 15
+	katraceCounterCOUNT_ICMP4UNREACHABLE katraceCounter = 35
+	katraceCounterCOUNT_ICMP4EXCEEDED    katraceCounter = 51
+	katraceCounterCOUNT_ICMP4OTHER       katraceCounter = 52
+	katraceCounterCOUNT_ICMP6UNREACHABLE katraceCounter = 53
+	katraceCounterCOUNT_ICMP6TOO_BIG     katraceCounter = 61
+	katraceCounterCOUNT_ICMP6EXCEEDED    katraceCounter = 62
+	katraceCounterCOUNT_ICMP6OTHER       katraceCounter = 63
+	katraceCounterCOUNTERS               katraceCounter = 64
+)
+
 type katraceFilter struct {
 	_          structs.HostLayout
 	Netns      [8]uint32
@@ -73,6 +98,15 @@ type katraceFollow struct {
 	Waits       uint8
 	Pad         [6]uint8
 	Drops       uint64
+	Story       struct {
+		_          structs.HostLayout
+		Unheard    uint32
+		Unanswered uint32
+		IdleFor    uint32
+		Verdict    uint8
+		Bits       uint8
+		Pad        [2]uint8
+	}
 }
 
 type katraceKernelRecord struct {
@@ -159,6 +193,31 @@ const (
 	katraceRecordKindRECORD_ENDED        katraceRecordKind = 12
 	katraceRecordKindRECORD_SUSPENDED    katraceRecordKind = 13
 	katraceRecordKindRECORD_RESUMED      katraceRecordKind = 14
+	katraceRecordKindRECORD_UNTOLD       katraceRecordKind = 15
+)
+
+type katraceRecordVerdict uint32
+
+const (
+	katraceRecordVerdictVERDICT_NONE        katraceRecordVerdict = 0
+	katraceRecordVerdictVERDICT_ALIVE       katraceRecordVerdict = 1
+	katraceRecordVerdictVERDICT_SILENT      katraceRecordVerdict = 2
+	katraceRecordVerdictVERDICT_UNREACHABLE katraceRecordVerdict = 5
+	katraceRecordVerdictVERDICT_CONGESTED   katraceRecordVerdict = 6
+	katraceRecordVerdictVERDICT_SUSPENDED   katraceRecordVerdict = 7
+	katraceRecordVerdictVERDICTS            katraceRecordVerdict = 8
+)
+
+type katraceStoryBit uint32
+
+const (
+	katraceStoryBitSTORY_HEARD       katraceStoryBit = 1
+	katraceStoryBitSTORY_WHOLE       katraceStoryBit = 2
+	katraceStoryBitSTORY_WRAPPED     katraceStoryBit = 4
+	katraceStoryBitSTORY_SILENT      katraceStoryBit = 8
+	katraceStoryBitSTORY_UNREACHABLE katraceStoryBit = 16
+	katraceStoryBitSTORY_UNTOLD      katraceStoryBit = 32
+	katraceStoryBitSTORY_KNOWN       katraceStoryBit = 64
 )
 
 // Names of all BPF objects in the ELF.
@@ -199,6 +258,8 @@ const (
 	katraceVarAll                      = "all"
 	katraceVarArmed                    = "armed"
 	katraceVarCloses                   = "closes"
+	katraceVarCounting                 = "counting"
+	katraceVarCounts                   = "counts"
 	katraceVarDirectReads              = "direct_reads"
 	katraceVarDropParams               = "drop_params"
 	katraceVarDrops                    = "drops"
@@ -212,12 +273,17 @@ const (
 	katraceVarLostTuple                = "lost_tuple"
 	katraceVarLostUnseen               = "lost_unseen"
 	katraceVarPidNamespace             = "pid_namespace"
+	katraceVarQuiet                    = "quiet"
 	katraceVarResetReasonParam         = "reset_reason_param"
 	katraceVarSeenFirings              = "seen_firings"
 	katraceVarSeenResets               = "seen_resets"
+	katraceVarUnusedBit                = "unused_bit"
+	katraceVarUnusedCounter            = "unused_counter"
 	katraceVarUnusedFlag               = "unused_flag"
 	katraceVarUnusedKind               = "unused_kind"
 	katraceVarUnusedRecord             = "unused_record"
+	katraceVarUnusedVerdict            = "unused_verdict"
+	katraceVarVerdicts                 = "verdicts"
 	katraceVarWaiting                  = "waiting"
 )
 
@@ -309,6 +375,8 @@ type katraceVariableSpecs struct {
 	All                *ebpf.VariableSpec `ebpf:"all"`
 	Armed              *ebpf.VariableSpec `ebpf:"armed"`
 	Closes             *ebpf.VariableSpec `ebpf:"closes"`
+	Counting           *ebpf.VariableSpec `ebpf:"counting"`
+	Counts             *ebpf.VariableSpec `ebpf:"counts"`
 	DirectReads        *ebpf.VariableSpec `ebpf:"direct_reads"`
 	DropParams         *ebpf.VariableSpec `ebpf:"drop_params"`
 	Drops              *ebpf.VariableSpec `ebpf:"drops"`
@@ -322,12 +390,17 @@ type katraceVariableSpecs struct {
 	LostTuple          *ebpf.VariableSpec `ebpf:"lost_tuple"`
 	LostUnseen         *ebpf.VariableSpec `ebpf:"lost_unseen"`
 	PidNamespace       *ebpf.VariableSpec `ebpf:"pid_namespace"`
+	Quiet              *ebpf.VariableSpec `ebpf:"quiet"`
 	ResetReasonParam   *ebpf.VariableSpec `ebpf:"reset_reason_param"`
 	SeenFirings        *ebpf.VariableSpec `ebpf:"seen_firings"`
 	SeenResets         *ebpf.VariableSpec `ebpf:"seen_resets"`
+	UnusedBit          *ebpf.VariableSpec `ebpf:"unused_bit"`
+	UnusedCounter      *ebpf.VariableSpec `ebpf:"unused_counter"`
 	UnusedFlag         *ebpf.VariableSpec `ebpf:"unused_flag"`
 	UnusedKind         *ebpf.VariableSpec `ebpf:"unused_kind"`
 	UnusedRecord       *ebpf.VariableSpec `ebpf:"unused_record"`
+	UnusedVerdict      *ebpf.VariableSpec `ebpf:"unused_verdict"`
+	Verdicts           *ebpf.VariableSpec `ebpf:"verdicts"`
 	Waiting            *ebpf.VariableSpec `ebpf:"waiting"`
 }
 
@@ -375,6 +448,8 @@ type katraceVariables struct {
 	All                *ebpf.Variable `ebpf:"all"`
 	Armed              *ebpf.Variable `ebpf:"armed"`
 	Closes             *ebpf.Variable `ebpf:"closes"`
+	Counting           *ebpf.Variable `ebpf:"counting"`
+	Counts             *ebpf.Variable `ebpf:"counts"`
 	DirectReads        *ebpf.Variable `ebpf:"direct_reads"`
 	DropParams         *ebpf.Variable `ebpf:"drop_params"`
 	Drops              *ebpf.Variable `ebpf:"drops"`
@@ -388,12 +463,17 @@ type katraceVariables struct {
 	LostTuple          *ebpf.Variable `ebpf:"lost_tuple"`
 	LostUnseen         *ebpf.Variable `ebpf:"lost_unseen"`
 	PidNamespace       *ebpf.Variable `ebpf:"pid_namespace"`
+	Quiet              *ebpf.Variable `ebpf:"quiet"`
 	ResetReasonParam   *ebpf.Variable `ebpf:"reset_reason_param"`
 	SeenFirings        *ebpf.Variable `ebpf:"seen_firings"`
 	SeenResets         *ebpf.Variable `ebpf:"seen_resets"`
+	UnusedBit          *ebpf.Variable `ebpf:"unused_bit"`
+	UnusedCounter      *ebpf.Variable `ebpf:"unused_counter"`
 	UnusedFlag         *ebpf.Variable `ebpf:"unused_flag"`
 	UnusedKind         *ebpf.Variable `ebpf:"unused_kind"`
 	UnusedRecord       *ebpf.Variable `ebpf:"unused_record"`
+	UnusedVerdict      *ebpf.Variable `ebpf:"unused_verdict"`
+	Verdicts           *ebpf.Variable `ebpf:"verdicts"`
 	Waiting            *ebpf.Variable `ebpf:"waiting"`
 }
 

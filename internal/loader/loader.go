@@ -30,8 +30,12 @@ type Options struct {
 	All      bool    // uneventful firings, zero-window probes, plain closes
 	ExactRTT bool    // time answers when they come, by a look at received segments
 	Filter   conn.SocketFilter
-	Closes   bool   // tell when a connection closes that was told of, also one that was not probed; All implies it
-	NoDrops  bool   // do not tell of segments that this host drops
+	Closes   bool // tell when a connection closes that was told of, also one that was not probed; All implies it
+	NoDrops  bool // do not tell of segments that this host drops
+	// Quiet: no record of what changes nothing (events.Event.Change), which leaves
+	// All and Closes without effect. RecordUntold makes up for it.
+	Quiet    bool
+	Counting bool   // Tracer.Counts is going to be asked
 	RingSize uint32 // bytes, a power of two times the page size; 0: 16 MiB
 	// Follow is how many connections with probes are followed at once; 0: 1,048,576,
 	// or 65,536 before 6.1 and on PREEMPT_RT, where the memory for all of them is
@@ -44,7 +48,7 @@ type Options struct {
 	trial bool
 }
 
-func (o *Options) closes() bool { return o.All || o.Closes }
+func (o *Options) closes() bool { return (o.All || o.Closes) && !o.Quiet }
 
 // Tracer is a set of attached programs and the ring buffer they fill.
 type Tracer struct {
@@ -299,7 +303,9 @@ func setVariables(spec *ebpf.CollectionSpec, b Backend, o *Options, types *btf.S
 		return err
 	}
 	vars := map[string]any{
-		katraceVarAll:          b2u(o.All),
+		katraceVarAll:          b2u(o.All && !o.Quiet),
+		katraceVarQuiet:        b2u(o.Quiet),
+		katraceVarCounting:     b2u(o.Counting),
 		katraceVarCloses:       b2u(o.closes()),
 		katraceVarExactRtt:     b2u(o.ExactRTT),
 		katraceVarDropParams:   uint8(dropParameters(types)),

@@ -53,17 +53,7 @@ func makeSocket(t *testing.T) *made {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &Options{}
-	coll, _, err := load(Tracepoint, o, hooksOf(Tracepoint, o), types)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := &made{t: t, types: types, coll: coll, bytes: make([]byte, madeSize)}
-	t.Cleanup(coll.Close)
-	if m.ring, err = ringbuf.NewReader(coll.Maps[katraceMapRing]); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = m.ring.Close() })
+	m := (&made{t: t, types: types, bytes: make([]byte, madeSize)}).with(&Options{})
 	if m.memory, err = ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: madeSize, MaxEntries: 1}); err != nil {
 		t.Fatal(err)
 	}
@@ -104,6 +94,22 @@ func makeSocket(t *testing.T) *made {
 	m.set("tcp_sock", "keepalive_probes", 1, 6)
 	m.peer(40122)
 	return m
+}
+
+// with is the same socket for programs of their own.
+func (m *made) with(o *Options) *made {
+	m.t.Helper()
+	also := *m
+	var err error
+	if also.coll, _, err = load(Tracepoint, o, hooksOf(Tracepoint, o), m.types); err != nil {
+		m.t.Fatal(err)
+	}
+	m.t.Cleanup(also.coll.Close)
+	if also.ring, err = ringbuf.NewReader(also.coll.Maps[katraceMapRing]); err != nil {
+		m.t.Fatal(err)
+	}
+	m.t.Cleanup(func() { _ = also.ring.Close() })
+	return &also
 }
 
 func (m *made) program(ins ...asm.Instruction) *ebpf.Program {

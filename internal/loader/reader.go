@@ -39,6 +39,7 @@ const (
 	RecordProbed      = uint8(katraceRecordKindRECORD_PROBED)
 	RecordEnabled     = uint8(katraceRecordKindRECORD_ENABLED)
 	RecordDropped     = uint8(katraceRecordKindRECORD_DROPPED)
+	RecordUntold      = uint8(katraceRecordKindRECORD_UNTOLD)
 )
 
 // The flags of Record.Flags.
@@ -51,6 +52,16 @@ const (
 	FlagKernel   = uint8(katraceRecordFlagFLAG_KERNEL)
 	FlagFile     = uint8(katraceRecordFlagFLAG_FILE)
 	FlagFollowed = uint8(katraceRecordFlagFLAG_FOLLOWED)
+)
+
+// The bits of Record.Reason on RecordUntold, which holds the story of a connection as
+// records that were not made would have told it (Options.Quiet).
+const (
+	StoryHeard       = uint8(katraceStoryBitSTORY_HEARD)
+	StoryWhole       = uint8(katraceStoryBitSTORY_WHOLE)
+	StoryWrapped     = uint8(katraceStoryBitSTORY_WRAPPED)
+	StorySilent      = uint8(katraceStoryBitSTORY_SILENT)
+	StoryUnreachable = uint8(katraceStoryBitSTORY_UNREACHABLE)
 )
 
 // ErrFlushed is returned by Read when it has given all there was after Wake or Stop.

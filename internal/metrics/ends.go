@@ -82,13 +82,6 @@ func (m *Metrics) countEnds(notKnown events.Unknown) {
 	}
 }
 
-func (m *Metrics) end(e *events.Event) {
-	inc(m.ended[by(e)])
-	if e.Has&conn.HasIdleFor != 0 {
-		m.silence.Observe(e.IdleFor.Seconds())
-	}
-}
-
 func (m *Metrics) countDrops() {
 	v := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: "dropped_total",
 		Help: "Segments of connections with a probe out that this host dropped: the first of each kind in a silence."}, []string{"direction", "reason"})

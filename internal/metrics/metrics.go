@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -26,13 +27,16 @@ type Options struct {
 	// Suppressed is how many events were not written (--max-rate), nil: all are.
 	Suppressed func() uint64
 	LogFile    bool // there is one, which may lose lines
-	Labels     Labels
+	// Counts are what the kernel's side counted, nil: what events tell is counted.
+	Counts func() (events.Counts, error)
+	Labels Labels
 }
 
 // Metrics is the sink, and the registry that is scraped. Events come from one
 // goroutine; scrapes may come from any.
 type Metrics struct {
 	registry *prometheus.Registry
+	kernel   *kernelCounts // nil: events are counted
 
 	probes      map[string]prometheus.Counter // by result
 	answers     prometheus.Counter
@@ -81,6 +85,7 @@ func New(o Options) *Metrics {
 	m.gauge("build_info", "Always 1.", prometheus.Labels{"version": o.Version, "revision": o.Revision, "goversion": runtime.Version()}).Set(1)
 	m.gauge("backend_info", "Always 1.", prometheus.Labels{"backend": o.Backend}).Set(1)
 	m.registry.MustRegister(&m.connections, m.listing)
+	m.kernel = m.countKernel(o.Counts)
 	return m
 }
 
@@ -98,23 +103,22 @@ func known(not, needs events.Unknown, words ...string) []string {
 
 // Event counts the event.
 func (m *Metrics) Event(e *events.Event) error {
+	if m.kernel == nil {
+		inc(m.counterOf(e))
+		inc(m.changes[e.Change])
+	}
 	switch e.Kind {
-	case events.KindProbe:
-		m.probe(e)
 	case events.KindAnswer:
-		m.answers.Inc()
 		if m.rtt != nil && e.Has&events.HasRTT != 0 && e.RTTExact {
 			m.rtt.Observe(e.RTT.Seconds())
 		}
 		if e.AfterProbes > 0 {
 			m.recovered.Observe(e.SilentFor.Seconds())
 		}
-	case events.KindProbed:
-		inc(m.peerProbes)
 	case events.KindReset, events.KindPeerReset, events.KindEnded:
-		m.end(e)
-	case events.KindICMP:
-		inc(m.icmp[icmpReason(e)])
+		if e.Has&conn.HasIdleFor != 0 {
+			m.silence.Observe(e.IdleFor.Seconds())
+		}
 	case events.KindDropped:
 		if ways := m.dropped[e.Drop.Class()]; ways != nil {
 			inc(ways[e.Drop.Direction])
@@ -123,19 +127,34 @@ func (m *Metrics) Event(e *events.Event) error {
 		m.lose(e)
 	default: // not counted
 	}
-	if e.Change != 0 {
-		inc(m.changes[e.Change])
-		if m.labels != nil {
-			m.labels.change(e)
-		}
+	if e.Change != 0 && m.labels != nil {
+		m.labels.change(e)
 	}
 	return nil
+}
+
+// counterOf is where an event of that kind is counted, nil: nowhere, or not by this.
+func (m *Metrics) counterOf(e *events.Event) prometheus.Counter {
+	switch e.Kind {
+	case events.KindProbe:
+		return m.probe(e)
+	case events.KindAnswer:
+		return m.answers
+	case events.KindProbed:
+		return m.peerProbes
+	case events.KindReset, events.KindPeerReset, events.KindEnded:
+		return m.ended[by(e)]
+	case events.KindICMP:
+		return m.icmp[icmpReason(e)]
+	default:
+		return nil
+	}
 }
 
 // Flush is of events.Sink.
 func (m *Metrics) Flush() error { return nil }
 
-func (m *Metrics) probe(e *events.Event) {
+func (m *Metrics) probe(e *events.Event) prometheus.Counter {
 	result := "sent"
 	switch e.SendError {
 	case "":
@@ -144,7 +163,7 @@ func (m *Metrics) probe(e *events.Event) {
 	default:
 		result = "failed"
 	}
-	inc(m.probes[result])
+	return m.probes[result]
 }
 
 // inc counts where that is exposed.

@@ -20,7 +20,7 @@ import (
 // text is what a scrape gives, without its comments.
 func text(t *testing.T, m *Metrics) map[string]string {
 	t.Helper()
-	families, err := m.registry.Gather()
+	families, err := m.gather()
 	if err != nil {
 		t.Fatal(err)
 	}

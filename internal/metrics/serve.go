@@ -92,7 +92,7 @@ func (m *Metrics) Serve(ctx context.Context, l net.Listener) error {
 
 // handler answers GET /metrics, and nothing else.
 func (m *Metrics) handler() http.Handler {
-	scrape := promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{DisableCompression: true, MaxRequestsInFlight: maxConnections})
+	scrape := promhttp.HandlerFor(prometheus.GathererFunc(m.gather), promhttp.HandlerOpts{DisableCompression: true, MaxRequestsInFlight: maxConnections})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.Method != http.MethodGet:
@@ -112,5 +112,5 @@ func (m *Metrics) WriteFile(path string) error {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is no regular file, and is not replaced", path)
 	}
-	return prometheus.WriteToTextfile(path, m.registry)
+	return prometheus.WriteToTextfile(path, prometheus.GathererFunc(m.gather))
 }

@@ -65,11 +65,15 @@ type Coverage struct {
 	ended bool // all recordings are read to their ends
 }
 
-// Add takes the next event. host is of lines that name none.
+// Add takes the next event. What katrace set wrote into a recording is no sign of
+// life: it does not trace. host is of lines that name none.
 func (c *Coverage) Add(e *events.Event, host string) { c.add(e, host, false) }
 
 // add is Add. beside: another tracing of that host goes on, so a start ends none.
 func (c *Coverage) add(e *events.Event, host string, beside bool) {
+	if e.Kind == events.KindSet {
+		return
+	}
 	if e.Host != "" {
 		host = e.Host
 	}

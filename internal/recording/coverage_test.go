@@ -39,6 +39,8 @@ func TestCoverage(t *testing.T) {
 		{"stopped, and begun again", []said{start(0), stop(1), start(5), beat(6)}, "0-6 open 1-5 stopped"},
 		{"killed, and begun again", []said{start(0), beat(1), probe(1.5), start(5), stop(6)}, "0-6 1.5-5 cut"},
 		{"another file", []said{start(0), beat(1), {1.5, events.KindStart, 0, 0}, beat(2), stop(3)}, "0-3"},
+		{"killed, and somebody set sockets meanwhile", []said{start(0), beat(1), {3, events.KindSet, 0, 0}, start(5), stop(6)}, "0-6 1-5 cut"},
+		{"somebody set sockets before", []said{{-1, events.KindSet, 0, 0}, start(0), beat(1), stop(1.5)}, "0-1.5"},
 		{"the clock was set back, and it was begun again", []said{start(60), beat(61), start(2), beat(3)}, "2-3 open"},
 		{"stopped, the clock was set back, and begun again", []said{start(60), stop(61), start(2), beat(3)}, "2-3 open"},
 		{"killed, and begun again at once", []said{start(0), beat(1), start(1.1), stop(6)}, "0-6 1-1.1 cut 1.1-6 stalled"},

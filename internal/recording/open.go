@@ -19,6 +19,7 @@ import (
 // file is an opened recording.
 type file struct {
 	name string
+	info os.FileInfo // nil: not known
 	in   io.Reader
 	// waits: reading may wait for whoever writes it, as for a pipe.
 	waits bool
@@ -44,14 +45,19 @@ func newFile(ctx context.Context, name string, f *os.File) *file {
 	waits := err != nil || !info.Mode().IsRegular()
 	r, err := cancelreader.NewReader(f)
 	if err != nil { // a regular file, which epoll(7) does not take: reading never waits
-		return &file{name: name, in: f, waits: waits, close: func() { _ = f.Close() }}
+		return &file{name: name, info: info, in: f, waits: waits, close: func() { _ = f.Close() }}
 	}
 	stop := context.AfterFunc(ctx, func() { r.Cancel() })
-	return &file{name: name, in: r, waits: waits, close: func() {
+	return &file{name: name, info: info, in: r, waits: waits, close: func() {
 		stop()
 		_ = r.Close()
 		_ = f.Close()
 	}}
+}
+
+// same says that what is in one of them is in the other.
+func (f *file) same(other *file) bool {
+	return f.info != nil && other.info != nil && f.info.Mode()&os.ModeCharDevice == 0 && os.SameFile(f.info, other.info)
 }
 
 // The first bytes of what is compressed.

@@ -60,11 +60,18 @@ type Reader struct {
 	latest time.Time
 }
 
-// Open opens recordings; "-" is standard input. Reading ends with ctx.
+// Open opens recordings; "-" is standard input. Reading ends with ctx. The same
+// one twice, also by another name, is an error.
 func Open(ctx context.Context, names []string) (*Reader, error) {
 	var files []*file
 	for _, name := range names {
 		f, err := openFile(ctx, name)
+		if err == nil {
+			if i := slices.IndexFunc(files, f.same); i >= 0 {
+				err = fmt.Errorf("%q is the same recording as %q: give it once, or it counts twice", name, files[i].name)
+				f.close()
+			}
+		}
 		if err != nil {
 			for _, f := range files {
 				f.close()

@@ -264,6 +264,13 @@ func TestOpen(t *testing.T) {
 	if _, err := Open(t.Context(), []string{a, filepath.Join(dir, "none")}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("one that is not there: %v", err)
 	}
+	again := filepath.Join(dir, "link")
+	if err := os.Link(a, again); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), []string{a, b, again}); err == nil || !strings.Contains(err.Error(), "twice") {
+		t.Errorf("one that is there twice: %v", err)
+	}
 	broken := errors.New("input/output error")
 	want(t, "a read error", all(t, Of(t.Context(), "x", io.MultiReader(strings.NewReader(probes(1)), iotest.ErrReader(broken)))), "1", "x: after line 1: input/output error")
 }

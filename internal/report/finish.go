@@ -58,8 +58,8 @@ func (g *Gatherer) Report() *Report {
 	peers, owners := g.peers.inTrouble(), g.owners.inTrouble()
 	r.Peers, r.LeftOut.Peers = first(partiesOf(peers), maxListed)
 	r.Owners, r.LeftOut.Owners = first(partiesOf(owners), maxListed)
-	r.Settings, r.LeftOut.Settings = first(g.settings.list(), maxListed)
-	r.Incidents, r.LeftOut.Incidents = first(incidents(g.watch.All()), maxIncidents)
+	r.Settings, r.LeftOut.Settings = first(g.settings.list(g.isProgram), maxListed)
+	r.Incidents, r.LeftOut.Incidents = first(incidents(g.watch.All(), r.clock().day), maxIncidents)
 	r.hung = append(blamed(owners, r.Incidents), peers...)
 	words, _ := first(g.hints.commonest(), maxListed)
 	for _, words := range words {

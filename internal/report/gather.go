@@ -27,7 +27,7 @@ const (
 type Gatherer struct {
 	started      bool
 	first, until int64 // ms since 1970
-	kinds        [events.KindStop + 1]uint64
+	kinds        [events.KindSuppressed + 1]uint64
 
 	conns  *connections
 	peers  parties[netip.Addr]
@@ -88,13 +88,17 @@ func (g *Gatherer) Event(e *events.Event) error {
 	}
 	g.until = max(g.until, at)
 	g.line.reach(g.until)
-	g.kinds[min(e.Kind, events.KindStop)]++
+	g.kinds[min(e.Kind, events.KindSuppressed)]++
 	if g.join != nil {
 		defer g.join.Add(e) // when the silence that it ends is counted
 	}
 	if e.Kind == events.KindLost {
 		g.lost.Lost = g.lost.Lost.Plus(e.Lost)
 		g.lost.LeftOut += e.LeftOut
+	}
+	if e.Kind == events.KindSet { // what it made of the connection, the next event tells
+		g.hints.add(string(events.AppendWords(nil, e)))
+		return nil
 	}
 	if e.Kind.OfTracing() {
 		return nil
@@ -177,6 +181,7 @@ func (g *Gatherer) follow(e *events.Event, at int64) *connection {
 func (g *Gatherer) own(c *connection) {
 	name := ownerName(&c.State)
 	owner := g.owners.of(name, func() string { return name })
+	owner.program = owner.program || c.Process.Comm != ""
 	if c.owner == owner {
 		return
 	}
@@ -188,6 +193,12 @@ func (g *Gatherer) own(c *connection) {
 		}
 	}
 	c.owner = owner
+}
+
+// isProgram says that the owner is a process of that name.
+func (g *Gatherer) isProgram(owner string) bool {
+	p := g.owners.named[owner]
+	return p != nil && p.program
 }
 
 // ownerName is that of the program, or who else holds the socket.

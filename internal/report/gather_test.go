@@ -4,6 +4,7 @@ package report
 
 import (
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -245,5 +246,27 @@ func TestTimeline(t *testing.T) {
 	i := l.bin(14_000)
 	if own.died[i] != 1 || own.silent[i] != 1 || own.silent[i+1] != 0 || l.all.silent[l.bin(6000)] != 2 {
 		t.Errorf("%v %v %v", own.died[:9], own.silent[:9], l.all.silent[:9])
+	}
+}
+
+// TestSetIsCounted: what katrace set did is told beside, by kind, and is no
+// connection of its own.
+func TestSetIsCounted(t *testing.T) {
+	r := one(t, func(g *stage, s conn.State) {
+		g.answer(10, s, 0, false, nil)
+		minute := conn.Values{Known: conn.AllFields, On: true, Idle: time.Minute, Interval: 10 * time.Second, Count: 6}
+		for range 2 {
+			g.add(20, events.KindSet, s, func(e *events.Event) {
+				e.Set = &events.Set{By: events.Setter{UID: 1000, Login: 1000}, After: minute}
+			})
+			s.Local = netip.AddrPortFrom(s.Local.Addr(), 1)
+		}
+		g.add(30, events.KindSuppressed, conn.State{}, func(e *events.Event) { e.Suppressed = &events.Suppressed{Events: 1} })
+	})
+	if want := (Hint{2, "katrace set by uid 1000: - -> 60s/10s/6"}); r.Connections.Seen != 1 || len(r.Hints) != 1 || r.Hints[0] != want {
+		t.Errorf("%d connections; %+v, want %+v", r.Connections.Seen, r.Hints, want)
+	}
+	if r.Events["set"] != 2 || r.Events["suppressed"] != 1 || r.Events["stop"] != 0 {
+		t.Errorf("%v", r.Events)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	_ "embed" // the page's template and style
 	"html/template"
 	"io"
+
+	"katrace/internal/conn"
 )
 
 //go:embed report.html.tmpl
@@ -18,8 +20,9 @@ var pageStyle string
 // these are made safe for a terminal as well, so that marks which turn the writing
 // direction do nothing.
 var page = template.Must(template.New("report").Funcs(template.FuncMap{
-	"style": func() template.CSS { return template.CSS(pageStyle) },
-	"count": func(n uint64) string { return thousands(n) },
+	"style":  func() template.CSS { return template.CSS(pageStyle) },
+	"count":  func(n uint64) string { return thousands(n) },
+	"dryRun": func() string { return conn.DryRun },
 }).Parse(pageSource))
 
 // WriteHTML writes the report as one page, which needs no network, no script and

@@ -19,7 +19,7 @@ import (
 // The elements and attributes of a page. None of them loads anything or runs.
 var (
 	elements = []string{"html", "head", "meta", "title", "style", "body", "header", "main", "section", "h1", "h2", "h3", "p", "b", "span", "div", "dl", "dt", "dd", "ul", "ol", "li",
-		"details", "summary", "table", "thead", "tbody", "tr", "th", "td", "svg", "path", "rect"}
+		"details", "summary", "table", "thead", "tbody", "tr", "th", "td", "code", "svg", "path", "rect"}
 	attributes = []string{"lang", "charset", "name", "content", "http-equiv", "class", "open", "role", "aria-label", "aria-hidden",
 		"viewbox", "preserveaspectratio", "d", "x", "width", "height"}
 	void = []string{"meta", "path", "rect"}

@@ -3,6 +3,8 @@
 package report
 
 import (
+	"time"
+
 	"katrace/internal/incident"
 )
 
@@ -24,13 +26,14 @@ type Incident struct {
 	Words     string `json:"words"`
 }
 
-// incidents are those that were found, the first first.
-func incidents(found []incident.Incident) []Incident {
+// incidents are those that were found, the first first. Times of that day are
+// without a date.
+func incidents(found []incident.Incident, day time.Time) []Incident {
 	list := []Incident{}
 	for _, i := range found {
 		made := Incident{
 			Kind: i.Kind.String(), Scope: i.Scope.Level.String(), Name: Text(i.Scope.Name), Peers: i.Peers, Affected: i.Affected, Of: i.Of,
-			Silent: i.Silent, Recovered: i.Recovered, Ended: i.Ended, Closed: i.Closed, Since: Time{i.Since}, Words: i.Sentence(),
+			Silent: i.Silent, Recovered: i.Recovered, Ended: i.Ended, Closed: i.Closed, Since: Time{i.Since}, Words: i.Sentence(day),
 		}
 		if !i.Lasts() {
 			made.Until = Time{i.Until}

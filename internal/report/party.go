@@ -16,7 +16,8 @@ const othersName = "others"
 // party is a peer or an owner.
 type party struct {
 	Party
-	lane *lane // nil: nothing has happened to it, or there are too many
+	program bool  // an owner: it is the name of a process
+	lane    *lane // nil: nothing has happened to it, or there are too many
 }
 
 // parties are those of one kind, at most maxParties; the rest are "others".

@@ -10,6 +10,7 @@ package report
 import (
 	"time"
 
+	"katrace/internal/advice"
 	"katrace/internal/conn"
 )
 
@@ -137,7 +138,7 @@ type Settings struct {
 	Connections uint64        `json:"connections"`
 	Keepalive   keepaliveJSON `json:"keepalive"`
 	Owners      []Text        `json:"owners,omitempty"` // some of them
-	Advice      []string      `json:"advice,omitempty"`
+	Advice      []advice.Item `json:"advice,omitempty"`
 }
 
 // Hint is something that was reported while peers were silent.

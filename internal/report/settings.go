@@ -47,19 +47,29 @@ func (s *settingsSeen) of(k conn.Settings) *seenSettings {
 // maxOwners is how many owners of settings are named.
 const maxOwners = 3
 
-// list is those of the most connections first.
-func (s *settingsSeen) list() []Settings {
+// list is those of the most connections first. isProgram says which owners are processes.
+func (s *settingsSeen) list(isProgram func(owner string) bool) []Settings {
 	list := []Settings{}
 	for _, one := range s.all {
-		made := Settings{Connections: one.connections, Keepalive: keepaliveJSON{one.Settings}, Advice: advice.Settings(one.Settings, advice.TimerOf(one.Settings), nil)}
-		if from := advice.Sysctls(one.Settings, advice.TimerOf(one.Settings)); from != "" {
-			made.Advice = append(made.Advice, from)
-		}
+		made := Settings{Connections: one.connections, Keepalive: keepaliveJSON{one.Settings}}
+		var programs []string
 		for _, owner := range one.owners.commonest() {
 			if len(made.Owners) == maxOwners {
 				break
 			}
 			made.Owners = append(made.Owners, Text(owner))
+			if isProgram(owner) && conn.Safe(owner) == owner {
+				programs = append(programs, owner)
+			}
+		}
+		made.Advice = advice.Settings(one.Settings, advice.TimerOf(one.Settings), func(flags string) string {
+			if len(programs) == 0 {
+				return ""
+			}
+			return advice.ProgramsCommand(programs, flags)
+		})
+		if from := advice.Sysctls(one.Settings, advice.TimerOf(one.Settings)); from != "" {
+			made.Advice = append(made.Advice, advice.Item{Words: from})
 		}
 		list = append(list, made)
 	}

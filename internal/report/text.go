@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"katrace/internal/conn"
 )
 
 // width is that of the text, in columns: that of a terminal.
@@ -63,7 +65,7 @@ func (t *text) section(title, note string) {
 // wrap writes words, the first line and the others after what is before them.
 func (t *text) wrap(first, others, words string) {
 	room := width - max(cells(first), cells(others))
-	for i, line := range strings.Split(ansi.Wrap(words, room, ""), "\n") {
+	for i, line := range strings.Split(conn.Wrap(words, room), "\n") {
 		if i == 0 {
 			t.line("%s%s", first, line)
 			continue
@@ -220,7 +222,12 @@ func (t *text) settings() {
 		}
 		t.wrap(fmt.Sprintf("%7s  ", thousands(s.Connections)), strings.Repeat(" ", 9), words)
 		for _, a := range s.Advice {
-			t.wrap("         - ", "           ", a)
+			if a.Command == "" {
+				t.wrap("         - ", "           ", a.Words)
+				continue
+			}
+			t.wrap("         - ", "           ", a.Words+" ("+conn.DryRun+"):")
+			t.line("           %s", a.Command) // whole, to be copied
 		}
 	}
 	t.more(len(t.r.Settings) - textSettings + t.r.LeftOut.Settings)

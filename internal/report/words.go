@@ -23,13 +23,16 @@ func count(n uint64, noun string) string {
 }
 
 // clock writes times: with the day where the report has several.
-type clock struct{ layout string }
+type clock struct {
+	layout string
+	day    time.Time // in the day, if it is one
+}
 
 func (r *Report) clock() clock {
 	if r.From.YearDay() == r.Until.YearDay() && r.From.Year() == r.Until.Year() {
-		return clock{"15:04:05"}
+		return clock{"15:04:05", r.Until.Time}
 	}
-	return clock{"01-02 15:04:05"}
+	return clock{layout: "01-02 15:04:05"}
 }
 
 func (c clock) at(t Time) string { return t.Format(c.layout) }

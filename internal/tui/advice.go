@@ -159,15 +159,22 @@ func adviseErrors(a []string, f *facts) []string {
 
 // adviseSettings adds what follows from the settings.
 func adviseSettings(a []string, f *facts) []string {
-	if f.Has&conn.HasKeepalive == 0 || f.ended || !f.ours { // its keepalive may be off
+	if !f.settable() {
 		return a
 	}
 	t := f.timer()
-	a = append(a, advice.Settings(f.Keepalive, t, f.SetCommand)...)
+	for _, item := range f.settingsAdvice() {
+		a = append(a, withCommand(item))
+	}
 	if s := advice.Sysctls(f.Keepalive, t); s != "" && !f.class().failing() { // the settings below tell the sources too
 		a = append(a, s)
 	}
 	return a
+}
+
+// settable says that settings are known that something follows from.
+func (f *facts) settable() bool {
+	return f.Has&conn.HasKeepalive != 0 && !f.ended && f.ours // else its keepalive may be off
 }
 
 // timer is the keepalive timer that runs.

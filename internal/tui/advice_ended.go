@@ -52,22 +52,14 @@ func adviseSuspended(a []string, f *facts, now int64) []string {
 		} else {
 			s += "A peer that answers them is never given up; one that does not is after net.ipv4.tcp_retries2 of them (15: about 15 minutes)."
 		}
-		return append(a, s, "Look at the peer's application: is it stuck, or stopped? To end such a connection, set TCP_USER_TIMEOUT on the socket"+byUserTimeout(f))
+		return append(a, s, withCommand(f.byUserTimeout("Look at the peer's application: is it stuck, or stopped? To end such a connection, set TCP_USER_TIMEOUT on the socket")))
 	}
 	data := "Data in flight"
 	if f.Has&conn.HasUnacked != 0 {
 		data = fmt.Sprintf("Data in flight (%s, sent again %s)", count(f.unacked, "byte"), times(f.retransmits))
 	}
 	return append(a, data+": retransmission decides, not keepalive. No probe is sent while sent data is unacknowledged or data is unsent; net.ipv4.tcp_retries2 (15: about 15 minutes) or TCP_USER_TIMEOUT then ends it."+givesUp(f, now),
-		"To find a dead peer sooner while data is in flight, set TCP_USER_TIMEOUT on the socket"+byUserTimeout(f))
-}
-
-// byUserTimeout is the command that sets one, where there is none.
-func byUserTimeout(f *facts) string {
-	if f.Has&conn.HasKeepalive == 0 || f.Keepalive.UserTimeout != 0 {
-		return "."
-	}
-	return ": " + f.SetCommand("--user-timeout 60s") + " (" + conn.DryRun + ")"
+		withCommand(f.byUserTimeout("To find a dead peer sooner while data is in flight, set TCP_USER_TIMEOUT on the socket")))
 }
 
 // overBy says which limit was over.

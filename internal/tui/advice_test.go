@@ -36,7 +36,7 @@ func TestAdvice(t *testing.T) {
 	}{
 		{"alive on the defaults", []events.Event{ev(events.KindAnswer, 1, keepalive(defaults), answered(1))},
 			[]string{"would give up 2h11m15s after", "A probe after 2h idle", "240s (Azure's load balancer), 350s (AWS NLB), 15m (IPVS)",
-				"without a restart by: katrace set ", " --local-port ", " --idle 2", "(a dry run; --apply does it)",
+				"without a restart: katrace set ", " --local-port ", " --idle 2", "(Y copies it; a dry run; --apply does it)",
 				"Not set on the socket", "net.ipv4.tcp_keepalive_time"},
 			[]string{"ineffective"}},
 		{"alive, set on the socket", []events.Event{ev(events.KindAnswer, 1, keepalive(conn.Settings{Idle: time.Minute, Interval: 10 * time.Second, Count: 6}), answered(1))},
@@ -117,6 +117,16 @@ func TestAdvice(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			f, now := row(t, tt.events...)
 			got := strings.Join(advise(&f, now, nil), "\n")
+			var named string // by the advice
+			for _, c := range f.commands() {
+				named += ": " + c + " (Y copies it"
+				if !strings.Contains(got, ": "+c+" (Y copies it") {
+					t.Errorf("the advice does not name %q:\n%s", c, got)
+				}
+			}
+			if n := strings.Count(got, "katrace set "); n != strings.Count(named, "katrace set ") {
+				t.Errorf("Y copies %q, the advice names %d:\n%s", named, n, got)
+			}
 			for _, w := range tt.want {
 				if !strings.Contains(got, w) {
 					t.Errorf("no %q in:\n%s", w, got)

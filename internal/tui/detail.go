@@ -203,7 +203,7 @@ func (d *detail) goingOn(m *model, width int) []string {
 // item writes a bullet and a wrapped text.
 func (t *theme) item(bullet, text ink, s string, width int) []string {
 	var lines []string
-	for i, part := range strings.Split(wrap(s, max(1, width-4)), "\n") {
+	for i, part := range strings.Split(conn.Wrap(s, max(1, width-4)), "\n") {
 		var l line
 		if i == 0 {
 			l.add(bullet, " "+t.glyph.bullet+" ")
@@ -261,10 +261,4 @@ func (d *detail) story(m *model, width int) []string {
 		lines = append(lines, t.clip([]string{t.dim.Render("   " + t.glyph.ellipsis + " " + count(d.tale.earlier, "earlier event") + " not kept")}, width)...)
 	}
 	return lines
-}
-
-// wrap wraps at spaces, and not behind a hyphen, so that a command's flags stay whole.
-func wrap(s string, width int) string {
-	const hyphen = "\u2010" // a letter to ansi.Wrap, and as wide
-	return strings.ReplaceAll(ansi.Wrap(strings.ReplaceAll(s, "-", hyphen), width, ""), hyphen, "-")
 }

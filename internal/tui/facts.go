@@ -9,6 +9,7 @@ import (
 
 	"katrace/internal/conn"
 	"katrace/internal/events"
+	"katrace/internal/group"
 	"katrace/internal/incident"
 )
 
@@ -50,8 +51,9 @@ type facts struct {
 
 	probes, answers uint32 // seen so far
 	ignored         ignored
-	farEnd          string // whose the other end is, where that is on this host and in this namespace (Store.row)
-	sendError       string // of the latest probe
+	service         group.Port // of the two ports (Store.row)
+	farEnd          string     // whose the other end is, where that is on this host and in this namespace (Store.row)
+	sendError       string     // of the latest probe
 	errno           string
 	rst             events.RST
 	by              events.By
@@ -128,6 +130,31 @@ func (f *facts) apply(e *events.Event) {
 		f.version++
 	default: // the State, the verdict and the timer are all there is to it
 	}
+}
+
+// set takes over what katrace set made of the settings. When the timer fires then is
+// not known.
+func (f *facts) set(s *events.Set) {
+	if s == nil {
+		return
+	}
+	v := &s.After
+	for _, one := range [...]struct {
+		is   conn.Field
+		from conn.Setting
+		set  func()
+	}{
+		{conn.FieldIdle, conn.SettingIdle, func() { f.Keepalive.Idle = v.Idle }},
+		{conn.FieldInterval, conn.SettingInterval, func() { f.Keepalive.Interval = v.Interval }},
+		{conn.FieldCount, conn.SettingCount, func() { f.Keepalive.Count = v.Count }},
+		{conn.FieldUserTimeout, 0, func() { f.Keepalive.UserTimeout = v.UserTimeout }},
+	} {
+		if v.Differs(&s.Before)&one.is != 0 {
+			one.set()
+			f.Keepalive.Inherited &^= one.from
+		}
+	}
+	f.next, f.dies, f.armed = 0, 0, false
 }
 
 // applySocket takes over what the socket is, and how it is set.

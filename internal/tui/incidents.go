@@ -67,10 +67,10 @@ func (m *model) incidentLine() string {
 		style = t.badge
 	}
 	room := m.width - 1 - cells(more)
-	said := worst.Sentence()
-	for _, shorter := range []func() string{worst.Headline, worst.Brief} {
+	said := worst.Sentence(m.snap.At)
+	for _, shorter := range []func(time.Time) string{worst.Headline, worst.Brief} {
 		if cells(said) > room {
-			said = shorter()
+			said = shorter(m.snap.At)
 		}
 	}
 	return style.Render(t.fit(" "+t.cut(sanitize(said, t.ascii), room)+more, m.width))

@@ -12,7 +12,8 @@ type keyMap struct {
 	Detail, Back, Log, Caveats, Help    key.Binding
 	Filter, Ended, Sort, SortBack, Turn key.Binding
 	Group                               key.Binding
-	Freeze, Dismiss, DismissAll, Copy   key.Binding
+	Freeze, Dismiss, DismissAll         key.Binding
+	Copy, CopyCommand                   key.Binding
 	Suspend, Quit                       key.Binding
 }
 
@@ -47,12 +48,13 @@ func newKeyMap(ascii bool) keyMap {
 		SortBack: bind("S", "sort back", "S", "<"),
 		Turn:     bind("r", "reverse", "r"),
 
-		Freeze:     bind("space", "freeze", "space"),
-		Dismiss:    bind("x", "dismiss ended", "x", "delete"),
-		DismissAll: bind("X", "dismiss all ended", "X"),
-		Copy:       bind("y", "copy as JSON", "y"),
-		Suspend:    bind("ctrl+z", "suspend", "ctrl+z"),
-		Quit:       bind("q", "quit", "q", "ctrl+c"),
+		Freeze:      bind("space", "freeze", "space"),
+		Dismiss:     bind("x", "dismiss ended", "x", "delete"),
+		DismissAll:  bind("X", "dismiss all ended", "X"),
+		Copy:        bind("y", "copy as JSON", "y"),
+		CopyCommand: bind("Y", "copy the command", "Y"),
+		Suspend:     bind("ctrl+z", "suspend", "ctrl+z"),
+		Quit:        bind("q", "quit", "q", "ctrl+c"),
 	}
 }
 
@@ -70,7 +72,7 @@ func (k keyMap) shortHelp(s screen, detail, grouped bool) []key.Binding {
 	case s == screenLog:
 		return []key.Binding{k.Back, k.Up, k.PageUp, k.Bottom, k.Filter, k.Freeze, k.Quit}
 	case detail:
-		return []key.Binding{k.Back, k.PageDown, k.PageUp, k.Up, k.Down, k.Copy, k.Freeze, k.Dismiss, k.Help, k.Quit}
+		return []key.Binding{k.Back, k.PageDown, k.PageUp, k.Up, k.Down, k.CopyCommand, k.Copy, k.Freeze, k.Dismiss, k.Help, k.Quit}
 	}
 	if grouped {
 		enter := k.Detail
@@ -85,6 +87,6 @@ func (k keyMap) FullHelp() [][]key.Binding {
 	return [][]key.Binding{
 		{k.Up, k.Down, k.PageUp, k.PageDown, k.Top, k.Bottom, k.ScrollUp, k.ScrollDown},
 		{k.Detail, k.Back, k.Log, k.Caveats, k.Help, k.Suspend, k.Quit},
-		{k.Filter, k.Ended, k.Group, k.Sort, k.SortBack, k.Turn, k.Freeze, k.Dismiss, k.DismissAll, k.Copy},
+		{k.Filter, k.Ended, k.Group, k.Sort, k.SortBack, k.Turn, k.Freeze, k.Dismiss, k.DismissAll, k.Copy, k.CopyCommand},
 	}
 }

@@ -171,7 +171,7 @@ func (p *logPane) line(m *model, shown *logLine, width int) string {
 		style = t.alarm
 	case events.KindTimer, events.KindWindowProbe, events.KindClosed, events.KindStart, events.KindHeartbeat, events.KindStop:
 		style = t.dim
-	case events.KindProbe, events.KindAnswer, events.KindICMP, events.KindProbed, events.KindEnabled, events.KindSuspended, events.KindResumed:
+	case events.KindProbe, events.KindAnswer, events.KindICMP, events.KindProbed, events.KindEnabled, events.KindSuspended, events.KindResumed, events.KindSet:
 	}
 	words, who := string(events.AppendWords(nil, ev)), string(ev.AppendOwner(nil))
 	remote := t.fitAddr(addrWords(ev.Remote), 21)

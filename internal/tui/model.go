@@ -54,7 +54,11 @@ type model struct {
 
 	toast      string
 	toastTicks int // for how many more ticks it is shown
-	sure       int // for how many more ticks a second DismissAll is a yes
+	copied     struct {
+		of uint64 // the connection whose command was copied last
+		n  int    // which is the next
+	}
+	sure int // for how many more ticks a second DismissAll is a yes
 }
 
 func newModel(s *Store, opt Options) *model {

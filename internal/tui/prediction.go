@@ -28,7 +28,7 @@ func (t *theme) storyInk(k events.Kind, unanswered uint32) ink {
 			return t.warn
 		}
 		return t.text
-	case events.KindProbed, events.KindEnabled, events.KindWindowProbe, events.KindTimer, events.KindClosed, events.KindLost,
+	case events.KindProbed, events.KindEnabled, events.KindWindowProbe, events.KindTimer, events.KindClosed, events.KindSet, events.KindLost,
 		events.KindStart, events.KindHeartbeat, events.KindStop, events.KindSuppressed:
 	}
 	return t.dim

@@ -116,6 +116,7 @@ func (s *Store) row(c *entry) facts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := c.facts
+	f.service = s.ports().Service(&c.State)
 	far := s.byConn[conn.ID{Netns: f.Netns, Local: f.Remote, Remote: f.Local}]
 	if far != nil && far != c && !far.ended && far.Process.PID != 0 {
 		f.farEnd = string(far.AppendOwner(nil))

@@ -117,6 +117,13 @@ func (s *Store) Event(e *events.Event) error {
 			s.drop(c)
 		}
 		return nil
+	case events.KindSet:
+		if c := s.byConn[e.ID()]; c != nil && c.seen && !c.ended && !reused(c, e) {
+			c.set(e.Set)
+			s.tell(c, e)
+			s.reclass(c)
+		}
+		return nil
 	default: // of a connection that has a row, or gets one
 	}
 	c := s.find(e)
@@ -130,9 +137,7 @@ func (s *Store) Event(e *events.Event) error {
 	c.apply(e)
 	c.lendOwner(logged)
 	c.slack = s.opt.HZ.Slack(c.plan)
-	if !s.opt.Untold {
-		s.records += c.story.add(s.newRecord(e, c.Keepalive.Count), s.records < storyBudget)
-	}
+	s.tell(c, e)
 	s.reclass(c)
 	c.failure = s.watch.Event(c.failure, e, time.Unix(0, c.first))
 	if c.ended && !wasEnded {
@@ -143,6 +148,13 @@ func (s *Store) Event(e *events.Event) error {
 		}
 	}
 	return nil
+}
+
+// tell adds the event to the connection's story.
+func (s *Store) tell(c *entry, e *events.Event) {
+	if !s.opt.Untold {
+		s.records += c.story.add(s.newRecord(e, c.Keepalive.Count), s.records < storyBudget)
+	}
 }
 
 // Other takes an event that the filter leaves out: it may tell of the other end of

@@ -5,6 +5,7 @@ package tui
 import (
 	"math"
 	"net/netip"
+	"strings"
 	"time"
 
 	"katrace/internal/conn"
@@ -77,6 +78,8 @@ func (r *record) event(f *facts, n note) events.Event {
 		e.ICMP.Text, e.ICMP.From = n.text, n.from
 	case events.KindDropped:
 		e.Drop = n.drop
+	case events.KindSet:
+		e.Set = &n.set
 	case events.KindReset, events.KindPeerReset, events.KindEnded: // a connection ends once
 		e.RST, e.By, e.Errno = f.rst, f.by, n.text
 	default: // its words need none
@@ -119,11 +122,12 @@ func (s *story) appendTo(dst []record) []record {
 }
 
 // note is a string of a record, with the router where it is an ICMP error; or why
-// and where a segment was dropped.
+// and where a segment was dropped; or what katrace set did.
 type note struct {
 	text string
 	from netip.Addr
 	drop events.Drop
+	set  events.Set
 }
 
 // notes interns the few distinct notes that a trace has, so that a record
@@ -157,6 +161,7 @@ func (n *notes) intern(v note) uint16 {
 	keep(&text, v.text)
 	v.text = text
 	v.drop = cloneDrop(v.drop)
+	v.set.Error = strings.Clone(v.set.Error)
 	n.all = append(n.all, v)
 	n.index[v] = uint16(len(n.all) - 1)
 	return n.index[v]
@@ -206,6 +211,10 @@ func (s *Store) newRecord(e *events.Event, count int) record {
 		r.note = s.notes.intern(note{text: e.ICMP.Text, from: e.ICMP.From})
 	case events.KindDropped:
 		r.note = s.notes.intern(note{drop: e.Drop})
+	case events.KindSet:
+		if e.Set != nil {
+			r.note = s.notes.intern(note{set: *e.Set})
+		}
 	default: // its words need none
 	}
 	return r

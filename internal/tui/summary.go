@@ -20,7 +20,7 @@ func (s *Store) Summary() string {
 	s.watch.Look(now, s.well)
 	var b strings.Builder
 	for _, i := range s.watch.All() {
-		b.WriteString(i.Sentence() + "\n")
+		b.WriteString(i.Sentence(now) + "\n")
 	}
 	s.mu.Unlock()
 

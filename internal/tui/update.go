@@ -111,6 +111,8 @@ func (m *model) pressed(k tea.KeyPressMsg) tea.Cmd {
 		m.dismissAll()
 	case key.Matches(k, m.keys.Copy):
 		return m.copyJSON()
+	case key.Matches(k, m.keys.CopyCommand):
+		return m.copyCommand()
 	default:
 		m.moved(k)
 	}

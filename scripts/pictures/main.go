@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
-// Command pictures makes the README's pictures of the live view, from a real
-// recording: katrace replays it inside tmux, and what stands on the screen is
-// written as SVG. The recording is replayed at once and its clock is its last
-// event's time, so the same recording gives the same pictures.
+// Command pictures makes the pictures of the live view, from real recordings:
+// katrace replays a part of one inside tmux, and what stands on the screen is
+// written as SVG. It is replayed at once and its clock is its last event's time,
+// so the same recording gives the same pictures.
 //
-//	go run ./scripts/pictures -katrace bin/katrace -recording docs/images/incident.json -dir docs/images
+//	go run ./scripts/pictures -katrace bin/katrace -dir docs/images
 package main
 
 import (
 	"bufio"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,17 +23,38 @@ import (
 	"time"
 )
 
-// pictures are named for the terminal's size, in columns and rows, and made
-// after these keys.
-var pictures = []struct {
-	name string
-	size [2]int
-	keys []string
-}{
-	{"live", [2]int{80, 24}, nil},
-	{"live", [2]int{120, 40}, nil},
-	{"live", [2]int{200, 60}, nil},
-	{"detail", [2]int{120, 40}, []string{"j", "j", "j", "j", "j", "Enter"}}, // the first one after four that have ended
+// A picture shows a part of a recording, of which the last event's moment is the
+// picture's. Both times count from the recording's first event.
+type picture struct {
+	name      string
+	recording string
+	from, at  time.Duration
+	size      [2]int // of the terminal: columns, rows
+	keys      []string
+}
+
+// pictures are named NAME-COLUMNSxROWS.svg, and made after these keys.
+func pictures() (all []picture) {
+	const scene, outages = "incident.json", "outages.json.gz"
+	one := func(name string, columns, rows int, keys ...string) picture {
+		return picture{name, scene, 0, 77 * time.Second, [2]int{columns, rows}, keys}
+	}
+	all = []picture{
+		one("live", 80, 24), one("live", 120, 40), one("live", 200, 60),
+		one("detail", 120, 40, "j", "j", "j", "j", "j", "Enter"), // the first one after four that have ended
+	}
+	for _, o := range []picture{ // scripts/stage/outages.go
+		{name: "host", from: 0, at: 110 * time.Second},
+		{name: "frozen", from: 140 * time.Second, at: 212 * time.Second},
+		{name: "flap", from: 165 * time.Second, at: 265 * time.Second, keys: []string{"t"}},
+		{name: "router", from: 295 * time.Second, at: 415 * time.Second, keys: []string{"t"}},
+	} {
+		o.recording = outages
+		for _, o.size = range [][2]int{{80, 24}, {120, 40}} {
+			all = append(all, o)
+		}
+	}
+	return all
 }
 
 // patience is how long a screen may take to come and to stand still.
@@ -39,17 +62,15 @@ const patience = 20 * time.Second
 
 func main() {
 	katrace := flag.String("katrace", "bin/katrace", "the program")
-	recording := flag.String("recording", "docs/images/incident.json", "what katrace -o json printed")
-	at := flag.Duration("at", 77*time.Second, "the moment shown, counted from the recording's first event")
-	dir := flag.String("dir", "docs/images", "the folder for NAME-COLUMNSxROWS.svg")
+	dir := flag.String("dir", "docs/images", "the folder of the recordings, and for NAME-COLUMNSxROWS.svg")
 	flag.Parse()
-	if err := run(*katrace, *recording, *at, *dir); err != nil {
+	if err := run(*katrace, *dir); err != nil {
 		fmt.Fprintln(os.Stderr, "pictures:", err)
 		os.Exit(1)
 	}
 }
 
-func run(katrace, recording string, at time.Duration, dir string) error {
+func run(katrace, dir string) error {
 	katrace, err := filepath.Abs(katrace)
 	if err != nil {
 		return err
@@ -59,11 +80,11 @@ func run(katrace, recording string, at time.Duration, dir string) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(work) }()
-	name := filepath.Base(recording) // the header shows it
-	if err := cut(recording, filepath.Join(work, name), at); err != nil {
-		return err
-	}
-	for _, p := range pictures {
+	for _, p := range pictures() {
+		name := strings.TrimSuffix(p.recording, ".gz") // the header shows it
+		if err := p.cut(filepath.Join(dir, p.recording), filepath.Join(work, name)); err != nil {
+			return err
+		}
 		title := fmt.Sprintf("%s-%dx%d", p.name, p.size[0], p.size[1])
 		screen, err := capture(filepath.Join(work, title), work, p.size, p.keys, katrace, "replay", "-o", "tui", "--speed", "0", name)
 		if err != nil {
@@ -76,16 +97,22 @@ func run(katrace, recording string, at time.Duration, dir string) error {
 	return nil
 }
 
-// cut copies a recording's events up to the moment at.
-func cut(from, to string, at time.Duration) error {
+// cut copies the picture's part of a recording.
+func (p *picture) cut(from, to string) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = in.Close() }()
+	recording := io.Reader(in)
+	if strings.HasSuffix(from, ".gz") {
+		if recording, err = gzip.NewReader(in); err != nil {
+			return fmt.Errorf("%s: %w", from, err)
+		}
+	}
 	var out strings.Builder
 	var first time.Time
-	lines := bufio.NewScanner(in)
+	lines := bufio.NewScanner(recording)
 	for lines.Scan() {
 		var e struct {
 			Time time.Time `json:"time"`
@@ -96,7 +123,7 @@ func cut(from, to string, at time.Duration) error {
 		if first.IsZero() {
 			first = e.Time
 		}
-		if e.Time.Sub(first) <= at {
+		if after := e.Time.Sub(first); p.from <= after && after <= p.at {
 			out.WriteString(lines.Text() + "\n")
 		}
 	}

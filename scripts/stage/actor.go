@@ -85,26 +85,34 @@ func act(name string) error {
 	if err := os.WriteFile("/proc/self/comm", []byte(name), 0); err != nil {
 		return err
 	}
-	socket := -1
+	var sockets []int
 	for orders := bufio.NewScanner(os.Stdin); orders.Scan(); {
 		var local, remote string
 		var s settings
 		var err error
 		verb, rest, _ := strings.Cut(orders.Text(), " ")
-		if verb != "write" {
+		if verb == "listen" || verb == "dial" {
 			if _, err := fmt.Sscan(rest, &local, &remote, &s.idle, &s.intvl, &s.cnt, &s.userTimeout); err != nil {
 				return fmt.Errorf("%q: %w", orders.Text(), err)
 			}
 		}
+		socket := -1
 		switch verb {
 		case "listen":
 			socket, err = accept(netip.MustParseAddrPort(local), func() { fmt.Println("listening") })
 		case "dial":
 			socket, err = dial(netip.MustParseAddrPort(local), netip.MustParseAddrPort(remote))
 		case "write":
-			_, err = unix.Write(socket, []byte("?"))
+			_, err = unix.Write(sockets[len(sockets)-1], []byte("?"))
+		case "fill":
+			for _, full := range sockets {
+				if err == nil {
+					err = fill(full)
+				}
+			}
 		}
-		if err == nil && verb != "write" {
+		if err == nil && socket >= 0 {
+			sockets = append(sockets, socket)
 			err = s.apply(socket)
 		}
 		if err != nil {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
-// Command stage plays the scene of the README's pictures, and katrace records
-// it: a database host and a pod, whose peers live, vanish, forget, abort and
-// come back. The kernel, its timers and its sockets are real; the processes are
+// Command stage plays the scenes of the pictures, and katrace records them: by
+// default a database host and a pod, whose peers live, vanish, forget, abort and
+// come back; with -outages a host whose peers fail many at a time. The kernel, its timers and its sockets are real; the processes are
 // this program under other names, and the network between the hosts is a wire
 // in user space, for the kernel would drop on this host what is lost on a wire.
 //
-//	stage -katrace /katrace -attach kprobe >recording.json
+//	stage -katrace /katrace -attach kprobe [-outages] >recording.json
 //
 // It needs root, /dev/net/tun and cgroup v2; make recording runs it in a guest.
 package main
@@ -21,6 +21,7 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // The main goroutine stays on the first thread: an actor is in its network
@@ -30,13 +31,18 @@ func init() { runtime.LockOSThread() }
 func main() {
 	katrace := flag.String("katrace", "/katrace", "the program that records")
 	attach := flag.String("attach", "kprobe", "its backend")
+	outages := flag.Bool("outages", false, "the play in which many fail together")
 	name := flag.String("act", "", "be the process of this `name` (the stage starts these)")
 	flag.Parse()
 	err := error(nil)
 	if *name != "" {
 		err = act(*name)
 	} else {
-		err = stage(*katrace, *attach)
+		p := play{cast: cast(), pace: 700 * time.Millisecond, story: (*play).single}
+		if *outages {
+			p = play{cast: crowd(), pace: 20 * time.Millisecond, story: (*play).outages}
+		}
+		err = p.stage(*katrace, *attach)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "stage:", err)
@@ -45,22 +51,20 @@ func main() {
 }
 
 // stage records the play from before its first connection to after its end.
-func stage(katrace, attach string) error {
-	w := newWire()
-	hosts := map[string]*host{}
+func (p *play) stage(katrace, attach string) error {
+	p.wire, p.hosts = newWire(), map[string]*host{}
 	for _, name := range []string{"db", "pod", "elsewhere"} {
-		h, err := newHost(w, addresses[name])
+		h, err := newHost(p.wire, addresses[name])
 		if err != nil {
 			return fmt.Errorf("host %s: %w", name, err)
 		}
-		hosts[name] = h
+		p.hosts[name] = h
 	}
 	stop, err := record(katrace, "-o", "json", "--attach", attach,
-		"--netns", fmt.Sprintf("%d,%d", hosts["db"].inum, hosts["pod"].inum))
+		"--netns", fmt.Sprintf("%d,%d", p.hosts["db"].inum, p.hosts["pod"].inum))
 	if err != nil {
 		return err
 	}
-	p := &play{wire: w, hosts: hosts}
 	err = p.run()
 	if failed := stop(); err == nil {
 		err = failed

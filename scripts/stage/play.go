@@ -14,8 +14,8 @@ import (
 var addresses = map[string][]netip.Addr{
 	"db":  addrs("10.0.0.1"),
 	"pod": addrs("10.0.0.2"),
-	"elsewhere": addrs("10.0.0.11", "10.0.0.12", "10.0.0.13", "10.0.0.14", "10.0.0.15", "10.0.0.31", "10.0.0.32", "10.0.0.33", "10.0.0.34",
-		"198.51.100.23", "203.0.113.7", "203.0.113.50", "203.0.113.99"),
+	"elsewhere": append(crowdAddresses(), addrs("10.0.0.11", "10.0.0.12", "10.0.0.13", "10.0.0.14", "10.0.0.15", "10.0.0.31", "10.0.0.32", "10.0.0.33", "10.0.0.34",
+		"198.51.100.23", "203.0.113.7", "203.0.113.50", "203.0.113.99")...),
 }
 
 // far is how long a packet takes to those that are not in the same rack.
@@ -87,9 +87,11 @@ type scene struct {
 
 // A play is the cast on its hosts.
 type play struct {
+	cast   []*connection
+	pace   time.Duration       // between two entrances
+	story  func(*play) []scene // in order of time
 	wire   *wire
 	hosts  map[string]*host
-	cast   []*connection
 	actors []*actor
 }
 
@@ -97,7 +99,6 @@ func (p *play) run() error {
 	for name, way := range far {
 		p.wire.away[netip.MustParseAddr(name)] = way
 	}
-	p.cast = cast()
 	for i, c := range p.cast {
 		if i > 0 && !c.another && p.cast[i-1].process == c.process {
 			c.actor = p.cast[i-1].actor
@@ -105,10 +106,10 @@ func (p *play) run() error {
 		if err := p.enter(c); err != nil {
 			return fmt.Errorf("%s and %s: %w", c.process, c.peer, err)
 		}
-		time.Sleep(700 * time.Millisecond)
+		time.Sleep(p.pace)
 	}
 	begin := time.Now()
-	for _, a := range p.story() {
+	for _, a := range p.story(p) {
 		time.Sleep(time.Until(begin.Add(a.at)))
 		if err := a.do(); err != nil {
 			return fmt.Errorf("after %v: %w", a.at, err)
@@ -117,11 +118,9 @@ func (p *play) run() error {
 	return nil
 }
 
-// story is what happens to whom, in order of time.
-func (p *play) story() []scene {
-	lose := func(peer string) func() error {
-		return func() error { p.wire.set(peer, gone); return nil }
-	}
+// story is what happens to those of cast.
+func (p *play) single() []scene {
+	lose := func(peer string) func() error { return p.fate(gone, peer) }
 	return []scene{
 		{time.Second, lose("10.0.0.12")},   // an application's host, with four connections
 		{time.Second, lose("10.0.0.13")},   // one that a user timeout watches, too
@@ -130,12 +129,22 @@ func (p *play) story() []scene {
 		{2 * time.Second, lose("10.0.0.34")},
 		{3 * time.Second, p.of("10.0.0.34", func(c *connection) error { return c.actor.tell("done", "write") })},
 		{4 * time.Second, p.of("10.0.0.14", func(c *connection) error { return forget(c.socket) })}, // restarts
-		{10 * time.Second, func() error { p.wire.set("10.0.0.31", unreachable); return nil }},
+		{10 * time.Second, p.fate(unreachable, "10.0.0.31")},
 		{20 * time.Second, lose("10.0.0.15")},
-		{34 * time.Second, func() error { p.wire.set("203.0.113.50", carried); return nil }}, // back, and
+		{34 * time.Second, p.fate(carried, "203.0.113.50")}, // back, and
 		{34 * time.Second, p.of("203.0.113.50", func(c *connection) error { return abort(c.socket) })},
-		{70 * time.Second, func() error { p.wire.set("10.0.0.15", carried); return nil }},
+		{70 * time.Second, p.fate(carried, "10.0.0.15")},
 		{120 * time.Second, func() error { return nil }},
+	}
+}
+
+// fate gives peers' packets another fate.
+func (p *play) fate(f fate, peers ...string) func() error {
+	return func() error {
+		for _, peer := range peers {
+			p.wire.set(peer, f)
+		}
+		return nil
 	}
 }
 

@@ -60,3 +60,20 @@ func abort(socket int) error {
 	}
 	return unix.Close(socket)
 }
+
+// fill writes to a socket until it has taken nothing for a second: its peer reads
+// nothing.
+func fill(socket int) error {
+	some := make([]byte, 4096)
+	for {
+		switch _, err := unix.SendmsgN(socket, some, nil, nil, unix.MSG_DONTWAIT); err {
+		case nil, unix.EINTR:
+		case unix.EAGAIN:
+			if n, err := unix.Poll([]unix.PollFd{{Fd: int32(socket), Events: unix.POLLOUT}}, 1000); n == 0 || err != nil && err != unix.EINTR {
+				return err
+			}
+		default:
+			return err
+		}
+	}
+}

@@ -20,7 +20,8 @@ import (
 // TestCases holds what katrace says of every case against the kernel's counter,
 // a capture and the application's errno, for each backend; once as it is, and
 // once with --rtt, where answers are told when they come. Every line of both
-// is held against the schema, and against what beside the timer there was.
+// is held against the schema, and against what beside the timer there was. With
+// --changes it says of each the same as without, of what changes anything.
 func TestCases(t *testing.T) {
 	s := stageAll(t)
 	for _, by := range backends() {
@@ -51,6 +52,7 @@ type results map[loader.Backend]map[string]*result
 // result is what came of one case, when it was last staged.
 type result struct {
 	events [2][]events.Event // without and with --rtt
+	quiet  [2][]events.Event // the same with --changes, where the kernel's side makes no other record
 	lost   events.Lost       // what katrace said that it missed, both ways together
 	lines  []string          // what was said, for the log
 	why    []string          // what does not agree
@@ -155,6 +157,7 @@ type tracing struct {
 	*run
 	by    loader.Backend
 	exact bool // --rtt
+	quiet bool // --changes
 }
 
 // trace stages cases, traces them by every backend with and without --rtt, and
@@ -163,7 +166,11 @@ func trace(t *testing.T, cases []lab.Case) results {
 	// Before the connections are made: these would be idle meanwhile.
 	var runs []tracing
 	for _, by := range backends() {
-		runs = append(runs, tracing{launch(t, by, "--all"), by, false}, tracing{launch(t, by, "--all", "--rtt"), by, true})
+		runs = append(runs, tracing{run: launch(t, by, "--all"), by: by}, tracing{run: launch(t, by, "--all", "--rtt"), by: by, exact: true},
+			tracing{run: launch(t, by, "--changes"), by: by, quiet: true})
+		if !emulated() { // four of them would take too long
+			runs = append(runs, tracing{run: launch(t, by, "--changes", "--rtt"), by: by, exact: true, quiet: true})
+		}
 	}
 	for _, r := range runs {
 		r.attached()
@@ -205,6 +212,10 @@ func trace(t *testing.T, cases []lab.Case) results {
 			}
 			of := said[r.by][o.Case]
 			of.lost = of.lost.Plus(lost)
+			if r.quiet {
+				of.quiet[r.way()] = byCase[o.Case]
+				continue
+			}
 			of.judge(t, o, byCase[o.Case], lost, r)
 			of.checkEnabled(t, r.by, byCase[o.Case], &hidden)
 			if o.Case == "alive" {
@@ -212,7 +223,38 @@ func trace(t *testing.T, cases []lab.Case) results {
 			}
 		}
 	}
+	for _, of := range said {
+		for _, r := range of {
+			r.checkQuiet()
+		}
+	}
 	return said
+}
+
+// checkQuiet: with --changes the same is said of what changes anything.
+func (r *result) checkQuiet() {
+	for way, all := range r.events {
+		if way == 1 && emulated() {
+			continue
+		}
+		var want []events.Event
+		for _, e := range all {
+			if e.Change != 0 {
+				want = append(want, e)
+			}
+		}
+		if d := cmp.Diff(timeless(want), timeless(r.quiet[way]), comparable); d != "" {
+			r.why = append(r.why, fmt.Sprintf("--rtt %t, -all +changes:\n%s", way == 1, d))
+		}
+	}
+}
+
+// way is the index of result.events.
+func (t tracing) way() int {
+	if t.exact {
+		return 1
+	}
+	return 0
 }
 
 // factsByBackend: to find them out is to read the kernel's types, which takes an
@@ -239,11 +281,8 @@ func factsHere(t *testing.T, by loader.Backend) loader.Facts {
 
 func (r *result) judge(t *testing.T, o lab.Outcome, evs []events.Event, lost events.Lost, by tracing) {
 	t.Helper()
-	facts, i := factsHere(t, by.by), 0
-	if by.exact {
-		i = 1
-	}
-	r.events[i] = evs
+	facts := factsHere(t, by.by)
+	r.events[by.way()] = evs
 	row := lab.Judge(o, evs, lost, lab.Backend{
 		SendErrors: facts.SendErrors, ICMP: facts.ICMP, RST: facts.RST, Probed: facts.Probed, ProbedByte: facts.ProbedByte, DropReasons: facts.DropReasons,
 		WindowProbes: facts.WindowProbes, TimerReasons: true, PromptAnswers: by.exact, Slack: *slack,

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"katrace/internal/loader"
 )
 
 // TestFaultStandstill: a katrace whose reader reads nothing for 10 seconds, and
@@ -19,7 +21,7 @@ func TestFaultStandstill(t *testing.T) {
 	nativeOnly(t)
 	l := newLoad(t, 400, true, 127)
 	var gate sync.Mutex
-	blocked := startBehind(t, &gate, l.only(), noDrops, "--ring-size=64KiB")
+	blocked := startBehind(t, &gate, anyBackend(), l.only(), noDrops, "--ring-size=64KiB")
 	stopped := startOne(t, l.only(), noDrops, "--ring-size=64KiB")
 	l.begin()
 	time.Sleep(2500 * time.Millisecond)
@@ -49,9 +51,8 @@ func TestFaultStandstill(t *testing.T) {
 }
 
 // startBehind is start with a reader that reads only while it has the gate.
-func startBehind(t *testing.T, gate sync.Locker, args ...string) tracer {
+func startBehind(t *testing.T, gate sync.Locker, by loader.Backend, args ...string) tracer {
 	t.Helper()
-	by := anyBackend()
 	r := &run{t: t, stderr: &lockedBuffer{}, done: make(chan struct{})}
 	r.cmd = command(append([]string{"-o", "json", "--attach", string(by)}, args...)...)
 	r.cmd.Stderr = r.stderr

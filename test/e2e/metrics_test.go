@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,27 +31,13 @@ func TestMetrics(t *testing.T) {
 	l.begin()
 	waitFor(t, time.Minute, "connections to fall silent", func() bool { return len(r.seen()) >= 100 })
 	counted := float64(l.end())
-	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", socket)
-	}}}
-	defer client.CloseIdleConnections()
-	var probes, lost, silent, listed float64
-	scrape := func() bool {
-		answer, err := client.Get("http://katrace/metrics")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = answer.Body.Close() }()
-		parser := expfmt.NewTextParser(model.UTF8Validation)
-		families, err := parser.TextToMetricFamilies(answer.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		probes, silent = sum(families["katrace_probes_total"]), sum(families["katrace_connections_silent_total"])
-		lost, listed = sum(families["katrace_records_lost_total"]), sum(families["katrace_listing_timestamp_seconds"])
-		return probes+lost >= counted && listed > 0
-	}
-	waitFor(t, time.Minute, "all probes to be counted", scrape)
+	var probes, lost, silent, listed, now float64
+	waitFor(t, time.Minute, "all probes to be counted", func() bool {
+		m := scrape(t, socket)
+		probes, silent, now = m.sum("probes_total"), m.sum("connections_silent_total"), m.sum("connections", "silent")
+		lost, listed = m.sum("records_lost_total"), m.sum("listing_timestamp_seconds")
+		return probes+lost >= counted && listed > 0 && now == silent // that is asked once a second
+	})
 	if probes > counted || silent+lost < 100 || silent > 100 {
 		t.Errorf("%g probes and %g lost, the kernel counted %g; %g connections silent, want 100", probes, lost, counted, silent)
 	}
@@ -98,10 +86,77 @@ func TestMetricsOfView(t *testing.T) {
 	}
 }
 
-// sum is of all series of a family; 0 where it is not exposed.
-func sum(f *dto.MetricFamily) (n float64) {
-	for _, m := range f.GetMetric() {
-		n += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+// TestMetricsOfLost: probes are counted of which no record arrives, because the ring
+// is small and nobody reads what katrace writes; also meanwhile.
+func TestMetricsOfLost(t *testing.T) {
+	n := pick(1000, 200)
+	l := newLoad(t, n, true, 127)
+	type blocked struct {
+		tracer
+		socket string
+		gate   *sync.Mutex
+	}
+	var all []blocked
+	for _, by := range backends() {
+		b := blocked{socket: filepath.Join(t.TempDir(), "socket"), gate: new(sync.Mutex)}
+		b.gate.Lock()
+		b.tracer = startBehind(t, b.gate, by, l.only(), "--ring-size=4KiB", "--metrics", "unix:"+b.socket)
+		all = append(all, b)
+	}
+	l.begin()
+	waitFor(t, 3*time.Minute, "three probes of each connection", func() bool { return l.counted() >= uint64(3*n) })
+	counted := float64(l.end())
+	for _, b := range all {
+		meanwhile := scrape(t, b.socket).sum("probes_total", "sent")
+		b.gate.Unlock()
+		var m scraped
+		waitFor(t, time.Minute, "the losses to be counted", func() bool {
+			m = scrape(t, b.socket)
+			return m.sum("records_lost_total", "ring") > 0
+		})
+		sent, missed := m.sum("probes_total", "sent"), m.sum("records_lost_total", "missed")
+		if sent != meanwhile || sent > counted || sent+missed < counted {
+			t.Errorf("%s: %g probes, %g while nobody read, %g missed; the kernel counted %g", b.by, sent, meanwhile, missed, counted)
+		}
+		if told := tallyOf(b.stop()); float64(told.probes) >= sent {
+			t.Errorf("%s: %g probes counted and as many told: this test sees nothing", b.by, sent)
+		}
+	}
+}
+
+// scraped are the families of a scrape.
+type scraped map[string]*dto.MetricFamily
+
+// scrape asks at a unix socket.
+func scrape(t *testing.T, socket string) scraped {
+	t.Helper()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}}}
+	answer, err := client.Get("http://katrace/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return families
+}
+
+// sum is of all series of a family, or of those with that value of a label; 0 where
+// it is not exposed.
+func (s scraped) sum(family string, value ...string) (n float64) {
+	for _, m := range s["katrace_"+family].GetMetric() {
+		wanted := len(value) == 0
+		for _, l := range m.GetLabel() {
+			wanted = wanted || slices.Contains(value, l.GetValue())
+		}
+		if wanted {
+			n += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
 	}
 	return n
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -17,8 +18,9 @@ import (
 )
 
 // TestSetTimer: the kernel's timer follows what katrace set has set on a live
-// socket. A connection whose first probe is due in two hours sends one once it
-// has been silent for a second, and the peer answers.
+// socket. A connection whose keepalive is off sends a probe once it has been silent
+// for a second, and the peer answers. Where the backend sees who switches keepalive
+// on, that is katrace.
 func TestSetTimer(t *testing.T) {
 	unlessHidden(t, func(t *testing.T) (wrong []string, lost events.Lost) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -26,16 +28,18 @@ func TestSetTimer(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = l.Close() }()
-		dialer := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 2 * time.Hour, Interval: time.Minute, Count: 9}}
+		dialer := net.Dialer{KeepAlive: -1}
 		c, err := dialer.Dial("tcp", l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer func() { _ = c.Close() }()
 		port := fmt.Sprint(c.LocalAddr().(*net.TCPAddr).Port)
-		r := start(t, "--local-port", port)
+		by := anyBackend()
+		r := launch(t, by, "--local-port", port)
+		r.attached()
 		out, stderr, status := katrace(t, "set", "--pid", fmt.Sprint(os.Getpid()), "--local-port", port,
-			"--idle", "1s", "--intvl", "2s", "--cnt", "5", "--force", "--apply")
+			"--on", "--idle", "1s", "--intvl", "2s", "--cnt", "5", "--force", "--apply")
 		if status != 0 {
 			t.Fatalf("status %d\n%s%s", status, out, stderr)
 		}
@@ -58,6 +62,12 @@ func TestSetTimer(t *testing.T) {
 		for _, e := range evs {
 			if e.Kind == events.KindLost {
 				lost = e.Lost
+			}
+		}
+		if factsHere(t, by).Enabled {
+			i := slices.IndexFunc(evs, func(e events.Event) bool { return e.Kind == events.KindEnabled })
+			if name := filepath.Base(*program); i < 0 || evs[i].Process.Comm != name || evs[i].Process.PID == os.Getpid() {
+				wrong = append(wrong, fmt.Sprintf("no event says that %s switched keepalive on: %+v", name, evs))
 			}
 		}
 		i := slices.IndexFunc(evs, probe)

@@ -30,21 +30,13 @@ type host struct{ ns *os.File }
 // the test, and what runs there has to end before.
 func neighbour(t *testing.T) *host {
 	t.Helper()
-	h := &host{}
+	h := newHost(t)
 	check := func(what string, err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}
 	}
-	check("make a network namespace", onThread(func() (err error) {
-		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			return err
-		}
-		h.ns, err = os.Open("/proc/thread-self/ns/net")
-		return err
-	}))
-	t.Cleanup(func() { _ = h.ns.Close() })
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name = nearEnd
 	check("make a veth pair", netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: farEnd, PeerNamespace: netlink.NsFd(h.ns.Fd())}))
@@ -57,6 +49,23 @@ func neighbour(t *testing.T) *host {
 	check("configure the far host", h.do(func() error {
 		return errors.Join(configure("lo", ""), configure(farEnd, farAddr))
 	}))
+	return h
+}
+
+// newHost makes a network namespace without any wire.
+func newHost(t *testing.T) *host {
+	t.Helper()
+	h := &host{}
+	if err := onThread(func() (err error) {
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			return err
+		}
+		h.ns, err = os.Open("/proc/thread-self/ns/net")
+		return err
+	}); err != nil {
+		t.Fatalf("make a network namespace: %v", err)
+	}
+	t.Cleanup(func() { _ = h.ns.Close() })
 	return h
 }
 

@@ -21,6 +21,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -30,12 +31,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var program = flag.String("katrace", "", "the program to test")
+var (
+	program  = flag.String("katrace", "", "the program to test")
+	packages = flag.String("packages", "", "a directory with Debian packages, unpacked: what is not installed")
+)
 
 // insideEnv is set where the test runs in its own network namespace.
 const insideEnv = "KATRACE_TEST_PROGRAMS_INSIDE"
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asContained) != "" {
+		contained()
+		return
+	}
 	flag.Parse()
 	if *program == "" || os.Geteuid() != 0 {
 		fmt.Fprintln(os.Stderr, "name the program to test, and be root: make test-programs")
@@ -83,6 +91,7 @@ func await(t *testing.T, what string, so func() bool) {
 // process is a program that runs until the test ends.
 type process struct {
 	cmd  *exec.Cmd
+	in   io.Writer     // its standard input
 	said *lockedBuffer // its standard output and error
 	name string
 }
@@ -97,7 +106,7 @@ func start(t *testing.T, account string, args ...string) *process {
 // startOn starts it on a host. What it says goes to log, or else to process.said.
 func startOn(t *testing.T, h *host, log io.Writer, account string, args ...string) *process {
 	t.Helper()
-	p := &process{exec.Command(args[0], args[1:]...), &lockedBuffer{}, args[0]}
+	p := &process{cmd: exec.Command(args[0], args[1:]...), said: &lockedBuffer{}, name: args[0]}
 	p.cmd.Stdout = p.said
 	if log != nil {
 		p.cmd.Stdout = log
@@ -115,6 +124,7 @@ func startOn(t *testing.T, h *host, log io.Writer, account string, args ...strin
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.in = in
 	if err := h.do(p.cmd.Start); err != nil {
 		t.Fatal(err)
 	}
@@ -136,6 +146,27 @@ func startOn(t *testing.T, h *host, log io.Writer, account string, args ...strin
 }
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
+
+// ask writes a line to the program, and returns the next whole line that it says.
+func (p *process) ask(t *testing.T, line string) string {
+	t.Helper()
+	before := strings.Count(p.said.String(), "\n")
+	if _, err := fmt.Fprintln(p.in, line); err != nil {
+		t.Fatal(err)
+	}
+	return p.line(t, before)
+}
+
+// line is the n-th line that it says, from 0 on.
+func (p *process) line(t *testing.T, n int) string {
+	t.Helper()
+	var lines []string
+	await(t, "a line of "+p.name, func() bool {
+		lines = strings.Split(p.said.String(), "\n")
+		return len(lines) > n+1
+	})
+	return lines[n]
+}
 
 // run runs a program to its end.
 func run(t *testing.T, account string, args ...string) {

@@ -19,7 +19,7 @@ func TestPrograms(t *testing.T) {
 	ways := methods(t)
 	var all []conn
 	for _, stage := range []func(*testing.T) []conn{
-		postgres, redis, nginx, curl, ssh, golang, python, node, java,
+		postgres, redis, nginx, haproxy, curl, ssh, golang, python, libkeepalive, node, java,
 	} {
 		all = append(all, stage(t)...)
 	}
@@ -176,6 +176,47 @@ http {
 	return conns
 }
 
+// haproxy: clitcpka and srvtcpka of a backend in mode tcp, each with times of its own.
+func haproxy(t *testing.T) []conn {
+	const client, plain, behind, behindPlain = 8083, 8084, 9006, 9008
+	server, plainServer := held(t, behind, nil), held(t, behindPlain, nil)
+	conf := write(t, folder(t, "root"), "haproxy.cfg", fmt.Sprintf(`
+defaults
+	mode tcp
+	timeout connect 10s
+	timeout client 1h
+	timeout server 1h
+listen keepalive
+	bind 127.0.0.1:%[1]d
+	option clitcpka
+	clitcpka-idle 30s
+	clitcpka-intvl 10s
+	clitcpka-cnt 4
+	option srvtcpka
+	srvtcpka-idle 40s
+	srvtcpka-intvl 8s
+	srvtcpka-cnt 5
+	server one 127.0.0.1:%[3]d
+listen plain
+	bind 127.0.0.1:%[2]d
+	option clitcpka
+	server one 127.0.0.1:%[4]d
+`, client, plain, behind, behindPlain))
+	proxy := start(t, "", "/usr/sbin/haproxy", "-db", "-f", conf)
+	var conns []conn
+	for port, want := range map[uint16]settings{client: sets("haproxy", 30, 10, 4), plain: inherits("haproxy")} {
+		listening(t, proxy, port)
+		c, err := net.Dial("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		conns = append(conns, conn{fmt.Sprintf("haproxy port %d", port), os.Getpid(), port, sets(ownComm(t), 15, 15, 9), want})
+	}
+	return append(conns, conn{"haproxy srvtcpka", proxy.pid(), behind, sets("haproxy", 40, 8, 5), server},
+		conn{"haproxy without srvtcpka", proxy.pid(), behindPlain, off("haproxy"), plainServer})
+}
+
 // curl: 60 s for idle and interval unless it is told otherwise.
 func curl(t *testing.T) []conn {
 	const port = 9000
@@ -250,6 +291,21 @@ func python(t *testing.T) []conn {
 	return []conn{
 		{"python", connect(""), port, off("python3"), server},
 		{"python SO_KEEPALIVE", connect("s.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)"), port, inherits("python3"), server},
+	}
+}
+
+// libkeepalive switches it on for a program that does not, by LD_PRELOAD.
+func libkeepalive(t *testing.T) []conn {
+	const port = 9007
+	server := held(t, port, nil)
+	connect := func(env ...string) int {
+		args := append([]string{"/usr/bin/env", "LD_PRELOAD=libkeepalive.so"}, env...)
+		return start(t, "nobody", append(args, "/usr/bin/python3", "-c", fmt.Sprintf(
+			"import socket, sys\ns = socket.create_connection(('127.0.0.1', %d))\nsys.stdin.read()", port))...).pid()
+	}
+	return []conn{
+		{"libkeepalive", connect(), port, inherits("python3"), server},
+		{"libkeepalive KEEPIDLE=30 KEEPINTVL=10 KEEPCNT=4", connect("KEEPIDLE=30", "KEEPINTVL=10", "KEEPCNT=4"), port, sets("python3", 30, 10, 4), server},
 	}
 }
 

@@ -3,8 +3,8 @@
 // Command storm loads katrace as no machine does: hundreds of thousands of
 // loopback connections, in a network namespace of their own, each of which
 // probes its peer every few seconds. It runs each rate without and with
-// katrace, and says what the kernel counted, what katrace told, and what both
-// took.
+// katrace, with each set of flags, and says what the kernel counted, what katrace
+// told, what its metrics say, and what both took.
 //
 //	go run ./test/storm -conns 500000 -rates 100000 -katrace bin/katrace
 //
@@ -35,12 +35,15 @@ func main() {
 	flag.StringVar(&rates, "rates", "100000", "probes a second, several parted by commas")
 	flag.DurationVar(&p.time, "time", 15*time.Second, "how long to measure at each rate")
 	flag.StringVar(&p.katrace, "katrace", "bin/katrace", `the katrace to load; "" makes the load only`)
-	flag.StringVar(&args, "args", "-o json", "its flags, parted by spaces")
+	flag.StringVar(&args, "args", "-o json; -o json --metrics SOCKET; -o json --changes --metrics SOCKET",
+		"its flags, parted by spaces; several sets, each of which is run, by semicolons; SOCKET is where the metrics are then asked for")
 	flag.StringVar(&p.dir, "dir", "", "where its output goes until it is counted (the system's folder for such)")
 	flag.IntVar(&p.backlog, "backlog", 0, "what to raise net.core.netdev_max_backlog to meanwhile; 0 leaves it")
 	flag.BoolVar(&p.unknown, "unknown", false, "connect anew once katrace runs, so that it knows no socket's owner")
 	flag.Parse()
-	p.args = strings.Fields(args)
+	for set := range strings.SplitSeq(args, ";") {
+		p.args = append(p.args, strings.Fields(set))
+	}
 	for _, s := range strings.Split(rates, ",") {
 		n, err := strconv.Atoi(s)
 		if err != nil || n < 1 {

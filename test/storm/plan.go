@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -20,7 +21,7 @@ type plan struct {
 	rates   []int
 	time    time.Duration
 	katrace string
-	args    []string
+	args    [][]string
 	dir     string
 	backlog int
 	unknown bool
@@ -60,9 +61,6 @@ func (p *plan) run(ctx context.Context) error {
 	}
 	defer func() { p.crew.dismiss() }()
 	fmt.Printf("%d connections over %d processes, made in %.0f s\n", p.conns, len(p.crew.workers), time.Since(began).Seconds())
-	if p.katrace != "" {
-		fmt.Printf("katrace %v\n", p.args)
-	}
 	for _, rate := range p.rates {
 		if err := p.measure(ctx, rate); err != nil {
 			return fmt.Errorf("at %d probes/s: %w", rate, err)
@@ -84,7 +82,17 @@ func (p *plan) measure(ctx context.Context, rate int) error {
 	if p.katrace == "" {
 		return nil
 	}
-	t, err := startTracer(p.katrace, p.args, p.dir)
+	for _, args := range p.args {
+		if err := p.trace(ctx, args, active, idle); err != nil {
+			return fmt.Errorf("katrace %s: %w", strings.Join(args, " "), err)
+		}
+	}
+	return nil
+}
+
+// trace runs a rate with katrace.
+func (p *plan) trace(ctx context.Context, args []string, active, idle int) error {
+	t, err := startTracer(p.katrace, args, p.dir)
 	if err != nil {
 		return err
 	}
@@ -98,6 +106,10 @@ func (p *plan) measure(ctx context.Context, rate int) error {
 	if err != nil {
 		return err
 	}
+	counted, err := t.scrape(with.counted)
+	if err != nil {
+		return err
+	}
 	if err := t.stop(); err != nil {
 		return err
 	}
@@ -105,7 +117,7 @@ func (p *plan) measure(ctx context.Context, rate int) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("  with     %s\n  katrace  %s\n", with, with.report(told))
+	fmt.Printf("  katrace %s\n  with     %s\n  katrace  %s%s\n", strings.Join(args, " "), with, with.report(told), counted)
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -21,6 +22,9 @@ type tracer struct {
 	cmd *exec.Cmd
 	out *os.File
 	err *os.File
+	// socket is where the metrics are asked for, "": there are none.
+	socket string
+	quiet  bool // --changes: probes are no lines
 }
 
 func startTracer(path string, args []string, dir string) (_ *tracer, err error) {
@@ -37,7 +41,16 @@ func startTracer(path string, args []string, dir string) (_ *tracer, err error) 
 		return nil, err
 	}
 	// Only this namespace's probes are counted.
-	t.cmd = exec.Command(path, append([]string{"--netns", "/proc/self/ns/net"}, args...)...)
+	flags := []string{"--netns", "/proc/self/ns/net"}
+	for _, arg := range args {
+		if strings.Contains(arg, "SOCKET") {
+			t.socket = filepath.Join(filepath.Dir(t.out.Name()), "katrace-storm.sock")
+			arg = strings.ReplaceAll(arg, "SOCKET", "unix:"+t.socket)
+		}
+		t.quiet = t.quiet || arg == "--changes"
+		flags = append(flags, arg)
+	}
+	t.cmd = exec.Command(path, flags...)
 	t.cmd.Stdout, t.cmd.Stderr = t.out, t.err
 	if err := t.cmd.Start(); err != nil {
 		return nil, err
@@ -83,6 +96,7 @@ func (t *tracer) discard() {
 
 // told is what katrace's output says.
 type told struct {
+	quiet                 bool // probes are no lines
 	events, probes, owned uint64
 	lost                  events.Lost
 }
@@ -90,7 +104,7 @@ type told struct {
 // count reads the output. Of most lines only the kind is looked at, for there
 // may be tens of millions.
 func (t *tracer) count() (told, error) {
-	var n told
+	n := told{quiet: t.quiet}
 	if _, err := t.out.Seek(0, io.SeekStart); err != nil {
 		return n, err
 	}

@@ -101,6 +101,8 @@ func (w window) report(t told) string {
 	short := int64(w.counted) - int64(t.probes) - int64(t.lost.Missed)
 	verdict := "exact, nothing lost"
 	switch {
+	case t.quiet:
+		verdict = "see the metrics"
 	case short < 0:
 		verdict = fmt.Sprintf("%d TOO MANY", -short)
 	case short > int64(t.lost.Ring):
