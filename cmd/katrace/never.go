@@ -109,7 +109,11 @@ func refuseMissing(f *events.Filter, names *nameOptions, say io.Writer) error {
 		all := owner.Containers()
 		for _, id := range f.Owner.Containers {
 			if !slices.ContainsFunc(all, func(c string) bool { return strings.HasPrefix(c, id) }) {
-				fmt.Fprintf(say, "katrace: --container %q: no process that may be seen is in such a container now\n", id)
+				hint := ""
+				if strings.Trim(id, "0123456789abcdef") != "" {
+					hint = " (by a name it is found with --names)"
+				}
+				fmt.Fprintf(say, "katrace: --container %q: no process that may be seen is in such a container now%s\n", id, hint)
 			}
 		}
 	}

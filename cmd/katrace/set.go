@@ -160,8 +160,8 @@ func (o *setOptions) validate(flags *pflag.FlagSet) (err error) {
 		return usagef("--undo-file %q: nothing is changed without --apply", o.undoFile)
 	case o.logFile != "" && !o.apply:
 		return usagef("--log-file %q: nothing is changed without --apply", o.logFile)
-	case o.logFile != "" && (o.logFile == o.undoFile || o.logFile == o.undo):
-		return usagef("--log-file %q: that is the file of the old values, which nothing else may be in", o.logFile)
+	case o.logFile != "" && (o.logFile == o.undoFile || o.logFile == o.undo): // before anything is opened
+		return o.hasOldValues()
 	case o.host != "" && o.logFile == "":
 		return usagef("--host: only the lines of --log-file say it")
 	case w.Known&change.Idle != 0 && w.Idle < conn.LeastIdle && !o.force:

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -22,12 +23,39 @@ type setLog struct {
 	line []byte
 }
 
+// openSetLog opens it, unless it has old values, for the undoing of which nothing
+// else may be in their file.
 func openSetLog(o *setOptions) (*setLog, error) {
 	file, err := os.OpenFile(o.logFile, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("--log-file: %w", err)
 	}
+	if err := o.refuseOldValues(file); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
 	return &setLog{file: file, by: change.Self(), undo: o.undo != "", host: o.host}, nil
+}
+
+func (o *setOptions) hasOldValues() error {
+	return usagef("--log-file %q: that is a file of old values, which nothing else may be in", o.logFile)
+}
+
+func (o *setOptions) refuseOldValues(log *os.File) error {
+	is, err := log.Stat()
+	if err != nil {
+		return fmt.Errorf("--log-file: %w", err)
+	}
+	for _, name := range []string{o.undoFile, o.undo} {
+		if other, err := os.Stat(name); name != "" && err == nil && os.SameFile(is, other) {
+			return o.hasOldValues()
+		}
+	}
+	if is.Mode().IsRegular() && is.Size() > 0 {
+		if old, err := readUndo(o.logFile); err == nil && len(old) > 0 {
+			return o.hasOldValues()
+		}
+	}
+	return nil
 }
 
 func (l *setLog) write(r *change.Result) error {
@@ -35,7 +63,7 @@ func (l *setLog) write(r *change.Result) error {
 	e.Host = l.host
 	l.line = append(events.AppendJSON(l.line[:0], &e), '\n')
 	if _, err := l.file.Write(l.line); err != nil {
-		return fmt.Errorf("--log-file, without which nothing is changed: %w", err)
+		return fmt.Errorf("--log-file, without which nothing more is changed: %w", err)
 	}
 	return nil
 }

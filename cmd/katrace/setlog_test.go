@@ -45,6 +45,20 @@ func TestSetLog(t *testing.T) {
 			t.Errorf("%q: says who did it: %t\n%s", more, said, out)
 		}
 	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(undo, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, more := range [][]string{
+		{"--undo", undo, "--log-file", link},
+		{"--undo", undo, "--log-file", dir + "/./undo.json"},
+		{"--pid", pid, "--idle", "91", "--log-file", undo}, // of an earlier run
+	} {
+		cmd := asKatrace(append([]string{"set", "--apply"}, more...)...)
+		if out, err := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != exitUsage || !strings.Contains(string(out), "old values") {
+			t.Errorf("%q: %v\n%s", more, err, out)
+		}
+	}
 	if out, err := asKatrace("set", "--undo", undo, "--apply", "--log-file", log).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -116,7 +130,7 @@ func TestSetFullLog(t *testing.T) {
 	cmd := asKatrace("set", "--pid", pid, "--local-port", portIn(local[0])+","+portIn(local[1]), "--idle", "90", "--apply", "--log-file", "/dev/full")
 	out, _ := cmd.CombinedOutput() // the status is looked at
 	if said := string(out); cmd.ProcessState.ExitCode() != 1 || !strings.Contains(said, "1 of 2 sockets changed, 1 NOT changed") ||
-		!strings.Contains(said, "NOT changed: not reached: --log-file, without which nothing is changed: ") || !strings.Contains(said, "no space left on device") {
+		!strings.Contains(said, "NOT changed: not reached: --log-file, without which nothing more is changed: ") || !strings.Contains(said, "no space left on device") {
 		t.Errorf("exit status %d\n%s", cmd.ProcessState.ExitCode(), said)
 	}
 	if got := has(t, child, "60"); got != "1 90 1 30 <nil>" && got != "1 60 1 90 <nil>" {

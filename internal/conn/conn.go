@@ -170,6 +170,13 @@ func (s *State) mergeOwner(newer *State) (changed bool) {
 	if newer.CgroupID != 0 {
 		s.CgroupID = newer.CgroupID
 	}
+	// A name is its own container's or pod's.
+	if newer.Container != "" && newer.Container != s.Container {
+		s.ContainerName = ""
+	}
+	if newer.Pod != "" && newer.Pod != s.Pod {
+		s.PodNamespace, s.PodName = "", ""
+	}
 	for _, t := range [...]struct {
 		known *string
 		told  string

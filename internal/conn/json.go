@@ -63,7 +63,7 @@ type LastKeys struct {
 func (l *LastKeys) AppendKeys(dst []byte, s *State) []byte {
 	last := &l.state
 	if last.Inode == s.Inode && last.Local == s.Local && last.Remote == s.Remote && last.Netns == s.Netns && last.Family == s.Family &&
-		last.TCPState == s.TCPState && last.Owner == s.Owner && (last.Has^s.Has)&HasUID == 0 && l.keys != nil {
+		last.TCPState == s.TCPState && last.Owner == s.Owner && last.Host == s.Host && (last.Has^s.Has)&HasUID == 0 && l.keys != nil {
 		return append(dst, l.keys...)
 	}
 	from := len(dst)

@@ -46,3 +46,17 @@ func TestMergeTakesAll(t *testing.T) {
 		t.Errorf("%s: there is no such field any more", path)
 	}
 }
+
+// TestMergeNames: a name is its own container's or pod's, and none that is not told is
+// another's.
+func TestMergeNames(t *testing.T) {
+	s := State{Owner: Owner{Container: "a", ContainerName: "web", Pod: "1", PodNamespace: "shop", PodName: "web-0"}}
+	s.Merge(&State{Owner: Owner{Container: "a", Pod: "1"}})
+	if s.ContainerName != "web" || s.PodNamespace != "shop" || s.PodName != "web-0" {
+		t.Errorf("the same: %+v", s.Owner)
+	}
+	s.Merge(&State{Owner: Owner{Container: "b", Pod: "2"}})
+	if want := (Owner{Container: "b", Pod: "2"}); s.Owner != want {
+		t.Errorf("others: %+v", s.Owner)
+	}
+}

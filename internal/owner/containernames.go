@@ -37,16 +37,20 @@ type containerKey struct {
 
 type containerName struct {
 	name  string
-	until time.Duration // for "": not looked for again before
+	until time.Duration // not looked for again before
 }
 
 const (
 	nameTries  = 100                    // readings, a second
 	nameForget = 10 * time.Second       // how long "no such container" is believed
+	nameKeep   = time.Minute            // how long a name is: docker rename, and another container gets it
 	nameWait   = 100 * time.Millisecond // how long a caller waits for files that somebody's home may have on a network
 	maxNames   = 1 << 14
 
-	maxNameFile = 16 << 20 // containers.json has some kilobyte a container
+	// containers.json has some kilobyte a container. Decoded it takes up to fifty times
+	// as much, if it is made for that.
+	maxNameFile  = 16 << 20
+	maxUsersFile = 1 << 20 // a user's own
 )
 
 func newContainerNames(root string) *containerNames {
@@ -58,7 +62,7 @@ func (c *containerNames) find(id, cgroup string, now time.Duration) string {
 	key := containerKey{userOf(cgroup), id}
 	c.mu.Lock()
 	is, ok := c.known[key]
-	if ok && (is.name != "" || now < is.until) || c.busy || !c.tries.take(now) {
+	if ok && now < is.until || c.busy || !c.tries.take(now) {
 		c.mu.Unlock()
 		return is.name
 	}
@@ -76,10 +80,10 @@ func (c *containerNames) find(id, cgroup string, now time.Duration) string {
 			clear(c.known)
 		}
 		for id, name := range found {
-			c.known[containerKey{key.user, id}] = containerName{name: name}
+			c.known[containerKey{key.user, id}] = containerName{name, now + nameKeep}
 		}
-		if found[key.id] == "" {
-			c.known[key] = containerName{until: now + nameForget}
+		if found[key.id] == "" { // it is removed, perhaps, and its sockets are not gone yet
+			c.known[key] = containerName{is.name, now + nameForget}
 		}
 	}()
 	select {
@@ -106,7 +110,7 @@ func (c *containerNames) read(key containerKey) map[string]string {
 		docker, podman = filepath.Join(home, ".local/share/docker"), filepath.Join(home, ".local/share/containers/storage")
 	}
 	var one struct{ Name string }
-	if c.decode(filepath.Join(docker, "containers", id, "config.v2.json"), &one) == nil {
+	if key.decode(c.root, filepath.Join(docker, "containers", id, "config.v2.json"), &one) == nil {
 		if name := strings.TrimPrefix(one.Name, "/"); isContainerName(name) {
 			return map[string]string{id: name}
 		}
@@ -118,7 +122,7 @@ func (c *containerNames) read(key containerKey) map[string]string {
 				ID    string
 				Names []string
 			}
-			if c.decode(filepath.Join(podman, driver+"-containers", file), &all) != nil {
+			if key.decode(c.root, filepath.Join(podman, driver+"-containers", file), &all) != nil {
 				continue
 			}
 			for _, is := range all {
@@ -136,8 +140,8 @@ func (c *containerNames) read(key containerKey) map[string]string {
 
 // decode reads a file of JSON, a user's at the worst: it may be a FIFO, a device, a
 // link or endless.
-func (c *containerNames) decode(path string, to any) error {
-	f, err := os.OpenFile(filepath.Join(c.root, path), os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
+func (k containerKey) decode(root, path string, to any) error {
+	f, err := os.OpenFile(filepath.Join(root, path), os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return err
 	}
@@ -149,7 +153,11 @@ func (c *containerNames) decode(path string, to any) error {
 	if !st.Mode().IsRegular() {
 		return errors.New("no file")
 	}
-	return json.NewDecoder(io.LimitReader(f, maxNameFile)).Decode(to)
+	limit := int64(maxNameFile)
+	if k.user != 0 {
+		limit = maxUsersFile
+	}
+	return json.NewDecoder(io.LimitReader(f, limit)).Decode(to)
 }
 
 // userOf is the user in whose part of the tree systemd has the cgroup:

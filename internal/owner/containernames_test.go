@@ -96,6 +96,22 @@ func TestContainerNamesLater(t *testing.T) {
 	if got := c.find(id64, "/", nameForget); got != "late" {
 		t.Errorf("after %s: %q", nameForget, got)
 	}
+	// Renamed, and then removed, when its sockets are not gone yet.
+	if err := os.WriteFile(filepath.Join(dir, "config.v2.json"), []byte(`{"Name":"/old"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.find(id64, "/", nameForget+nameKeep-1); got != "late" {
+		t.Errorf("read again at once: %q", got)
+	}
+	if got := c.find(id64, "/", nameForget+nameKeep); got != "old" {
+		t.Errorf("after it was renamed: %q", got)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.find(id64, "/", nameForget+2*nameKeep); got != "old" {
+		t.Errorf("after it was removed: %q", got)
+	}
 	c.tries.limit = 0
 	if got := c.find(strings.Repeat("9", 64), "/", time.Hour); got != "" || len(c.known) != 1 {
 		t.Errorf("beyond the limit: %q, %v", got, c.known)
@@ -113,7 +129,10 @@ func TestContainerNamesHostile(t *testing.T) {
 		"a directory":        func(path string) error { return os.Mkdir(path, 0o700) },
 		"no JSON":            func(path string) error { return os.WriteFile(path, []byte("secret"), 0o600) },
 		"another JSON":       func(path string) error { return os.WriteFile(path, []byte(`{"id":[1]}`), 0o600) },
-		"no names":           func(path string) error { return os.WriteFile(path, []byte(`[{"id":"`+id64+`"},null]`), 0o600) },
+		"too long": func(path string) error {
+			return os.WriteFile(path, []byte("["+strings.Repeat("{},", maxUsersFile/3)+podmans(id64, "late")[1:]), 0o600)
+		},
+		"no names": func(path string) error { return os.WriteFile(path, []byte(`[{"id":"`+id64+`"},null]`), 0o600) },
 	}
 	for i, name := range append(hostile.Names, "", "a b", "-x", "../x", strings.Repeat("n", 256)) {
 		make[fmt.Sprint("hostile name ", i)] = func(path string) error {
