@@ -85,6 +85,7 @@ type Expect struct {
 	Swallowed bool             // probes do not leave, and the kernel takes them for sent
 	Resumes   bool             // data in flight is acknowledged, and keepalive is in charge again
 	Timer     events.Reason    // firings that send nothing, of which there are some
+	Writes    bool             // the application sends data, which a firing may find on its way
 	State     conn.TCPState    // while probes are sent
 	Dropped   []Dropped        // segments that this host drops while a probe is out
 }

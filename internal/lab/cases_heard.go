@@ -64,7 +64,7 @@ func heardCases() []Case {
 		Expect: gaveUp.but(func(e *Expect) {
 			e.After = 8 * time.Second
 			// On a slow machine the byte goes out after more than two probes.
-			e.Counted, e.Wire, e.Answers = between(7, 9), between(7, 9), exactly(1)
+			e.Counted, e.Wire, e.Answers, e.Writes = between(7, 9), between(7, 9), exactly(1), true
 			e.Said = []events.Verdict{events.VerdictSilent, events.VerdictAlive, events.VerdictSilent}
 		}),
 		prepare: (*stage).ignoreProbes,
