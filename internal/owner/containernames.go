@@ -22,10 +22,10 @@ import (
 // and so what a user writes there names nobody else's.
 type containerNames struct {
 	root  string // "/", or a test's
-	tries budget
+	tries budget // of users, who can make up as many ids as they like
 
 	mu    sync.Mutex
-	busy  bool // a reading is under way
+	busy  map[bool]bool // a reading is under way: of a user's files, or of the system's
 	known map[containerKey]containerName
 }
 
@@ -41,7 +41,7 @@ type containerName struct {
 }
 
 const (
-	nameTries  = 100                    // readings, a second
+	nameTries  = 100                    // readings of users' files, a second
 	nameForget = 10 * time.Second       // how long "no such container" is believed
 	nameKeep   = time.Minute            // how long a name is: docker rename, and another container gets it
 	nameWait   = 100 * time.Millisecond // how long a caller waits for files that somebody's home may have on a network
@@ -54,7 +54,7 @@ const (
 )
 
 func newContainerNames(root string) *containerNames {
-	return &containerNames{root: root, tries: budget{limit: nameTries}, known: map[containerKey]containerName{}}
+	return &containerNames{root: root, tries: budget{limit: nameTries}, known: map[containerKey]containerName{}, busy: map[bool]bool{}}
 }
 
 // find is the container's name; "" where it is not known, or not known so far.
@@ -62,11 +62,12 @@ func (c *containerNames) find(id, cgroup string, now time.Duration) string {
 	key := containerKey{userOf(cgroup), id}
 	c.mu.Lock()
 	is, ok := c.known[key]
-	if ok && now < is.until || c.busy || !c.tries.take(now) {
+	users := key.user != 0
+	if ok && now < is.until || c.busy[users] || users && !c.tries.take(now) {
 		c.mu.Unlock()
 		return is.name
 	}
-	c.busy = true
+	c.busy[users] = true
 	c.mu.Unlock()
 	done := make(chan struct{})
 	key.id = strings.Clone(id)
@@ -75,7 +76,7 @@ func (c *containerNames) find(id, cgroup string, now time.Duration) string {
 		found := c.read(key)
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.busy = false
+		c.busy[users] = false
 		if len(c.known)+len(found) >= maxNames {
 			clear(c.known)
 		}

@@ -77,7 +77,7 @@ func TestContainerNames(t *testing.T) {
 }
 
 // TestContainerNamesLater: one that is not found is looked for again after a time,
-// and files are read so often at most.
+// and users' files are read so often at most.
 func TestContainerNamesLater(t *testing.T) {
 	c := host(t, nil)
 	if got := c.find(id64, "/", 0); got != "" {
@@ -113,8 +113,11 @@ func TestContainerNamesLater(t *testing.T) {
 		t.Errorf("after it was removed: %q", got)
 	}
 	c.tries.limit = 0
-	if got := c.find(strings.Repeat("9", 64), "/", time.Hour); got != "" || len(c.known) != 1 {
+	if got := c.find(strings.Repeat("9", 64), "/user.slice/user-1000.slice/x", time.Hour); got != "" || len(c.known) != 1 {
 		t.Errorf("beyond the limit: %q, %v", got, c.known)
+	}
+	if c.find(strings.Repeat("9", 64), "/", time.Hour); len(c.known) != 2 {
+		t.Errorf("the system's, beyond the users' limit: %v", c.known)
 	}
 }
 
@@ -156,7 +159,7 @@ func TestContainerNamesHostile(t *testing.T) {
 // but the first, and that not for long.
 func TestContainerNamesDoNotWait(t *testing.T) {
 	c := host(t, nil)
-	c.busy = true
+	c.busy[false] = true
 	if got := c.find(id64, "/", 0); got != "" {
 		t.Errorf("got %q", got)
 	}
