@@ -14,7 +14,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
-	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -25,19 +24,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/events"
+	"katrace/test/childtest"
 	"katrace/test/podman"
 )
 
 var program = flag.String("katrace", "", "the program to test")
 
 func TestMain(m *testing.M) {
-	podman.HoldIfAsked()
-	flag.Parse()
-	if *program == "" || os.Geteuid() != 0 {
-		fmt.Fprintln(os.Stderr, "name the program to test, and be root: make test-containers")
-		os.Exit(2)
-	}
-	os.Exit(podman.Main(m))
+	os.Exit(podman.Main(m, program, "make test-containers"))
 }
 
 // image is what the containers' image holds.
@@ -109,7 +103,7 @@ func startStream(t *testing.T, args ...string) *stream {
 	t.Helper()
 	s := &stream{}
 	cmd := exec.Command(*program, append([]string{"-o", "json"}, args...)...)
-	var errs lockedBuffer
+	var errs childtest.Buffer
 	cmd.Stderr = &errs
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
 	out, err := cmd.StdoutPipe()
@@ -124,7 +118,7 @@ func startStream(t *testing.T, args ...string) *stream {
 }
 
 // read takes the program's events until the test ends, and waits until it is attached.
-func (s *stream) read(t *testing.T, out interface{ Read([]byte) (int, error) }, cmd *exec.Cmd, errs *lockedBuffer) {
+func (s *stream) read(t *testing.T, out interface{ Read([]byte) (int, error) }, cmd *exec.Cmd, errs *childtest.Buffer) {
 	t.Helper()
 	done := make(chan struct{})
 	go func() {
@@ -162,22 +156,4 @@ func (s *stream) find(so func(*events.Event) bool) bool {
 		}
 	}
 	return false
-}
-
-// lockedBuffer is a bytes.Buffer that two goroutines may use.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }

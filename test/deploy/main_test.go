@@ -13,7 +13,6 @@ package deploy
 
 import (
 	"flag"
-	"fmt"
 	"os"
 	"testing"
 
@@ -23,11 +22,5 @@ import (
 var program = flag.String("katrace", "", "the program to test")
 
 func TestMain(m *testing.M) {
-	podman.HoldIfAsked()
-	flag.Parse()
-	if *program == "" || os.Geteuid() != 0 {
-		fmt.Fprintln(os.Stderr, "name the program to test, and be root: make test-deploy")
-		os.Exit(2)
-	}
-	os.Exit(podman.Main(m))
+	os.Exit(podman.Main(m, program, "make test-deploy"))
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/events"
+	"katrace/test/childtest"
 )
 
 // TestFaultFullDisk: where the disk with stdout is full, katrace ends at once with
@@ -28,7 +29,7 @@ func TestFaultFullDisk(t *testing.T) {
 	}
 	defer func() { _ = out.Close() }()
 	cmd := command("-o", "json", l.only(), "--attach", string(anyBackend()))
-	stderr := &lockedBuffer{}
+	stderr := &childtest.Buffer{}
 	cmd.Stdout, cmd.Stderr = out, stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"katrace/internal/loader"
+	"katrace/test/childtest"
 )
 
 // TestFaultStandstill: a katrace whose reader reads nothing for 10 seconds, and
@@ -53,7 +54,7 @@ func TestFaultStandstill(t *testing.T) {
 // startBehind is start with a reader that reads only while it has the gate.
 func startBehind(t *testing.T, gate sync.Locker, by loader.Backend, args ...string) tracer {
 	t.Helper()
-	r := &run{t: t, stderr: &lockedBuffer{}, done: make(chan struct{})}
+	r := &run{t: t, stderr: &childtest.Buffer{}, done: make(chan struct{})}
 	r.cmd = command(append([]string{"-o", "json", "--attach", string(by)}, args...)...)
 	r.cmd.Stderr = r.stderr
 	out, err := r.cmd.StdoutPipe()

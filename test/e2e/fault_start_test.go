@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"katrace/test/childtest"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -85,7 +87,7 @@ func TestFaultDemoKilled(t *testing.T) {
 	nativeOnly(t)
 	before := remains(t)
 	cmd := command("demo", "-o", "json", "--attach", string(anyBackend()), "--case", "vanished,alive")
-	var said lockedBuffer
+	var said childtest.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

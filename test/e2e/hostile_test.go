@@ -17,6 +17,7 @@ import (
 	"katrace/internal/conn"
 	"katrace/internal/events"
 	"katrace/internal/lab"
+	"katrace/test/childtest"
 )
 
 // hostileNames are what processes may call themselves: up to 15 bytes, any but NUL.
@@ -47,7 +48,7 @@ func TestHostileNames(t *testing.T) {
 	asJSON := start(t, "--addr", holderNetwork())
 	by, _, _ := strings.Cut(*backend, ",")
 	text := command("-o", "text", "--attach", by, "--addr", holderNetwork())
-	stdout, stderr := &lockedBuffer{}, &lockedBuffer{}
+	stdout, stderr := &childtest.Buffer{}, &childtest.Buffer{}
 	text.Stdout, text.Stderr = stdout, stderr
 	if err := text.Start(); err != nil {
 		t.Fatal(err)

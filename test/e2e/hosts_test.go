@@ -20,6 +20,7 @@ import (
 	"katrace/internal/lab"
 	"katrace/internal/mirror"
 	"katrace/internal/recording"
+	"katrace/test/childtest"
 )
 
 // TestHosts: two hosts are recorded, each by a katrace of its own. Both recordings
@@ -130,7 +131,7 @@ func TestLiveMerge(t *testing.T) {
 		*program, anyBackend(), h.Near, h.Far)
 	cmd := exec.Command("bash", "-c", script)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	out := &lockedBuffer{}
+	out := &childtest.Buffer{}
 	cmd.Stdout, cmd.Stderr = out, os.Stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

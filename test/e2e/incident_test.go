@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"katrace/test/childtest"
+
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
@@ -196,9 +198,9 @@ func (c *cluster) close() {
 }
 
 // text is katrace's text stream of the client, attached.
-func (c *cluster) text() (stdout *lockedBuffer, stop func() (said string)) {
+func (c *cluster) text() (stdout *childtest.Buffer, stop func() (said string)) {
 	c.t.Helper()
-	stdout, stderr := &lockedBuffer{}, &lockedBuffer{}
+	stdout, stderr := &childtest.Buffer{}, &childtest.Buffer{}
 	cmd := command("-o", "text", "--attach", string(anyBackend()), "--netns", fmt.Sprint(c.inum))
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	if err := cmd.Start(); err != nil {

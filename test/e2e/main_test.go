@@ -27,6 +27,7 @@ import (
 
 	"katrace/internal/events"
 	"katrace/internal/loader"
+	"katrace/test/childtest"
 )
 
 var (
@@ -74,7 +75,7 @@ func anyBackend() loader.Backend {
 type run struct {
 	t      *testing.T
 	cmd    *exec.Cmd
-	stderr *lockedBuffer
+	stderr *childtest.Buffer
 	done   chan struct{} // closed when stdout is at its end
 
 	mu     sync.Mutex
@@ -101,7 +102,7 @@ func launch(t *testing.T, by loader.Backend, args ...string) *run {
 // follow starts a katrace's JSON stream and takes what it says.
 func follow(t *testing.T, cmd *exec.Cmd) *run {
 	t.Helper()
-	r := &run{t: t, cmd: cmd, stderr: &lockedBuffer{}, done: make(chan struct{})}
+	r := &run{t: t, cmd: cmd, stderr: &childtest.Buffer{}, done: make(chan struct{})}
 	cmd.Stderr = r.stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -209,22 +210,4 @@ func waitFor(t *testing.T, limit time.Duration, what string, ok func() bool) {
 			t.Fatalf("waited %s for %s", limit, what)
 		}
 	}
-}
-
-// lockedBuffer is a bytes.Buffer that two goroutines may use.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }

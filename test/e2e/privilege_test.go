@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/loader"
+	"katrace/test/childtest"
 )
 
 // capNames are the capabilities that docs/privileges.md speaks of.
@@ -52,7 +53,7 @@ func nobodysProgram(t *testing.T, attr *syscall.SysProcAttr, args ...string) *ex
 // finish runs cmd to its end and returns its exit status and what it said.
 func finish(t *testing.T, cmd *exec.Cmd) (status int, stderr string) {
 	t.Helper()
-	var errs lockedBuffer
+	var errs childtest.Buffer
 	cmd.Stderr = &errs
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -8,12 +8,14 @@ import (
 	"os/exec"
 	"testing"
 
+	"katrace/test/childtest"
+
 	"golang.org/x/sys/unix"
 )
 
 // onTerminal starts a command on a terminal of its own of that size. What it
 // draws goes to the buffer; the file takes keys.
-func onTerminal(t *testing.T, cmd *exec.Cmd, columns, rows uint16) (keys *os.File, drawn *lockedBuffer) {
+func onTerminal(t *testing.T, cmd *exec.Cmd, columns, rows uint16) (keys *os.File, drawn *childtest.Buffer) {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -40,7 +42,7 @@ func onTerminal(t *testing.T, cmd *exec.Cmd, columns, rows uint16) (keys *os.Fil
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	drawn = &lockedBuffer{}
+	drawn = &childtest.Buffer{}
 	go func() {
 		b := make([]byte, 64<<10)
 		for {

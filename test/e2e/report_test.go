@@ -16,6 +16,7 @@ import (
 	"katrace/docs"
 	"katrace/internal/events"
 	"katrace/internal/lab"
+	"katrace/test/childtest"
 )
 
 // TestReport: a live report of a peer that falls silent and one that forgets the
@@ -37,7 +38,7 @@ func liveReport(t *testing.T) (wrong []string, lost events.Lost) {
 	cmd := command("report", "-o", "json", "--duration", "1h", "--attach", string(anyBackend()),
 		"--netns", fmt.Sprintf("%d,%d", conns[0].Netns, conns[1].Netns))
 	var out bytes.Buffer
-	said := &lockedBuffer{}
+	said := &childtest.Buffer{}
 	cmd.Stdout, cmd.Stderr = &out, said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"katrace/internal/lab"
+	"katrace/test/childtest"
 )
 
 // stalled is what list or predict says of a connection in which keepalive has no say.
@@ -129,7 +130,7 @@ type watched struct {
 	done chan struct{} // closed when all is said
 	said []stalled
 
-	stderr lockedBuffer
+	stderr childtest.Buffer
 }
 
 // watch starts such a list of the connection by itself, and waits for the first.

@@ -20,6 +20,7 @@ import (
 	"katrace/internal/events"
 	"katrace/internal/lab"
 	"katrace/internal/loader"
+	"katrace/test/childtest"
 )
 
 // TestFilters: what is filtered in the kernel is what was asked for, and all of it.
@@ -185,7 +186,7 @@ func TestClosedPipe(t *testing.T) {
 	_ = k // a second katrace at the same time is no trouble either
 	cmd := command("-o", "text", "--attach", string(anyBackend()))
 	cmd.Stdout = w
-	stderr := &lockedBuffer{}
+	stderr := &childtest.Buffer{}
 	cmd.Stderr = stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -215,7 +216,7 @@ func TestBlocked(t *testing.T) {
 	fill(t, w)
 	cmd := command("-o", "json", "--attach", string(anyBackend()))
 	cmd.Stdout = w
-	stderr := &lockedBuffer{}
+	stderr := &childtest.Buffer{}
 	cmd.Stderr = stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

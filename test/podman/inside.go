@@ -4,6 +4,7 @@ package podman
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -34,8 +35,15 @@ func annHome() string { return filepath.Join(scratch(), "ann") }
 
 // Main runs the tests in a mount namespace of their own, with cgroup v2 alone, with
 // empty directories for podman's storage, and with a user Ann; and in a network
-// namespace of their own. It needs root. Its result is for os.Exit.
-func Main(m *testing.M) int {
+// namespace of their own. It needs root, and the program to test, a flag; usage says
+// how to have both. Its result is for os.Exit.
+func Main(m *testing.M, program *string, usage string) int {
+	HoldIfAsked()
+	flag.Parse()
+	if *program == "" || os.Geteuid() != 0 {
+		fmt.Fprintln(os.Stderr, "name the program to test, and be root:", usage)
+		return 2
+	}
 	status, err := inside(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "prepare for podman:", err)

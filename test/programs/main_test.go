@@ -11,7 +11,6 @@
 package programs
 
 import (
-	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -22,10 +21,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"katrace/test/childtest"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -91,8 +91,8 @@ func await(t *testing.T, what string, so func() bool) {
 // process is a program that runs until the test ends.
 type process struct {
 	cmd  *exec.Cmd
-	in   io.Writer     // its standard input
-	said *lockedBuffer // its standard output and error
+	in   io.Writer         // its standard input
+	said *childtest.Buffer // its standard output and error
 	name string
 }
 
@@ -106,7 +106,7 @@ func start(t *testing.T, account string, args ...string) *process {
 // startOn starts it on a host. What it says goes to log, or else to process.said.
 func startOn(t *testing.T, h *host, log io.Writer, account string, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(args[0], args[1:]...), said: &lockedBuffer{}, name: args[0]}
+	p := &process{cmd: exec.Command(args[0], args[1:]...), said: &childtest.Buffer{}, name: args[0]}
 	p.cmd.Stdout = p.said
 	if log != nil {
 		p.cmd.Stdout = log
@@ -222,22 +222,4 @@ func write(t *testing.T, dir, name, text string) string {
 		t.Fatal(err)
 	}
 	return path
-}
-
-// lockedBuffer is a bytes.Buffer that two goroutines may use.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }

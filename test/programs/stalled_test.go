@@ -18,6 +18,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"katrace/internal/lab"
+	"katrace/test/childtest"
 )
 
 // stall is a COPY to a client that PostgreSQL cannot bring to its end.
@@ -242,13 +243,13 @@ type stalled struct {
 // trace is katrace at work.
 type trace struct {
 	port int
-	out  *lockedBuffer
+	out  *childtest.Buffer
 }
 
 func startTrace(t *testing.T, port uint16) *trace {
 	t.Helper()
-	tr := &trace{int(port), &lockedBuffer{}}
-	said := &lockedBuffer{}
+	tr := &trace{int(port), &childtest.Buffer{}}
+	said := &childtest.Buffer{}
 	cmd := exec.CommandContext(t.Context(), *program, "-o", "json", "--local-port", fmt.Sprint(port))
 	cmd.Stdout, cmd.Stderr = tr.out, said
 	if err := cmd.Start(); err != nil {
