@@ -12,6 +12,7 @@ import (
 
 	"katrace/internal/conn"
 	"katrace/internal/events"
+	"katrace/internal/owner"
 )
 
 // fakeOwners stands in for the scans: what it knows of a socket by its inode.
@@ -221,6 +222,39 @@ func TestFilterByOwner(t *testing.T) {
 	sink.want(t, "not known")
 	if s.leftOut != 2 {
 		t.Errorf("%d left out, want 2: after its end a connection is forgotten, and the kernel's is nobody's", s.leftOut)
+	}
+}
+
+// TestFilterByName: where the process is known and the name of its container or pod
+// is not, an event that the filter leaves out is counted, too.
+func TestFilterByName(t *testing.T) {
+	for _, f := range []conn.OwnerFilter{{Containers: []string{"web"}}, {Pods: []conn.PodName{{Namespace: "shop", Name: "cart-0"}}}} {
+		s, _, sink := wait(events.Filter{Owner: f})
+		s.names = owner.OpenNames("", true)
+		e := on(events.KindProbe, 1, 1)
+		e.Owner = conn.Owner{Process: shop, Cgroup: "/docker/3f2a", Container: "3f2a", Pod: "1"}
+		must(t, s.pass(e))
+		if s.leftOut != 1 {
+			t.Errorf("%+v: %d left out, want 1", f, s.leftOut)
+		}
+		closed := on(events.KindClosed, 1, 0)
+		closed.TCPState = conn.TCPClose
+		s.all = true
+		must(t, s.pass(closed))
+		if s.leftOut != 2 {
+			t.Errorf("%+v: %d left out with its end, want 2", f, s.leftOut)
+		}
+		e.ContainerName, e.PodNamespace, e.PodName = "db", "shop", "cart-1"
+		must(t, s.pass(e))
+		sink.want(t, "left out")
+		if s.leftOut != 2 {
+			t.Errorf("%+v: of another name, and counted", f)
+		}
+		s.names = nil
+		e.ContainerName = ""
+		if must(t, s.pass(e)); s.leftOut != 2 {
+			t.Errorf("%+v: not looked for, and counted", f)
+		}
 	}
 }
 

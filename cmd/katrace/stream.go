@@ -241,20 +241,19 @@ func (s *stream) judge(e *events.Event) bool {
 		}
 		return s.filter.Match(e)
 	}
-	now := ownerOf(e)
-	wanted := false
+	now, recalled := ownerOf(e), false
 	switch {
 	case now.process.PID != 0:
 		s.owned.remember(e)
-		wanted = s.filter.Match(e)
-	case now.heldBy == conn.HeldByKernel || !s.owned.recall(e):
-		if wanted = s.filter.Match(e); !wanted && s.wants(e) && s.filter.Owner.Unknown(&e.Owner) {
-			s.leftOut++
-		}
-	default:
-		if wanted = s.filter.Match(e); e.Inode != 0 {
-			now.set(e) // that one has let go of it
-		}
+	case now.heldBy != conn.HeldByKernel:
+		recalled = s.owned.recall(e)
+	}
+	wanted := s.filter.Match(e)
+	if !wanted && s.wants(e) && s.filter.Owner.Unknown(&e.Owner, s.names.OfContainers()) {
+		s.leftOut++
+	}
+	if recalled && e.Inode != 0 {
+		now.set(e) // that one has let go of it
 	}
 	if e.Kind.Ends() || e.Kind == events.KindClosed {
 		s.owned.forget(e)

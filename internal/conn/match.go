@@ -78,13 +78,15 @@ func (f *OwnerFilter) Match(o *Owner) bool {
 }
 
 // Unknown says that what the filter asks of the owner is not known, and that
-// nothing that is known speaks against it.
-func (f *OwnerFilter) Unknown(o *Owner) bool {
+// nothing that is known speaks against it. named says that the names of containers
+// are looked for: one without a name may yet get it.
+func (f *OwnerFilter) Unknown(o *Owner, named bool) bool {
 	process := o.Process.PID == 0 && o.HeldBy != HeldByKernel
 	// The root, without a process, is where cgroup v1 has all sockets.
 	cgroup := o.Cgroup == "" || o.Cgroup == "/" && o.Process.PID == 0
 	// In a container, what a cgroup is can be known where its path is not.
-	container := cgroup && o.Container == ""
+	container := cgroup && o.Container == "" ||
+		named && o.ContainerName == "" && isHexID(o.Container) && slices.ContainsFunc(f.Containers, func(c string) bool { return !isHexID(c) })
 	pod := cgroup && o.Pod == "" || o.Pod != "" && o.PodName == ""
 	assumed := *f
 	if process {
@@ -101,6 +103,13 @@ func (f *OwnerFilter) Unknown(o *Owner) bool {
 	}
 	return (process && len(f.PIDs)+len(f.Comms) > 0 || cgroup && len(f.Cgroups) > 0 || container && len(f.Containers) > 0 || pod && len(f.Pods) > 0) &&
 		assumed.Match(o)
+}
+
+// isHexID says that s can be the id of a container, or its beginning, and not only
+// the name: hexadecimal digits, of Amazon ECS with a number behind a dash.
+func isHexID(s string) bool {
+	hex, number, _ := strings.Cut(s, "-")
+	return hex != "" && strings.Trim(hex, "0123456789abcdef")+strings.Trim(number, "0123456789") == ""
 }
 
 // AppendHaystack appends what the screen shows of a connection for all its life

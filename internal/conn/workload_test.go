@@ -100,7 +100,7 @@ func TestPodFilter(t *testing.T) {
 		{Owner{}, false, true},
 		{Owner{Container: "3f2a", Pod: "1", PodNamespace: "lab", PodName: "x"}, false, false}, // the cgroup's path is hidden
 	} {
-		if got := fmt.Sprint(f.Match(&tt.o), f.Unknown(&tt.o)); got != fmt.Sprint(tt.match, tt.unknown) {
+		if got := fmt.Sprint(f.Match(&tt.o), f.Unknown(&tt.o, false)); got != fmt.Sprint(tt.match, tt.unknown) {
 			t.Errorf("%+v: matches, unknown: %s", tt.o, got)
 		}
 	}

@@ -30,6 +30,9 @@ func OpenNames(pods string, containers bool) *Names {
 	return n
 }
 
+// OfContainers says that those of containers are looked for.
+func (n *Names) OfContainers() bool { return n != nil && n.containers != nil }
+
 // Fill sets the names that belong to the owner's ids.
 func (n *Names) Fill(o *conn.Owner) {
 	if n == nil || o.Container == "" && o.Pod == "" {
