@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"katrace/internal/conn"
@@ -230,57 +229,6 @@ func (s *stream) pass(e *events.Event) error {
 	return nil
 }
 
-// judge says whether the filter wants the event. Where its owner is not known
-// now, the one it had before decides; of a connection that its process has closed
-// that one is named.
-func (s *stream) judge(e *events.Event) bool {
-	byOwner := s.filter.Owner.Any()
-	if !byOwner && !s.pace.few() {
-		if len(s.owned.conns) > 0 {
-			s.owned = owned{} // nothing is forgotten from here on, so nothing may be remembered
-		}
-		return s.filter.Match(e)
-	}
-	now, recalled := ownerOf(e), false
-	switch {
-	case now.process.PID != 0:
-		s.owned.remember(e)
-	case now.heldBy != conn.HeldByKernel:
-		recalled = s.owned.recall(e)
-	}
-	wanted := s.filter.Match(e)
-	if !wanted && s.wants(e) && s.filter.Owner.Unknown(&e.Owner, s.names.OfContainers()) {
-		s.leftOut++
-	}
-	if recalled && e.Inode != 0 {
-		now.set(e) // that one has let go of it
-	}
-	if e.Kind.Ends() || e.Kind == events.KindClosed {
-		s.owned.forget(e)
-	}
-	return wanted
-}
-
-// wants says whether the user wants the event if its owner is wanted.
-func (s *stream) wants(e *events.Event) bool {
-	return s.filter.MatchBesidesOwner(e) && (s.all || !needsAll(e.Kind))
-}
-
-// fillOwner says who holds the socket, as far as that is known by now, and
-// whether a scan is going to tell.
-func (s *stream) fillOwner(e *events.Event) (asked bool) {
-	process := e.Process
-	asked = s.owners.Fill(e)
-	if e.Has&events.HasDoer == 0 {
-		return asked
-	}
-	if process.PID != e.Process.PID {
-		e.HeldBy = 0
-	}
-	e.Process = process // the kernel said so
-	return false
-}
-
 // reportLost tells of what was lost since it was last asked.
 func (s *stream) reportLost() error {
 	now, err := s.tracer.Lost()
@@ -301,73 +249,6 @@ func (s *stream) reportLost() error {
 		return nil
 	}
 	return s.pass(&s.lost)
-}
-
-// noteClock says that the wall clock was set: the times of events jump with it.
-func (s *stream) noteClock(by time.Duration) {
-	if by == 0 {
-		return
-	}
-	s.clockSet += by
-	if s.say != nil {
-		fmt.Fprintf(s.say, "katrace: the wall clock was set %s: times of events follow it from here on\n", clockWords(by))
-	}
-}
-
-// clockWords is "back by 1h0m0s" or "forward by 2s".
-func clockWords(by time.Duration) string {
-	if by < 0 {
-		return "back by " + (-by).Round(time.Millisecond).String()
-	}
-	return "forward by " + by.Round(time.Millisecond).String()
-}
-
-// summary is said on stderr at the end.
-func (s *stream) summary(took time.Duration) string {
-	lost := "nothing lost"
-	if s.reported.Total() > 0 {
-		lost = string(events.AppendWords(nil, &events.Event{Kind: events.KindLost, Lost: s.reported}))
-	}
-	if s.leftOut > 0 {
-		lost += "; " + string(events.AppendWords(nil, &events.Event{Kind: events.KindLost, LeftOut: s.leftOut}))
-	}
-	said := fmt.Sprintf("%s in %s, %s", conn.AppendCount(nil, s.told, "event"), conn.AppendSpan(nil, took), lost)
-	if s.clockSet.Abs() >= leastClockSet {
-		said += "; the wall clock was set " + clockWords(s.clockSet) + " under way"
-	}
-	return said
-}
-
-// opening is said on stderr at the start: how katrace is attached, and what it
-// cannot know that way.
-func opening(t *loader.Tracer, debug bool) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "attached by %s", t.Backend)
-	if len(t.Passed) > 0 && !debug {
-		names := make([]string, len(t.Passed))
-		for i, err := range t.Passed {
-			names[i], _, _ = strings.Cut(err.Error(), ":")
-		}
-		fmt.Fprintf(&b, " (%s cannot be: see katrace doctor)", strings.Join(names, ", "))
-	}
-	if len(t.Lacks) > 0 {
-		fmt.Fprintf(&b, "; not known this way: %s", strings.Join(t.Lacks, ", "))
-	}
-	for _, what := range owner.Hidden() {
-		fmt.Fprintf(&b, "\nkatrace: not seen from here: %s", what)
-	}
-	if debug {
-		for _, err := range t.Passed {
-			fmt.Fprintf(&b, "\nkatrace: passed over %v", err)
-		}
-		if t.Slow != nil {
-			fmt.Fprintf(&b, "\nkatrace: each field is read by a call, for the kernel refuses more than that: %v", t.Slow)
-		}
-		if t.Unwitnessed != nil {
-			fmt.Fprintf(&b, "\nkatrace: firings that no program ran for cannot be counted: %v", t.Unwitnessed)
-		}
-	}
-	return b.String()
 }
 
 // runStream is katrace without a subcommand.
