@@ -93,13 +93,7 @@ func (o *listOptions) most(screen size, notes []string) int {
 
 // notes are what is said on stderr of a list.
 func (o *listOptions) notes(l *inventory.List) (lines []string) {
-	for _, lack := range l.Lacks {
-		if lack.Sockets > 0 {
-			lines = append(lines, fmt.Sprintf("katrace: not known for %d sockets: %s", lack.Sockets, lack.What))
-		} else {
-			lines = append(lines, "katrace: left out: "+lack.What)
-		}
-	}
+	lines = lackNotes(l.Lacks)
 	for _, what := range owner.Hidden() {
 		lines = append(lines, "katrace: not seen from here: "+what)
 	}
@@ -115,6 +109,18 @@ func (o *listOptions) notes(l *inventory.List) (lines []string) {
 			which = "" // groups have no such column
 		}
 		lines = append(lines, "katrace: "+conn.Count(armed, "timer")+" armed before the change"+which+": later than KEEPALIVE says, until "+conn.Rearm)
+	}
+	return lines
+}
+
+// lackNotes say what could not be had.
+func lackNotes(lacks []inventory.Lack) (lines []string) {
+	for _, lack := range lacks {
+		if lack.Sockets > 0 {
+			lines = append(lines, "katrace: not known for "+conn.Count(lack.Sockets, "socket")+": "+lack.What)
+		} else {
+			lines = append(lines, "katrace: left out: "+lack.What)
+		}
 	}
 	return lines
 }

@@ -86,3 +86,15 @@ func TestListFilters(t *testing.T) {
 		}
 	}
 }
+
+// TestLackNotes: what is not known of sockets is counted, of set's what chooses them.
+func TestLackNotes(t *testing.T) {
+	l := &inventory.List{Lacks: []inventory.Lack{{What: "x", Sockets: 1}, {What: "y"}, {What: inventory.LateNames, Sockets: 2}}}
+	const late = "katrace: not known for 2 sockets: the names of their containers, which are late: they were not read in time"
+	if got, want := lackNotes(l.Lacks), []string{"katrace: not known for 1 socket: x", "katrace: left out: y", late}; !slices.Equal(got, want) {
+		t.Errorf("list says %q, want %q", got, want)
+	}
+	if got, want := setNotes(l), []string{"katrace: left out: y", late}; !slices.Equal(got, want) {
+		t.Errorf("set says %q, want %q", got, want)
+	}
+}

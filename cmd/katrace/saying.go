@@ -64,6 +64,17 @@ func clockWords(by time.Duration) string {
 	return "forward by " + by.Round(time.Millisecond).String()
 }
 
+// noteNames says, once, that the home directory of a user does not answer.
+func (s *stream) noteNames(home string, uid uint32) {
+	if home == "" || s.late != "" {
+		return
+	}
+	s.late = fmt.Sprintf("names of users' containers are late: %s, the home of uid %d, does not answer", conn.Safe(home), uid)
+	if s.say != nil {
+		fmt.Fprintf(s.say, "katrace: %s\n", s.late)
+	}
+}
+
 // summary is said on stderr at the end.
 func (s *stream) summary(took time.Duration) string {
 	lost := "nothing lost"
@@ -76,6 +87,9 @@ func (s *stream) summary(took time.Duration) string {
 	said := fmt.Sprintf("%s in %s, %s", conn.AppendCount(nil, s.told, "event"), conn.AppendSpan(nil, took), lost)
 	if s.clockSet.Abs() >= leastClockSet {
 		said += "; the wall clock was set " + clockWords(s.clockSet) + " under way"
+	}
+	if s.late != "" && s.say == nil {
+		said += "; " + s.late
 	}
 	return said
 }

@@ -28,3 +28,20 @@ func TestNoteClock(t *testing.T) {
 		t.Errorf("summary %q", quiet.summary(time.Second))
 	}
 }
+
+// TestNoteNames: a home that does not answer is said once, or in the summary.
+func TestNoteNames(t *testing.T) {
+	const want = `names of users' containers are late: /home/a?n, the home of uid 1000, does not answer`
+	var said strings.Builder
+	for _, s := range []*stream{{say: &said}, {}} {
+		for _, home := range []string{"", "/home/a\x1bn", "/home/ben", "", "/home/ben"} {
+			s.noteNames(home, 1000)
+		}
+		if got := strings.Contains(s.summary(time.Second), want); got != (s.say == nil) {
+			t.Errorf("in the summary: %v", got)
+		}
+	}
+	if got := said.String(); got != "katrace: "+want+"\n" {
+		t.Errorf("said %q", got)
+	}
+}

@@ -233,10 +233,8 @@ func runSet(ctx context.Context, o *setOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	for _, lack := range l.Lacks {
-		if lack.Sockets == 0 { // of sockets each row says what is missing
-			fmt.Fprintln(os.Stderr, "katrace: left out: "+lack.What)
-		}
+	for _, line := range setNotes(l) {
+		fmt.Fprintln(os.Stderr, line)
 	}
 	if o.debug {
 		sayTook(os.Stderr, l, 0)
@@ -265,6 +263,12 @@ func runSet(ctx context.Context, o *setOptions) (err error) {
 		err = errors.Join(err, stopped)
 	}
 	return err
+}
+
+// setNotes are what is said of a list of sockets to be set. Of settings that are not
+// known each row says so; by a name that is not known none may be chosen.
+func setNotes(l *inventory.List) []string {
+	return lackNotes(slices.DeleteFunc(slices.Clone(l.Lacks), func(lack inventory.Lack) bool { return lack.Sockets > 0 && lack.What != inventory.LateNames }))
 }
 
 func readUndo(path string) ([]change.Entry, error) {

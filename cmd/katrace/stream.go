@@ -42,6 +42,7 @@ type stream struct {
 	leftOut  uint64        // events that a filter by owner dropped because theirs was not known
 	leftTold uint64        // of these, what KindLost events have told
 	clockSet time.Duration // by how much the wall clock was set under way, in all
+	late     string        // whose names of containers are; "": nobody's
 	say      io.Writer     // where to say it at once, nil: in the summary only
 	disk     func() uint64 // lines that the log file did not take, nil: there is none
 	verdicts bool          // the kernel's side counts connections by their verdict
@@ -173,6 +174,7 @@ func (s *stream) loop(ctx context.Context) error {
 			next = now.Add(tick)
 			s.pace.tick()
 			s.noteClock(s.tracker.SetClock())
+			s.noteNames(s.names.Hanging())
 			if err := cmp.Or(s.reportLost(), s.beatIfDue(now)); err != nil {
 				return err
 			}

@@ -142,7 +142,9 @@ func (g *gatherer) owners(t *owner.Table) {
 		if path, in := paths.Find(s.CgroupID); path != "" && path != "/" {
 			s.Cgroup, s.Container, s.Pod = path, in.ID, in.PodUID
 		}
-		g.o.Names.Fill(&s.Owner)
+		if g.o.Names.Fill(&s.Owner) {
+			g.lack(LateNames, 1)
+		}
 	}
 }
 

@@ -71,6 +71,9 @@ type Lack struct {
 	Sockets int    // 0: whole namespaces
 }
 
+// LateNames is the Lack of sockets whose container may have a name that is not shown.
+const LateNames = "the names of their containers, which are late: they were not read in time"
+
 // Took says how long the parts of a Snapshot took. Owners and Sockets run at once.
 type Took struct {
 	Sockets  time.Duration // the kernel's list

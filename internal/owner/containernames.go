@@ -23,9 +23,11 @@ import (
 type containerNames struct {
 	root  string // "/", or a test's
 	tries budget // of users, who can make up as many ids as they like
+	wait  time.Duration
+	read  func(key containerKey, home string) map[string]string
 
 	mu    sync.Mutex
-	busy  map[bool]bool // a reading is under way: of a user's files, or of the system's
+	under nameReadings
 	known map[containerKey]containerName
 }
 
@@ -38,6 +40,7 @@ type containerKey struct {
 type containerName struct {
 	name  string
 	until time.Duration // not looked for again before
+	late  bool          // "" is no answer: it could not be read
 }
 
 const (
@@ -54,64 +57,96 @@ const (
 )
 
 func newContainerNames(root string) *containerNames {
-	return &containerNames{root: root, tries: budget{limit: nameTries}, known: map[containerKey]containerName{}, busy: map[bool]bool{}}
+	return &containerNames{root: root, tries: budget{limit: nameTries}, wait: nameWait, read: readerOfNames(root), known: map[containerKey]containerName{}}
 }
 
-// find is the container's name; "" where it is not known, or not known so far.
-func (c *containerNames) find(id, cgroup string, now time.Duration) string {
+// find is the container's name; "" where it is not known, or, if it is late, not known
+// so far.
+func (c *containerNames) find(id, cgroup string, now time.Duration) (_ string, late bool) {
 	key := containerKey{userOf(cgroup), id}
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	is, ok := c.known[key]
-	users := key.user != 0
-	if ok && now < is.until || c.busy[users] || users && !c.tries.take(now) {
-		c.mu.Unlock()
-		return is.name
+	if ok && now < is.until {
+		return is.name, is.late
 	}
-	c.busy[users] = true
-	c.mu.Unlock()
-	done := make(chan struct{})
+	if !c.under.room(key.user, now) || key.user != 0 && !c.tries.take(now) {
+		return is.name, is.name == ""
+	}
 	key.id = strings.Clone(id)
+	done, inTime := c.start(key, now), true
+	c.mu.Unlock()
+	select {
+	case <-done:
+	case <-time.After(c.wait):
+		inTime = false
+	}
+	c.mu.Lock()
+	is = c.known[key]
+	return is.name, is.late || !inTime && is.name == ""
+}
+
+// start begins a reading, with the lock held.
+func (c *containerNames) start(key containerKey, now time.Duration) (done chan struct{}) {
+	r := c.under.add(key.user, now)
+	done = make(chan struct{})
 	go func() {
 		defer close(done)
-		found := c.read(key)
+		found, read := c.look(key, r)
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.busy[users] = false
+		c.under.remove(r)
 		if len(c.known)+len(found) >= maxNames {
 			clear(c.known)
 		}
 		for id, name := range found {
-			c.known[containerKey{key.user, id}] = containerName{name, now + nameKeep}
+			c.known[containerKey{key.user, id}] = containerName{name: name, until: now + nameKeep}
 		}
 		if found[key.id] == "" { // it is removed, perhaps, and its sockets are not gone yet
-			c.known[key] = containerName{is.name, now + nameForget}
+			name := c.known[key].name
+			c.known[key] = containerName{name, now + nameForget, !read && name == ""}
 		}
 	}()
-	select {
-	case <-done:
-	case <-time.After(nameWait):
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.known[key].name
+	return done
 }
 
-// read finds the container's name, and with it those of others in the same file.
-func (c *containerNames) read(key containerKey) map[string]string {
-	id := key.id
-	if !isID(id) {
-		return nil // lxc and systemd-nspawn have names for ids
+// look is what a reading does. It reads nothing below a mount on which another one
+// hangs.
+func (c *containerNames) look(key containerKey, r *nameReading) (found map[string]string, read bool) {
+	if !isID(key.id) {
+		return nil, true // lxc and systemd-nspawn have names for ids
 	}
-	docker, podman := "var/lib/docker", "var/lib/containers/storage"
+	home := ""
 	if key.user != 0 {
-		home := c.home(key.user)
-		if home == "" {
-			return nil
+		if home = c.home(key.user); home == "" {
+			return nil, true
 		}
+		mount := mountOf(c.root, home)
+		c.mu.Lock()
+		r.home, r.mount = home, mount
+		alone := c.under.alone(r)
+		c.mu.Unlock()
+		if !alone {
+			return nil, false
+		}
+	}
+	return c.read(key, home), true
+}
+
+// readerOfNames is a function that finds the container's name, and with it those of
+// others in the same file; home is that of the container's user.
+func readerOfNames(root string) func(key containerKey, home string) map[string]string {
+	return func(key containerKey, home string) map[string]string { return readNames(root, key, home) }
+}
+
+func readNames(root string, key containerKey, home string) map[string]string {
+	id := key.id
+	docker, podman := "var/lib/docker", "var/lib/containers/storage"
+	if home != "" {
 		docker, podman = filepath.Join(home, ".local/share/docker"), filepath.Join(home, ".local/share/containers/storage")
 	}
 	var one struct{ Name string }
-	if key.decode(c.root, filepath.Join(docker, "containers", id, "config.v2.json"), &one) == nil {
+	if key.decode(root, filepath.Join(docker, "containers", id, "config.v2.json"), &one) == nil {
 		if name := strings.TrimPrefix(one.Name, "/"); isContainerName(name) {
 			return map[string]string{id: name}
 		}
@@ -123,7 +158,7 @@ func (c *containerNames) read(key containerKey) map[string]string {
 				ID    string
 				Names []string
 			}
-			if key.decode(c.root, filepath.Join(podman, driver+"-containers", file), &all) != nil {
+			if key.decode(root, filepath.Join(podman, driver+"-containers", file), &all) != nil {
 				continue
 			}
 			for _, is := range all {
@@ -159,6 +194,18 @@ func (k containerKey) decode(root, path string, to any) error {
 		limit = maxUsersFile
 	}
 	return json.NewDecoder(io.LimitReader(f, limit)).Decode(to)
+}
+
+// hanging is the home that hangs, and whose it is; "": none does.
+func (c *containerNames) hanging(now time.Duration) (home string, user uint32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.under {
+		if r.hangs(now) {
+			return r.home, r.user
+		}
+	}
+	return "", 0
 }
 
 // userOf is the user in whose part of the tree systemd has the cgroup:

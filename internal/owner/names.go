@@ -33,10 +33,19 @@ func OpenNames(pods string, containers bool) *Names {
 // OfContainers says that those of containers are looked for.
 func (n *Names) OfContainers() bool { return n != nil && n.containers != nil }
 
-// Fill sets the names that belong to the owner's ids.
-func (n *Names) Fill(o *conn.Owner) {
+// Hanging is the home directory that does not answer, and whose it is; "": none.
+func (n *Names) Hanging() (home string, uid uint32) {
+	if !n.OfContainers() {
+		return "", 0
+	}
+	return n.containers.hanging(time.Since(n.start))
+}
+
+// Fill sets the names that belong to the owner's ids. late says that the container's
+// could not be read in time: it may have one.
+func (n *Names) Fill(o *conn.Owner) (late bool) {
 	if n == nil || o.Container == "" && o.Pod == "" {
-		return
+		return false
 	}
 	if n.pods != nil && o.Pod != "" {
 		is := n.pods.known(o.Pod)
@@ -46,6 +55,7 @@ func (n *Names) Fill(o *conn.Owner) {
 		o.PodNamespace, o.PodName = is.Namespace, is.Name
 	}
 	if n.containers != nil && o.Container != "" {
-		o.ContainerName = n.containers.find(o.Container, o.Cgroup, time.Since(n.start))
+		o.ContainerName, late = n.containers.find(o.Container, o.Cgroup, time.Since(n.start))
 	}
+	return late
 }
