@@ -18,8 +18,8 @@ import (
 )
 
 // containerNames finds a container's name by its id in the files that Docker and
-// Podman keep. A user's own containers are looked for below that user's home alone,
-// and so what a user writes there names nobody else's.
+// Podman keep. A user's own containers are looked for below that user's home, out of
+// which that user's links may lead, and what is found there names nobody else's.
 type containerNames struct {
 	root  string // "/", or a test's
 	tries budget // of users, who can make up as many ids as they like
