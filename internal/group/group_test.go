@@ -132,10 +132,18 @@ func TestOf(t *testing.T) {
 		t.Errorf("%d keys, %d names", len(all), len(KeyNames()))
 	}
 	enumtest.RoundTrip(t, keys, Netns, ParseKey)
-	want := ID{Remote: netip.MustParseAddr("10.0.0.2"), Service: Port{5432, true}, Process: "postgres", Container: "3f2a", ContainerName: "frosty_cart", Pod: "0a1b", PodNamespace: "shop", PodName: "cart-0", Workload: "cart",
+	want := ID{Remote: netip.MustParseAddr("10.0.0.2"), Service: Port{5432, true}, Process: Program{Name: "postgres"}, Container: "3f2a", Pod: "0a1b",
 		On: SwitchedOn, Settings: conn.Settings{Idle: time.Minute, Count: 3}, Netns: 1}
 	if got := all.Of(s, p); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got, want := (Keys{Workload}).Of(s, p), (ID{Workload: conn.PodName{Namespace: "shop", Name: "cart"}}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	late := *s
+	late.ContainerName, late.PodNamespace, late.PodName = "", "", ""
+	if got := all.Of(&late, p); got != want {
+		t.Errorf("names that are not known yet split the group: %+v, want %+v", got, want)
 	}
 	s.Has = 0
 	if got := (Keys{Settings}).Of(s, p); got != (ID{}) {
@@ -146,20 +154,49 @@ func TestOf(t *testing.T) {
 	}
 }
 
-// TestNames: what has a name is shown by it.
+// TestNames: what has a name is shown by it, whichever of the connections knows it;
+// what is not grouped by has none.
 func TestNames(t *testing.T) {
+	shop := conn.Owner{Container: "3f2a", ContainerName: "frosty_cart", Pod: "0a1b", PodNamespace: "shop", PodName: "cart-0"}
 	for _, tt := range []struct {
-		id                       ID
+		keys                     Keys
+		owners                   []conn.Owner
 		container, pod, workload string
 	}{
-		{ID{}, "", "", ""},
-		{ID{Container: strings.Repeat("3f2a9c0d", 8), Pod: "0a1b"}, "3f2a9c0d3f2a", "0a1b", ""},
-		{ID{Container: "3f2a", ContainerName: "frosty_cart", Pod: "0a1b", PodNamespace: "shop", PodName: "cart-0", Workload: "cart"}, "frosty_cart", "shop/cart-0", "shop/cart"},
-		{ID{ContainerName: "a\x1bb", PodNamespace: "\n", PodName: "\xff", Workload: "\u202e"}, "a?b", "?/?", "?/?"},
+		{Keys{Container, Pod, Workload}, []conn.Owner{{}}, "", "", ""},
+		{Keys{Container, Pod, Workload}, []conn.Owner{{Container: strings.Repeat("3f2a9c0d", 8), Pod: "0a1b"}}, "3f2a9c0d3f2a", "0a1b", ""},
+		{Keys{Container, Pod, Workload}, []conn.Owner{shop}, "frosty_cart", "shop/cart-0", "shop/cart"},
+		{Keys{Container, Pod, Workload}, []conn.Owner{{Container: "3f2a", Pod: "0a1b"}, shop, {Container: "3f2a", Pod: "0a1b"}}, "frosty_cart", "shop/cart-0", "shop/cart"},
+		{Keys{Remote, Service, Process, Settings, Netns}, []conn.Owner{shop}, "", "", ""},
+		{AllKeys(), []conn.Owner{{ContainerName: "a\x1bb", PodNamespace: "\n", PodName: "\xff"}}, "a?b", "?/?", "?/?"},
 	} {
-		got := [...]string{string(tt.id.AppendContainer(nil)), string(tt.id.AppendPod(nil)), string(tt.id.AppendWorkload(nil))}
+		var n Names
+		var id ID
+		for _, o := range tt.owners {
+			s := conn.State{Owner: o}
+			n.Take(tt.keys, &s)
+			id = tt.keys.Of(&s, NewPorts())
+		}
+		got := [...]string{string(n.AppendContainer(nil, &id)), string(n.AppendPod(nil, &id)), string(n.AppendWorkload(nil))}
 		if want := [...]string{tt.container, tt.pod, tt.workload}; got != want {
 			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// TestHolder: a program that is called as the kernel is another one.
+func TestHolder(t *testing.T) {
+	for _, tt := range []struct {
+		o    conn.Owner
+		want string
+	}{
+		{conn.Owner{}, ""},
+		{conn.Owner{Process: conn.Process{PID: 7, Comm: "shop"}}, "shop"},
+		{conn.Owner{HeldBy: conn.HeldByKernel, Module: "nfs"}, "kernel"},
+		{conn.Owner{Process: conn.Process{PID: 7, Comm: "kernel"}}, "kernel (program)"},
+	} {
+		if got := Holder(&tt.o).String(); got != tt.want {
+			t.Errorf("%+v: %q, want %q", tt.o, got, tt.want)
 		}
 	}
 }

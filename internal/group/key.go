@@ -21,7 +21,7 @@ type Key uint8
 const (
 	Remote    Key = iota + 1 // the peer's address
 	Service                  // the port of the side that listens
-	Process                  // the program's name, whatever its pid
+	Process                  // the program's name, whatever its pid, or the kernel
 	Container                // the container's id
 	Pod                      // the Kubernetes pod
 	Workload                 // what the pod is one of many of, and its namespace
@@ -59,16 +59,13 @@ type Keys []Key
 type ID struct {
 	Remote    netip.Addr
 	Service   Port
-	Process   string // see Holder
+	Process   Program
 	Container string
-	// What belongs to the container's and the pod's ids, where it is known.
-	ContainerName         string
-	Pod                   string
-	PodNamespace, PodName string
-	Workload              string // in PodNamespace
-	On                    Switch
-	Settings              conn.Settings // where On is SwitchedOn
-	Netns                 uint32
+	Pod       string
+	Workload  conn.PodName // the workload's name; not by Pod, whose it is
+	On        Switch
+	Settings  conn.Settings // where On is SwitchedOn
+	Netns     uint32
 }
 
 // Switch is whether keepalive is on, where Settings are grouped by. A State with
@@ -92,11 +89,13 @@ func (keys Keys) Of(s *conn.State, ports *Ports) (id ID) {
 		case Process:
 			id.Process = Holder(&s.Owner)
 		case Container:
-			id.Container, id.ContainerName = s.Container, s.ContainerName
+			id.Container = s.Container
 		case Pod:
-			id.Pod, id.PodNamespace, id.PodName = s.Pod, s.PodNamespace, s.PodName
+			id.Pod = s.Pod
 		case Workload:
-			id.PodNamespace, id.Workload = s.PodNamespace, s.Workload()
+			if !keys.Has(Pod) {
+				id.Workload = conn.PodName{Namespace: s.PodNamespace, Name: s.Workload()}
+			}
 		case Settings:
 			if s.Has&conn.HasKeepalive != 0 {
 				id.On, id.Settings = SwitchedOn, s.Keepalive.Values() // where they come from is another question
@@ -111,51 +110,10 @@ func (keys Keys) Of(s *conn.State, ports *Ports) (id ID) {
 // Compare orders groups by what they have in common, whatever their keys are.
 func (id *ID) Compare(other *ID) int {
 	return cmp.Or(id.Remote.Compare(other.Remote), id.Service.Compare(other.Service),
-		cmp.Compare(id.Process, other.Process), cmp.Compare(id.Container, other.Container), cmp.Compare(id.ContainerName, other.ContainerName),
-		cmp.Compare(id.Pod, other.Pod), cmp.Compare(id.PodNamespace, other.PodNamespace), cmp.Compare(id.PodName, other.PodName), cmp.Compare(id.Workload, other.Workload),
+		id.Process.Compare(other.Process), cmp.Compare(id.Container, other.Container), cmp.Compare(id.Pod, other.Pod),
+		cmp.Compare(id.Workload.Namespace, other.Workload.Namespace), cmp.Compare(id.Workload.Name, other.Workload.Name),
 		cmp.Compare(id.On, other.On), id.Settings.Compare(&other.Settings), cmp.Compare(id.Netns, other.Netns))
-}
-
-// AppendPod appends the pod of a group: "shop/cart-7d9f8b6c5-x2x4k" or, where it
-// has no name, its uid; nothing where there is none.
-func (id *ID) AppendPod(dst []byte) []byte {
-	if id.PodName == "" {
-		return conn.AppendSafe(dst, id.Pod)
-	}
-	return appendNamed(dst, id.PodNamespace, id.PodName)
-}
-
-// AppendWorkload appends "shop/cart"; nothing where there is none.
-func (id *ID) AppendWorkload(dst []byte) []byte {
-	if id.Workload == "" {
-		return dst
-	}
-	return appendNamed(dst, id.PodNamespace, id.Workload)
-}
-
-func appendNamed(dst []byte, namespace, name string) []byte {
-	return conn.AppendSafe(append(conn.AppendSafe(dst, namespace), '/'), name)
-}
-
-// AppendContainer appends the container's name, or the beginning of its id.
-func (id *ID) AppendContainer(dst []byte) []byte {
-	if id.ContainerName != "" {
-		return conn.AppendSafe(dst, id.ContainerName)
-	}
-	return conn.AppendShortID(dst, id.Container)
 }
 
 // Has says whether the connections are grouped by k.
 func (keys Keys) Has(k Key) bool { return slices.Contains(keys, k) }
-
-// Holder is the name of the program that holds a socket, not safe for a
-// terminal; "kernel" where the kernel itself does; "" where that is not known.
-func Holder(o *conn.Owner) string {
-	switch {
-	case o.Process.Comm != "":
-		return o.Process.Comm
-	case o.HeldBy == conn.HeldByKernel:
-		return "kernel"
-	}
-	return ""
-}

@@ -24,7 +24,8 @@ type Failure struct {
 	ended    bool
 	gone     bool // recovered or closed: of no incident to come
 	scopes   [4]Scope
-	in       *record // its incident; nil: none so far
+	called   conn.PodName // what people call the container or pod; "" where that is not known
+	in       *record      // its incident; nil: none so far
 }
 
 // together is how long after each other resets may be that come from one thing.
@@ -93,7 +94,7 @@ func failure(e *events.Event, kind Kind, known time.Time) *Failure {
 		f.from, f.since = at-int64(together), at
 		f.before = known.UnixNano() <= at-2*int64(together)
 	}
-	f.scopes = scopesOf(&e.State, kind)
+	f.scopes, f.called = scopesOf(&e.State, kind), called(&e.Owner)
 	return f
 }
 

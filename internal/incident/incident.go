@@ -44,6 +44,7 @@ import (
 	"net/netip"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/enum"
 )
 
@@ -69,7 +70,9 @@ func ParseKind(s string) (Kind, error) { return kinds.Parse(s) }
 type Incident struct {
 	Kind  Kind
 	Scope Scope // what they have in common
-	Peers int   // how many addresses they lead to
+	// Called is what people call the container, which has no namespace, or the pod: "" where that is not known.
+	Called conn.PodName
+	Peers  int // how many addresses they lead to
 
 	Affected int // connections that failed
 	Of       int // of how many that were known then in the scope
@@ -100,11 +103,8 @@ func (i *Incident) Lasts() bool { return i.Until.IsZero() }
 type Scope struct {
 	Level Level
 	Addr  netip.AddrPort // of Service; of Peer without a port
-	Name  string         // of Process; the id of Container and Pod; not safe for a terminal
-	// What people call the container, or the pod, which has a namespace, too: "" where
-	// that is not known.
-	Namespace, Called string
-	kind              Kind // of the incidents that it is looked at for
+	Name  string         // of Process, as group.Program has it; the id of Container and Pod; not safe for a terminal
+	kind  Kind           // of the incidents that it is looked at for
 }
 
 // Level is how far a scope reaches.

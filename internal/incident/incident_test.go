@@ -156,6 +156,32 @@ func TestOnlyFailures(t *testing.T) {
 	sentences(t, g.watch(t))
 }
 
+// TestLateName: a container whose name becomes known while its connections fail is
+// in one incident, with its name: known before it is found, and after.
+func TestLateName(t *testing.T) {
+	for _, after := range []time.Duration{30 * time.Minute, 31*time.Minute + 30*time.Second} {
+		g := newStage(time.Hour)
+		g.peer = func(_ netip.Addr, _, now time.Duration) state {
+			if now > 30*time.Minute {
+				return dead
+			}
+			return answers
+		}
+		for p := range 40 {
+			s := g.client(host(98, p), "shop", time.Minute)
+			s.Container = "3f2a9c0d8e1b77"
+			g.live(s, time.Duration(g.rng.Int64N(int64(time.Minute))), stays)
+		}
+		g.hosts(100, 1, "other", 2*time.Hour)
+		for i, e := range g.events {
+			if e.Container != "" && i%2 == 0 && e.Time.Sub(start) > after {
+				e.ContainerName = "web"
+			}
+		}
+		sentences(t, g.watch(t), "40 known connections of container web, to 40 peers, silent from 19:59:00Z to 20:01:57Z: all ended")
+	}
+}
+
 // TestHostile: what a program calls itself does not reach the terminal raw.
 func TestHostile(t *testing.T) {
 	i := Incident{Kind: Silence, Scope: Scope{Level: Process, Name: "a\x1b[31m\u202e"}, Affected: 9, Of: 9}

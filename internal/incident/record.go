@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"katrace/internal/conn"
 )
 
 // record is an incident as it is put together.
@@ -19,6 +21,7 @@ type record struct {
 	last     nanos // of the latest recovery or end
 	back     nanos // of the first recovery; 0: none so far
 	into     *record
+	called   conn.PodName // as Incident.Called, where level is the owner's
 	peers    map[netip.Addr]struct{}
 
 	of, affected, silent, recovered, ended, closed int
@@ -59,6 +62,7 @@ func (r *record) take(f *Failure) {
 	r.heard = max(r.heard, f.since)
 	r.from, r.by = max(r.from, f.from), min(r.by, f.by)
 	r.peers[f.scopes[1].Addr.Addr()] = struct{}{}
+	r.call(f.called)
 	r.affected++
 	r.of = max(r.of, r.affected)
 	if f.ended {
@@ -66,6 +70,13 @@ func (r *record) take(f *Failure) {
 		r.last = max(r.last, f.by)
 	} else {
 		r.silent++
+	}
+}
+
+// call takes over a name, if there is one.
+func (r *record) call(name conn.PodName) {
+	if name.Name != "" {
+		r.called = name
 	}
 }
 
@@ -152,6 +163,9 @@ func (r *record) incident() Incident {
 			i.Scope = s
 			i.Scope.kind = 0
 		}
+	}
+	if r.level == Container || r.level == Pod {
+		i.Called = r.called
 	}
 	if r.level == Peer {
 		i.Scope.Addr = netip.AddrPortFrom(r.onePeer(), 0)

@@ -26,26 +26,34 @@ func (s Scope) of(kind Kind) Scope {
 	return s
 }
 
-// Named is what people call a scope that has a name: "shop/cart-7d9f8b6c5-x2x4k";
-// without one, its id, whole. It is not safe for a terminal.
-func (s *Scope) Named() string {
+// Named is what people call what has a name: "shop/cart-7d9f8b6c5-x2x4k"; without
+// one, its id, whole. It is not safe for a terminal.
+func (i *Incident) Named() string {
 	switch {
-	case s.Called == "":
-		return s.Name
-	case s.Level == Pod:
-		return s.Namespace + "/" + s.Called
+	case i.Called.Name == "":
+		return i.Scope.Name
+	case i.Scope.Level == Pod:
+		return i.Called.Namespace + "/" + i.Called.Name
 	}
-	return s.Called
+	return i.Called.Name
+}
+
+// called is what people call the container or pod of OwnerScope.
+func called(o *conn.Owner) conn.PodName {
+	if o.Pod != "" {
+		return conn.PodName{Namespace: o.PodNamespace, Name: o.PodName}
+	}
+	return conn.PodName{Name: o.ContainerName}
 }
 
 // OwnerScope is the scope of all that an owner holds: the pod or, without one, the
 // container or, without one, the program. Its zero value: not known.
 func OwnerScope(o *conn.Owner) Scope {
-	switch name := group.Holder(o); {
+	switch name := group.Holder(o).String(); {
 	case o.Pod != "":
-		return Scope{Level: Pod, Name: o.Pod, Namespace: o.PodNamespace, Called: o.PodName}
+		return Scope{Level: Pod, Name: o.Pod}
 	case o.Container != "":
-		return Scope{Level: Container, Name: o.Container, Called: o.ContainerName}
+		return Scope{Level: Container, Name: o.Container}
 	case name != "":
 		return Scope{Level: Process, Name: name}
 	}

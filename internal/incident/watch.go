@@ -85,6 +85,7 @@ func New() *Watch { return &Watch{piles: map[Scope]*pile{}} }
 // Failure from now on.
 func (w *Watch) Event(f *Failure, e *events.Event, known time.Time) *Failure {
 	sign, kind := read(e)
+	f.name(&e.Owner)
 	switch {
 	case sign == noSign, sign == well && f == nil, f != nil && f.ended:
 		return f
@@ -111,6 +112,16 @@ func (w *Watch) Event(f *Failure, e *events.Event, known time.Time) *Failure {
 		}
 	}
 	return f
+}
+
+// name takes over the name of the container or pod, which may become known late.
+func (f *Failure) name(o *conn.Owner) {
+	if f == nil || f.called.Name != "" || OwnerScope(o).of(f.kind) != f.scopes[2] {
+		return
+	}
+	if f.called = called(o); f.in != nil {
+		f.in.root().call(f.called)
+	}
 }
 
 // Forget is for a connection that closed without an error, or is known no more.

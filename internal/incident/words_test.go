@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/test/enumtest"
 )
 
@@ -30,9 +31,9 @@ func TestSentence(t *testing.T) {
 			"9 of 9 connections of shop, to 1 peer, silent from 19:30:34Z to 19:31:34Z: 6 recovered, 3 closed"},
 		{Incident{Kind: ClosedWindows, Scope: Scope{Level: Container, Name: "3f2a9c0d8e1b77"}, Peers: 2, Affected: 9, Of: 9, Silent: 9, Listed: true},
 			"9 of 9 connections of container 3f2a9c0d8e1b, to 2 peers, blocked by closed receive windows since 19:30:34Z"},
-		{Incident{Kind: Resets, Scope: Scope{Level: Pod, Name: "0b9e", Namespace: "shop", Called: "cart\x1b-0"}, Peers: 2, Affected: 9, Of: 9, Ended: 9, Until: since, Listed: true},
+		{Incident{Kind: Resets, Scope: Scope{Level: Pod, Name: "0b9e"}, Called: conn.PodName{Namespace: "shop", Name: "cart\x1b-0"}, Peers: 2, Affected: 9, Of: 9, Ended: 9, Until: since, Listed: true},
 			"9 of 9 connections of pod shop/cart?-0, to 2 peers, reset at 19:30:34Z"},
-		{Incident{Kind: Resets, Scope: Scope{Level: Container, Name: "3f2a", Called: "frosty_cart"}, Peers: 2, Affected: 9, Of: 9, Ended: 9, Until: since, Listed: true},
+		{Incident{Kind: Resets, Scope: Scope{Level: Container, Name: "3f2a"}, Called: conn.PodName{Name: "frosty_cart"}, Peers: 2, Affected: 9, Of: 9, Ended: 9, Until: since, Listed: true},
 			"9 of 9 connections of container frosty_cart, to 2 peers, reset at 19:30:34Z"},
 		{Incident{Kind: Resets, Scope: Scope{Level: Pod, Name: "0b9e"}, Peers: 2, Affected: 9, Of: 9, Ended: 9, Until: since, Listed: true},
 			"9 of 9 connections of pod 0b9e, to 2 peers, reset at 19:30:34Z"},

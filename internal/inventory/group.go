@@ -13,7 +13,8 @@ import (
 
 // Group is sockets that have something in common.
 type Group struct {
-	ID group.ID
+	ID    group.ID
+	Names group.Names
 
 	PID        int // of the process that holds all of them; 0: several do, or it is not known
 	Sockets    int
@@ -75,6 +76,7 @@ func (l *List) grouped(keys group.Keys) (groups []*Group) {
 			g = &Group{ID: id, PID: s.Process.PID, deaths: [2]time.Duration{-1, -1}}
 			byID[id], groups = g, append(groups, g)
 		}
+		g.Names.Take(keys, &s.State)
 		g.add(s)
 		if on, settings := s.switched(); on == group.SwitchedOn && s.Has&conn.HasKeepalive != 0 {
 			at := setting{g, settings}

@@ -243,6 +243,36 @@ func TestNextDeath(t *testing.T) {
 	}
 }
 
+// TestGroupsByID: a container and a pod whose names become known late are one group
+// each, with their names; a program that is called "kernel" is not the kernel.
+func TestGroupsByID(t *testing.T) {
+	late := conn.Owner{Container: "3f2a", Pod: "0a1b", Process: conn.Process{PID: 7, Comm: "kernel"}}
+	named := late
+	named.ContainerName, named.PodNamespace, named.PodName = "web", "shop", "cart-0"
+	l := &List{}
+	for _, o := range []conn.Owner{late, named, late, {HeldBy: conn.HeldByKernel}} {
+		l.Sockets = append(l.Sockets, Socket{State: conn.State{TCPState: conn.TCPEstablished, Owner: o}})
+	}
+	for _, by := range []string{"container", "pod", "pod,workload", "process"} {
+		r := l.Groups(keysOf(t, by), Worst)
+		var b bytes.Buffer
+		w := bufio.NewWriter(&b)
+		r.WriteTable(w, r.Len(), 0, false)
+		_ = w.Flush()
+		json := string(r.AppendJSON(nil, 0))
+		want := map[string][2]string{
+			"container": {"web", `"container":"3f2a","container_name":"web",`}, "pod": {"shop/cart-0", `"pod":"0a1b","pod_namespace":"shop","pod_name":"cart-0",`},
+			"pod,workload": {"shop/cart-0  shop/cart", `"pod_name":"cart-0","workload":"cart",`}, "process": {"kernel (program)[7]", `"process":{"pid":7,"comm":"kernel"},`},
+		}[by]
+		if r.Len() != 2 || !strings.Contains(b.String(), "\n"+want[0]+" ") || !strings.Contains(json, want[1]) || !strings.Contains(json, `"sockets":3,`) {
+			t.Errorf("--by %s: %d groups\n%s%s", by, r.Len(), &b, json)
+		}
+		if json := string(r.AppendJSON(nil, 1)); by == "process" && (!strings.Contains(json, `["process"],"held_by":"kernel","sockets":1,`) || !strings.Contains(b.String(), "\nkernel  ")) {
+			t.Errorf("the kernel's own: %s\n%s", json, &b)
+		}
+	}
+}
+
 // TestGroupsJSON: each line is as docs/groups.schema.json has it.
 func TestGroupsJSON(t *testing.T) {
 	const head = `{"v":1,"time":"2026-11-22T01:02:03.000000000Z","grouped_by":`

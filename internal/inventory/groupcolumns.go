@@ -31,34 +31,38 @@ var keyColumns = [...]column[Group]{
 		compare: func(a, b *Group) int { return a.ID.Service.Compare(b.ID.Service) },
 	},
 	group.Process: {
-		title: "PROCESS", key: "process.comm", help: "the program's name; with its pid where one process holds all of them",
+		title: "PROCESS", key: "process.comm", help: `the program's name, with its pid where one process holds all of them; "kernel" is the kernel's own`,
 		draw: func(dst []byte, g *Group) []byte {
-			if dst = orDash(dst, g.ID.Process, conn.AppendSafe); g.PID != 0 && g.ID.Process != "" {
+			if dst = orDash(dst, g.ID.Process.String(), conn.AppendSafe); g.PID != 0 && g.ID.Process.Name != "" {
 				dst = append(strconv.AppendInt(append(dst, '['), int64(g.PID), 10), ']')
 			}
 			return dst
 		},
-		compare: func(a, b *Group) int { return compareNames(a.ID.Process, b.ID.Process) }, cut: true,
+		compare: func(a, b *Group) int { return compareNames(a.ID.Process.String(), b.ID.Process.String()) }, cut: true,
 	},
 	group.Container: {
 		title: "CONTAINER", key: "container", help: "its name, or the beginning of its id",
-		draw: func(dst []byte, g *Group) []byte { return dashIfNone(dst, g.ID.AppendContainer) },
+		draw: func(dst []byte, g *Group) []byte {
+			return dashIfNone(dst, func(dst []byte) []byte { return g.Names.AppendContainer(dst, &g.ID) })
+		},
 		compare: func(a, b *Group) int {
-			return cmp.Or(compareNames(a.ID.ContainerName, b.ID.ContainerName), compareNames(a.ID.Container, b.ID.Container))
+			return cmp.Or(compareNames(a.Names.Container, b.Names.Container), compareNames(a.ID.Container, b.ID.Container))
 		},
 	},
 	group.Pod: {
 		title: "POD", key: "pod", help: "the Kubernetes pod, NAMESPACE/NAME, or its uid where its name is not known",
-		draw: func(dst []byte, g *Group) []byte { return dashIfNone(dst, g.ID.AppendPod) },
+		draw: func(dst []byte, g *Group) []byte {
+			return dashIfNone(dst, func(dst []byte) []byte { return g.Names.AppendPod(dst, &g.ID) })
+		},
 		compare: func(a, b *Group) int {
-			return cmp.Or(compareNames(a.ID.PodNamespace, b.ID.PodNamespace), compareNames(a.ID.PodName, b.ID.PodName), compareNames(a.ID.Pod, b.ID.Pod))
+			return cmp.Or(comparePods(a.Names.Pod, b.Names.Pod), compareNames(a.ID.Pod, b.ID.Pod))
 		}, cut: true,
 	},
 	group.Workload: {
 		title: "WORKLOAD", key: "workload", help: "the Deployment, StatefulSet, DaemonSet, Job or CronJob of the pod, NAMESPACE/NAME: taken from the pod's name",
-		draw: func(dst []byte, g *Group) []byte { return dashIfNone(dst, g.ID.AppendWorkload) },
+		draw: func(dst []byte, g *Group) []byte { return dashIfNone(dst, g.Names.AppendWorkload) },
 		compare: func(a, b *Group) int {
-			return cmp.Or(compareNames(a.ID.PodNamespace, b.ID.PodNamespace), compareNames(a.ID.Workload, b.ID.Workload))
+			return comparePods(a.Names.Workload, b.Names.Workload)
 		}, cut: true,
 	},
 	group.Settings: {
@@ -147,6 +151,10 @@ func dashIfNone(dst []byte, add func([]byte) []byte) []byte {
 
 func compareNames(a, b string) int {
 	return cmp.Or(absentLast(a != "", b != ""), cmp.Compare(a, b))
+}
+
+func comparePods(a, b conn.PodName) int {
+	return cmp.Or(compareNames(a.Namespace, b.Namespace), compareNames(a.Name, b.Name))
 }
 
 // byCount orders by a count, the largest first.

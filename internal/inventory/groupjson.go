@@ -55,23 +55,26 @@ func (g *Group) appendKeys(dst []byte, keys group.Keys) []byte {
 			dst = strconv.AppendUint(append(dst, `,"service":{"port":`...), uint64(g.ID.Service.Number), 10)
 			dst = append(conn.AppendWord(dst, "side", g.ID.Service.Side()), '}')
 		case group.Process:
-			if g.ID.Process != "" {
+			switch {
+			case g.ID.Process.Kernel:
+				dst = conn.AppendWord(dst, "held_by", conn.HeldByKernel.String())
+			case g.ID.Process.Name != "":
 				dst = append(dst, `,"process":{`...)
 				if g.PID != 0 {
 					dst = append(strconv.AppendInt(append(dst, `"pid":`...), int64(g.PID), 10), ',')
 				}
-				dst = append(conn.AppendString(append(dst, `"comm":`...), g.ID.Process), '}')
+				dst = append(conn.AppendString(append(dst, `"comm":`...), g.ID.Process.Name), '}')
 			}
 		case group.Container:
-			dst = conn.AppendText(conn.AppendText(dst, "container", g.ID.Container), "container_name", g.ID.ContainerName)
+			dst = conn.AppendText(conn.AppendText(dst, "container", g.ID.Container), "container_name", g.Names.Container)
 		case group.Pod:
 			dst = conn.AppendText(dst, "pod", g.ID.Pod)
-			dst = conn.AppendText(conn.AppendText(dst, "pod_namespace", g.ID.PodNamespace), "pod_name", g.ID.PodName)
+			dst = conn.AppendText(conn.AppendText(dst, "pod_namespace", g.Names.Pod.Namespace), "pod_name", g.Names.Pod.Name)
 		case group.Workload:
 			if !keys.Has(group.Pod) {
-				dst = conn.AppendText(dst, "pod_namespace", g.ID.PodNamespace)
+				dst = conn.AppendText(dst, "pod_namespace", g.Names.Workload.Namespace)
 			}
-			dst = conn.AppendText(dst, "workload", g.ID.Workload)
+			dst = conn.AppendText(dst, "workload", g.Names.Workload.Name)
 		case group.Netns:
 			dst = conn.AppendUint(dst, "netns", uint64(g.ID.Netns))
 		case group.Settings:

@@ -13,6 +13,7 @@ import (
 
 	"katrace/internal/conn"
 	"katrace/internal/events"
+	"katrace/internal/group"
 )
 
 // By is what an owner is called by.
@@ -138,9 +139,7 @@ func nameOf(s *conn.State, by By) string {
 	name := ""
 	switch by {
 	case ByComm:
-		if name = s.Process.Comm; name == "" && s.HeldBy == conn.HeldByKernel {
-			name = "kernel"
-		}
+		name = group.Holder(&s.Owner).String()
 	case ByWorkload:
 		if name = s.Workload(); name != "" {
 			name = s.PodNamespace + "/" + name

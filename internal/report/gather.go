@@ -181,7 +181,7 @@ func (g *Gatherer) follow(e *events.Event, at int64) *connection {
 func (g *Gatherer) own(c *connection) {
 	name := ownerName(&c.State)
 	owner := g.owners.of(name, func() string { return name })
-	owner.program = owner.program || c.Process.Comm != ""
+	owner.program = owner.program || c.Process.Comm != "" && c.Process.Comm == name
 	if c.owner == owner {
 		return
 	}
@@ -203,7 +203,7 @@ func (g *Gatherer) isProgram(owner string) bool {
 
 // ownerName is that of the program, or who else holds the socket.
 func ownerName(s *conn.State) string {
-	if name := group.Holder(&s.Owner); name != "" {
+	if name := group.Holder(&s.Owner).String(); name != "" {
 		return strings.Clone(name)
 	}
 	return string(s.AppendOwner(nil))

@@ -3,6 +3,7 @@
 package report
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -178,6 +179,26 @@ func TestOwnerKnownLater(t *testing.T) {
 	}
 	if s := r.Settings; len(s) != 1 || !slices.Equal(s[0].Owners, []Text{"shop"}) {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestKernelByName: a program that is called "kernel" is not counted with the kernel's
+// own sockets, and no command calls it by another name than its own.
+func TestKernelByName(t *testing.T) {
+	r := one(t, func(g *stage, s conn.State) {
+		s.Process.Comm, s.Keepalive.Idle = "kernel", 2*time.Hour
+		g.silent(100, s, 1, 3)
+		g.reset(200, s)
+		s.Local = netip.AddrPortFrom(s.Local.Addr(), 1)
+		s.Inode, s.Process, s.HeldBy = 7, conn.Process{}, conn.HeldByKernel
+		g.silent(100, s, 1, 3)
+		g.reset(200, s)
+	})
+	if len(r.Owners) != 2 || r.Owners[0].Name != "kernel" || r.Owners[1].Name != "kernel (program)" {
+		t.Errorf("%+v", r.Owners)
+	}
+	if said := fmt.Sprintf("%+v", r.Settings); strings.Contains(said, "--comm") {
+		t.Error(said)
 	}
 }
 

@@ -174,7 +174,7 @@ func (t *theme) figures(g *groupRow) string {
 }
 
 // groupName is what the connections of a group have in common, in words.
-func (t *theme) groupName(by grouping, id *group.ID) string {
+func (t *theme) groupName(by grouping, id *group.ID, names *group.Names) string {
 	switch by {
 	case byService:
 		port := uint64(id.Service.Number)
@@ -188,13 +188,13 @@ func (t *theme) groupName(by grouping, id *group.ID) string {
 	case byOwner:
 		switch {
 		case id.Pod != "":
-			return "pod " + sanitize(string(id.AppendPod(nil)), t.ascii)
+			return "pod " + sanitize(string(names.AppendPod(nil, id)), t.ascii)
 		case id.Container != "":
-			return "container " + sanitize(string(id.AppendContainer(nil)), t.ascii)
-		case id.Process == "":
+			return "container " + sanitize(string(names.AppendContainer(nil, id)), t.ascii)
+		case id.Process == group.Program{}:
 			return "not known"
 		}
-		return sanitize(id.Process, t.ascii)
+		return sanitize(id.Process.String(), t.ascii)
 	case bySettings:
 		return settingsName(id)
 	case byNetns:

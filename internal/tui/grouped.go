@@ -24,7 +24,7 @@ func (m *model) enterGroup() {
 		m.groups.pick(m.groups.top)
 	}
 	if m.groups.chosen {
-		m.query.within = &within{m.groups.by, m.groups.sel}
+		m.query.within = &within{m.groups.by, m.groups.sel, m.groups.rows[m.groups.selAt].names}
 		m.table.sel, m.table.top = nil, 0
 		m.refresh()
 	}

@@ -37,7 +37,7 @@ func (by grouping) id(s *conn.State, ports *group.Ports) group.ID {
 		case s.Container != "":
 			return group.Keys{group.Container}.Of(s, ports)
 		}
-		return group.ID{Process: group.Holder(&s.Owner)}
+		return group.Keys{group.Process}.Of(s, ports)
 	case bySettings:
 		return group.Keys{group.Settings}.Of(s, ports)
 	case byNetns:
@@ -47,9 +47,13 @@ func (by grouping) id(s *conn.State, ports *group.Ports) group.ID {
 	return group.ID{}
 }
 
+// ownerKeys are those by which groups have names.
+var ownerKeys = group.Keys{group.Pod, group.Container}
+
 // groupRow is a group in the table.
 type groupRow struct {
 	id     group.ID
+	names  group.Names
 	n      int
 	counts [numClasses]int
 	since  nanos // the earliest "last heard" of those that are not well; 0: none is known
@@ -90,8 +94,9 @@ func (g *groupRow) worst() class {
 
 // within limits a table to the connections of one group.
 type within struct {
-	by grouping
-	id group.ID
+	by    grouping
+	id    group.ID
+	names group.Names // as they were when it was chosen
 }
 
 // groups puts the connections that q asks for into groups.
@@ -123,6 +128,7 @@ func (s *Store) groups(q Query, by grouping, now time.Time) []*groupRow {
 			rows[id] = g
 			all = append(all, g)
 		}
+		g.names.Take(ownerKeys, &state)
 		g.add(c, at)
 	}
 	return all

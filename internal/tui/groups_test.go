@@ -4,6 +4,7 @@ package tui
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -132,6 +133,35 @@ func TestGroupIsEntered(t *testing.T) {
 	if s.grouped() || s.query.filter != nil {
 		t.Errorf("esc does not end the filter and then the groups")
 	}
+}
+
+// TestGroupNamedLate: a container whose name becomes known late is one group, with the
+// name, and a program that is called "kernel" is not in the kernel's own.
+func TestGroupNamedLate(t *testing.T) {
+	s := newScene(t, testOptions, 80, 24)
+	late := pooled(events.KindAnswer, 1, "10.98.0.2", "shop", answered(time.Millisecond))
+	late.Container = "3f2a9c0d8e1b77"
+	named := pooled(events.KindAnswer, 2, "10.98.0.2", "shop", answered(time.Millisecond))
+	named.Container, named.ContainerName = late.Container, "web"
+	kernel := pooled(events.KindAnswer, 3, "10.98.0.2", "", answered(time.Millisecond))
+	kernel.Process, kernel.HeldBy = conn.Process{}, conn.HeldByKernel
+	for _, e := range []events.Event{late, named, kernel, pooled(events.KindAnswer, 4, "10.98.0.2", "kernel", answered(time.Millisecond))} {
+		s.event(e)
+	}
+	s.tick(time.Second)
+	s.press("t", "t")
+	got := map[string]int{}
+	for _, g := range s.groups.rows {
+		got[g.name] = g.n
+	}
+	if want := map[string]int{"container web": 2, "kernel": 1, "kernel (program)": 1}; !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	for s.groups.rows[s.groups.selAt].name != "container web" || !s.groups.chosen {
+		s.press("down")
+	}
+	s.press("enter")
+	s.has(t, "of container web")
 }
 
 // TestGroupOrders: each column orders, the other way round after r, and a click on a

@@ -33,7 +33,7 @@ func (g *groupTable) take(t *theme, rows []*groupRow) {
 	clear(g.rows)
 	g.rows = g.rows[:0]
 	for _, r := range rows {
-		g.rows = append(g.rows, groupLine{r, t.groupName(g.by, &r.id)})
+		g.rows = append(g.rows, groupLine{r, t.groupName(g.by, &r.id, &r.names)})
 	}
 	less := groupSpecs[g.sort].less
 	slices.SortFunc(g.rows, func(a, b groupLine) int {

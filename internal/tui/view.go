@@ -147,7 +147,7 @@ func (m *model) placeText() string {
 		parts = append(parts, thousands(m.live.events()-m.frozenTotal)+" events since")
 	}
 	if w := m.query.within; w != nil {
-		parts = append(parts, "of "+m.theme.groupName(w.by, &w.id))
+		parts = append(parts, "of "+m.theme.groupName(w.by, &w.id, &w.names))
 	}
 	if f := m.query.filter; f != nil && !m.filtering {
 		parts = append(parts, "/"+sanitize(f.text, m.theme.ascii))
