@@ -206,12 +206,6 @@ func runSet(ctx context.Context, o *setOptions) (err error) {
 			return err
 		}
 	}
-	if o.undoFile != "" {
-		if r.Log, err = change.CreateLog(o.undoFile); err != nil {
-			return fmt.Errorf("--undo-file: %w", err)
-		}
-		defer func() { err = errors.Join(err, r.Log.Close()) }()
-	}
 	if o.logFile != "" {
 		log, err := openSetLog(o)
 		if err != nil {
@@ -219,6 +213,12 @@ func runSet(ctx context.Context, o *setOptions) (err error) {
 		}
 		defer func() { err = errors.Join(err, log.file.Close()) }()
 		r.Told = log.write
+	}
+	if o.undoFile != "" {
+		if r.Log, err = change.CreateLog(o.undoFile); err != nil {
+			return fmt.Errorf("--undo-file: %w", err)
+		}
+		defer func() { err = errors.Join(err, r.Log.Close()) }()
 	}
 	lister, err := inventory.Open(o.inventory)
 	if err != nil {

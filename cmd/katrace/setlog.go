@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -12,11 +13,12 @@ import (
 	"katrace/internal/change"
 	"katrace/internal/conn"
 	"katrace/internal/events"
+	"katrace/internal/logfile"
 )
 
 // setLog is the log file of katrace set: a line a socket, written at once.
 type setLog struct {
-	file *os.File
+	file *logfile.File
 	by   events.Setter
 	undo bool
 	host string
@@ -26,11 +28,16 @@ type setLog struct {
 // openSetLog opens it, unless it has old values, for the undoing of which nothing
 // else may be in their file.
 func openSetLog(o *setOptions) (*setLog, error) {
-	file, err := os.OpenFile(o.logFile, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	_, err := os.Lstat(o.undoFile)
+	made := errors.Is(err, fs.ErrNotExist)
+	file, err := logfile.Open(logfile.Options{Path: o.logFile})
 	if err != nil {
 		return nil, fmt.Errorf("--log-file: %w", err)
 	}
 	if err := o.refuseOldValues(file); err != nil {
+		if o.undoFile != "" && made { // by the other name
+			_ = os.Remove(o.undoFile)
+		}
 		return nil, errors.Join(err, file.Close())
 	}
 	return &setLog{file: file, by: change.Self(), undo: o.undo != "", host: o.host}, nil
@@ -40,7 +47,7 @@ func (o *setOptions) hasOldValues() error {
 	return usagef("--log-file %q: that is a file of old values, which nothing else may be in", o.logFile)
 }
 
-func (o *setOptions) refuseOldValues(log *os.File) error {
+func (o *setOptions) refuseOldValues(log *logfile.File) error {
 	is, err := log.Stat()
 	if err != nil {
 		return fmt.Errorf("--log-file: %w", err)
@@ -62,7 +69,7 @@ func (l *setLog) write(r *change.Result) error {
 	e := r.Event(time.Now(), l.by, l.undo)
 	e.Host = l.host
 	l.line = append(events.AppendJSON(l.line[:0], &e), '\n')
-	if _, err := l.file.Write(l.line); err != nil {
+	if err := l.file.WriteWhole(l.line); err != nil {
 		return fmt.Errorf("--log-file, without which nothing more is changed: %w", err)
 	}
 	return nil

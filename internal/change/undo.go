@@ -71,8 +71,8 @@ func (l *Log) write(t *target, cookie uint64) error {
 	b = before.AppendKeys(append(b, `,"before":`...))
 	b = after.AppendKeys(append(b, `,"after":`...))
 	b = append(appendSources(b, t.Sourced), "}\n"...)
-	l.wrote = true
-	if _, err := l.file.Write(b); err != nil {
+	n, err := l.file.Write(b)
+	if l.wrote = l.wrote || n > 0; err != nil {
 		return fmt.Errorf("write the old values, without which nothing is changed: %w", err)
 	}
 	return nil

@@ -251,6 +251,21 @@ func TestNotTold(t *testing.T) {
 	}
 }
 
+// TestNoEmptyUndoFile: one in which the disk took nothing does not stay.
+func TestNoEmptyUndoFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "undo")
+	l, err := CreateLog(path)
+	must(t, err)
+	must(t, l.file.Close()) // no write is taken
+	if err := l.write(&target{Result: &Result{Socket: &inventory.Socket{}}}, 1); err == nil {
+		t.Error("written to a closed file")
+	}
+	_ = l.Close()
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it is there: %v", err)
+	}
+}
+
 // TestFullDisk: what was changed before the disk was full is put back, although the
 // file's last line is cut off.
 func TestFullDisk(t *testing.T) {

@@ -41,6 +41,7 @@ type File struct {
 
 	rest    []byte    // of the line that the file has the beginning of
 	begun   int64     // the bytes of that beginning
+	end     int64     // where they end; negative: that is not known
 	failing error     // of the latest write; nil: it was written
 	retry   time.Time // where failing: when the next write is tried
 	before  uint64    // Lost when it began to fail
@@ -53,6 +54,7 @@ type File struct {
 // file is an os.File.
 type file interface {
 	io.WriteCloser
+	io.Seeker
 	Stat() (fs.FileInfo, error)
 	Truncate(size int64) error
 }
@@ -119,7 +121,7 @@ func (f *File) write(lines []byte) (int, error) {
 	if len(f.rest) > 0 {
 		n, err := f.file.Write(f.rest)
 		f.size, f.begun = f.size+int64(n), f.begun+int64(n)
-		if f.rest = f.rest[n:]; err != nil {
+		if f.rest, f.end = f.rest[n:], f.position(); err != nil {
 			return 0, f.fail(err)
 		}
 	}
@@ -137,9 +139,33 @@ func (f *File) write(lines []byte) (int, error) {
 		}
 		f.begun = int64(n - 1 - bytes.LastIndexByte(lines[:n], '\n'))
 		f.rest, n = bytes.Clone(lines[n:end]), end
+		f.end = f.position()
 	}
 	return n, f.fail(err)
 }
+
+// position is where the latest write ended, which is the file's end unless others
+// write to it, too; negative for what has none, such as a pipe.
+func (f *File) position() int64 {
+	at, err := f.file.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return -1
+	}
+	return at
+}
+
+// WriteWhole writes a line or, where there is an error, nothing of it. It is for who
+// gives up then.
+func (f *File) WriteWhole(line []byte) error {
+	_, err := f.write(line)
+	if err != nil {
+		f.giveUp()
+	}
+	return err
+}
+
+// Stat is of the file that is written.
+func (f *File) Stat() (fs.FileInfo, error) { return f.file.Stat() }
 
 func (f *File) fail(err error) error {
 	if f.failing == nil {
@@ -196,8 +222,8 @@ func (f *File) giveUp() bool {
 	f.lost.Add(1)
 	f.rest = nil
 	// Only if it is the end: somebody else may have written to the file.
-	if info, err := f.file.Stat(); err == nil && info.Mode().IsRegular() && info.Size() == f.size {
-		_ = f.file.Truncate(f.size - f.begun)
+	if info, err := f.file.Stat(); err == nil && info.Mode().IsRegular() && info.Size() == f.end {
+		_ = f.file.Truncate(f.end - f.begun)
 	}
 	return true
 }
@@ -216,7 +242,7 @@ func (f *File) isNamed() bool {
 func (f *File) Close() error {
 	if len(f.rest) > 0 {
 		n, err := f.file.Write(f.rest)
-		f.size, f.begun, f.rest = f.size+int64(n), f.begun+int64(n), f.rest[n:]
+		f.size, f.begun, f.rest, f.end = f.size+int64(n), f.begun+int64(n), f.rest[n:], f.position()
 		if err != nil {
 			f.giveUp()
 		}

@@ -131,6 +131,47 @@ func TestTornLine(t *testing.T) {
 	want(t, path, "0123456789\n")
 }
 
+// TestWholeLine: a line is written whole or not at all, also where somebody else writes
+// to the file; what they wrote after it stays.
+func TestWholeLine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	room := 1000
+	f, _, clock := on(t, &room, unix.ENOSPC, Options{Path: path})
+	other, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, give := range []int{0, 1, 3, 4} {
+		if _, err := other.WriteString("other\n"); err != nil {
+			t.Fatal(err)
+		}
+		room = give
+		*clock = clock.Add(retryEvery)
+		if err := f.WriteWhole([]byte("abc\n")); (err == nil) != (give == 4) {
+			t.Errorf("room for %d bytes: %v", give, err)
+		}
+		text := strings.Repeat("other\n", i+1)
+		if give == 4 {
+			text += "abc\n"
+		}
+		want(t, path, text)
+	}
+	if f.Lost() != 2 { // of which a part was written
+		t.Errorf("%d lost", f.Lost())
+	}
+	// The rest of a torn line is not cut from what came behind it.
+	room = 2
+	*clock = clock.Add(retryEvery)
+	write(t, f, "torn")
+	if _, err := other.WriteString("behind\n"); err != nil {
+		t.Fatal(err)
+	}
+	_ = f.Close()
+	if text, err := os.ReadFile(path); err != nil || !strings.HasSuffix(string(text), "\ntobehind\n") {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
 // TestTornLineRotated: the file is renamed, or opened again, while it has the
 // beginning of a line: each file has whole lines only.
 func TestTornLineRotated(t *testing.T) {
