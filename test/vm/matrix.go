@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -40,6 +41,7 @@ func matrixCommand(ctx context.Context, args []string) error {
 	wholeList := flags.String("whole", "5.10", "kernels that run all tests; the others run those of what moves between kernels ("+movingTests+")")
 	also := flags.String("also", "internal/owner,internal/inventory", "`directories` of packages whose tests of the kernel run as well, with BPF required")
 	program := flags.String("program", "cmd/katrace", "`directory` of the program's package")
+	only := flags.String("run", "", "run only the tests that match this, as go test -run has it, such as TestCases/kprobe/vanished")
 	refresh := flags.Bool("refresh", false, "ask the archive for newer kernels even if it was asked today")
 	flags.Var(&files, "file", "`path[:guestpath]` of a file or directory to ship; may be repeated")
 	flags.Var(&env, "env", "`KEY=value` for the tests' environment; may be repeated")
@@ -58,6 +60,10 @@ func matrixCommand(ctx context.Context, args []string) error {
 	envs, err := chooseEnvironments(*kernelList, *wholeList, *environmentList)
 	if err != nil {
 		return err
+	}
+	more := flags.Args()
+	if *only != "" {
+		more = append([]string{"-test.run=" + *only}, more...)
 	}
 	rows, err := stageRows(ctx, envs, own, strings.Split(*backendList, ","), *refresh)
 	if err != nil {
@@ -86,6 +92,7 @@ func matrixCommand(ctx context.Context, args []string) error {
 	var guests []*guest
 	for _, r := range rows {
 		k := r.kernel
+		r.tests.only = *only
 		p := built[k.Arch]
 		if p == nil {
 			if p, err = buildPrograms(ctx, work, k.Arch, *program, *tests, strings.Split(*also, ",")); err != nil {
@@ -101,7 +108,7 @@ func matrixCommand(ctx context.Context, args []string) error {
 			staging:  r.staging,
 			init:     p.init,
 			files:    append([]shipped{{p.katrace, "/katrace"}, {p.tests, "/e2e.test"}}, files...),
-			commands: []wire.Command{{Args: append(r.command(*backendList, limit), flags.Args()...), Env: append([]string{"KATRACE_ENVIRONMENT=" + r.env.name}, env...)}},
+			commands: []wire.Command{{Args: append(r.command(*backendList, limit), more...), Env: append([]string{"KATRACE_ENVIRONMENT=" + r.env.name}, env...)}},
 			timeout:  *timeout,
 		}
 		for _, test := range p.also {
@@ -111,7 +118,7 @@ func matrixCommand(ctx context.Context, args []string) error {
 			to := "/" + filepath.Base(test)
 			g.files = append(g.files, shipped{test, to})
 			g.commands = append(g.commands, wire.Command{
-				Args: []string{to, verbose, "-test.run=" + kernelTests, "-test.skip=Timeline", "-test.timeout=" + limit.String()}, Env: append([]string{"KATRACE_REQUIRE_BPF=1"}, env...),
+				Args: []string{to, verbose, "-test.run=" + cmp.Or(*only, kernelTests), "-test.skip=Timeline", "-test.timeout=" + limit.String()}, Env: append([]string{"KATRACE_REQUIRE_BPF=1"}, env...),
 			})
 		}
 		guests = append(guests, g)

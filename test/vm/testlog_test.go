@@ -130,6 +130,27 @@ func TestCells(t *testing.T) {
 	}
 }
 
+// TestOnly: of the tests that were asked for those count that there are; where there
+// are none it is said.
+func TestOnly(t *testing.T) {
+	backends := []string{"kprobe", "fentry"}
+	for _, c := range []struct{ name, log, cells, report string }{
+		{"none", "testing: warning: no tests to run\nPASS\n", "-, -, -, -", "no test matches -run \"a\\x1b|b\"\n"},
+		{"no case", "=== RUN   TestCases\n=== RUN   TestCases/kprobe\n--- PASS: TestCases/kprobe (0.00s)\n--- PASS: TestCases (0.00s)\nPASS\n", "-, -, -, -", "no test matches"},
+		{"a test", "=== RUN   TestStart\n--- PASS: TestStart (0.52s)\nPASS\n", "-, -, -, 1/1", ""},
+		{"a test is skipped", "=== RUN   TestStart\n--- SKIP: TestStart (0.52s)\nPASS\n", "-, -, -, 0/0 (1 not possible) FAIL", "other tests: none ran, or all were skipped"},
+	} {
+		s := suite{started: true, ran: true, only: "a\x1b|b", log: parseTestLog(c.log)}
+		var got []string
+		for _, cell := range s.cells(backends) {
+			got = append(got, cell.String())
+		}
+		if strings.Join(got, ", ") != c.cells || s.ok(backends) != (c.report == "") || !strings.Contains(s.report(backends), c.report) {
+			t.Errorf("%s: %q, %v, %q", c.name, got, s.ok(backends), s.report(backends))
+		}
+	}
+}
+
 func TestTable(t *testing.T) {
 	r := &row{
 		env: environment{name: "6.12-arm64"}, kernel: &kernel{Version: "6.12.117-1"}, backends: []string{"kprobe", "fentry"}, seconds: 90,
