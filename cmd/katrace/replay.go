@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"katrace/internal/conn"
+	"katrace/internal/enum"
 	"katrace/internal/events"
 	"katrace/internal/recording"
 	"katrace/internal/tui"
@@ -31,7 +32,8 @@ func newReplayCommand() *cobra.Command {
 		Long: `replay shows what katrace -o json or --log-file recorded, as if it happened now.
 Several recordings are merged by time. FILE - is standard input. What gzip or
 zstd compressed is read as it is. Damaged lines are skipped and counted; the
-first is reported on stderr.
+first is reported on stderr. So are events that a later version has written and
+this one does not know.
 
 A pipe may still be written while it is read. If it gives nothing, the others are
 shown without it: after 10 seconds if it has given no line yet, else after 2.`,
@@ -277,17 +279,30 @@ func (p *player) troubles(in *recording.Reader) (all []recording.Trouble) {
 		if len(p.names) == 1 {
 			t.Back = 0
 		}
-		if t.Damaged+t.Back+t.Late > 0 {
+		if t.Damaged+t.Unknown+t.Back+t.Late > 0 {
 			all = append(all, t)
 		}
 	}
 	return all
 }
 
+// unknownWords say what a later version may have written.
+func unknownWords(t *recording.Trouble) string {
+	s := conn.Count(t.Unknown, "line") + " with an event or a word that is not known here"
+	var unknown *enum.UnknownError
+	if errors.As(t.Newer, &unknown) {
+		s += ", the first: " + conn.Safe(unknown.Brief())
+	}
+	return s + " (such an event is skipped, such a word left out)"
+}
+
 func troubleWords(t recording.Trouble) string {
 	var said []string
 	if t.Damaged > 0 {
 		said = append(said, conn.Count(t.Damaged, "damaged line")+" skipped")
+	}
+	if t.Unknown > 0 {
+		said = append(said, unknownWords(&t))
 	}
 	if t.Back > 0 {
 		said = append(said, fmt.Sprintf("not in order of time, in %s: lines of other recordings may be in the wrong place", conn.Count(t.Back, "place")))

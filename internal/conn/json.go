@@ -240,7 +240,8 @@ func (m *Millis) UnmarshalJSON(data []byte) error {
 const maxNames = 5 << 10
 
 // Read makes a State and a Timer of the keys. An error says what no connection
-// can have, or what would not be the same if it were written again.
+// can have, or what would not be the same if it were written again. Where that is a
+// word, an *enum.UnknownError, all else is read.
 func (k *Keys) Read(s *State, t *Timer) error {
 	names := len(k.Host) + len(k.Module) + len(k.Cgroup) + len(k.Container) + len(k.ContainerName) + len(k.Pod) + len(k.PodNamespace) + len(k.PodName)
 	if k.Process != nil {
@@ -252,11 +253,9 @@ func (k *Keys) Read(s *State, t *Timer) error {
 	s.Host, s.Netns, s.Inode = k.Host, k.Netns, k.Inode
 	s.Module, s.Cgroup, s.Container, s.Pod = k.Module, k.Cgroup, k.Container, k.Pod
 	s.ContainerName, s.PodNamespace, s.PodName = k.ContainerName, k.PodNamespace, k.PodName
-	if err := cmp.Or(
+	unknown := cmp.Or(
 		ParseWord(k.Family, &s.Family, ParseFamily), ParseWord(k.State, &s.TCPState, ParseTCPState),
-		ParseWord(k.HeldBy, &s.HeldBy, ParseHeldBy), ParseWord(k.WaitsFor, &s.WaitsFor, ParseWaiting)); err != nil {
-		return err
-	}
+		ParseWord(k.HeldBy, &s.HeldBy, ParseHeldBy), ParseWord(k.WaitsFor, &s.WaitsFor, ParseWaiting))
 	for _, a := range [...]struct {
 		in  *addrPort
 		out *netip.AddrPort
@@ -299,7 +298,7 @@ func (k *Keys) Read(s *State, t *Timer) error {
 			*d.out, s.Has = d.in.Span(), s.Has|d.fact
 		}
 	}
-	return nil
+	return unknown
 }
 
 func settingSet(names []string) (set Setting) {

@@ -23,14 +23,35 @@ func (n Names[T]) Name(v T) string {
 	return ""
 }
 
-// Parse is the inverse of Name. Its error quotes s and lists the words.
+// UnknownError is a word that is none of an enumeration.
+type UnknownError struct {
+	What, Word string
+	words      []string
+}
+
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("%s (one of: %s)", e.Brief(), strings.Join(e.words, ", "))
+}
+
+// Brief is the Error without the words that there are.
+func (e *UnknownError) Brief() string {
+	const most = 80 // bytes of the word, which may come from anywhere
+	word, more := e.Word, ""
+	if len(word) > most {
+		word, more = strings.ToValidUTF8(word[:most], ""), "..."
+	}
+	return fmt.Sprintf("unknown %s %q%s", e.What, word, more)
+}
+
+// Parse is the inverse of Name. Its error is an *UnknownError, which quotes s and
+// lists the words.
 func (n Names[T]) Parse(s string) (T, error) {
 	for i, w := range n.Words {
 		if w != "" && w == s {
 			return T(i), nil
 		}
 	}
-	return 0, fmt.Errorf("unknown %s %q (one of: %s)", n.What, s, strings.Join(n.All(), ", "))
+	return 0, &UnknownError{n.What, s, n.All()}
 }
 
 // All lists the words.

@@ -13,6 +13,7 @@ import (
 	"github.com/segmentio/encoding/json" // three times as fast as encoding/json: a replay has to keep up
 
 	"katrace/internal/conn"
+	"katrace/internal/enum"
 )
 
 // line is one line of the JSON stream as encoding/json reads it. Keys that are
@@ -88,7 +89,10 @@ func (l *lostKeys) read() (lost Lost, leftOut uint64) {
 }
 
 // ParseJSON reads one line of the JSON stream, as AppendJSON writes it. An
-// error means that it is not such a line: damaged, or of another version.
+// error means that it is not such a line: damaged, or of another version. An
+// *enum.UnknownError is of a line that a later version may have written, with a word
+// that there is not: the event lacks it. Where that is its kind it has none, and
+// nothing else.
 func ParseJSON(data []byte) (Event, error) {
 	var l line
 	if err := json.Unmarshal(data, &l); err != nil {
@@ -98,29 +102,32 @@ func ParseJSON(data []byte) (Event, error) {
 		return Event{}, err
 	}
 	e := Event{Time: l.Time.UTC(), SendError: l.SendError, Errno: l.Errno}
-	if err := cmp.Or(
-		conn.ParseWord(l.Event, &e.Kind, ParseKind), conn.ParseWord(l.Reason, &e.Reason, ParseReason),
+	if err := conn.ParseWord(l.Event, &e.Kind, ParseKind); err != nil {
+		return Event{}, err
+	}
+	unknown := cmp.Or(conn.ParseWord(l.Reason, &e.Reason, ParseReason),
 		conn.ParseWord(l.RST, &e.RST, ParseRST), conn.ParseWord(l.direction(), &e.Drop.Direction, ParseDirection),
-		conn.ParseWord(l.By, &e.By, ParseBy), conn.ParseWord(l.Verdict, &e.Verdict, ParseVerdict), conn.ParseWord(l.Change, &e.Change, ParseChange),
-		l.Read(&e.State, &e.Timer)); err != nil {
+		conn.ParseWord(l.By, &e.By, ParseBy), conn.ParseWord(l.Verdict, &e.Verdict, ParseVerdict), conn.ParseWord(l.Change, &e.Change, ParseChange))
+	if err := l.Read(&e.State, &e.Timer); errors.As(err, new(*enum.UnknownError)) {
+		unknown = cmp.Or(unknown, err)
+	} else if err != nil {
 		return Event{}, err
 	}
 	if e.Kind.OfTracing() { // has nothing else
 		about := Event{Time: e.Time, Kind: e.Kind}
 		about.Host = e.Host
-		var err error
 		switch e.Kind {
 		case KindLost:
 			about.Lost, about.LeftOut = l.Lost.read()
 		case KindSuppressed:
 			about.Suppressed = l.Suppressed.read()
 		default:
-			about.Tracing, err = l.tracing(e.Kind)
+			about.Tracing, unknown = l.tracing(e.Kind)
 		}
-		return about, err
+		return about, unknown
 	}
 	l.fill(&e)
-	return e, nil
+	return e, unknown
 }
 
 // check refuses what no event can hold, or what would not be the same line if

@@ -4,10 +4,14 @@ package events
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"katrace/internal/conn"
+	"katrace/internal/enum"
 	"katrace/test/hostile"
 )
 
@@ -45,5 +49,35 @@ func TestParsePassesOver(t *testing.T) {
 	e, err := ParseJSON([]byte(goodLine[:len(goodLine)-1] + `,"mood":{"x":[1]},"keepalive":{"inherited":["cnt","linger"]}}`))
 	if err != nil || e.Keepalive.Inherited != conn.SettingCount || !bytes.Contains(AppendJSON(nil, &e), []byte(`"inherited":["cnt"]`)) {
 		t.Errorf("%+v, %v", e, err)
+	}
+}
+
+// TestParseUnknown: of a line of a later version the event is there without the words
+// that are not known; one of an unknown kind is told from a damaged one.
+func TestParseUnknown(t *testing.T) {
+	with := func(more string) string { return goodLine[:len(goodLine)-1] + "," + more + "}" }
+	good, err := ParseJSON([]byte(goodLine))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"reason", "rst", "by", "verdict", "change", "family", "state", "held_by", "waits_for"} {
+		e, err := ParseJSON([]byte(with(`"` + key + `":"strange"`)))
+		want, _ := ParseJSON([]byte(with(`"` + key + `":""`)))
+		var unknown *enum.UnknownError
+		if !errors.As(err, &unknown) || unknown.Word != "strange" || cmp.Diff(want, e, sameAddrs) != "" {
+			t.Errorf("%s: %v, %+v", key, err, e)
+		}
+		if e.Kind != good.Kind || !e.Time.Equal(good.Time) {
+			t.Errorf("%s: %+v", key, e)
+		}
+	}
+	e, err := ParseJSON([]byte(strings.Replace(goodLine, `"closed"`, `"strange"`, 1)))
+	if !errors.As(err, new(*enum.UnknownError)) || e.Kind != 0 {
+		t.Errorf("of an unknown kind: %v, %+v", err, e)
+	}
+	for _, damaged := range []string{with(`"netns":-1`), with(`"family":"strange","process":{"pid":0}`), strings.Replace(goodLine, `"v":1`, `"v":2`, 1)} {
+		if _, err := ParseJSON([]byte(damaged)); err == nil || errors.As(err, new(*enum.UnknownError)) {
+			t.Errorf("%s: %v", damaged, err)
+		}
 	}
 }

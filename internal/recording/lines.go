@@ -31,7 +31,8 @@ func (r *lines) pending() bool {
 	return bytes.IndexByte(data, '\n') >= 0
 }
 
-// LineError is a damaged line. Reading goes on after it.
+// LineError is a damaged line, or one of which something is not known. Reading goes
+// on after it.
 type LineError struct {
 	Line int // the first is 1
 	Err  error
@@ -49,7 +50,8 @@ func (e *LineError) Error() string {
 func (e *LineError) Unwrap() error { return e.Err }
 
 // next returns the next event, io.EOF at the end, a *LineError for a line that
-// is not an event. Empty lines are passed over.
+// is not an event, or of which something is not known (events.ParseJSON). Empty
+// lines are passed over.
 func (r *lines) next() (events.Event, error) {
 	for {
 		data, err := r.in.ReadSlice('\n')
@@ -71,7 +73,7 @@ func (r *lines) next() (events.Event, error) {
 		}
 		e, err := events.ParseJSON(data)
 		if err != nil {
-			return events.Event{}, &LineError{r.line, err}
+			return e, &LineError{r.line, err}
 		}
 		return e, nil
 	}

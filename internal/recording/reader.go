@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"katrace/internal/conn"
+	"katrace/internal/enum"
 	"katrace/internal/events"
 )
 
@@ -131,7 +132,7 @@ func (r *Reader) Next(ctx context.Context) (*events.Event, error) {
 func (r *Reader) choose() (first *source, until time.Time, err error) {
 	open := 0
 	for _, s := range r.sources {
-		it, err := r.skipDamaged(s)
+		it, err := r.readable(s)
 		switch {
 		case err != nil:
 			return nil, until, err
@@ -175,9 +176,9 @@ func (r *Reader) choose() (first *source, until time.Time, err error) {
 	return first, until, nil
 }
 
-// skipDamaged is the source's next event; an error is not of a line, but of the
-// whole recording.
-func (r *Reader) skipDamaged(s *source) (*item, error) {
+// readable is the source's next event that can be read; an error is not of a line, but
+// of the whole recording.
+func (r *Reader) readable(s *source) (*item, error) {
 	for {
 		it := s.head()
 		var bad *LineError
@@ -186,6 +187,15 @@ func (r *Reader) skipDamaged(s *source) (*item, error) {
 			return it, nil
 		case !errors.As(it.err, &bad):
 			return nil, fmt.Errorf("%s: %w", s.name, it.err)
+		case errors.As(it.err, new(*enum.UnknownError)):
+			if s.unknown++; s.unknown == 1 {
+				s.newer = it.err
+			}
+			if it.err = nil; it.event.Kind == 0 {
+				s.advance()
+				continue
+			}
+			return it, nil
 		}
 		if s.damaged++; s.damaged == 1 {
 			s.first = it.err
@@ -289,13 +299,14 @@ func (r *Reader) wait(ctx context.Context, until time.Time) error {
 
 // end is io.EOF, or an error where no line of all was one of a katrace stream.
 func (r *Reader) end() error {
-	damaged := 0
+	damaged, unknown := 0, 0
 	var names []string
 	for _, s := range r.sources {
 		damaged += s.damaged
+		unknown += s.unknown
 		names = append(names, s.name)
 	}
-	if damaged > 0 && r.read == 0 {
+	if damaged > 0 && r.read+unknown == 0 {
 		return fmt.Errorf("%s: no line of a katrace stream (%s)", strings.Join(names, ", "), conn.Count(damaged, "damaged line"))
 	}
 	r.cover.Finish()
@@ -310,6 +321,8 @@ type Trouble struct {
 	Name    string // of the recording; "": of the merging
 	Damaged int    // lines that are skipped
 	First   error  // the first of them
+	Unknown int    // lines with an event, by which they are skipped, or a word that this version does not know
+	Newer   error  // the first of them; it wraps an *enum.UnknownError
 	Back    int    // events that are a second or more earlier than the one before
 	Late    int    // with no Name: events that came when later ones had been returned
 }
@@ -317,8 +330,8 @@ type Trouble struct {
 // Troubles lists what is wrong so far.
 func (r *Reader) Troubles() (all []Trouble) {
 	for _, s := range r.sources {
-		if s.damaged > 0 || s.back > 0 {
-			all = append(all, Trouble{Name: s.name, Damaged: s.damaged, First: s.first, Back: s.back})
+		if s.damaged > 0 || s.back > 0 || s.unknown > 0 {
+			all = append(all, Trouble{Name: s.name, Damaged: s.damaged, First: s.first, Unknown: s.unknown, Newer: s.newer, Back: s.back})
 		}
 	}
 	if r.late > 0 {

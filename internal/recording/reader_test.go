@@ -417,3 +417,33 @@ func first(t *testing.T, r *Reader, n int) (said []string) {
 	}
 	return said
 }
+
+// TestUnknown: lines of a later version are counted apart from damaged ones, once each
+// while others are waited for, and one is enough for a recording.
+func TestUnknown(t *testing.T) {
+	at := func(kind, more string) string {
+		return `{"v":1,"time":"2026-11-22T00:00:01Z","event":"` + kind + `"` + more + "}\n"
+	}
+	unknown := at("strange", "")
+	for _, tt := range []struct {
+		text             string
+		said             []string
+		unknown, damaged int
+	}{
+		{unknown, nil, 1, 0},
+		{unknown + "damaged\n", nil, 1, 1},
+		{unknown + at("probe", `,"verdict":"strange"`) + "damaged\n" + probes(2), []string{"1", "2"}, 2, 1},
+	} {
+		r := open(t.Context(), stored(tt.text, probes(3)))
+		r.Damaged = func(_ string, err error) {
+			if strings.Contains(err.Error(), "strange") {
+				t.Errorf("called damaged: %v", err)
+			}
+		}
+		want(t, tt.text, all(t, r), append(tt.said, "3")...)
+		troubles := r.Troubles()
+		if len(troubles) != 1 || troubles[0].Unknown != tt.unknown || troubles[0].Damaged != tt.damaged || !strings.HasPrefix(troubles[0].Newer.Error(), `line 1: unknown kind "strange"`) {
+			t.Errorf("%q: %+v", tt.text, troubles)
+		}
+	}
+}

@@ -50,6 +50,8 @@ type source struct {
 	latest  time.Time // of all its events
 	damaged int
 	first   error // the first damaged line
+	unknown int
+	newer   error // the first line of which something is not known
 	back    int   // events that are much earlier than the one before
 }
 

@@ -123,6 +123,9 @@ func (r *Report) Gone() (out []string) {
 		if rec.Damaged > 0 {
 			out = append(out, rec.Name.Safe()+": "+count(uint64(rec.Damaged), "damaged line")+" skipped.")
 		}
+		if rec.Unknown > 0 {
+			out = append(out, rec.Name.Safe()+": "+count(uint64(rec.Unknown), "line")+" with an event or a word that this version does not know: such an event is skipped, such a word left out.")
+		}
 		if rec.Back > 0 {
 			out = append(out, rec.Name.Safe()+": "+count(uint64(rec.Back), "event")+" earlier than the one before: was the wall clock set back?")
 		}
@@ -174,7 +177,7 @@ func (r *Report) Of(names []string, in *recording.Reader) {
 		for _, t := range troubles {
 			r.Late = max(r.Late, t.Late)
 			if t.Name == name {
-				made.Damaged, made.Back = t.Damaged, t.Back
+				made.Damaged, made.Unknown, made.Back = t.Damaged, t.Unknown, t.Back
 			}
 		}
 		r.Recordings = append(r.Recordings, made)

@@ -51,6 +51,7 @@ type Report struct {
 type Recording struct {
 	Name    Text `json:"name"`
 	Damaged int  `json:"damaged,omitempty"` // lines that are skipped
+	Unknown int  `json:"unknown,omitempty"` // lines with an event, by which they are skipped, or a word that is not known
 	Back    int  `json:"back,omitempty"`    // events that are a second or more earlier than the one before
 }
 
