@@ -135,12 +135,7 @@ func newResolver(t *testing.T, o Options) *Resolver {
 // eventually waits for a lookup to give what is wanted: the scans have their pauses.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if ok() {
-			return
-		}
-	}
-	t.Fatalf("never: %s", what)
+	childtest.WaitFor(t, 2*time.Minute, what, ok)
 }
 
 func TestLookupOwnSocket(t *testing.T) {

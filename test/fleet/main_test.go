@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"katrace/test/childtest"
 )
 
 var (
@@ -110,15 +112,7 @@ func (d *daemon) words() []byte {
 	return text[max(0, len(text)-8<<10):]
 }
 
-// waitFor waits until ready says so; what d says is shown where it ends before.
-func waitFor(t testing.TB, limit time.Duration, what string, ready func() bool) {
-	t.Helper()
-	for end := time.Now().Add(limit); !ready(); time.Sleep(100 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited for %v: %s", limit, what)
-		}
-	}
-}
+var waitFor = childtest.WaitFor
 
 // client asks servers on loopback.
 var client = &http.Client{Timeout: time.Minute}

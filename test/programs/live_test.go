@@ -204,31 +204,11 @@ func keepalives(t *testing.T, netns string) uint64 {
 	return 0
 }
 
-// quiet listens on the port, and leaves what it accepts as the kernel makes it.
-func quiet(t *testing.T, port int) {
-	t.Helper()
-	listener := net.ListenConfig{KeepAlive: -1}
-	l, err := listener.Listen(t.Context(), "tcp4", fmt.Sprintf("127.0.0.1:%d", port))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			t.Cleanup(func() { _ = c.Close() })
-		}
-	}()
-}
-
 // javaAlive is a JVM with a connection that has keepalive off, Java's default. A
 // line on its standard input has it say what its getsockopt says.
 func javaAlive(t *testing.T) alive {
 	const port = 9100
-	quiet(t, port)
+	accept(t, net.ListenConfig{KeepAlive: -1}, fmt.Sprintf("127.0.0.1:%d", port), nil) // keepalive as the kernel has it
 	dir := folder(t, "root")
 	source := write(t, dir, "Alive.java", fmt.Sprintf(`
 import java.io.*;

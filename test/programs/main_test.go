@@ -81,11 +81,7 @@ func TestMain(m *testing.M) {
 // busy machine later.
 func await(t *testing.T, what string, so func() bool) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); !so(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited a minute for %s", what)
-		}
-	}
+	childtest.WaitFor(t, time.Minute, what, so)
 }
 
 // process is a program that runs until the test ends.

@@ -74,21 +74,11 @@ func TestSetMiddlebox(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer func() { _ = c.Close() }()
-				for in := bufio.NewScanner(c); in.Scan(); {
-					_, _ = fmt.Fprintln(c, "answer to", in.Text())
-				}
-			}()
+	keepOpen(t, l, func(c net.Conn) {
+		for in := bufio.NewScanner(c); in.Scan(); {
+			_, _ = fmt.Fprintln(c, "answer to", in.Text())
 		}
-	}()
+	})
 	source := write(t, folder(t, "root"), "Client.java", fmt.Sprintf(`
 import java.io.*;
 import java.net.*;

@@ -53,14 +53,26 @@ func listening(t *testing.T, p *process, port uint16) {
 	t.Fatalf("%s does not listen on port %d; it said: %s", p.name, port, p.said)
 }
 
-// held listens on a port of its own, as Go does by default, and keeps every
-// connection open: 15 s, 15 s and 9 (net.ListenConfig, net.KeepAliveConfig).
+// held keeps every connection to a port open, as Go accepts them by default: 15 s, 15 s
+// and 9 (net.ListenConfig, net.KeepAliveConfig).
 func held(t *testing.T, port uint16, serve func(net.Conn)) settings {
 	t.Helper()
-	l, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
+	accept(t, net.ListenConfig{}, fmt.Sprintf("127.0.0.1:%d", port), serve)
+	return sets(ownComm(t), 15, 15, 9)
+}
+
+// accept listens at an address, and keeps every connection to it open.
+func accept(t *testing.T, as net.ListenConfig, addr string, serve func(net.Conn)) {
+	t.Helper()
+	l, err := as.Listen(t.Context(), "tcp4", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
+	keepOpen(t, l, serve)
+}
+
+// keepOpen accepts connections, which are open until the test ends.
+func keepOpen(t *testing.T, l net.Listener, serve func(net.Conn)) {
 	t.Cleanup(func() { _ = l.Close() })
 	go func() {
 		for {
@@ -74,7 +86,6 @@ func held(t *testing.T, port uint16, serve func(net.Conn)) settings {
 			}
 		}
 	}()
-	return sets(ownComm(t), 15, 15, 9)
 }
 
 func ownComm(t *testing.T) string {
