@@ -231,10 +231,11 @@ func TestContainerNamesHung(t *testing.T) {
 	}{
 		{1002, 0, "/srv/cat", "cat", ""},
 		{1000, 0, "/home/ann", "", ""},
-		{1000, nameHangs - 1, "", "", ""}, // not yet left behind
+		{1000, nameWait - 1, "", "", ""}, // not yet left behind
+		{1001, nameWait - 1, "", "", ""},
+		{1001, nameWait, "", "", ""}, // on the same mount
 		{1001, nameHangs - 1, "", "", ""},
-		{1001, nameHangs, "", "", "/home/ann"}, // on the same mount
-		{1001, nameHangs + 1, "", "", "/home/ann"},
+		{1001, nameHangs, "", "", "/home/ann"},
 		{1002, time.Hour, "/srv/cat", "cat", "/home/ann"},
 		{1000, time.Hour, "", "", "/home/ann"},
 		{1003, time.Hour, "/mnt/dan", "", "/home/ann"}, // the second, and the last

@@ -12,8 +12,8 @@ import (
 
 // nameReadings are the readings of files with names that are under way: one of the
 // system's files, and one of users'. A home on a network may not answer any more, and
-// nothing can be done for a goroutine that waits for it. Such a reading is left behind,
-// and there is room for one more, below another mount.
+// nothing can be done for a goroutine that waits for it. A reading that no caller waits
+// for any more is left behind, and there is room for one more, below another mount.
 type nameReadings []*nameReading
 
 type nameReading struct {
@@ -23,25 +23,30 @@ type nameReading struct {
 	mount string // the id of the mount on which the home is; "": not known
 }
 
-// nameHangs is how long a reading takes that is left behind.
+// nameHangs is how long a reading takes that is said to hang.
 const nameHangs = 10 * time.Second
 
-// hangs says that the reading is left behind.
+// leftBehind says that a user's reading takes too long for its caller.
+func (r *nameReading) leftBehind(now time.Duration) bool {
+	return r.user != 0 && now-r.since >= nameWait
+}
+
+// hangs says that a user's reading is left behind for long.
 func (r *nameReading) hangs(now time.Duration) bool { return r.user != 0 && now-r.since >= nameHangs }
 
 // room says whether another reading may begin.
 func (all nameReadings) room(user uint32, now time.Duration) bool {
-	hanging := 0
+	behind := 0
 	for _, r := range all {
 		switch {
 		case (r.user == 0) != (user == 0):
-		case r.hangs(now):
-			hanging++
+		case r.leftBehind(now):
+			behind++
 		default:
 			return false
 		}
 	}
-	return hanging <= 1
+	return behind <= 1
 }
 
 func (all *nameReadings) add(user uint32, now time.Duration) *nameReading {
