@@ -46,6 +46,7 @@ type containerName struct {
 const (
 	nameTries  = 100                    // readings of users' files, a second
 	nameForget = 10 * time.Second       // how long "no such container" is believed
+	nameLater  = time.Second            // when one is looked for again that could not be read
 	nameKeep   = time.Minute            // how long a name is: docker rename, and another container gets it
 	nameWait   = 100 * time.Millisecond // how long a caller waits for files that somebody's home may have on a network
 	maxNames   = 1 << 14
@@ -96,15 +97,18 @@ func (c *containerNames) start(key containerKey, now time.Duration) (done chan s
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.under.remove(r)
+		name := c.known[key].name
 		if len(c.known)+len(found) >= maxNames {
 			clear(c.known)
 		}
 		for id, name := range found {
 			c.known[containerKey{key.user, id}] = containerName{name: name, until: now + nameKeep}
 		}
-		if found[key.id] == "" { // it is removed, perhaps, and its sockets are not gone yet
-			name := c.known[key].name
-			c.known[key] = containerName{name, now + nameForget, !read && name == ""}
+		switch {
+		case !read:
+			c.known[key] = containerName{name, now + nameLater, name == ""}
+		case found[key.id] == "": // it is removed, perhaps, and its sockets are not gone yet
+			c.known[key] = containerName{name: name, until: now + nameForget}
 		}
 	}()
 	return done
