@@ -240,7 +240,7 @@ func (s *stream) pass(e *events.Event) error {
 func (s *stream) judge(e *events.Event) bool {
 	byOwner := s.filter.Owner.Any()
 	if !byOwner && !s.pace.few() {
-		if len(s.owned.conns) > 0 {
+		if !s.owned.empty() {
 			s.owned = owned{} // nothing is forgotten from here on, so nothing may be remembered
 		}
 		return s.filter.Match(e)
