@@ -48,11 +48,11 @@ type listed struct {
 	took    time.Duration
 }
 
-// A review is made once a minute at the most, or where the listing takes long, a
-// thousandth of the time is spent on it.
+// A review is made every ten seconds at the most, or where the listing takes long, a
+// hundredth of the time is spent on it.
 const (
-	reviewEvery = time.Minute
-	reviewRest  = 1000
+	reviewEvery = 10 * time.Second
+	reviewRest  = 100
 )
 
 // second is called once a second. lost is what was lost since the start.

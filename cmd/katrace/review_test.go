@@ -107,15 +107,15 @@ func TestReviewForgetsTheLost(t *testing.T) {
 		t.Errorf("the review does not end: step %d", r.step)
 	}
 
-	// The next one is due a minute later.
+	// The next one is due ten seconds later.
 	lost.Missed++
-	p.seconds(r, &now, &lost, 30)
+	p.seconds(r, &now, &lost, 5)
 	if r.step != reviewNone || r.lost == 501 {
-		t.Error("a review began within a minute")
+		t.Error("a review began within ten seconds")
 	}
-	p.seconds(r, &now, &lost, 60)
+	p.seconds(r, &now, &lost, 20)
 	if r.step != reviewNone || r.lost != 501 {
-		t.Error("no review was made a minute after the first")
+		t.Error("no review was made ten seconds after the first")
 	}
 }
 
