@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -111,7 +110,8 @@ func (s *stream) run(ctx context.Context) error {
 
 	// What loading took is several times what is needed from here on.
 	loader.Forget()
-	debug.FreeOSMemory()
+	giveBack()
+	defer time.AfterFunc(giveBackAgain, giveBack).Stop()
 
 	err := s.begin(s.tracer.Began, s.about)
 	if err == nil {
@@ -415,6 +415,7 @@ func runStream(ctx context.Context, o streamOptions) error {
 		store = tui.NewStore(besideText)
 		sinks, o.load.Closes = append(sinks, store), true
 	}
+	thrifty()
 	s, err := openStream(o, sinks)
 	if err != nil {
 		return err

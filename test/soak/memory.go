@@ -21,7 +21,7 @@ type sample struct {
 // garbage collector, which lets the heap grow to twice what is in use before it runs,
 // and gives back slowly. What is in use after a collection does not.
 type memory struct {
-	resident, own []sample // VmRSS; and without files and the ring buffer: RssAnon
+	resident, own []sample // Rss; and without files and the ring buffer: Anonymous
 	inUse         []sample // of the heap, after each collection
 }
 
@@ -53,9 +53,9 @@ func median(of []sample, span [2]time.Duration) (int, bool) {
 	return in[len(in)/2], true
 }
 
-// status takes a sample of /proc/PID/status.
-func (m *memory) status(pid int, at time.Duration) error {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+// measure takes a sample, of /proc/PID/smaps_rollup: what status has is not exact.
+func (m *memory) measure(pid int, at time.Duration) error {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	if err != nil {
 		return err
 	}
@@ -65,9 +65,9 @@ func (m *memory) status(pid int, at time.Duration) error {
 		kib, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(value), " kB"))
 		switch {
 		case err != nil:
-		case name == "VmRSS":
+		case name == "Rss":
 			m.resident = append(m.resident, sample{at, kib})
-		case name == "RssAnon":
+		case name == "Anonymous":
 			m.own = append(m.own, sample{at, kib})
 		}
 	}

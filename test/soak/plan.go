@@ -111,7 +111,7 @@ func (p *plan) minute(ctx context.Context, n int) error {
 		if err := p.tracer.scrape(); err != nil {
 			return fmt.Errorf("scrape: %w", err)
 		}
-		if err := p.memory.status(p.tracer.cmd.Process.Pid, time.Since(p.tracer.began)); err != nil {
+		if err := p.memory.measure(p.tracer.cmd.Process.Pid, time.Since(p.tracer.began)); err != nil {
 			return fmt.Errorf("%w: %s", err, p.tracer.messages())
 		}
 	}
