@@ -13,7 +13,7 @@ import (
 func (s *stream) judge(e *events.Event) bool {
 	byOwner := s.filter.Owner.Any()
 	if !byOwner && !s.pace.few() {
-		if len(s.owned.conns) > 0 {
+		if !s.owned.empty() {
 			s.owned = owned{} // nothing is forgotten from here on, so nothing may be remembered
 		}
 		return s.filter.Match(e)

@@ -11,10 +11,15 @@ import (
 )
 
 // owned remembers whose each connection was when its owner was last known. At a
-// connection's end its descriptor is often gone already. The zero value holds
-// none.
+// connection's end its descriptor is often gone already. Of many connections, such as
+// those that close without an event, it remembers the ones that were told of last. The
+// zero value holds none.
 type owned struct {
-	seed   maphash.Seed
+	seed     maphash.Seed
+	now, old ownedSince // when now is full, it takes the place of old
+}
+
+type ownedSince struct {
 	conns  map[uint64]ownedConn // by a hash of the connection: a tuple is large
 	owners []ownerFacts
 	index  map[ownerFacts]uint32
@@ -44,10 +49,10 @@ func (o *ownerFacts) set(e *events.Event) {
 	e.ContainerName, e.PodNamespace, e.PodName = o.containerName, o.podName.Namespace, o.podName.Name
 }
 
-// What is remembered is forgotten when there is more of it.
+// So many there are in now, and no more in old.
 const (
-	maxOwned  = 1 << 20 // connections, some 20 bytes each
-	maxOwners = 1 << 16
+	maxOwned  = 1 << 18 // connections, some 25 bytes each
+	maxOwners = 1 << 12 // some 400 bytes each
 )
 
 func (o *owned) key(e *events.Event) uint64 {
@@ -63,32 +68,45 @@ func (o *owned) key(e *events.Event) uint64 {
 
 // remember takes over the owner that the event names.
 func (o *owned) remember(e *events.Event) {
-	if o.conns == nil || len(o.conns) >= maxOwned || len(o.owners) >= maxOwners {
-		*o = owned{maphash.MakeSeed(), map[uint64]ownedConn{}, nil, map[ownerFacts]uint32{}}
+	if o.now.conns == nil || len(o.now.conns) >= maxOwned || len(o.now.owners) >= maxOwners {
+		if o.now.conns == nil {
+			o.seed = maphash.MakeSeed()
+		}
+		o.now, o.old = ownedSince{map[uint64]ownedConn{}, nil, map[ownerFacts]uint32{}}, o.now
 	}
 	key, is := o.key(e), ownerOf(e)
-	if c, ok := o.conns[key]; ok && c.inode == uint32(e.Inode) && o.owners[c.owner] == is {
+	if c, ok := o.now.conns[key]; ok && c.inode == uint32(e.Inode) && o.now.owners[c.owner] == is {
 		return
 	}
-	owner, ok := o.index[is]
+	owner, ok := o.now.index[is]
 	if !ok {
-		owner = uint32(len(o.owners))
-		o.owners, o.index[is] = append(o.owners, is), owner
+		owner = uint32(len(o.now.owners))
+		o.now.owners, o.now.index[is] = append(o.now.owners, is), owner
 	}
-	o.conns[key] = ownedConn{uint32(e.Inode), owner}
+	o.now.conns[key] = ownedConn{uint32(e.Inode), owner}
+}
+
+// find is what was remembered last of the connection with that key.
+func (o *owned) find(key uint64) (ownedConn, *ownerFacts) {
+	for _, in := range [...]*ownedSince{&o.now, &o.old} {
+		if c, ok := in.conns[key]; ok {
+			return c, &in.owners[c.owner]
+		}
+	}
+	return ownedConn{}, nil
 }
 
 // recall sets the owner that the connection had, if that is known and the
 // event's socket is still the same.
 func (o *owned) recall(e *events.Event) bool {
-	if len(o.conns) == 0 {
+	if o.empty() {
 		return false
 	}
-	c, ok := o.conns[o.key(e)]
-	if !ok || e.Inode != 0 && c.inode != uint32(e.Inode) || e.Unaccepted() && c.inode != 0 {
+	c, had := o.find(o.key(e))
+	if had == nil || e.Inode != 0 && c.inode != uint32(e.Inode) || e.Unaccepted() && c.inode != 0 {
 		return false
 	}
-	is := o.owners[c.owner]
+	is := *had
 	if e.Cgroup != "" && e.Cgroup != "/" {
 		its := ownerOf(e) // the socket's own
 		its.process, its.heldBy = is.process, is.heldBy
@@ -100,7 +118,12 @@ func (o *owned) recall(e *events.Event) bool {
 
 // forget is for a connection that has ended.
 func (o *owned) forget(e *events.Event) {
-	if len(o.conns) > 0 {
-		delete(o.conns, o.key(e))
+	if !o.empty() {
+		key := o.key(e)
+		delete(o.now.conns, key)
+		delete(o.old.conns, key)
 	}
 }
+
+// empty says that nothing was ever remembered.
+func (o *owned) empty() bool { return o.now.conns == nil }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"katrace/internal/conn"
@@ -36,6 +35,7 @@ type stream struct {
 	held    holdBack // events that wait for their owner
 	pace    pace
 	owned   owned // whose each connection was
+	review  review
 
 	told     uint64        // events that reached the sink, lost ones not counted
 	reported loader.Lost   // what KindLost events have told so far
@@ -79,11 +79,12 @@ func openStream(o streamOptions, sink events.Sink) (*stream, error) {
 	}
 	tracker := events.NewTracker(hz.Tick())
 	tracker.NameDrops(tracer)
+	tracker.Limit(tracer.FollowSize())
 	names := o.names.open()
 	return &stream{
 		tracer: tracer, tracker: tracker, names: names, owners: owner.New(owner.Options{Scanned: tracer.Wake, Names: names}),
 		filter: o.filter, sink: sink, limit: uint64(o.count), all: o.load.All,
-		host: o.host, about: o.tracing(tracer), verdicts: o.countsVerdicts(),
+		host: o.host, about: o.tracing(tracer), verdicts: o.countsVerdicts(), review: review{tracer: tracer, tracker: tracker},
 	}, nil
 }
 
@@ -104,11 +105,13 @@ func (o *streamOptions) tracing(t *loader.Tracer) events.Tracing {
 func (s *stream) run(ctx context.Context) error {
 	defer s.tracer.Close()
 	defer s.owners.Close() // before: it wakes the tracer
+	defer s.review.close()
 	defer context.AfterFunc(ctx, s.tracer.Wake)()
 
 	// What loading took is several times what is needed from here on.
 	loader.Forget()
-	debug.FreeOSMemory()
+	giveBack()
+	defer time.AfterFunc(giveBackAgain, giveBack).Stop()
 
 	err := s.begin(s.tracer.Began, s.about)
 	if err == nil {
@@ -181,6 +184,7 @@ func (s *stream) loop(ctx context.Context) error {
 			if err := second(s.sink, false); err != nil {
 				return err
 			}
+			s.review.second(now, &s.reported)
 			for _, f := range s.secondly {
 				f()
 			}
@@ -237,6 +241,7 @@ func (s *stream) reportLost() error {
 	if err != nil {
 		return err
 	}
+	now.Follow += s.tracker.Evicted()
 	if s.disk != nil {
 		now.Disk = s.disk()
 	}
@@ -292,6 +297,7 @@ func runStream(ctx context.Context, o streamOptions) error {
 		store = tui.NewStore(besideText)
 		sinks, o.load.Closes = append(sinks, store), true
 	}
+	thrifty()
 	s, err := openStream(o, sinks)
 	if err != nil {
 		return err

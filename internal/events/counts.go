@@ -19,12 +19,3 @@ func (t *Tracker) count(s *story, e *Event) {
 	}
 	s.verdict = now
 }
-
-// forget drops the story of the socket at that address, if there is one.
-func (t *Tracker) forget(sk uint64) {
-	if s := t.conns[sk]; s != nil {
-		t.counts[s.verdict]--
-		s.kept = false
-		delete(t.conns, sk)
-	}
-}

@@ -15,11 +15,15 @@ import (
 type Tracker struct {
 	clock clock
 	conns map[uint64]*story // by the socket's address
+	most  int               // of them; 0: no bound
+	peak  int               // how many there were since conns was made
 	event Event             // the one being told, used again
 	// passing is the story of a connection that is not followed, used again.
 	passing story
 	// counts are the stories by their verdict.
-	counts Connections
+	counts  Connections
+	evicted uint64 // stories that made room for others
+	review  uint32 // the number of the latest
 	// drops names what records of dropped segments hold in numbers; nil: nothing.
 	drops dropNames
 }
@@ -43,6 +47,7 @@ type story struct {
 	heardAt time.Duration
 	verdict Verdict // the latest; 0: nothing is known yet
 	kept    bool    // in Tracker.conns
+	review  uint32  // the latest that knows the connection to be there
 	failing Change  // ChangeSilent or ChangeUnreachable, since the peer was last heard
 }
 
@@ -170,16 +175,14 @@ func (t *Tracker) story(r *loader.Record) *story {
 	family, local, remote := decodeTuple(r)
 	s := t.conns[r.Sk]
 	if s != nil && s.netns == r.Netns && s.local == local && s.remote == remote {
+		s.review = t.review
 		return s
 	}
 	s = &t.passing
 	if r.Flags&loader.FlagFollowed != 0 {
-		t.forget(r.Sk)
-		s = new(story)
-		t.conns[r.Sk] = s
-		t.counts[0]++
+		s = t.keep(r.Sk)
 	}
-	*s = story{netns: r.Netns, family: family, local: local, remote: remote, kept: s != &t.passing}
+	*s = story{netns: r.Netns, family: family, local: local, remote: remote, kept: s != &t.passing, review: t.review}
 	return s
 }
 

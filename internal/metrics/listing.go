@@ -40,38 +40,41 @@ func (c *connections) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-// The bounds of times, the last word but one for what is beyond them, and never.
+// The bounds of times.
 var (
 	silenceBounds   = bounds{{60, "60s"}, {240, "240s"}, {333, "333s"}, {350, "350s"}, {900, "900s"}, {7200, "7200s"}}
 	detectionBounds = bounds{{30, "30s"}, {60, "60s"}, {300, "300s"}, {900, "900s"}, {3600, "3600s"}, {9000, "9000s"}}
 )
 
-const (
-	more  = "more"
-	never = "never"
-)
-
 // bounds are bounds in seconds, with their words.
-type bounds []struct {
+type bounds [6]struct {
 	seconds int
 	word    string
 }
 
-// word is that of the smallest bound that the time does not exceed.
-func (b bounds) word(d time.Duration) string {
-	for _, bound := range b {
+// upto counts times by the smallest bound that they do not exceed, then those beyond
+// all, and never.
+type upto [len(bounds{}) + 2]float64
+
+const (
+	more = iota + len(bounds{})
+	never
+)
+
+func (b *bounds) of(d time.Duration) int {
+	for i, bound := range b {
 		if d <= time.Duration(bound.seconds)*time.Second {
-			return bound.word
+			return i
 		}
 	}
 	return more
 }
 
-func (b bounds) words() (all []string) {
+func (b *bounds) words() (all []string) {
 	for _, bound := range b {
 		all = append(all, bound.word)
 	}
-	return append(all, more, never)
+	return append(all, "more", "never")
 }
 
 var (
@@ -86,81 +89,74 @@ var (
 // Count counts one listing's sockets.
 type Count struct {
 	begun     time.Time
-	sockets   map[string]float64
-	setting   map[[2]string]float64
-	silence   map[string]float64
-	detection map[string]float64
-	owners    map[string]map[string]float64 // detection by owner
-	name      func(*conn.State) string      // the owner's, nil: owners are not asked for
+	sockets   [len(onWords)]float64
+	setting   [len(settings)][2]float64 // of the socket's own, or not
+	silence   upto
+	detection upto
+	owners    map[string]*upto         // detection by owner
+	name      func(*conn.State) string // the owner's, nil: owners are not asked for
 	took      time.Duration
+}
+
+var onWords = [...]string{"on", "off", "unknown"}
+
+// settings are those that a socket has of its own or takes from elsewhere.
+var settings = [...]struct {
+	conn.Setting         // 0: the user timeout
+	name, own, elsewhere string
+}{
+	{conn.SettingIdle, "idle", "socket", "sysctl"}, {conn.SettingInterval, "intvl", "socket", "sysctl"}, {conn.SettingCount, "cnt", "socket", "sysctl"},
+	{0, "user_timeout", "socket", "unset"},
 }
 
 // NewCount begins a listing.
 func (m *Metrics) NewCount() *Count {
-	c := &Count{begun: time.Now(), sockets: zeros("on", "off", "unknown"), silence: zeros(silenceBounds.words()...),
-		detection: zeros(detectionBounds.words()...), setting: map[[2]string]float64{}, owners: map[string]map[string]float64{}}
-	for _, p := range [...]string{"idle", "intvl", "cnt"} {
-		c.setting[[2]string{p, "socket"}], c.setting[[2]string{p, "sysctl"}] = 0, 0
-	}
-	c.setting[[2]string{"user_timeout", "socket"}], c.setting[[2]string{"user_timeout", "unset"}] = 0, 0
+	c := &Count{begun: time.Now(), owners: map[string]*upto{}}
 	if m.listing.byOwner && m.labels != nil {
 		c.name = m.labels.owner
 	}
 	return c
 }
 
-func zeros(words ...string) map[string]float64 {
-	m := map[string]float64{}
-	for _, word := range words {
-		m[word] = 0
-	}
-	return m
-}
-
 // Add counts a connection.
 func (c *Count) Add(s *inventory.Socket) {
 	switch {
 	case s.Has&inventory.HasOn == 0:
-		c.sockets["unknown"]++
+		c.sockets[2]++
 		return
 	case !s.On:
-		c.sockets["off"]++
+		c.sockets[1]++
 		c.silence[never]++
 		c.detect(s, never)
 		return
 	}
-	c.sockets["on"]++
+	c.sockets[0]++
 	if s.Has&conn.HasKeepalive == 0 {
 		return
 	}
 	k := &s.Keepalive
-	for _, set := range [...]conn.Setting{conn.SettingIdle, conn.SettingInterval, conn.SettingCount} {
-		switch {
-		case k.Inherited&set != 0:
-			c.setting[[2]string{set.Name(), "sysctl"}]++
+	for i := range settings {
+		switch set := settings[i].Setting; {
+		case set == 0 && k.UserTimeout == 0, k.Inherited&set != 0:
+			c.setting[i][1]++
 		case k.Unsure&set == 0:
-			c.setting[[2]string{set.Name(), "socket"}]++
+			c.setting[i][0]++
 		}
 	}
-	if k.UserTimeout > 0 {
-		c.setting[[2]string{"user_timeout", "socket"}]++
-	} else {
-		c.setting[[2]string{"user_timeout", "unset"}]++
-	}
-	c.silence[silenceBounds.word(s.Silence())]++
-	c.detect(s, detectionBounds.word(k.Idle+k.DiesIn(0, k.Idle, 0)))
+	c.silence[silenceBounds.of(s.Silence())]++
+	c.detect(s, detectionBounds.of(k.Idle+k.DiesIn(0, k.Idle, 0)))
 }
 
-func (c *Count) detect(s *inventory.Socket, upto string) {
-	c.detection[upto]++
+func (c *Count) detect(s *inventory.Socket, at int) {
+	c.detection[at]++
 	if c.name == nil {
 		return
 	}
 	name := c.name(&s.State)
 	if c.owners[name] == nil {
-		c.owners[name] = zeros(detectionBounds.words()...)
+		c.owners[name] = new(upto)
 	}
-	c.owners[name][upto]++
+	c.owners[name][at]++
 }
 
 // Listed exposes the count in place of the one before.
@@ -193,20 +189,20 @@ func (l *listing) Collect(to chan<- prometheus.Metric) {
 	if c == nil {
 		return // not yet, or it cannot be had
 	}
-	for _, family := range [...]struct {
-		desc *prometheus.Desc
-		of   map[string]float64
-	}{{socketsDesc, c.sockets}, {silenceDesc, c.silence}, {detectionDesc, c.detection}} {
-		for word, n := range family.of {
-			to <- constant(family.desc, n, word)
-		}
+	for i, word := range onWords {
+		to <- constant(socketsDesc, c.sockets[i], word)
 	}
-	for words, n := range c.setting {
-		to <- constant(settingDesc, n, words[0], words[1])
+	for i, s := range settings {
+		to <- constant(settingDesc, c.setting[i][0], s.name, s.own)
+		to <- constant(settingDesc, c.setting[i][1], s.name, s.elsewhere)
 	}
-	for name, of := range c.owners {
-		for word, n := range of {
-			to <- constant(ownerDetectionDesc, n, name, word)
+	for i, word := range silenceBounds.words() {
+		to <- constant(silenceDesc, c.silence[i], word)
+	}
+	for i, word := range detectionBounds.words() {
+		to <- constant(detectionDesc, c.detection[i], word)
+		for name, of := range c.owners {
+			to <- constant(ownerDetectionDesc, of[i], name, word)
 		}
 	}
 	to <- constant(listedDesc, float64(c.begun.UnixMilli())/1000)

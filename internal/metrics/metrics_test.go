@@ -294,3 +294,16 @@ func BenchmarkEvent(b *testing.B) {
 		_ = m.Event(e)
 	}
 }
+
+// BenchmarkListed is what a listed socket costs.
+func BenchmarkListed(b *testing.B) {
+	m := New(Options{})
+	c := m.NewCount()
+	s := inventory.Socket{On: true}
+	s.Has = inventory.HasOn | conn.HasKeepalive
+	s.Keepalive = conn.Settings{Idle: 2 * time.Hour, Interval: 75 * time.Second, Count: 9, Inherited: conn.SettingIdle | conn.SettingInterval}
+	b.ReportAllocs()
+	for b.Loop() {
+		c.Add(&s)
+	}
+}

@@ -3,6 +3,7 @@
 package owner
 
 import (
+	"maps"
 	"math"
 	"time"
 )
@@ -29,6 +30,7 @@ type background struct {
 	way     string
 	by      map[holder]uint32 // index of the processes that hold sockets
 	free    []uint32          // indexes below len(procs) that are not used
+	most    int               // sockets that were remembered since their map was made
 	number  uint32            // of the scan
 	batch   []found           // of one table
 	reader  reader
@@ -267,6 +269,7 @@ func (b *background) sweep() {
 		}
 	}
 	drop()
+	b.shrink()
 	for index, p := range b.procs {
 		if p == nil || p.scan == b.number {
 			continue
@@ -280,6 +283,22 @@ func (b *background) sweep() {
 		b.mu.Unlock()
 		b.free = append(b.free, uint32(index))
 	}
+}
+
+// fewSockets are so few that the memory for more of them does not matter.
+const fewSockets = 1 << 14
+
+// shrink makes the map of the sockets anew where most have gone: a map never gives
+// memory back.
+func (b *background) shrink() {
+	n := len(b.sockets)
+	if b.most = max(b.most, n); b.most <= fewSockets || n >= b.most/8 {
+		return
+	}
+	left := maps.Collect(maps.All(b.sockets))
+	b.mu.Lock()
+	b.sockets, b.most = left, n
+	b.mu.Unlock()
 }
 
 // giveUp remembers which of the sockets that were asked for before the scan it

@@ -4,9 +4,13 @@ package e2e
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"katrace/internal/events"
 )
 
 // TestFaultRing: two katraces at once, one with the smallest ring there is. That
@@ -29,6 +33,51 @@ func TestFaultRing(t *testing.T) {
 		}
 		if said := lastLine(r.stderr.String()); !strings.Contains(said, fmt.Sprintf(" %d records, the ring buffer was full", got.lost.Ring)) {
 			t.Errorf("%s: the lost events say %+v, the summary %q", r.by, got.lost, said)
+		}
+	}
+}
+
+// TestFaultEndsLost: the records of connections' ends do not fit into the ring. Soon
+// katrace does not count these connections among those that live any more.
+func TestFaultEndsLost(t *testing.T) {
+	n := pick(1000, 200)
+	l := newLoad(t, n, true, 127)
+	type blocked struct {
+		tracer
+		socket string
+		gate   *sync.Mutex
+	}
+	var all []blocked
+	for _, by := range backends() {
+		b := blocked{socket: filepath.Join(t.TempDir(), "socket"), gate: new(sync.Mutex)}
+		// With --all katrace counts connections by the records that it has read.
+		b.tracer = startBehind(t, b.gate, by, l.only(), "--all", "--ring-size=4KiB", "--metrics", "unix:"+b.socket)
+		all = append(all, b)
+	}
+	l.begin()
+	for _, b := range all {
+		waitFor(t, time.Minute, "half of the connections", func() bool { return scrape(t, b.socket).sum("connections") > float64(n/2) })
+		b.gate.Lock()
+	}
+	time.Sleep(3 * time.Second) // the pipes are full
+	l.close()
+	for _, b := range all {
+		b.gate.Unlock()
+		lost := uint64(0)
+		waitFor(t, 2*time.Minute, "the connections to be forgotten", func() bool { return scrape(t, b.socket).sum("connections") == 0 })
+		closed := 0
+		for _, e := range b.stop() {
+			switch e.Kind {
+			case events.KindClosed:
+				closed++
+			case events.KindLost:
+				lost += e.Lost.Ring
+			default:
+			}
+		}
+		t.Logf("%s: %d ends of %d are told, %d records are lost", b.by, closed, n, lost)
+		if closed >= n/2 || lost == 0 {
+			t.Errorf("%s: %d ends of %d are told, %d records are lost: this test sees nothing", b.by, closed, n, lost)
 		}
 	}
 }

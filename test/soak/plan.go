@@ -22,13 +22,11 @@ type plan struct {
 	conns           int
 	katrace, attach string
 
-	dir        string
-	tracer     *tracer
-	load       *load
-	logged     lines // of the log files
-	began      time.Time
-	rss, first int // KiB; first: after five minutes, or at half of the time
-	most       int
+	dir    string
+	tracer *tracer
+	load   *load
+	logged lines // of the log files
+	memory memory
 }
 
 // What the disk has room for, and how long it is full. A minute's lines of 300
@@ -64,14 +62,13 @@ func (p *plan) run(ctx context.Context) (err error) {
 	if p.tracer, err = start(p.katrace, p.attach, p.dir); err != nil {
 		return err
 	}
-	fmt.Println(p.tracer.messages())
+	fmt.Println(p.memory.collections(p.tracer.messages()))
 	whole := ctx
 	ctx, cancel := context.WithTimeout(ctx, p.time)
 	defer cancel()
 	if p.load, err = startLoad(ctx, p.conns); err != nil {
 		return err
 	}
-	p.began = time.Now()
 	fmt.Println("minute  probes: kernel    told   lost  deaths: read    told  silent and back  lines: stdout    file    disk  scrapes  RSS MiB")
 	for minute := 1; ctx.Err() == nil; minute++ {
 		if err := p.minute(ctx, minute); err != nil {
@@ -93,7 +90,7 @@ func (p *plan) run(ctx context.Context) (err error) {
 	if err := p.logged.readFile(logFile(p.dir)); err != nil {
 		return err
 	}
-	fmt.Println(p.tracer.messages())
+	fmt.Println(p.memory.collections(p.tracer.messages()))
 	return p.judge(kernel)
 }
 
@@ -114,6 +111,9 @@ func (p *plan) minute(ctx context.Context, n int) error {
 		if err := p.tracer.scrape(); err != nil {
 			return fmt.Errorf("scrape: %w", err)
 		}
+		if err := p.memory.measure(p.tracer.cmd.Process.Pid, time.Since(p.tracer.began)); err != nil {
+			return fmt.Errorf("%w: %s", err, p.tracer.messages())
+		}
 	}
 	if out, err := exec.Command("logrotate", "--force", "--state", p.dir+"/state", p.dir+"/rotation").CombinedOutput(); err != nil {
 		return fmt.Errorf("logrotate: %w: %s", err, out)
@@ -122,14 +122,6 @@ func (p *plan) minute(ctx context.Context, n int) error {
 	// last is whole.
 	if err := p.collect(); err != nil {
 		return err
-	}
-	var err error
-	if p.rss, err = p.tracer.memory(); err != nil {
-		return err
-	}
-	p.most = max(p.most, p.rss)
-	if since := time.Since(p.began); p.first == 0 && since >= min(5*time.Minute, p.time/2) {
-		p.first = p.rss
 	}
 	kernel, err := lab.ProbesSent()
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -22,6 +21,7 @@ import (
 // tracer is the katrace that runs.
 type tracer struct {
 	cmd            *exec.Cmd
+	began          time.Time
 	said           string // the file with its stderr
 	stdout         lines  // each line that it wrote
 	read           chan error
@@ -47,11 +47,13 @@ func start(katrace, attach, dir string) (*tracer, error) {
 	}
 	defer said.Close()
 	t.cmd.Stderr = said
+	t.cmd.Env = append(os.Environ(), "GODEBUG=gctrace=1")
 	t.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM}
 	out, err := t.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
 	}
+	t.began = time.Now()
 	if err := t.cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -113,18 +115,4 @@ func (t *tracer) scrape() error {
 	}
 	t.scrapes, t.probes, t.resets = t.scrapes+1, probes, resets
 	return nil
-}
-
-// memory is what katrace has in memory, in KiB.
-func (t *tracer) memory() (int, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", t.cmd.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(text)) {
-		if f := strings.Fields(line); len(f) > 1 && f[0] == "VmRSS:" {
-			return strconv.Atoi(f[1])
-		}
-	}
-	return 0, fmt.Errorf("katrace has ended: %s", t.messages())
 }
