@@ -13,6 +13,9 @@ func (t *Tracker) Limit(most int) { t.most = most }
 // of such a connection may be said as of one that was met just now.
 func (t *Tracker) Evicted() uint64 { return t.evicted }
 
+// Empty says that no connection is remembered.
+func (t *Tracker) Empty() bool { return len(t.conns) == 0 }
+
 // keep makes a story for the socket at that address, in place of the one there is.
 func (t *Tracker) keep(sk uint64) *story {
 	t.forget(sk)
