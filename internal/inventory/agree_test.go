@@ -65,12 +65,17 @@ func tell(s *Socket) told {
 }
 
 // TestMethodsAgree: both methods, each with its own way of finding holders, say
-// the same of the same sockets.
+// the same of the same sockets; by BPF also where each field is read by a call, which a
+// file with the kernel's types is good for.
 func TestMethodsAgree(t *testing.T) {
 	needsRoot(t)
 	loopbackUp(t)
 	needsBPF(t)
 	byBPF, byNetlink := open(t, Options{Method: BPF}), open(t, Options{Method: Netlink})
+	byCalls := byBPF
+	if types := "/sys/kernel/btf/vmlinux"; exists(types) {
+		byCalls = open(t, Options{Method: BPF, BTF: types})
+	}
 	type ends struct{ local, remote netip.AddrPort }
 	staged := map[ends]string{}
 	add := func(name, addr string, then func(*pair)) {
@@ -135,15 +140,21 @@ func TestMethodsAgree(t *testing.T) {
 	var diff string
 	// Retransmissions and probes go on meanwhile: one pair of lists has to agree.
 	for range 5 {
-		netlink, bpf := pick(byNetlink), pick(byBPF)
+		netlink, bpf, calls := pick(byNetlink), pick(byBPF), pick(byCalls)
 		if len(netlink) != len(staged) {
 			t.Fatalf("%d sockets listed of %d", len(netlink), len(staged))
 		}
-		if diff = cmp.Diff(netlink, bpf, near, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff == "" {
+		same := cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })
+		if diff = cmp.Diff(netlink, bpf, near, same) + cmp.Diff(calls, bpf, near, same); diff == "" {
 			return
 		}
 	}
-	t.Errorf("netlink (-), bpf (+):\n%s", diff)
+	t.Errorf("netlink, or bpf by calls (-), bpf (+):\n%s", diff)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // TestQueuedByListenersInode: a connection that is listed with its listener's

@@ -47,7 +47,11 @@ func openFiles() (_ *files, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the embedded BPF object: %w", err)
 	}
-	if f.coll, err = ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: loader.KernelBTF()}); err != nil {
+	types, err := loader.KernelTypes("")
+	if err != nil {
+		return nil, err
+	}
+	if f.coll, _, err = loader.LoadReading(spec, "", types); err != nil {
 		return nil, fmt.Errorf("load the iterator over descriptors: %w", err)
 	}
 	if f.iter, err = link.AttachIter(link.IterOptions{Program: f.coll.Programs["list_files"]}); err != nil {
