@@ -30,6 +30,7 @@ type gatherer struct {
 	list    *List
 	begun   time.Time                // List.Time, with the monotonic clock
 	sysctls map[uint32]conn.Settings // by namespace: those that were looked into
+	inUse   int                      // sockets in these, about
 	refused bool                     // a namespace might not be entered
 	listens owner.Listeners          // all that listen, wanted or not
 	inodes  map[uint64]bool          // theirs, and whether they are the kernel's
@@ -45,6 +46,7 @@ func (g *gatherer) namespace(ns namespace) error {
 		if g.sysctls[ns.inum], err = Defaults(); err != nil {
 			return err
 		}
+		g.inUse += inUse()
 		return g.src.sockets(g.ctx, ns.inum, g.states(), g.add)
 	})
 	switch {
@@ -104,7 +106,25 @@ func (g *gatherer) add(s *Socket) {
 		s.Remote = netip.AddrPort{} // it listens, or is not connected
 	}
 	s.Seen = time.Since(g.begun)
+	g.makeRoom()
 	g.list.Sockets = append(g.list.Sockets, *s)
+}
+
+// makeRoom makes room for a socket. Where a thousand are wanted, it is for all that
+// there are: to make more again and again copies each of them several times.
+func (g *gatherer) makeRoom() {
+	const some = 1024
+	found, most := len(g.list.Sockets), g.inUse
+	if found < cap(g.list.Sockets) {
+		return
+	}
+	if g.o.Max > 0 {
+		most = min(most, g.o.Max)
+	}
+	if found < some {
+		most = 0
+	}
+	g.list.Sockets = slices.Grow(g.list.Sockets, max(some, most-found))
 }
 
 func (g *gatherer) lack(what string, sockets int) {
@@ -121,29 +141,35 @@ func (g *gatherer) lack(what string, sockets int) {
 func (g *gatherer) owners(t *owner.Table) {
 	paths := owner.NewCgroupPaths()
 	defer paths.Close()
-	for i := range g.list.Sockets {
-		s := &g.list.Sockets[i]
-		s.fd = -1
-		if _, same := g.inodes[s.Inode]; same && s.TCPState != conn.TCPListen && s.Inode != 0 {
-			// Some kernels around 6.17 show a connection with its listener's inode
-			// until it is accepted (sk_ino, copied by sk_clone).
-			s.Inode, s.HeldBy = 0, conn.HeldByAcceptQueue
+	spread(len(g.list.Sockets), func(from, to int) {
+		for i := from; i < to; i++ {
+			g.owner(t, paths, &g.list.Sockets[i])
 		}
-		switch s.HeldBy {
-		case conn.HeldByKernel:
-		case conn.HeldByAcceptQueue:
-			g.queued(t, s)
-		default:
-			if h, ok := t.Find(s.Inode); ok {
-				s.hold(h)
-			}
-		}
-		// The socket's own cgroup says more than its process's, but for the root.
-		if path, in := paths.Find(s.CgroupID); path != "" && path != "/" {
-			s.Cgroup, s.Container, s.Pod = path, in.ID, in.PodUID
-		}
-		g.o.Names.Fill(&s.Owner)
+	})
+}
+
+// owner sets who holds the socket. It may be called for several at once.
+func (g *gatherer) owner(t *owner.Table, paths *owner.CgroupPaths, s *Socket) {
+	s.fd = -1
+	if _, same := g.inodes[s.Inode]; same && s.TCPState != conn.TCPListen && s.Inode != 0 {
+		// Some kernels around 6.17 show a connection with its listener's inode
+		// until it is accepted (sk_ino, copied by sk_clone).
+		s.Inode, s.HeldBy = 0, conn.HeldByAcceptQueue
 	}
+	switch s.HeldBy {
+	case conn.HeldByKernel:
+	case conn.HeldByAcceptQueue:
+		g.queued(t, s)
+	default:
+		if h, ok := t.Find(s.Inode); ok {
+			s.hold(h)
+		}
+	}
+	// The socket's own cgroup says more than its process's, but for the root.
+	if path, in := paths.Find(s.CgroupID); path != "" && path != "/" {
+		s.Cgroup, s.Container, s.Pod = path, in.ID, in.PodUID
+	}
+	g.o.Names.Fill(&s.Owner)
 }
 
 // hold sets the holder, and the descriptor by which the socket can be asked.

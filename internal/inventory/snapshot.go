@@ -65,6 +65,21 @@ func (l *List) Unseen(netns uint32) bool {
 	return l.hidden && !looked
 }
 
+// Keep leaves out the sockets that are not wanted.
+func (l *List) Keep(wanted func(*Socket) bool) {
+	kept := 0
+	for i := range l.Sockets {
+		if s := &l.Sockets[i]; wanted(s) {
+			if kept != i {
+				l.Sockets[kept] = *s
+			}
+			kept++
+		}
+	}
+	clear(l.Sockets[kept:])
+	l.Sockets = l.Sockets[:kept]
+}
+
 // Lack is something that could not be had, and for how many sockets.
 type Lack struct {
 	What    string // "settings of sockets that no process holds"
@@ -172,9 +187,11 @@ func (r *Lister) Snapshot(ctx context.Context) (*List, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := range l.Sockets {
-		l.Sockets[i].foresee(hz)
-	}
+	spread(len(l.Sockets), func(from, to int) {
+		for i := from; i < to; i++ {
+			l.Sockets[i].foresee(hz)
+		}
+	})
 	l.looked, l.hidden = g.sysctls, hidden || g.refused
 	l.Took.All = time.Since(begun)
 	return l, ctx.Err()
