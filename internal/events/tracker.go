@@ -3,7 +3,6 @@
 package events
 
 import (
-	"net/netip"
 	"time"
 
 	"katrace/internal/conn"
@@ -24,26 +23,42 @@ type Tracker struct {
 	drops dropNames
 }
 
-// story is what is remembered of a connection between its records.
+// story is what is remembered of a connection between its records. There may be a
+// million, so it has 64 bytes, which a processor reads at once.
 type story struct {
-	netns         uint32
-	family        conn.Family
-	local, remote netip.AddrPort
-	unreachable   bool // an ICMP or local send error since the peer was last heard
+	of tuple
+	// heardAt is the boot clock of the peer's last segment before the last probe.
+	heardAt time.Duration
 	// unanswered is the kernel's count of probes (icsk_probes_out), which has 8
 	// bits, carried on beyond them; wrapped: it had wrapped before the first record.
 	unanswered uint32
-	wrapped    bool
 	// unheard counts the probes told since the peer was last heard; whole: none was
 	// sent before the first record.
-	unheard int
-	whole   bool
-	heard   bool // the peer was heard after the last probe told
-	// heardAt is the boot clock of the peer's last segment before the last probe.
-	heardAt time.Duration
-	verdict Verdict // the latest; 0: nothing is known yet
-	kept    bool    // in Tracker.conns
-	failing Change  // ChangeSilent or ChangeUnreachable, since the peer was last heard
+	unheard     uint32
+	family      uint8 // as a record has it
+	unreachable bool  // an ICMP or local send error since the peer was last heard
+	wrapped     bool
+	whole       bool
+	heard       bool    // the peer was heard after the last probe told
+	kept        bool    // in Tracker.conns
+	verdict     Verdict // the latest; 0: nothing is known yet
+	failing     Change  // ChangeSilent or ChangeUnreachable, since the peer was last heard
+}
+
+// tuple is what tells a connection from others, as a record has it.
+type tuple struct {
+	local, remote         [16]byte
+	localPort, remotePort uint16
+	netns                 uint32
+}
+
+func tupleOf(r *loader.Record) tuple {
+	t := tuple{r.Local, r.Remote, r.LocalPort, r.RemotePort, r.Netns}
+	if r.Family == afInet { // in the first four bytes
+		clear(t.local[4:])
+		clear(t.remote[4:])
+	}
+	return t
 }
 
 // NewTracker makes a Tracker for a kernel whose tick is jiffy long.
@@ -73,7 +88,7 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 		s.untold(r, t.clock.span)
 		return nil
 	}
-	e := t.start(r, s)
+	e := t.start(r)
 	switch r.Kind {
 	case loader.RecordAnswer:
 		return nil // told above
@@ -167,9 +182,9 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 // connection's (the record of the old one's end was lost). It is kept until
 // the end, if that will be told.
 func (t *Tracker) story(r *loader.Record) *story {
-	family, local, remote := decodeTuple(r)
+	of := tupleOf(r)
 	s := t.conns[r.Sk]
-	if s != nil && s.netns == r.Netns && s.local == local && s.remote == remote {
+	if s != nil && s.of == of && s.family == r.Family {
 		return s
 	}
 	s = &t.passing
@@ -179,7 +194,7 @@ func (t *Tracker) story(r *loader.Record) *story {
 		t.conns[r.Sk] = s
 		t.counts[0]++
 	}
-	*s = story{netns: r.Netns, family: family, local: local, remote: remote, kept: s != &t.passing}
+	*s = story{of: of, family: r.Family, kept: s != &t.passing}
 	return s
 }
 
@@ -189,7 +204,7 @@ func (s *story) hear() { s.unreachable, s.unheard, s.whole, s.heard = false, 0, 
 // untold takes over the story as it was before the connection's next record, where
 // records were not made because they changed nothing (loader.Options.Quiet).
 func (s *story) untold(r *loader.Record, span func(uint32) time.Duration) {
-	s.unheard, s.unanswered = int(r.Rtt), r.Seq
+	s.unheard, s.unanswered = r.Rtt, r.Seq
 	s.heard = r.Reason&loader.StoryHeard != 0
 	s.whole = r.Reason&loader.StoryWhole != 0
 	s.wrapped = r.Reason&loader.StoryWrapped != 0
@@ -230,16 +245,16 @@ func (s *story) count(r *loader.Record, e *Event) {
 	}
 }
 
-func (t *Tracker) start(r *loader.Record, s *story) *Event {
+func (t *Tracker) start(r *loader.Record) *Event {
 	e := &t.event
 	*e = Event{}
 	t.clock.decodeSocket(r, e)
-	e.Family, e.Local, e.Remote = s.family, s.local, s.remote
+	e.Family, e.Local, e.Remote = decodeTuple(r)
 	return e
 }
 
 func (t *Tracker) answer(r *loader.Record, s *story, tell func(*Event) error) error {
-	e := t.start(r, s)
+	e := t.start(r)
 	e.Kind = KindAnswer
 	s.recovery(r, e, t.clock.span)
 	s.hear()
