@@ -35,8 +35,7 @@ type story struct {
 	// unheard counts the probes told since the peer was last heard; whole: none was
 	// sent before the first record.
 	unheard     uint32
-	family      uint8 // as a record has it
-	unreachable bool  // an ICMP or local send error since the peer was last heard
+	unreachable bool // an ICMP or local send error since the peer was last heard
 	wrapped     bool
 	whole       bool
 	heard       bool    // the peer was heard after the last probe told
@@ -52,11 +51,13 @@ type tuple struct {
 	netns                 uint32
 }
 
+const noIPv6 = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
+
 func tupleOf(r *loader.Record) tuple {
 	t := tuple{r.Local, r.Remote, r.LocalPort, r.RemotePort, r.Netns}
-	if r.Family == afInet { // in the first four bytes
-		clear(t.local[4:])
-		clear(t.remote[4:])
+	if r.Family == afInet { // in the first four bytes; no address of IPv6 ends as these do
+		copy(t.local[4:], noIPv6)
+		copy(t.remote[4:], noIPv6)
 	}
 	return t
 }
@@ -184,7 +185,7 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 func (t *Tracker) story(r *loader.Record) *story {
 	of := tupleOf(r)
 	s := t.conns[r.Sk]
-	if s != nil && s.of == of && s.family == r.Family {
+	if s != nil && s.of == of {
 		return s
 	}
 	s = &t.passing
@@ -194,7 +195,7 @@ func (t *Tracker) story(r *loader.Record) *story {
 		t.conns[r.Sk] = s
 		t.counts[0]++
 	}
-	*s = story{of: of, family: r.Family, kept: s != &t.passing}
+	*s = story{of: of, kept: s != &t.passing}
 	return s
 }
 
