@@ -22,9 +22,9 @@ func (t *Tracker) count(s *story, e *Event) {
 
 // forget drops the story of the socket at that address, if there is one.
 func (t *Tracker) forget(sk uint64) {
-	if s := t.conns[sk]; s != nil {
+	if s, kept := t.conns.Get(sk); kept {
 		t.counts[s.verdict]--
 		s.kept = false
-		delete(t.conns, sk)
+		t.conns.Delete(sk)
 	}
 }

@@ -7,13 +7,14 @@ import (
 
 	"katrace/internal/conn"
 	"katrace/internal/loader"
+	"katrace/internal/near"
 )
 
 // Tracker turns the kernel's records into events: it knows each connection's
 // story so far, and so the verdict. Not safe for concurrent use.
 type Tracker struct {
 	clock clock
-	conns map[uint64]*story // by the socket's address
+	conns near.Table[*story] // by the socket's address
 	event Event             // the one being told, used again
 	// passing is the story of a connection that is not followed, used again.
 	passing story
@@ -62,9 +63,12 @@ func tupleOf(r *loader.Record) tuple {
 	return t
 }
 
+// sockUnit: no struct tcp_sock is smaller than 2048 bytes.
+const sockUnit = 11
+
 // NewTracker makes a Tracker for a kernel whose tick is jiffy long.
 func NewTracker(jiffy time.Duration) *Tracker {
-	return &Tracker{clock: newClock(jiffy, readClock), conns: map[uint64]*story{}}
+	return &Tracker{clock: newClock(jiffy, readClock), conns: near.Table[*story]{Unit: sockUnit}}
 }
 
 // NameDrops tells the tracker who names reasons and places of dropped segments.
@@ -184,15 +188,15 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 // the end, if that will be told.
 func (t *Tracker) story(r *loader.Record) *story {
 	of := tupleOf(r)
-	s := t.conns[r.Sk]
-	if s != nil && s.of == of {
+	s, kept := t.conns.Get(r.Sk)
+	if kept && s.of == of {
 		return s
 	}
 	s = &t.passing
 	if r.Flags&loader.FlagFollowed != 0 {
 		t.forget(r.Sk)
 		s = new(story)
-		t.conns[r.Sk] = s
+		t.conns.Put(r.Sk, s)
 		t.counts[0]++
 	}
 	*s = story{of: of, kept: s != &t.passing}

@@ -397,7 +397,7 @@ func TestTracker(t *testing.T) {
 					t.Errorf("step %d (- want, + got):\n%s", i+1, d)
 				}
 			}
-			if n := len(tracker.conns); n != tt.left {
+			if n := tracker.conns.Len(); n != tt.left {
 				t.Errorf("%d connections remembered, want %d", n, tt.left)
 			}
 		})

@@ -4,6 +4,7 @@ package owner
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -231,42 +232,42 @@ func (b *background) process(h holder) (uint32, *process) {
 // oldest is its owner.
 func (b *background) store() {
 	p, index := b.reader.process, b.reader.index
+	bigger, grown := b.sockets.Grown(len(b.batch)) // without the lock: only this goroutine writes it
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if grown {
+		b.sockets = bigger
+	}
 	for _, f := range b.batch {
-		at, ok := b.sockets[uint32(f.inode)]
+		at, ok := b.sockets.Get(f.inode)
 		switch {
-		case !ok && len(b.sockets) >= b.opts.MaxSockets:
+		case !ok && b.sockets.Len() >= b.opts.MaxSockets:
 			continue // for want of room
 		case ok && at.scan() == b.number:
 			if other := b.procs[at.index()]; !other.gone.Load() && !p.before(other) {
 				continue
 			}
 		}
-		b.sockets[uint32(f.inode)] = newPlace(index, b.number, f.fd)
+		b.sockets.Put(f.inode, newPlace(index, b.number, f.fd))
 	}
 }
 
 // sweep forgets the sockets that the scan did not find, and then the processes.
 // Only this goroutine writes the map, so going through it needs no lock.
 func (b *background) sweep() {
-	var stale []uint32
-	drop := func() {
+	var stale []uint64
+	for inode, at := range b.sockets.All() {
+		if at.scan() != b.number {
+			stale = append(stale, inode)
+		}
+	}
+	for some := range slices.Chunk(stale, 512) {
 		b.mu.Lock()
-		for _, inode := range stale {
-			delete(b.sockets, inode)
+		for _, inode := range some {
+			b.sockets.Delete(inode)
 		}
 		b.mu.Unlock()
-		stale = stale[:0]
 	}
-	for inode, at := range b.sockets {
-		if at.scan() != b.number {
-			if stale = append(stale, inode); len(stale) == 512 {
-				drop()
-			}
-		}
-	}
-	drop()
 	for index, p := range b.procs {
 		if p == nil || p.scan == b.number {
 			continue
@@ -288,7 +289,7 @@ func (b *background) giveUp(missed map[want]struct{}) {
 	now := b.now()
 	unknown := make(map[want]time.Duration, len(missed))
 	for w := range missed {
-		if _, ok := b.sockets[uint32(w.inode)]; ok && w.inode != 0 {
+		if _, ok := b.sockets.Get(w.inode); ok {
 			continue
 		}
 		if _, ok := b.listens.at[w.listening]; ok {
