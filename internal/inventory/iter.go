@@ -29,6 +29,7 @@ type iterator struct {
 	coll *ebpf.Collection
 	iter *link.Iter
 	hz   jiffies.HZ
+	slow error // why it reads by calls though the kernel could do better
 }
 
 // openIterator loads and attaches it. It changes nothing in the kernel: it runs
@@ -58,7 +59,7 @@ func openIterator(btfFile string) (_ *iterator, err error) {
 	if err := spec.Variables["hz"].Set(uint32(it.hz)); err != nil {
 		return nil, fmt.Errorf("set the kernel's tick length: %w", err)
 	}
-	if it.coll, _, err = loader.LoadReading(spec, btfFile, types); err != nil {
+	if it.coll, it.slow, err = loader.LoadReading(spec, btfFile, types); err != nil {
 		return nil, unsupported("load the socket iterator", err)
 	}
 	it.iter, err = link.AttachIter(link.IterOptions{Program: it.coll.Programs["list_tcp"]})

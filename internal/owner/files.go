@@ -26,6 +26,7 @@ import (
 type files struct {
 	coll *ebpf.Collection
 	iter *link.Iter
+	slow error // why it reads by calls though the kernel could do better
 }
 
 // openFiles loads it, which needs CAP_BPF and CAP_PERFMON. Reading needs CAP_BPF
@@ -51,7 +52,7 @@ func openFiles() (_ *files, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.coll, _, err = loader.LoadReading(spec, "", types); err != nil {
+	if f.coll, f.slow, err = loader.LoadReading(spec, "", types); err != nil {
 		return nil, fmt.Errorf("load the iterator over descriptors: %w", err)
 	}
 	if f.iter, err = link.AttachIter(link.IterOptions{Program: f.coll.Programs["list_files"]}); err != nil {
