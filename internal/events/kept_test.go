@@ -44,8 +44,8 @@ func TestEndsAreLost(t *testing.T) {
 	tracker.Limit(most)
 	for sk := range conns {
 		take(t, tracker, probeOf(sk+1))
-		if len(tracker.conns) > most {
-			t.Fatalf("%d connections are remembered, want %d at most", len(tracker.conns), most)
+		if tracker.conns.Len() > most {
+			t.Fatalf("%d connections are remembered, want %d at most", tracker.conns.Len(), most)
 		}
 	}
 	if got := tracker.Evicted(); got != conns-most {
@@ -64,15 +64,16 @@ func TestReview(t *testing.T) {
 	for _, sk := range []uint64{gone, there, heardOf} {
 		take(t, tracker, probeOf(sk))
 	}
-	before := tracker.conns[there]
+	story := func(sk uint64) *story { s, _ := tracker.conns.Get(sk); return s }
+	before := story(there)
 	tracker.BeginReview()
 	take(t, tracker, probeOf(heardOf)) // and its end is lost: the next review finds that
 	take(t, tracker, probeOf(made))    // the list may have been past it
 	tracker.EndReview([]uint64{there, 5})
-	if tracker.conns[gone] != nil || tracker.conns[heardOf] == nil || tracker.conns[made] == nil {
+	if story(gone) != nil || story(heardOf) == nil || story(made) == nil {
 		t.Errorf("the connections that are remembered: %v", tracker.conns)
 	}
-	if tracker.conns[there] != before {
+	if story(there) != before {
 		t.Error("the story of a connection that is there was lost")
 	}
 	if got := tracker.total(); got != 3 {
@@ -80,7 +81,7 @@ func TestReview(t *testing.T) {
 	}
 	tracker.BeginReview()
 	tracker.EndReview([]uint64{there})
-	if got := tracker.total(); got != 1 || tracker.conns[there] == nil {
+	if got := tracker.total(); got != 1 || story(there) == nil {
 		t.Errorf("after the next review %d connections by verdict, want the one that is there", got)
 	}
 }
