@@ -197,10 +197,11 @@ func (r *Lister) Each(ctx context.Context, take func(listed time.Time, s *Socket
 		s.foresee(g.hz)
 		take(g.list.Time, s)
 	}
-	for _, spaces := range [...][]namespace{g.spaces, g.referred(table)} {
-		if err := g.all(spaces); err != nil {
-			return nil, err
-		}
+	if err := g.all(g.spaces); err != nil {
+		return nil, err
+	}
+	if err := g.all(g.referred(table)); err != nil { // those that are still to be looked into
+		return nil, err
 	}
 	if err := g.notFound(); err != nil {
 		return nil, err

@@ -328,6 +328,13 @@ func TestAllNetns(t *testing.T) {
 		t.Fatalf("helper: %s, %v", line, err)
 	}
 	netns := uint32(said[0].(float64))
+	// As a container's runtime has it: a process is in the namespace, and a descriptor
+	// refers to it, too.
+	held, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = held.Close() }()
 	find := func(t *testing.T, l *List) int {
 		n := 0
 		for _, s := range l.Sockets {
