@@ -229,7 +229,7 @@ func runList(ctx context.Context, o listOptions, out *os.File) error {
 		return err
 	}
 	defer lister.Close()
-	if o.watch == 0 {
+	if o.watch == 0 && os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(-1) // nearly all that is allocated is needed to the end
 	}
 	var writes writing

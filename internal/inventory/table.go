@@ -147,18 +147,28 @@ func appendSpaces(dst []byte, n int) []byte {
 
 // cellWidth is how many columns of a terminal the text takes.
 func cellWidth(s []byte) int {
-	for _, c := range s {
-		if c >= 0x80 {
-			return lipgloss.Width(string(s))
-		}
+	if isASCII(s) {
+		return len(s)
 	}
-	return len(s)
+	return lipgloss.Width(string(s))
 }
 
-// cut shortens a cell to that width.
+func isASCII(s []byte) bool {
+	for _, c := range s {
+		if c >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// cut shortens a cell to that width, which is not 0; one of ASCII in place.
 func cut(s []byte, width int) []byte {
 	if cellWidth(s) <= width {
 		return s
+	}
+	if isASCII(s) {
+		return append(s[:width-1], '~')
 	}
 	runes := []rune(string(s))
 	for len(runes) > 0 && cellWidth([]byte(string(runes)))+1 > width {
