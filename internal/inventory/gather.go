@@ -198,8 +198,9 @@ func (g *gatherer) each(do func(*Socket)) {
 	})
 }
 
-// makeRoom makes room for a socket. Where a thousand are wanted, it is for all that
-// there are: to make more again and again copies each of them several times.
+// makeRoom makes room for a socket: for four times as many as are wanted so far, but
+// not for more than there are. To make a little more again and again copies each of
+// them several times, and few may be wanted of many.
 func (g *gatherer) makeRoom() {
 	const some = 1024
 	found, most := len(g.list.Sockets), g.inUse
@@ -209,10 +210,7 @@ func (g *gatherer) makeRoom() {
 	if g.o.Max > 0 {
 		most = min(most, g.o.Max)
 	}
-	if found < some {
-		most = 0
-	}
-	g.list.Sockets = slices.Grow(g.list.Sockets, max(some, most-found))
+	g.list.Sockets = slices.Grow(g.list.Sockets, max(some, min(most, 4*found)-found))
 }
 
 func (g *gatherer) lack(what string, sockets int) {
