@@ -40,7 +40,9 @@ func sorted(sockets []Socket) []*Socket {
 	return rows
 }
 
-// byAddresses orders sockets by network namespace, local and remote address.
+// byAddresses orders sockets by network namespace, local and remote address, and
+// those that share a port (SO_REUSEPORT) by inode number: a list that is made again
+// has them in the same order.
 func byAddresses(a, b *Socket) int {
 	if c := cmp.Compare(a.Netns, b.Netns); c != 0 {
 		return c
@@ -48,7 +50,10 @@ func byAddresses(a, b *Socket) int {
 	if c := a.Local.Compare(b.Local); c != 0 {
 		return c
 	}
-	return a.Remote.Compare(b.Remote)
+	if c := a.Remote.Compare(b.Remote); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.Inode, b.Inode)
 }
 
 // sortKey is a socket, with the beginning of what byAddresses compares: where the

@@ -50,3 +50,21 @@ func TestSorted(t *testing.T) {
 		}
 	}
 }
+
+// TestSortedAgain: sockets of the same address are in the same order in each list.
+func TestSortedAgain(t *testing.T) {
+	workers := make([]Socket, 100)
+	for i := range workers {
+		workers[i] = Socket{State: conn.State{Netns: 1, Inode: uint64(i), Local: netip.MustParseAddrPort("0.0.0.0:443")}}
+	}
+	for range 3 {
+		rand.Shuffle(len(workers), func(i, j int) { workers[i], workers[j] = workers[j], workers[i] })
+		for _, by := range []string{"", "local", "state", "remote"} {
+			for i, s := range (&List{Sockets: workers}).Rows(by).rows {
+				if s.Inode != uint64(i) {
+					t.Fatalf("by %q: place %d is socket %d's", by, i, s.Inode)
+				}
+			}
+		}
+	}
+}
