@@ -122,3 +122,28 @@ func TestSome(t *testing.T) {
 		t.Errorf("%d of %d numbers", len(got), n)
 	}
 }
+
+// BenchmarkGet looks up a million neighbours, one after the other.
+func BenchmarkGet(b *testing.B) {
+	const n = 1_000_000
+	var table Table[uint64]
+	of := map[uint32]uint64{}
+	for i := range uint64(n) {
+		table.Put(i, i)
+		of[uint32(i)] = i
+	}
+	b.Run("table", func(b *testing.B) {
+		for i := uint64(0); b.Loop(); i++ {
+			if v, ok := table.Get(i % n); !ok || v != i%n {
+				b.Fatal(v)
+			}
+		}
+	})
+	b.Run("map", func(b *testing.B) {
+		for i := uint64(0); b.Loop(); i++ {
+			if v, ok := of[uint32(i%n)]; !ok || v != i%n {
+				b.Fatal(v)
+			}
+		}
+	})
+}
