@@ -108,10 +108,11 @@ func ParseJSON(data []byte) (Event, error) {
 	unknown := cmp.Or(conn.ParseWord(l.Reason, &e.Reason, ParseReason),
 		conn.ParseWord(l.RST, &e.RST, ParseRST), conn.ParseWord(l.direction(), &e.Drop.Direction, ParseDirection),
 		conn.ParseWord(l.By, &e.By, ParseBy), conn.ParseWord(l.Verdict, &e.Verdict, ParseVerdict), conn.ParseWord(l.Change, &e.Change, ParseChange))
-	if err := l.Read(&e.State, &e.Timer); errors.As(err, new(*enum.UnknownError)) {
+	if err := l.Read(&e.State, &e.Timer); err != nil {
+		if !errors.As(err, new(*enum.UnknownError)) {
+			return Event{}, err
+		}
 		unknown = cmp.Or(unknown, err)
-	} else if err != nil {
-		return Event{}, err
 	}
 	if e.Kind.OfTracing() { // has nothing else
 		about := Event{Time: e.Time, Kind: e.Kind}
