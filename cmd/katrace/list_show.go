@@ -111,13 +111,16 @@ func (o *listOptions) notes(l *inventory.List) (lines []string) {
 // lackNotes say what could not be had.
 func lackNotes(lacks []inventory.Lack) (lines []string) {
 	for _, lack := range lacks {
-		if lack.Sockets > 0 {
-			lines = append(lines, "katrace: not known for "+conn.Count(lack.Sockets, "socket")+": "+lack.What)
-		} else {
-			lines = append(lines, "katrace: left out: "+lack.What)
-		}
+		lines = append(lines, "katrace: "+lackWords(lack))
 	}
 	return lines
+}
+
+func lackWords(lack inventory.Lack) string {
+	if lack.Sockets == 0 {
+		return "left out: " + lack.What
+	}
+	return "not known for " + conn.Count(lack.Sockets, "socket") + ": " + lack.What
 }
 
 // sayTook says what took how long, with --debug.

@@ -24,6 +24,7 @@ type listing struct {
 	filter  events.Filter
 	options inventory.Options
 	trouble atomic.Pointer[string] // why the latest listing is not complete
+	late    atomic.Int64           // sockets in it whose container may have a name that is not shown
 }
 
 // A listing is made every few seconds, or where it takes long at most a
@@ -100,14 +101,25 @@ func (l *listing) once(ctx context.Context, lister *inventory.Lister) error {
 	}
 	into.Ports(list.Ports)
 	into.Done(list.More)
+	l.note(list.Lacks)
+	return nil
+}
+
+// note takes over what the listing lacks. Settings that it lacks come with a
+// connection's first event.
+func (l *listing) note(lacks []inventory.Lack) {
 	var hidden []string
-	for _, lack := range list.Lacks {
-		if lack.Sockets == 0 { // whole namespaces
+	late := 0
+	for _, lack := range lacks {
+		switch {
+		case lack.Sockets == 0: // whole namespaces
 			hidden = append(hidden, lack.What)
+		case lack.What == inventory.LateNames: // a filter by name leaves these out
+			late = lack.Sockets
 		}
 	}
+	l.late.Store(int64(late))
 	l.say(strings.Join(hidden, "; "))
-	return nil
 }
 
 // appendListed appends a connection of which no event came, as the live view has
@@ -122,8 +134,12 @@ func (l *listing) say(trouble string) { l.trouble.Store(&trouble) }
 
 // notice is for the view's header.
 func (l *listing) notice() string {
+	var said []string
 	if t := l.trouble.Load(); t != nil && *t != "" {
-		return "not listed before an event: " + *t
+		said = append(said, "not listed before an event: "+*t)
 	}
-	return ""
+	if n := l.late.Load(); n > 0 {
+		said = append(said, lackWords(inventory.Lack{What: inventory.LateNames, Sockets: int(n)}))
+	}
+	return strings.Join(said, "; ")
 }

@@ -140,6 +140,29 @@ func TestListingIsForConnections(t *testing.T) {
 	}
 }
 
+// TestListingNotice: the view says which namespaces are not listed, and for how many
+// connections the container's name is late, until a listing has them.
+func TestListingNotice(t *testing.T) {
+	hidden := inventory.Lack{What: "network namespaces of hidden processes"}
+	late := inventory.Lack{What: inventory.LateNames, Sockets: 2}
+	const saysHidden = "not listed before an event: network namespaces of hidden processes"
+	const saysLate = "not known for 2 sockets: " + inventory.LateNames
+	l := newListing(&streamOptions{}, nil)
+	for _, tt := range []struct {
+		lacks []inventory.Lack
+		want  string
+	}{
+		{[]inventory.Lack{hidden, late}, saysHidden + "; " + saysLate},
+		{[]inventory.Lack{{What: "settings", Sockets: 3}, late}, saysLate},
+		{[]inventory.Lack{hidden}, saysHidden},
+		{nil, ""},
+	} {
+		if l.note(tt.lacks); l.notice() != tt.want {
+			t.Errorf("%+v: %q, want %q", tt.lacks, l.notice(), tt.want)
+		}
+	}
+}
+
 // TestAppendListed: what y copies of a listed row is the line that katrace list
 // writes of the socket, but for who else holds it and what only it can know.
 func TestAppendListed(t *testing.T) {

@@ -30,6 +30,9 @@ type UnknownError struct {
 }
 
 func (e *UnknownError) Error() string {
+	if len(e.words) == 0 {
+		return e.Brief()
+	}
 	return fmt.Sprintf("%s (one of: %s)", e.Brief(), strings.Join(e.words, ", "))
 }
 

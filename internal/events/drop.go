@@ -142,8 +142,11 @@ func (d *Drop) Advice() string {
 	if by == "" {
 		by = "the kernel"
 	}
-	advice := "The peer is not silent: what it sends reaches this host, and is dropped here by " + by + d.detail() + "."
-	if d.Direction == DirectionOut {
+	advice := "Segments of this connection are dropped on this host by " + by + d.detail() + "; which side's is not known."
+	switch d.Direction {
+	case DirectionIn:
+		advice = "The peer is not silent: what it sends reaches this host, and is dropped here by " + by + d.detail() + "."
+	case DirectionOut:
 		advice = "What this side sends does not reach the peer: it is dropped on this host by " + by + d.detail() + "."
 	}
 	if c := d.cause(); c != nil {
@@ -164,11 +167,14 @@ func (d *Drop) detail() string {
 }
 
 func appendDropWords(dst []byte, d *Drop) []byte {
-	if d.Direction == DirectionOut {
-		dst = append(dst, "this side's segment"...)
-	} else {
-		dst = append(dst, "the peer's segment"...)
+	whose := "a segment" // the direction is not known: a later version wrote it
+	switch d.Direction {
+	case DirectionOut:
+		whose = "this side's segment"
+	case DirectionIn:
+		whose = "the peer's segment"
 	}
+	dst = append(dst, whose...)
 	dst = append(dst, " was dropped on this host"...)
 	if d.Text != "" {
 		dst = conn.AppendSafe(append(dst, " by "...), d.Text)

@@ -75,6 +75,18 @@ func TestDrops(t *testing.T) {
 	}
 }
 
+// TestDropDirection: whose segment it was is not guessed where a recording has a
+// direction that this version does not know.
+func TestDropDirection(t *testing.T) {
+	e, _ := ParseJSON([]byte(`{"v":1,"time":"2026-11-22T01:02:03Z","event":"dropped","drop":{"direction":"strange","reason":"NETFILTER_DROP"}}`))
+	if got := string(AppendWords(nil, &e)); got != "a segment was dropped on this host" {
+		t.Errorf("said %q", got)
+	}
+	if got := e.Drop.Advice(); strings.Contains(got, "peer") || strings.Contains(got, "this side") {
+		t.Errorf("advised %q", got)
+	}
+}
+
 // TestCauses: every entry can be told of, and says what to look at.
 func TestCauses(t *testing.T) {
 	seen := map[string]bool{}

@@ -57,35 +57,10 @@ type line struct {
 
 	Set *setKeys `json:"set"`
 
-	Lost *lostKeys `json:"lost"`
+	Lost lostKeys `json:"lost"`
 
 	tracingKeys
 	Suppressed *suppressedKeys `json:"suppressed"`
-}
-
-// lostKeys are the keys of what was lost.
-type lostKeys struct {
-	Ring   uint64 `json:"ring"`
-	Missed uint64 `json:"missed"`
-	Follow uint64 `json:"follow"`
-	Memory uint64 `json:"memory"`
-	Tuple  uint64 `json:"tuple"`
-	Disk   uint64 `json:"disk"`
-
-	Skipped map[string]uint64 `json:"skipped"`
-	LeftOut uint64            `json:"left_out"`
-}
-
-// read makes the counts of them; nil: nothing was lost.
-func (l *lostKeys) read() (lost Lost, leftOut uint64) {
-	if l == nil {
-		return lost, 0
-	}
-	lost = Lost{Ring: l.Ring, Missed: l.Missed, Follow: l.Follow, Memory: l.Memory, Tuple: l.Tuple, Disk: l.Disk}
-	for kind, n := range skipped(&lost.Skipped) {
-		*n = l.Skipped[kind.String()]
-	}
-	return lost, l.LeftOut
 }
 
 // ParseJSON reads one line of the JSON stream, as AppendJSON writes it. An
@@ -108,17 +83,18 @@ func ParseJSON(data []byte) (Event, error) {
 	unknown := cmp.Or(conn.ParseWord(l.Reason, &e.Reason, ParseReason),
 		conn.ParseWord(l.RST, &e.RST, ParseRST), conn.ParseWord(l.direction(), &e.Drop.Direction, ParseDirection),
 		conn.ParseWord(l.By, &e.By, ParseBy), conn.ParseWord(l.Verdict, &e.Verdict, ParseVerdict), conn.ParseWord(l.Change, &e.Change, ParseChange))
-	if err := l.Read(&e.State, &e.Timer); errors.As(err, new(*enum.UnknownError)) {
+	if err := l.Read(&e.State, &e.Timer); err != nil {
+		if !errors.As(err, new(*enum.UnknownError)) {
+			return Event{}, err
+		}
 		unknown = cmp.Or(unknown, err)
-	} else if err != nil {
-		return Event{}, err
 	}
 	if e.Kind.OfTracing() { // has nothing else
 		about := Event{Time: e.Time, Kind: e.Kind}
 		about.Host = e.Host
 		switch e.Kind {
 		case KindLost:
-			about.Lost, about.LeftOut = l.Lost.read()
+			about.Lost, about.LeftOut, unknown = l.Lost.read()
 		case KindSuppressed:
 			about.Suppressed = l.Suppressed.read()
 		default:

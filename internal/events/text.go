@@ -243,7 +243,7 @@ func appendRTT(dst []byte, e *Event) []byte {
 func appendLostWords(dst []byte, l *Lost, leftOut uint64) []byte {
 	if leftOut > 0 {
 		dst = strconv.AppendUint(dst, leftOut, 10)
-		dst = append(dst, " left out: the filter asks for their owner, which was not known"...)
+		dst = append(dst, " left out: what the filter asks of their owner was not known"...)
 		if l.Total() == 0 {
 			return dst
 		}

@@ -3,6 +3,7 @@
 package events
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 
@@ -195,8 +196,8 @@ type tracingKeys struct {
 	ClockSet    conn.Millis       `json:"clock_set_ms"`
 	Connections map[string]uint64 `json:"connections"`
 	Totals      struct {
-		Events uint64    `json:"events"`
-		Lost   *lostKeys `json:"lost"`
+		Events uint64   `json:"events"`
+		Lost   lostKeys `json:"lost"`
 	} `json:"totals"`
 	Exit  string `json:"exit"`
 	Error string `json:"error"`
@@ -207,15 +208,16 @@ func (l *tracingKeys) tracing(kind Kind) (*Tracing, error) {
 		return &Tracing{Kernel: l.Kernel, Backend: l.Backend, Version: l.Version, Filters: l.Filters, NotKnown: ParseUnknown(l.NotKnown), Continues: l.Continues}, nil
 	}
 	t := &Tracing{Asleep: max(0, l.Asleep.Span()), ClockSet: l.ClockSet.Span(), Events: l.Totals.Events}
-	t.Lost, t.LeftOut = l.Totals.Lost.read()
+	var err error
+	t.Lost, t.LeftOut, err = l.Totals.Lost.read()
 	if kind == KindHeartbeat {
 		for v := range t.Connections {
 			t.Connections[v] = l.Connections[connectionsKey(Verdict(v))]
 		}
-		return t, nil
+		return t, err
 	}
 	t.Error = l.Error
-	return t, conn.ParseWord(l.Exit, &t.Exit, ParseExit)
+	return t, cmp.Or(err, conn.ParseWord(l.Exit, &t.Exit, ParseExit))
 }
 
 // appendTracingWords says a line about the tracing in words.

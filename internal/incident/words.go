@@ -72,7 +72,8 @@ func (i *Incident) Whose() string {
 	case Process:
 		return " of " + conn.Safe(i.Scope.Name) + "," + peers + ","
 	case Container:
-		return " of container " + string(conn.AppendShortID(nil, i.Named())) + "," + peers + ","
+		o := conn.Owner{Container: i.Scope.Name, ContainerName: i.Called.Name}
+		return " of container " + string(o.AppendContainer(nil)) + "," + peers + ","
 	case Pod:
 		return " of pod " + conn.Safe(i.Named()) + "," + peers + ","
 	case Many, All:

@@ -35,6 +35,8 @@ func TestSentence(t *testing.T) {
 			"9 of 9 connections of pod shop/cart?-0, to 2 peers, reset at 19:30:34Z"},
 		{Incident{Kind: Resets, Scope: Scope{Level: Container, Name: "3f2a"}, Called: conn.PodName{Name: "frosty_cart"}, Peers: 2, Affected: 9, Of: 9, Ended: 9, Until: since, Listed: true},
 			"9 of 9 connections of container frosty_cart, to 2 peers, reset at 19:30:34Z"},
+		{Incident{Kind: Resets, Scope: Scope{Level: Container, Name: "3f2a"}, Called: conn.PodName{Name: "20261126-120000"}, Peers: 2, Affected: 9, Of: 9, Ended: 9, Until: since, Listed: true},
+			"9 of 9 connections of container 20261126-120000, to 2 peers, reset at 19:30:34Z"},
 		{Incident{Kind: Resets, Scope: Scope{Level: Pod, Name: "0b9e"}, Peers: 2, Affected: 9, Of: 9, Ended: 9, Until: since, Listed: true},
 			"9 of 9 connections of pod 0b9e, to 2 peers, reset at 19:30:34Z"},
 		{Incident{Kind: Resets, Scope: Scope{Level: Many}, Peers: 1200, Affected: 9, Of: 9, Ended: 9, Until: since.Add(time.Second), Listed: true},

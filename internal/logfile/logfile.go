@@ -42,6 +42,7 @@ type File struct {
 	rest    []byte    // of the line that the file has the beginning of
 	begun   int64     // the bytes of that beginning
 	end     int64     // where they end; negative: that is not known
+	torn    bool      // the file ends within a line of which nobody has the rest
 	failing error     // of the latest write; nil: it was written
 	retry   time.Time // where failing: when the next write is tried
 	before  uint64    // Lost when it began to fail
@@ -63,8 +64,32 @@ type file interface {
 func Open(o Options) (*File, error) {
 	f := &File{o: o, open: openFile, now: time.Now}
 	var err error
-	f.file, f.size, err = f.open(o)
-	return f, err
+	if f.file, f.size, err = f.open(o); err != nil {
+		return nil, err
+	}
+	f.torn = f.endsWithin()
+	return f, nil
+}
+
+// endsWithin says that the file ends within a line: whoever wrote it was killed, or the
+// machine lost its power. What cannot be read is taken to be whole.
+func (f *File) endsWithin() bool {
+	info, err := f.file.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
+		return false
+	}
+	in, err := os.OpenFile(f.o.Path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // it may be another file by now
+	if err != nil {
+		return false
+	}
+	defer func() { _ = in.Close() }()
+	named, err := in.Stat()
+	if err != nil || !os.SameFile(info, named) {
+		return false
+	}
+	var last [1]byte
+	_, err = in.ReadAt(last[:], info.Size()-1)
+	return err == nil && last[0] != '\n'
 }
 
 func openFile(o Options) (file, int64, error) {
@@ -118,12 +143,8 @@ func (f *File) write(lines []byte) (int, error) {
 	if f.failing != nil && f.now().Before(f.retry) {
 		return 0, f.failing
 	}
-	if len(f.rest) > 0 {
-		n, err := f.file.Write(f.rest)
-		f.size, f.begun = f.size+int64(n), f.begun+int64(n)
-		if f.rest, f.end = f.rest[n:], f.position(); err != nil {
-			return 0, f.fail(err)
-		}
+	if err := f.finish(); err != nil {
+		return 0, f.fail(err)
 	}
 	f.rotate(len(lines))
 	n, err := f.file.Write(lines)
@@ -142,6 +163,28 @@ func (f *File) write(lines []byte) (int, error) {
 		f.end = f.position()
 	}
 	return n, f.fail(err)
+}
+
+// finish ends the line that the file has the beginning of: with its rest or, where that
+// is not there any more, with a newline. Where somebody else has written behind the
+// beginning, or cut it off, the line is lost.
+func (f *File) finish() error {
+	if f.torn {
+		n, err := f.file.Write([]byte{'\n'})
+		f.size, f.torn = f.size+int64(n), err != nil
+		return err
+	}
+	if len(f.rest) == 0 {
+		return nil
+	}
+	if info, err := f.file.Stat(); err == nil && info.Mode().IsRegular() && info.Size() != f.end {
+		f.giveUp()
+		return nil
+	}
+	n, err := f.file.Write(f.rest)
+	f.size, f.begun = f.size+int64(n), f.begun+int64(n)
+	f.rest, f.end = f.rest[n:], f.position()
+	return err
 }
 
 // position is where the latest write ended, which is the file's end unless others
@@ -211,6 +254,7 @@ func (f *File) Check() {
 	}
 	_ = f.file.Close()
 	f.file, f.size, f.retry = next, size, time.Time{}
+	f.torn = f.endsWithin()
 }
 
 // giveUp takes the beginning of a line that will have no end from the file, and
@@ -240,12 +284,8 @@ func (f *File) isNamed() bool {
 
 // Close writes what is left of a line, and closes the file.
 func (f *File) Close() error {
-	if len(f.rest) > 0 {
-		n, err := f.file.Write(f.rest)
-		f.size, f.begun, f.rest, f.end = f.size+int64(n), f.begun+int64(n), f.rest[n:], f.position()
-		if err != nil {
-			f.giveUp()
-		}
+	if len(f.rest) > 0 && f.finish() != nil {
+		f.giveUp()
 	}
 	return f.file.Close()
 }

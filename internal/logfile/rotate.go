@@ -61,6 +61,7 @@ func (f *File) next() error {
 	}
 	_ = f.file.Close()
 	f.file, f.size = next, size
+	f.torn = f.endsWithin()
 	f.troubled("")
 	return nil
 }

@@ -3,6 +3,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 
 	"katrace/internal/conn"
@@ -114,10 +115,13 @@ func (r *Report) HostWords() (words []string) {
 
 // Gone says what is missing, in sentences.
 func (r *Report) Gone() (out []string) {
-	if r.Lost == nil {
-		out = append(out, "katrace reported no loss.")
-	} else {
+	switch {
+	case r.Lost != nil:
 		out = append(out, upper(r.Lost.Words)+".")
+	case slices.ContainsFunc(r.Recordings, func(rec Recording) bool { return rec.Unknown > 0 }):
+		out = append(out, "katrace reported no loss that this version knows of.")
+	default:
+		out = append(out, "katrace reported no loss.")
 	}
 	for _, rec := range r.Recordings {
 		if rec.Damaged > 0 {

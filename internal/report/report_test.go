@@ -52,6 +52,16 @@ func TestText(t *testing.T) {
 	}
 }
 
+// TestNoLoss: where a recording has lines that are not understood, one may be of a loss.
+func TestNoLoss(t *testing.T) {
+	for unknown, want := range []string{"katrace reported no loss.", "katrace reported no loss that this version knows of."} {
+		r := Report{Recordings: []Recording{{}, {Unknown: unknown}}}
+		if got := r.Gone()[0]; got != want {
+			t.Errorf("%d lines unknown: %q", unknown, got)
+		}
+	}
+}
+
 func TestEmpty(t *testing.T) {
 	r := NewGatherer(Options{}).Report()
 	var text, html, json bytes.Buffer
