@@ -159,7 +159,7 @@ func exists(path string) bool {
 // TestQueuedByListenersInode: a connection that is listed with its listener's
 // inode has not been accepted.
 func TestQueuedByListenersInode(t *testing.T) {
-	g := gatherer{list: &List{}, o: &Options{}, inodes: map[uint64]bool{}}
+	g := gatherer{list: &List{}, o: &Options{}, inodes: map[uint64]bool{}, names: (*owner.Names)(nil).Fill}
 	g.take = g.keep
 	local := netip.MustParseAddrPort("127.0.0.1:80")
 	for _, s := range []Socket{
@@ -169,9 +169,7 @@ func TestQueuedByListenersInode(t *testing.T) {
 	} {
 		g.add(&s)
 	}
-	paths := owner.NewCgroupPaths()
-	defer paths.Close()
-	g.each(func(s *Socket) { g.owner(&owner.Table{}, paths, s) })
+	g.owners(&owner.Table{})
 	for i, want := range []Socket{{State: conn.State{Inode: 5}}, {State: conn.State{Owner: conn.Owner{HeldBy: conn.HeldByAcceptQueue}}}, {State: conn.State{Inode: 6}}} {
 		if got := g.list.Sockets[i]; got.Inode != want.Inode || got.HeldBy != want.HeldBy {
 			t.Errorf("socket %d: inode %d, held by %q", i, got.Inode, got.HeldBy)

@@ -42,13 +42,13 @@ type gatherer struct {
 	refused bool                     // a namespace might not be entered
 	listens owner.Listeners          // all that listen, wanted or not
 	inodes  map[uint64]bool          // theirs, and whether they are the kernel's
-	late    atomic.Int64             // sockets of containers whose names were not read in time
+	names   func(*conn.Owner) (late bool)
 }
 
 // begin prepares a list.
 func (r *Lister) begin(ctx context.Context) (*gatherer, error) {
 	begun := time.Now()
-	g := &gatherer{ctx: ctx, o: &r.o, src: r.src, begun: begun, sysctls: map[uint32]conn.Settings{}, inodes: map[uint64]bool{},
+	g := &gatherer{ctx: ctx, o: &r.o, src: r.src, begun: begun, sysctls: map[uint32]conn.Settings{}, inodes: map[uint64]bool{}, names: r.o.Names.Fill,
 		list: &List{Time: begun.UTC(), Method: r.src.method, Passed: r.src.passed}}
 	if g.o.Ports {
 		g.list.Ports = group.NewPorts()
@@ -99,9 +99,6 @@ func (g *gatherer) all(spaces []namespace) (err error) {
 // end ends the list.
 func (g *gatherer) end() {
 	l := g.list
-	if n := int(g.late.Load()); n > 0 {
-		g.lack(LateNames, n)
-	}
 	l.looked, l.hidden = g.sysctls, g.hidden || g.refused
 	l.Took.All = time.Since(g.begun)
 }

@@ -7,6 +7,16 @@ import (
 	"katrace/internal/owner"
 )
 
+// owners sets who holds the sockets of the list.
+func (g *gatherer) owners(t *owner.Table) {
+	paths := owner.NewCgroupPaths()
+	defer paths.Close()
+	g.each(func(s *Socket) { g.owner(t, paths, s) })
+	for i := range g.list.Sockets {
+		g.name(&g.list.Sockets[i])
+	}
+}
+
 // owner sets who holds the socket. It may be called for several at once.
 func (g *gatherer) owner(t *owner.Table, paths *owner.CgroupPaths, s *Socket) {
 	s.fd = -1
@@ -28,8 +38,14 @@ func (g *gatherer) owner(t *owner.Table, paths *owner.CgroupPaths, s *Socket) {
 	if path, in := paths.Find(s.CgroupID); path != "" && path != "/" {
 		s.Cgroup, s.Container, s.Pod = path, in.ID, in.PodUID
 	}
-	if g.o.Names.Fill(&s.Owner) {
-		g.late.Add(1)
+}
+
+// name sets the names that belong to the owner's ids. It is called for one socket after
+// the other: whoever looks for a name while another one is being read has it late
+// (owner.Names).
+func (g *gatherer) name(s *Socket) {
+	if g.names(&s.Owner) {
+		g.lack(LateNames, 1)
 	}
 }
 

@@ -154,9 +154,7 @@ func (r *Lister) Snapshot(ctx context.Context) (*List, error) {
 	}
 	l.Sockets = once(l.Sockets)
 	asked := time.Now()
-	paths := owner.NewCgroupPaths()
-	defer paths.Close()
-	g.each(func(s *Socket) { g.owner(found.table, paths, s) })
+	g.owners(found.table)
 	if l.Method == Netlink {
 		g.settings()
 		l.Took.Settings = time.Since(asked)
@@ -194,6 +192,7 @@ func (r *Lister) Each(ctx context.Context, take func(listed time.Time, s *Socket
 	// What listens comes before what is in its queue (bpf_iter_tcp_seq_ops).
 	g.take = func(s *Socket) {
 		g.owner(table, paths, s)
+		g.name(s)
 		s.foresee(g.hz)
 		take(g.list.Time, s)
 	}
