@@ -45,7 +45,7 @@ func (t *Tracker) forget(sk uint64) {
 	t.counts[s.verdict]--
 	s.kept = false
 	delete(t.conns, sk)
-	if t.peak > fewStories && len(t.conns) < t.peak/8 { // a map never gives memory back
+	if t.peak > fewStories && len(t.conns) < t.peak/4 { // a map never gives memory back
 		t.conns, t.peak = maps.Collect(maps.All(t.conns)), len(t.conns)
 	}
 }

@@ -292,7 +292,7 @@ const fewSockets = 1 << 14
 // memory back.
 func (b *background) shrink() {
 	n := len(b.sockets)
-	if b.most = max(b.most, n); b.most <= fewSockets || n >= b.most/8 {
+	if b.most = max(b.most, n); b.most <= fewSockets || n >= b.most/4 {
 		return
 	}
 	left := maps.Collect(maps.All(b.sockets))
