@@ -19,8 +19,8 @@ import (
 const giveBackAgain = 10 * time.Second
 
 // thrifty has the heap grow to one and a half times what is in use before it is
-// collected, where the user does not say otherwise: a stream makes little garbage, so
-// that costs nothing. (The live view makes more.)
+// collected, where the user does not say otherwise: once it runs a stream makes little
+// garbage, so that costs nothing. (The live view makes more.)
 func thrifty() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50)

@@ -74,7 +74,12 @@ func (p *programs) seconds(r *review, from *time.Time, lost *loader.Lost, n int)
 func TestReviewForgetsTheLost(t *testing.T) {
 	p := &programs{t: t, tracker: events.NewTracker(time.Millisecond), follows: map[uint64]bool{}}
 	r := &review{tracer: p, tracker: p.tracker}
-	now, lost := time.Now(), loader.Lost{}
+	now, lost := time.Now(), loader.Lost{Skipped: loader.Skipped{Dropped: 1}}
+	p.seconds(r, &now, &lost, 2)
+	if r.step != reviewNone {
+		t.Errorf("a review of no connection: step %d", r.step)
+	}
+	lost.Skipped.Dropped = 0
 	for sk := range uint64(1000) {
 		p.record(loader.RecordProbe, sk)
 	}
@@ -107,15 +112,15 @@ func TestReviewForgetsTheLost(t *testing.T) {
 		t.Errorf("the review does not end: step %d", r.step)
 	}
 
-	// The next one is due ten seconds later.
+	// The next one is due half a minute later.
 	lost.Missed++
-	p.seconds(r, &now, &lost, 5)
-	if r.step != reviewNone || r.lost == 501 {
-		t.Error("a review began within ten seconds")
-	}
 	p.seconds(r, &now, &lost, 20)
+	if r.step != reviewNone || r.lost == 501 {
+		t.Error("a review began within half a minute")
+	}
+	p.seconds(r, &now, &lost, 30)
 	if r.step != reviewNone || r.lost != 501 {
-		t.Error("no review was made ten seconds after the first")
+		t.Error("no review was made half a minute after the first")
 	}
 }
 

@@ -297,7 +297,6 @@ func runStream(ctx context.Context, o streamOptions) error {
 		store = tui.NewStore(besideText)
 		sinks, o.load.Closes = append(sinks, store), true
 	}
-	thrifty()
 	s, err := openStream(o, sinks)
 	if err != nil {
 		return err
@@ -312,6 +311,7 @@ func runStream(ctx context.Context, o streamOptions) error {
 	s.dropPrivileges(os.Stderr)
 	fmt.Fprintf(os.Stderr, "katrace: %s\n", opening(s.tracer, o.debug))
 	s.ready()
+	thrifty()
 	start := time.Now()
 	ctx, cancel := o.limit(ctx)
 	defer cancel()

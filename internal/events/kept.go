@@ -13,6 +13,9 @@ func (t *Tracker) Limit(most int) { t.most = most }
 // of such a connection may be said as of one that was met just now.
 func (t *Tracker) Evicted() uint64 { return t.evicted }
 
+// Empty says that no connection is remembered.
+func (t *Tracker) Empty() bool { return len(t.conns) == 0 }
+
 // keep makes a story for the socket at that address, in place of the one there is.
 func (t *Tracker) keep(sk uint64) *story {
 	t.forget(sk)
@@ -42,7 +45,7 @@ func (t *Tracker) forget(sk uint64) {
 	t.counts[s.verdict]--
 	s.kept = false
 	delete(t.conns, sk)
-	if t.peak > fewStories && len(t.conns) < t.peak/8 { // a map never gives memory back
+	if t.peak > fewStories && len(t.conns) < t.peak/4 { // a map never gives memory back
 		t.conns, t.peak = maps.Collect(maps.All(t.conns)), len(t.conns)
 	}
 }

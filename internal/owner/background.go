@@ -16,7 +16,7 @@ const (
 	slice      = 2 * time.Millisecond
 	slicePause = 10 * time.Millisecond
 	restOnMiss = 10 // times what the scan cost
-	restIdle   = 2000
+	restIdle   = 4000
 	checkEvery = time.Second
 	// inHurry is how much rest scans that are in a hurry may leave out for the
 	// time being: a tenth of it is spent in scanning.
@@ -292,7 +292,7 @@ const fewSockets = 1 << 14
 // memory back.
 func (b *background) shrink() {
 	n := len(b.sockets)
-	if b.most = max(b.most, n); b.most <= fewSockets || n >= b.most/8 {
+	if b.most = max(b.most, n); b.most <= fewSockets || n >= b.most/4 {
 		return
 	}
 	left := maps.Collect(maps.All(b.sockets))
