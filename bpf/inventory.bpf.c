@@ -26,7 +26,7 @@ static __always_inline void read_stub(struct sock *sk, struct inventory_socket *
 		s->flags |= INVENTORY_RETRANS;
 		return;
 	}
-	s->rec.state = BPF_CORE_READ((struct inet_timewait_sock *)sk, tw_substate);
+	s->rec.state = READ((struct inet_timewait_sock *)sk, tw_substate);
 	if (s->rec.state == TCP_FIN_WAIT2)
 		s->flags |= INVENTORY_ORPHAN;
 }

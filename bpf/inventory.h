@@ -74,9 +74,9 @@ static __always_inline struct timer_list___when *keepalive_timer_of(struct sock 
  * MPTCP takes it from a subflow in any state. */
 static __always_inline int is_queued(struct sock *sk)
 {
-	__u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	__u8 state = READ(sk, __sk_common.skc_state);
 
-	return (state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT) && !BPF_CORE_READ(sk, sk_socket) &&
+	return (state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT) && !READ(sk, sk_socket) &&
 	       !is_subflow(sk);
 }
 
@@ -93,17 +93,17 @@ static __always_inline void read_user(struct sock *sk, struct inventory_user *u)
 
 	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_snprintf))
 		return;
-	args[0] = (__u64)BPF_CORE_READ(sk, sk_data_ready);
+	args[0] = (__u64)READ(sk, sk_data_ready);
 	bpf_snprintf((char *)u->symbol, sizeof(u->symbol), format, args, sizeof(args));
 }
 
 static __always_inline void read_timers(struct sock *sk, struct inventory_socket *s)
 {
 	struct timer_list___when *timer = keepalive_timer_of(sk);
-	__u8 pending = BPF_CORE_READ((struct inet_connection_sock___pending *)sk, icsk_pending);
+	__u8 pending = READ((struct inet_connection_sock___pending *)sk, icsk_pending);
 
-	if (BPF_CORE_READ(timer, entry.pprev)) {
-		__s32 left = (__u32)BPF_CORE_READ(timer, expires) - jiffies32();
+	if (READ(timer, entry.pprev)) {
+		__s32 left = (__u32)READ(timer, expires) - jiffies32();
 
 		s->timer = left > 0 ? left : 0;
 		s->flags |= INVENTORY_TIMER;

@@ -6,10 +6,10 @@
 
 #include <linux/bpf.h>
 
-#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
 #include "owner.h"
+#include "read.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -31,8 +31,8 @@ static struct {
 static __always_inline __u32 pid_of(struct task_struct *task)
 {
 	struct task_struct *reader = (void *)bpf_get_current_task();
-	__u32 level = BPF_CORE_READ(reader, thread_pid, level), nr = 0;
-	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	__u32 level = READ(READ(reader, thread_pid), level), nr = 0;
+	struct pid *pid = READ(task, thread_pid);
 
 	bpf_probe_read_kernel(&nr, sizeof(nr),
 			      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
@@ -45,11 +45,11 @@ static __always_inline __u32 pid_of(struct task_struct *task)
  * The iterator leaves out threads that share their first thread's table. */
 static __always_inline int read_task(struct task_struct *task, __u64 session, struct owner_file *f)
 {
-	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-	struct files_struct *files = BPF_CORE_READ(task, files);
+	struct task_struct *leader = READ(task, group_leader);
+	struct files_struct *files = READ(task, files);
 
 	if (task != leader) {
-		struct files_struct *first = BPF_CORE_READ(leader, files);
+		struct files_struct *first = READ(leader, files);
 
 		if (first == files)
 			return 0;
@@ -80,8 +80,8 @@ static __always_inline int is_io_uring(struct file *file)
 static __always_inline void read_listener(struct sock *sk, __u16 family, struct owner_listener *l)
 {
 	l->family = family;
-	l->port = BPF_CORE_READ(sk, __sk_common.skc_num);
-	l->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	l->port = READ(sk, __sk_common.skc_num);
+	l->netns = READ(READ(sk, __sk_common.skc_net.net), ns.inum);
 	if (family == AF_INET6)
 		BPF_CORE_READ_INTO((struct in6_addr *)l->local, sk, __sk_common.skc_v6_rcv_saddr);
 	else
@@ -104,19 +104,19 @@ int list_files(struct bpf_iter__task_file *ctx)
 
 	if (!task || !file)
 		return 0; /* the end */
-	inode = (void *)BPF_CORE_READ(file, f_inode);
-	switch (BPF_CORE_READ(inode, i_sb, s_magic)) {
+	inode = (void *)READ(file, f_inode);
+	switch (READ(READ(inode, i_sb), s_magic)) {
 	case SOCKFS_MAGIC:
-		socket = BPF_CORE_READ(file, private_data);
-		if (BPF_CORE_READ(socket, type) != SOCK_STREAM)
+		socket = READ(file, private_data);
+		if (READ(socket, type) != SOCK_STREAM)
 			return 0;
-		sk = BPF_CORE_READ(socket, sk);
-		family = BPF_CORE_READ(sk, __sk_common.skc_family);
+		sk = READ(socket, sk);
+		family = READ(sk, __sk_common.skc_family);
 		if (family != AF_INET && family != AF_INET6)
 			return 0;
-		f.file.inode = BPF_CORE_READ(inode, i_ino);
+		f.file.inode = READ(inode, i_ino);
 		f.file.kind = OWNER_SOCKET;
-		if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN) {
+		if (READ(sk, __sk_common.skc_state) == TCP_LISTEN) {
 			f.file.kind = OWNER_LISTENER;
 			read_listener(sk, family, &f.listener);
 		}

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -228,6 +229,9 @@ func runList(ctx context.Context, o listOptions, out *os.File) error {
 		return err
 	}
 	defer lister.Close()
+	if o.watch == 0 && os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(-1) // nearly all that is allocated is needed to the end
+	}
 	var writes writing
 	return untilInterrupted(ctx, &writes, func(ctx context.Context) error {
 		for {

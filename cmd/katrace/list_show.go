@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -21,7 +20,7 @@ import (
 // again and again has to fit: what is cut off is counted.
 func show(l *inventory.List, o *listOptions, out *os.File, writes *writing) error {
 	begun := time.Now()
-	l.Sockets = slices.DeleteFunc(l.Sockets, func(s inventory.Socket) bool { return !o.wants(&s) })
+	l.Keep(o.wants)
 	all := o.rows(l)
 	screen := terminalSize(out)
 	notes := o.notes(l)
@@ -35,11 +34,7 @@ func show(l *inventory.List, o *listOptions, out *os.File, writes *writing) erro
 		_, _ = w.WriteString("\x1b[H\x1b[2J")
 	}
 	if o.output == "json" {
-		var line []byte
-		for i := range shown {
-			line = append(all.AppendJSON(line[:0], i), '\n')
-			_, _ = w.Write(line) // the error comes with Flush
-		}
+		all.WriteJSON(w, shown)
 	} else {
 		all.WriteTable(w, shown, screen.width, o.watch > 0)
 	}
@@ -66,7 +61,7 @@ func show(l *inventory.List, o *listOptions, out *os.File, writes *writing) erro
 type rows interface {
 	Len() int
 	WriteTable(w *bufio.Writer, first, width int, fit bool)
-	AppendJSON(dst []byte, i int) []byte
+	WriteJSON(w *bufio.Writer, first int)
 }
 
 // rows orders the sockets, or groups of them.

@@ -86,20 +86,18 @@ func (l *listing) run(ctx context.Context) {
 // once makes one listing.
 func (l *listing) once(ctx context.Context, lister *inventory.Lister) error {
 	into := l.store.Listing()
-	list, err := lister.Snapshot(ctx)
-	if err != nil {
-		into.Fail()
-		return err
-	}
-	for i := range list.Sockets {
-		s := &list.Sockets[i]
+	list, err := lister.Each(ctx, func(listed time.Time, s *inventory.Socket) {
 		if s.Has&inventory.HasOn == 0 || !s.On || !s.Connected() || s.Inode == 0 && !s.Unaccepted() { // an orphan: the kernel is about to finish it
-			continue
+			return
 		}
-		if e := s.Event(list.Time); l.filter.Owner.Match(&e.Owner) {
+		if e := s.Event(listed); l.filter.Owner.Match(&e.Owner) {
 			e.Host = l.host
 			into.Add(&e)
 		}
+	})
+	if err != nil {
+		into.Fail()
+		return err
 	}
 	into.Ports(list.Ports)
 	into.Done(list.More)

@@ -65,6 +65,7 @@ func besideView(ctx context.Context, feed func(context.Context) error, store *tu
 	defer stopFeed(nil)
 	viewCtx, stopView := context.WithCancel(ctx)
 	defer stopView()
+	go keepThrifty(viewCtx)
 
 	fed := make(chan error, 1)
 	go func() {

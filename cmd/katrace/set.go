@@ -289,11 +289,11 @@ func readUndo(path string) ([]change.Entry, error) {
 
 // chosen are the sockets that are wanted, by network namespace and addresses.
 func (o *setOptions) chosen(l *inventory.List) []inventory.Socket {
-	sockets := slices.DeleteFunc(l.Sockets, func(s inventory.Socket) bool { return !o.wants(&s) })
-	slices.SortFunc(sockets, func(a, b inventory.Socket) int {
+	l.Keep(o.wants)
+	slices.SortFunc(l.Sockets, func(a, b inventory.Socket) int {
 		return cmp.Or(cmp.Compare(a.Netns, b.Netns), a.Local.Compare(b.Local), a.Remote.Compare(b.Remote))
 	})
-	return sockets
+	return l.Sockets
 }
 
 // show writes what became of the sockets, and on stderr what it comes to.

@@ -14,7 +14,9 @@ import (
 // who holds it, each with a comma before it. It is written by hand, as all that
 // writes an event's line, because encoding/json allocates for every event; what
 // every line has, without a call for each key.
-func (s *State) AppendKeys(dst []byte) []byte {
+func (s *State) AppendKeys(dst []byte) []byte { return s.appendOwnerKeys(s.appendSocketKeys(dst)) }
+
+func (s *State) appendSocketKeys(dst []byte) []byte {
 	if s.Netns != 0 {
 		dst = AppendDecimal(append(dst, `,"netns":`...), uint64(s.Netns))
 	}
@@ -33,6 +35,10 @@ func (s *State) AppendKeys(dst []byte) []byte {
 	if s.Remote.IsValid() {
 		dst = appendAddr(append(dst, `,"remote":{"addr":"`...), s.Remote)
 	}
+	return dst
+}
+
+func (s *State) appendOwnerKeys(dst []byte) []byte {
 	if s.Process.PID != 0 {
 		dst = append(dst, `,"process":{"pid":`...)
 		dst = AppendInt(dst, int64(s.Process.PID))
@@ -52,24 +58,27 @@ func (s *State) AppendKeys(dst []byte) []byte {
 	return AppendText(dst, "workload", s.Workload()) // of the name: it is not read again
 }
 
-// LastKeys are a State's keys as they were appended last: a State often follows
-// itself, as that of a probe does that of the answer to the one before.
+// LastKeys are the keys of States as they were appended last: a State often follows
+// itself, as that of a probe does that of the answer to the one before, and one of
+// the same owner.
 type LastKeys struct {
-	state State
-	keys  []byte
+	state         State // what the keys are of: the socket of one, the owner of one
+	socket, owner []byte
 }
 
 // AppendKeys appends what State.AppendKeys does.
 func (l *LastKeys) AppendKeys(dst []byte, s *State) []byte {
 	last := &l.state
-	if last.Inode == s.Inode && last.Local == s.Local && last.Remote == s.Remote && last.Netns == s.Netns && last.Family == s.Family &&
-		last.TCPState == s.TCPState && last.Owner == s.Owner && last.Host == s.Host && (last.Has^s.Has)&HasUID == 0 && l.keys != nil {
-		return append(dst, l.keys...)
+	if l.socket == nil || last.Inode != s.Inode || last.Local != s.Local || last.Remote != s.Remote || last.Netns != s.Netns ||
+		last.Family != s.Family || last.TCPState != s.TCPState {
+		last.Inode, last.Local, last.Remote, last.Netns, last.Family, last.TCPState = s.Inode, s.Local, s.Remote, s.Netns, s.Family, s.TCPState
+		l.socket = s.appendSocketKeys(l.socket[:0])
 	}
-	from := len(dst)
-	dst = s.AppendKeys(dst)
-	l.state, l.keys = *s, append(l.keys[:0], dst[from:]...)
-	return dst
+	if l.owner == nil || last.Owner != s.Owner || last.Host != s.Host || (last.Has^s.Has)&HasUID != 0 {
+		last.Owner, last.Host, last.Has = s.Owner, s.Host, s.Has
+		l.owner = s.appendOwnerKeys(l.owner[:0])
+	}
+	return append(append(dst, l.socket...), l.owner...)
 }
 
 // AppendKeys appends the keys of the settings in force, without the

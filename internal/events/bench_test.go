@@ -5,6 +5,7 @@ package events
 import (
 	"testing"
 	"time"
+	"unsafe"
 
 	"katrace/internal/conn"
 	"katrace/internal/loader"
@@ -101,5 +102,12 @@ func TestSteadyStateAllocates(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(100, func() { _ = tracker.Record(&r, tell) }); n != 0 {
 		t.Errorf("%v allocations a record, want none", n)
+	}
+}
+
+// TestStoryIsSmall: a story is what a processor reads at once.
+func TestStoryIsSmall(t *testing.T) {
+	if size := unsafe.Sizeof(story{}); size > 64 {
+		t.Errorf("%d bytes, want 64", size)
 	}
 }

@@ -61,7 +61,7 @@ func (s *story) recovery(r *loader.Record, e *Event, span func(uint32) time.Dura
 		return
 	}
 	// The record is made at the answer, or at the firing after it.
-	e.AfterProbes = s.unheard
+	e.AfterProbes = int(s.unheard)
 	if at := time.Duration(r.Time) - span(r.IdleFor); at > s.heardAt {
 		e.SilentFor = at - s.heardAt
 	}

@@ -12,7 +12,7 @@ import (
 
 // icmp tells of an ICMP error that quotes the last probe.
 func (t *Tracker) icmp(r *loader.Record, s *story, e *Event) {
-	six := s.family == conn.IPv6
+	six := e.Family == conn.IPv6
 	e.ICMP = ICMP{Type: r.IcmpType, Code: r.IcmpCode, Text: icmpText(six, r.IcmpType, r.IcmpCode)}
 	if r.Family == afInet {
 		e.ICMP.From = netip.AddrFrom4([4]byte(r.From[:4]))

@@ -5,6 +5,7 @@ package events
 import (
 	"iter"
 	"strconv"
+	"time"
 
 	"katrace/internal/conn"
 )
@@ -14,22 +15,54 @@ const SchemaVersion = 1
 
 // JSON makes the lines of the JSON stream. Its zero value is ready; it is not safe for
 // concurrent use.
-type JSON struct{ last conn.LastKeys }
+type JSON struct {
+	last     conn.LastKeys
+	settings conn.Settings // of which keepalive is
+	// keepalive is a key with its value.
+	keepalive []byte
+	second    int64  // since 1970, of which clock is
+	clock     []byte // "2006-01-02T15:04:05"
+}
 
 // Append appends what AppendJSON does, in less time where an event is of the
-// connection of the one before.
-func (j *JSON) Append(dst []byte, e *Event) []byte { return appendJSON(dst, e, j.last.AppendKeys) }
+// connection of the one before, or of its owner, or has its settings.
+func (j *JSON) Append(dst []byte, e *Event) []byte { return appendJSON(dst, e, j) }
+
+// appendSecond appends the time without its fraction.
+func (j *JSON) appendSecond(dst []byte, t time.Time) []byte {
+	if s := t.Unix(); s != j.second || j.clock == nil {
+		j.second, j.clock = s, appendSecond(j.clock[:0], t)
+	}
+	return append(dst, j.clock...)
+}
+
+// appendSettings appends the settings with their key.
+func (j *JSON) appendSettings(dst []byte, s *conn.Settings) []byte {
+	if *s != j.settings || j.keepalive == nil {
+		j.settings, j.keepalive = *s, appendSettings(j.keepalive[:0], s)
+	}
+	return append(dst, j.keepalive...)
+}
+
+func appendSettings(dst []byte, s *conn.Settings) []byte {
+	return append(s.AppendKeys(append(dst, `,"keepalive":{`...)), '}')
+}
 
 // AppendJSON appends the event as one JSON object, without a newline. Its keys
 // are those of docs/events.md. It is written by hand because encoding/json
 // allocates for every event; a test holds it against encoding/json and the schema.
 func AppendJSON(dst []byte, e *Event) []byte {
-	return appendJSON(dst, e, func(dst []byte, s *conn.State) []byte { return s.AppendKeys(dst) })
+	return appendJSON(dst, e, nil)
 }
 
-func appendJSON(dst []byte, e *Event, appendState func([]byte, *conn.State) []byte) []byte {
+// appendJSON is Append, or where j is nil AppendJSON.
+func appendJSON(dst []byte, e *Event, j *JSON) []byte {
 	dst = append(dst, `{"v":1,"time":"`...)
-	dst = appendTime(dst, e.Time)
+	if t := e.Time.UTC(); j != nil {
+		dst = appendFraction(j.appendSecond(dst, t), t)
+	} else {
+		dst = appendTime(dst, t)
+	}
 	dst = append(dst, '"')
 	dst = conn.AppendWord(dst, "event", e.Kind.String()) // absent: a connection as it is
 	dst = conn.AppendText(dst, "host", e.Host)
@@ -42,9 +75,17 @@ func appendJSON(dst []byte, e *Event, appendState func([]byte, *conn.State) []by
 		return append(appendSuppressed(dst, e.Suppressed), '}')
 	default: // of a connection
 	}
-	dst = appendState(dst, &e.State)
-	if e.Has&conn.HasKeepalive != 0 {
-		dst = append(e.Keepalive.AppendKeys(append(dst, `,"keepalive":{`...)), '}')
+	if j != nil {
+		dst = j.last.AppendKeys(dst, &e.State)
+	} else {
+		dst = e.AppendKeys(dst)
+	}
+	switch {
+	case e.Has&conn.HasKeepalive == 0:
+	case j != nil:
+		dst = j.appendSettings(dst, &e.Keepalive)
+	default:
+		dst = appendSettings(dst, &e.Keepalive)
 	}
 	dst = conn.AppendWord(dst, "waits_for", e.WaitsFor.String())
 	if e.Has&conn.HasUnanswered != 0 {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"net/netip"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"katrace/docs"
 
 	"katrace/internal/conn"
+	"katrace/test/fields"
 	"katrace/test/hostile"
 )
 
@@ -257,6 +259,44 @@ func TestParseLongNames(t *testing.T) {
 			_, err := ParseJSON([]byte(`{"v":1,"time":"2026-11-22T01:02:03Z","event":"probe",` + names + `}`))
 			if (err != nil) != (n > 4096) {
 				t.Errorf("%s of %d bytes: %v", key, n, err)
+			}
+		}
+	}
+}
+
+// TestJSONRemembers: a line is the same whatever the line before was of.
+func TestJSONRemembers(t *testing.T) {
+	var all []Event
+	for _, n := range everyKind() {
+		all = append(all, n.event)
+	}
+	plain := someEvent(KindProbe)
+	vary := func(change func(e *Event)) {
+		e := plain
+		change(&e)
+		all = append(all, plain, e)
+	}
+	vary(func(e *Event) { e.Time = e.Time.Add(time.Nanosecond) })
+	vary(func(e *Event) { e.Time = e.Time.Add(time.Second) })
+	vary(func(e *Event) { e.Time = e.Time.In(time.FixedZone("", 3600)) })
+	vary(func(e *Event) { e.Time = time.Unix(0, 0) })
+	vary(func(e *Event) { e.Keepalive = conn.Settings{} })
+	vary(func(e *Event) { e.Has = 0 })
+	vary(func(e *Event) { e.Host, e.Process = "a", conn.Process{PID: 7, Comm: "b"} })
+	fields.Each(&plain.Keepalive, func(_ string, f reflect.Value) {
+		was := reflect.ValueOf(f.Interface())
+		fields.Set(f, 2)
+		all = append(all, plain)
+		f.Set(was)
+		all = append(all, plain)
+	})
+	var j JSON
+	for i := range all {
+		for k := range all {
+			for _, e := range []*Event{&all[i], &all[k]} {
+				if got, want := string(j.Append(nil, e)), string(AppendJSON(nil, e)); got != want {
+					t.Fatalf("after another line: %s\nwant %s", got, want)
+				}
 			}
 		}
 	}

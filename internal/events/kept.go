@@ -2,7 +2,7 @@
 
 package events
 
-import "maps"
+import "math/rand/v2"
 
 // Limit sets how many connections are remembered at most: as many as the programs
 // follow at once (loader.Tracer.FollowSize). Beyond that some must have ended whose
@@ -14,39 +14,36 @@ func (t *Tracker) Limit(most int) { t.most = most }
 func (t *Tracker) Evicted() uint64 { return t.evicted }
 
 // Empty says that no connection is remembered.
-func (t *Tracker) Empty() bool { return len(t.conns) == 0 }
+func (t *Tracker) Empty() bool { return t.conns.Len() == 0 }
 
 // keep makes a story for the socket at that address, in place of the one there is.
 func (t *Tracker) keep(sk uint64) *story {
 	t.forget(sk)
-	if t.most > 0 && len(t.conns) >= t.most {
-		for other := range t.conns { // Go begins anywhere
+	if t.most > 0 && t.conns.Len() >= t.most {
+		// At random: which of them have ended is not known, and to begin at the same
+		// place again and again would throw away those there that live.
+		if other, some := t.conns.Some(rand.Uint64()); some {
 			t.forget(other)
 			t.evicted++
-			break
 		}
 	}
 	s := new(story)
-	t.conns[sk] = s
-	t.peak = max(t.peak, len(t.conns))
+	t.conns.Put(sk, s)
 	t.counts[0]++
 	return s
 }
 
-// Below so many stories a map is not made anew.
-const fewStories = 1 << 14
-
 // forget drops the story of the socket at that address, if there is one.
 func (t *Tracker) forget(sk uint64) {
-	s := t.conns[sk]
-	if s == nil {
+	s, kept := t.conns.Get(sk)
+	if !kept {
 		return
 	}
 	t.counts[s.verdict]--
 	s.kept = false
-	delete(t.conns, sk)
-	if t.peak > fewStories && len(t.conns) < t.peak/4 { // a map never gives memory back
-		t.conns, t.peak = maps.Collect(maps.All(t.conns)), len(t.conns)
+	t.conns.Delete(sk)
+	if smaller, shrunk := t.conns.Shrunk(); shrunk {
+		t.conns = smaller
 	}
 }
 
@@ -60,13 +57,17 @@ func (t *Tracker) BeginReview() { t.review++ }
 // EndReview takes the sockets' addresses as they were listed.
 func (t *Tracker) EndReview(followed []uint64) {
 	for _, sk := range followed {
-		if s := t.conns[sk]; s != nil {
+		if s, kept := t.conns.Get(sk); kept {
 			s.review = t.review
 		}
 	}
-	for sk, s := range t.conns {
+	var gone []uint64
+	for sk, s := range t.conns.All() {
 		if s.review != t.review {
-			t.forget(sk)
+			gone = append(gone, sk)
 		}
+	}
+	for _, sk := range gone {
+		t.forget(sk)
 	}
 }

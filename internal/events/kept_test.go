@@ -9,11 +9,14 @@ import (
 	"katrace/internal/loader"
 )
 
-// probeOf is a probe of the connection whose socket is at that address.
+// address is where the kernel may have a socket of that number: side by side.
+func address(sk uint64) uint64 { return 0xffff_8881_0000_0000 + sk*2368 }
+
+// probeOf is a probe of the connection whose socket has that number.
 func probeOf(sk uint64) *loader.Record {
 	r := probeRecord()
 	r.Flags |= loader.FlagFollowed
-	r.Sk, r.RemotePort, r.Netns = sk, uint16(sk), uint32(sk>>16)
+	r.Sk, r.RemotePort, r.Netns = address(sk), uint16(sk), uint32(sk>>16)
 	return &r
 }
 
@@ -44,8 +47,8 @@ func TestEndsAreLost(t *testing.T) {
 	tracker.Limit(most)
 	for sk := range conns {
 		take(t, tracker, probeOf(sk+1))
-		if len(tracker.conns) > most {
-			t.Fatalf("%d connections are remembered, want %d at most", len(tracker.conns), most)
+		if tracker.conns.Len() > most {
+			t.Fatalf("%d connections are remembered, want %d at most", tracker.conns.Len(), most)
 		}
 	}
 	if got := tracker.Evicted(); got != conns-most {
@@ -64,23 +67,24 @@ func TestReview(t *testing.T) {
 	for _, sk := range []uint64{gone, there, heardOf} {
 		take(t, tracker, probeOf(sk))
 	}
-	before := tracker.conns[there]
+	story := func(sk uint64) *story { s, _ := tracker.conns.Get(address(sk)); return s }
+	before := story(there)
 	tracker.BeginReview()
 	take(t, tracker, probeOf(heardOf)) // and its end is lost: the next review finds that
 	take(t, tracker, probeOf(made))    // the list may have been past it
-	tracker.EndReview([]uint64{there, 5})
-	if tracker.conns[gone] != nil || tracker.conns[heardOf] == nil || tracker.conns[made] == nil {
+	tracker.EndReview([]uint64{address(there), address(5)})
+	if story(gone) != nil || story(heardOf) == nil || story(made) == nil {
 		t.Errorf("the connections that are remembered: %v", tracker.conns)
 	}
-	if tracker.conns[there] != before {
+	if story(there) != before {
 		t.Error("the story of a connection that is there was lost")
 	}
 	if got := tracker.total(); got != 3 {
 		t.Errorf("%d connections by verdict, want 3", got)
 	}
 	tracker.BeginReview()
-	tracker.EndReview([]uint64{there})
-	if got := tracker.total(); got != 1 || tracker.conns[there] == nil {
+	tracker.EndReview([]uint64{address(there)})
+	if got := tracker.total(); got != 1 || story(there) == nil {
 		t.Errorf("after the next review %d connections by verdict, want the one that is there", got)
 	}
 }

@@ -14,8 +14,11 @@ import (
 // appendTime appends RFC 3339 with nine digits, UTC.
 func appendTime(dst []byte, t time.Time) []byte {
 	t = t.UTC()
-	dst = append(appendSecond(dst, t), '.')
-	return append(conn.AppendDigits(dst, uint64(t.Nanosecond()), 9), 'Z')
+	return appendFraction(appendSecond(dst, t), t)
+}
+
+func appendFraction(dst []byte, t time.Time) []byte {
+	return append(conn.AppendDigits(append(dst, '.'), uint64(t.Nanosecond()), 9), 'Z')
 }
 
 // appendSecond appends "2006-01-02T15:04:05" for a year from 0 to 9999.

@@ -3,57 +3,76 @@
 package events
 
 import (
-	"net/netip"
 	"time"
 
 	"katrace/internal/conn"
 	"katrace/internal/loader"
+	"katrace/internal/near"
 )
 
 // Tracker turns the kernel's records into events: it knows each connection's
 // story so far, and so the verdict. Not safe for concurrent use.
 type Tracker struct {
 	clock clock
-	conns map[uint64]*story // by the socket's address
-	most  int               // of them; 0: no bound
-	peak  int               // how many there were since conns was made
-	event Event             // the one being told, used again
+	conns near.Table[*story] // by the socket's address
+	most  int                // of them; 0: no bound
+	event Event              // the one being told, used again
 	// passing is the story of a connection that is not followed, used again.
 	passing story
 	// counts are the stories by their verdict.
 	counts  Connections
 	evicted uint64 // stories that made room for others
-	review  uint32 // the number of the latest
+	review  uint8  // the number of the latest
 	// drops names what records of dropped segments hold in numbers; nil: nothing.
 	drops dropNames
 }
 
-// story is what is remembered of a connection between its records.
+// story is what is remembered of a connection between its records. There may be a
+// million, so it has 64 bytes, which a processor reads at once.
 type story struct {
-	netns         uint32
-	family        conn.Family
-	local, remote netip.AddrPort
-	unreachable   bool // an ICMP or local send error since the peer was last heard
+	of tuple
+	// heardAt is the boot clock of the peer's last segment before the last probe.
+	heardAt time.Duration
 	// unanswered is the kernel's count of probes (icsk_probes_out), which has 8
 	// bits, carried on beyond them; wrapped: it had wrapped before the first record.
 	unanswered uint32
-	wrapped    bool
 	// unheard counts the probes told since the peer was last heard; whole: none was
 	// sent before the first record.
-	unheard int
-	whole   bool
-	heard   bool // the peer was heard after the last probe told
-	// heardAt is the boot clock of the peer's last segment before the last probe.
-	heardAt time.Duration
-	verdict Verdict // the latest; 0: nothing is known yet
-	kept    bool    // in Tracker.conns
-	review  uint32  // the latest that knows the connection to be there
-	failing Change  // ChangeSilent or ChangeUnreachable, since the peer was last heard
+	unheard     uint32
+	unreachable bool // an ICMP or local send error since the peer was last heard
+	wrapped     bool
+	whole       bool
+	heard       bool    // the peer was heard after the last probe told
+	kept        bool    // in Tracker.conns
+	verdict     Verdict // the latest; 0: nothing is known yet
+	failing     Change  // ChangeSilent or ChangeUnreachable, since the peer was last heard
+	review      uint8   // the latest that knows the connection to be there
 }
+
+// tuple is what tells a connection from others, as a record has it.
+type tuple struct {
+	local, remote         [16]byte
+	localPort, remotePort uint16
+	netns                 uint32
+}
+
+const noIPv6 = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
+
+func tupleOf(r *loader.Record) tuple {
+	t := tuple{r.Local, r.Remote, r.LocalPort, r.RemotePort, r.Netns}
+	if r.Family == afInet { // in the first four bytes; the others as no two ends of IPv6 have them
+		copy(t.local[4:], noIPv6)
+		copy(t.remote[4:], noIPv6)
+	}
+	return t
+}
+
+// sockUnit: no struct tcp_sock is smaller than 2048 bytes.
+const sockUnit = 11
 
 // NewTracker makes a Tracker for a kernel whose tick is jiffy long.
 func NewTracker(jiffy time.Duration) *Tracker {
-	return &Tracker{clock: newClock(jiffy, readClock), conns: map[uint64]*story{}}
+	return &Tracker{clock: newClock(jiffy, readClock), conns: near.Table[*story]{Unit: sockUnit}}
 }
 
 // NameDrops tells the tracker who names reasons and places of dropped segments.
@@ -78,7 +97,7 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 		s.untold(r, t.clock.span)
 		return nil
 	}
-	e := t.start(r, s)
+	e := t.start(r)
 	switch r.Kind {
 	case loader.RecordAnswer:
 		return nil // told above
@@ -172,9 +191,9 @@ func (t *Tracker) Record(r *loader.Record, tell func(*Event) error) error {
 // connection's (the record of the old one's end was lost). It is kept until
 // the end, if that will be told.
 func (t *Tracker) story(r *loader.Record) *story {
-	family, local, remote := decodeTuple(r)
-	s := t.conns[r.Sk]
-	if s != nil && s.netns == r.Netns && s.local == local && s.remote == remote {
+	of := tupleOf(r)
+	s, kept := t.conns.Get(r.Sk)
+	if kept && s.of == of {
 		s.review = t.review
 		return s
 	}
@@ -182,7 +201,7 @@ func (t *Tracker) story(r *loader.Record) *story {
 	if r.Flags&loader.FlagFollowed != 0 {
 		s = t.keep(r.Sk)
 	}
-	*s = story{netns: r.Netns, family: family, local: local, remote: remote, kept: s != &t.passing, review: t.review}
+	*s = story{of: of, kept: s != &t.passing, review: t.review}
 	return s
 }
 
@@ -192,7 +211,7 @@ func (s *story) hear() { s.unreachable, s.unheard, s.whole, s.heard = false, 0, 
 // untold takes over the story as it was before the connection's next record, where
 // records were not made because they changed nothing (loader.Options.Quiet).
 func (s *story) untold(r *loader.Record, span func(uint32) time.Duration) {
-	s.unheard, s.unanswered = int(r.Rtt), r.Seq
+	s.unheard, s.unanswered = r.Rtt, r.Seq
 	s.heard = r.Reason&loader.StoryHeard != 0
 	s.whole = r.Reason&loader.StoryWhole != 0
 	s.wrapped = r.Reason&loader.StoryWrapped != 0
@@ -233,16 +252,16 @@ func (s *story) count(r *loader.Record, e *Event) {
 	}
 }
 
-func (t *Tracker) start(r *loader.Record, s *story) *Event {
+func (t *Tracker) start(r *loader.Record) *Event {
 	e := &t.event
 	*e = Event{}
 	t.clock.decodeSocket(r, e)
-	e.Family, e.Local, e.Remote = s.family, s.local, s.remote
+	e.Family, e.Local, e.Remote = decodeTuple(r)
 	return e
 }
 
 func (t *Tracker) answer(r *loader.Record, s *story, tell func(*Event) error) error {
-	e := t.start(r, s)
+	e := t.start(r)
 	e.Kind = KindAnswer
 	s.recovery(r, e, t.clock.span)
 	s.hear()

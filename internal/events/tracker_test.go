@@ -4,6 +4,7 @@ package events
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -396,7 +397,7 @@ func TestTracker(t *testing.T) {
 					t.Errorf("step %d (- want, + got):\n%s", i+1, d)
 				}
 			}
-			if n := len(tracker.conns); n != tt.left {
+			if n := tracker.conns.Len(); n != tt.left {
 				t.Errorf("%d connections remembered, want %d", n, tt.left)
 			}
 		})
@@ -452,5 +453,37 @@ func TestDecodeTuple(t *testing.T) {
 		if text := local.String() + " > " + remote.String(); family != tt.want || text != tt.text {
 			t.Errorf("%v %s, want %v %s", family, text, tt.want, tt.text)
 		}
+	}
+}
+
+// TestSameConnection: what a record has beside an IPv4 address does not count, and an
+// IPv6 connection is another one than that of IPv4 whose socket had its address.
+func TestSameConnection(t *testing.T) {
+	tracker := NewTracker(jiffy)
+	verdicts := func(r loader.Record) (got []Verdict) {
+		r.Flags |= loader.FlagFollowed
+		if err := tracker.Record(&r, func(e *Event) error { got = append(got, e.Verdict); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	first := probeRecord()
+	first.Probes = 1
+	verdicts(first)
+	second := first
+	second.Probes = 2
+	copy(second.Local[4:], "noise")
+	copy(second.Remote[4:], "and more")
+	if got := verdicts(second); !slices.Equal(got, []Verdict{VerdictSilent}) {
+		t.Errorf("the second probe of a connection: %v", got)
+	}
+	other := second
+	other.Family, other.Local, other.Remote = unix.AF_INET6, first.Local, first.Remote
+	other.Probes = 3
+	if got := verdicts(other); !slices.Equal(got, []Verdict{0}) {
+		t.Errorf("the first probe of another connection: %v", got)
+	}
+	if got := tracker.Connections(); got[0] != 1 || got[VerdictSilent] != 0 {
+		t.Errorf("connections by verdict: %v", got)
 	}
 }

@@ -65,12 +65,17 @@ func tell(s *Socket) told {
 }
 
 // TestMethodsAgree: both methods, each with its own way of finding holders, say
-// the same of the same sockets.
+// the same of the same sockets; by BPF also where each field is read by a call, which a
+// file with the kernel's types is good for, and where no list is kept.
 func TestMethodsAgree(t *testing.T) {
 	needsRoot(t)
 	loopbackUp(t)
 	needsBPF(t)
 	byBPF, byNetlink := open(t, Options{Method: BPF}), open(t, Options{Method: Netlink})
+	byCalls := byBPF
+	if types := "/sys/kernel/btf/vmlinux"; exists(types) {
+		byCalls = open(t, Options{Method: BPF, BTF: types})
+	}
 	type ends struct{ local, remote netip.AddrPort }
 	staged := map[ends]string{}
 	add := func(name, addr string, then func(*pair)) {
@@ -114,9 +119,8 @@ func TestMethodsAgree(t *testing.T) {
 	time.Sleep(1500 * time.Millisecond) // one probe is out
 
 	holders := map[string]conn.HeldBy{"thread": conn.HeldByThread, "not ac": conn.HeldByAcceptQueue}
-	pick := func(r *Lister) map[string]told {
+	pick := func(l *List) map[string]told {
 		got := map[string]told{}
-		l := r.list(t)
 		if want := map[Method]string{BPF: "task_file", Netlink: "/proc"}[l.Method]; l.Took.Scanned != want {
 			t.Errorf("%s: holders found by %s, want %s", l.Method, l.Took.Scanned, want)
 		}
@@ -135,21 +139,28 @@ func TestMethodsAgree(t *testing.T) {
 	var diff string
 	// Retransmissions and probes go on meanwhile: one pair of lists has to agree.
 	for range 5 {
-		netlink, bpf := pick(byNetlink), pick(byBPF)
+		netlink, bpf, calls, each := pick(byNetlink.list(t)), pick(byBPF.list(t)), pick(byCalls.list(t)), pick(byBPF.each(t))
 		if len(netlink) != len(staged) {
 			t.Fatalf("%d sockets listed of %d", len(netlink), len(staged))
 		}
-		if diff = cmp.Diff(netlink, bpf, near, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff == "" {
+		same := cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })
+		if diff = cmp.Diff(netlink, bpf, near, same) + cmp.Diff(calls, bpf, near, same) + cmp.Diff(each, bpf, near, same); diff == "" {
 			return
 		}
 	}
-	t.Errorf("netlink (-), bpf (+):\n%s", diff)
+	t.Errorf("netlink, bpf by calls, or one at a time (-), bpf (+):\n%s", diff)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // TestQueuedByListenersInode: a connection that is listed with its listener's
 // inode has not been accepted.
 func TestQueuedByListenersInode(t *testing.T) {
 	g := gatherer{list: &List{}, o: &Options{}, inodes: map[uint64]bool{}}
+	g.take = g.keep
 	local := netip.MustParseAddrPort("127.0.0.1:80")
 	for _, s := range []Socket{
 		{State: conn.State{TCPState: conn.TCPListen, Family: conn.IPv4, Inode: 5, Local: local}},
@@ -158,7 +169,9 @@ func TestQueuedByListenersInode(t *testing.T) {
 	} {
 		g.add(&s)
 	}
-	g.owners(&owner.Table{})
+	paths := owner.NewCgroupPaths()
+	defer paths.Close()
+	g.each(func(s *Socket) { g.owner(&owner.Table{}, paths, s) })
 	for i, want := range []Socket{{State: conn.State{Inode: 5}}, {State: conn.State{Owner: conn.Owner{HeldBy: conn.HeldByAcceptQueue}}}, {State: conn.State{Inode: 6}}} {
 		if got := g.list.Sockets[i]; got.Inode != want.Inode || got.HeldBy != want.HeldBy {
 			t.Errorf("socket %d: inode %d, held by %q", i, got.Inode, got.HeldBy)

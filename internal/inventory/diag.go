@@ -135,6 +135,7 @@ func parseDiag(b []byte, s *Socket) bool {
 		s.expires = time.Duration(native.Uint32(b[52:])) * time.Millisecond
 		s.Has |= hasTimer
 	}
+	s.setTimer(timer)
 	for b = b[sizeofDiagMsg:]; len(b) >= 4; {
 		size, kind := int(native.Uint16(b)), native.Uint16(b[2:])
 		if size < 4 || size > len(b) {
@@ -153,7 +154,6 @@ func parseDiag(b []byte, s *Socket) bool {
 		}
 		b = b[min(len(b), (size+3)&^3):]
 	}
-	s.setTimer(timer)
 	if s.Inode != 0 || s.Unaccepted() { // nobody reads the end of an orphan
 		s.stalled(info, wqueue)
 	}

@@ -140,6 +140,20 @@ func TestDiagStalls(t *testing.T) {
 	}
 }
 
+// TestDiagOrphan: an orphan in FIN_WAIT2 is not idle: its timer is another one.
+func TestDiagOrphan(t *testing.T) {
+	info := make([]byte, 60)
+	native.PutUint32(info[52:], 5000)
+	native.PutUint32(info[56:], 5000)
+	for inode, idle := range map[uint32]bool{0: false, 7: true} {
+		body := native.AppendUint16(native.AppendUint16(diagBody(unix.AF_INET, uint8(conn.TCPFinWait2), timerKeepalive, inode), uint16(4+len(info))), diagInfo)
+		var s Socket
+		if !parseDiag(append(body, info...), &s) || s.Has&conn.HasIdleFor != 0 != idle || s.IdleFor != 0 != idle {
+			t.Errorf("inode %d: idle for %s, %b", inode, s.IdleFor, s.Has)
+		}
+	}
+}
+
 func FuzzDiag(f *testing.F) {
 	f.Add(message(sockDiagByFamily, diagBody(unix.AF_INET6, 1, 2, 7)))
 	f.Add(message(unix.NLMSG_ERROR, []byte{1}))

@@ -118,9 +118,11 @@ func TestOnAndMax(t *testing.T) {
 		}
 		other := connect(t, "127.0.0.1")
 		other.keepalive(t, 30, 5, 3, 0)
-		l = open(t, Options{Method: m, On: true, Max: 1}).list(t)
-		if len(l.Sockets) != 1 || l.More < 1 {
-			t.Errorf("at most 1: %d, and %d more", len(l.Sockets), l.More)
+		one := open(t, Options{Method: m, On: true, Max: 1})
+		for _, l := range []*List{one.list(t), one.each(t)} {
+			if len(l.Sockets) != 1 || l.More < 1 {
+				t.Errorf("at most 1: %d, and %d more", len(l.Sockets), l.More)
+			}
 		}
 	})
 }

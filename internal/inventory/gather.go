@@ -18,6 +18,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/conn"
+	"katrace/internal/group"
+	"katrace/internal/jiffies"
 	"katrace/internal/loader"
 	"katrace/internal/owner"
 )
@@ -27,15 +29,82 @@ type gatherer struct {
 	ctx     context.Context
 	o       *Options
 	src     *source
+	hz      jiffies.HZ
 	list    *List
 	begun   time.Time                // List.Time, with the monotonic clock
+	spaces  []namespace              // to look into
+	wanted  func(netns uint32) bool  // whether others are, which are found under way; nil: none is
+	hidden  bool                     // there may be more
+	take    func(*Socket)            // what becomes of a socket that is listed
+	taken   int                      // how many were
 	sysctls map[uint32]conn.Settings // by namespace: those that were looked into
+	inUse   int                      // sockets in these, about
 	refused bool                     // a namespace might not be entered
 	listens owner.Listeners          // all that listen, wanted or not
 	inodes  map[uint64]bool          // theirs, and whether they are the kernel's
+	late    atomic.Int64             // sockets of containers whose names were not read in time
+}
+
+// begin prepares a list.
+func (r *Lister) begin(ctx context.Context) (*gatherer, error) {
+	begun := time.Now()
+	g := &gatherer{ctx: ctx, o: &r.o, src: r.src, begun: begun, sysctls: map[uint32]conn.Settings{}, inodes: map[uint64]bool{},
+		list: &List{Time: begun.UTC(), Method: r.src.method, Passed: r.src.passed}}
+	if g.o.Ports {
+		g.list.Ports = group.NewPorts()
+		g.list.Ports.AllListeners = true
+	}
+	own, err := here()
+	if err != nil {
+		return nil, err
+	}
+	g.list.Netns = own.inum
+	if g.spaces, g.wanted, g.hidden, err = g.o.spaces(); err != nil {
+		return nil, err
+	}
+	if g.hidden {
+		g.lack("network namespaces of hidden processes ("+loader.Advice(unix.CAP_SYS_PTRACE)+")", 0)
+	}
+	g.hz, err = jiffies.Read()
+	return g, err
+}
+
+// scan finds the holders of all sockets.
+func (g *gatherer) scan() (*owner.Table, error) {
+	t, err := g.src.owners.Scan(g.ctx)
+	g.list.Took.Owners, g.list.Took.Scanned = time.Since(g.begun), g.src.owners.Way()
+	return t, err
+}
+
+// referred are the namespaces to look into that only descriptors refer to.
+func (g *gatherer) referred(t *owner.Table) (more []namespace) {
+	for inum, path := range t.Netns {
+		if g.wanted != nil && g.wanted(inum) && !g.seen(inum) {
+			more = append(more, namespace{inum, path})
+		}
+	}
+	return more
 }
 
 func (g *gatherer) seen(netns uint32) bool { _, ok := g.sysctls[netns]; return ok }
+
+// all lists the sockets of the namespaces.
+func (g *gatherer) all(spaces []namespace) (err error) {
+	for _, ns := range spaces {
+		err = errors.Join(err, g.namespace(ns))
+	}
+	return err
+}
+
+// end ends the list.
+func (g *gatherer) end() {
+	l := g.list
+	if n := int(g.late.Load()); n > 0 {
+		g.lack(LateNames, n)
+	}
+	l.looked, l.hidden = g.sysctls, g.hidden || g.refused
+	l.Took.All = time.Since(g.begun)
+}
 
 // namespace lists the sockets of a namespace. One that is gone by now, or may
 // not be entered, is left out; the latter is said.
@@ -45,6 +114,7 @@ func (g *gatherer) namespace(ns namespace) error {
 		if g.sysctls[ns.inum], err = Defaults(); err != nil {
 			return err
 		}
+		g.inUse += inUse()
 		return g.src.sockets(g.ctx, ns.inum, g.states(), g.add)
 	})
 	switch {
@@ -58,13 +128,18 @@ func (g *gatherer) namespace(ns namespace) error {
 	return err
 }
 
-// notFound is why the only namespace that was asked for was not looked into.
-func (g *gatherer) notFound(inum uint32, hidden bool) error {
+// notFound is why none of the namespaces that were asked for was looked into; nil
+// where one was, or none was asked for.
+func (g *gatherer) notFound() error {
+	if len(g.o.Filter.Netns) == 0 || len(g.sysctls) > 0 {
+		return nil
+	}
+	inum := g.o.Filter.Netns[0]
 	switch {
 	case g.refused:
 		return &loader.UnsupportedError{Doing: fmt.Sprintf("enter network namespace %d", inum), Err: unix.EPERM,
 			Hint: loader.Advice(unix.CAP_SYS_ADMIN)}
-	case hidden:
+	case g.hidden:
 		return &loader.UnsupportedError{Doing: fmt.Sprintf("find network namespace %d", inum), Err: errors.New("nothing refers to it, or its processes are hidden"),
 			Hint: loader.Advice(unix.CAP_SYS_PTRACE)}
 	}
@@ -96,15 +171,46 @@ func (g *gatherer) add(s *Socket) {
 	if g.o.On && (!s.Connected() || s.Has&HasOn != 0 && !s.On) {
 		return
 	}
-	if g.o.Max > 0 && len(g.list.Sockets) >= g.o.Max {
+	if g.o.Max > 0 && g.taken >= g.o.Max {
 		g.list.More++
 		return
 	}
+	g.taken++
 	if s.Remote.Port() == 0 {
 		s.Remote = netip.AddrPort{} // it listens, or is not connected
 	}
 	s.Seen = time.Since(g.begun)
+	g.take(s)
+}
+
+// keep adds a socket to the list.
+func (g *gatherer) keep(s *Socket) {
+	g.makeRoom()
 	g.list.Sockets = append(g.list.Sockets, *s)
+}
+
+// each calls do for the sockets of the list, on all processors.
+func (g *gatherer) each(do func(*Socket)) {
+	spread(len(g.list.Sockets), func(from, to int) {
+		for i := from; i < to; i++ {
+			do(&g.list.Sockets[i])
+		}
+	})
+}
+
+// makeRoom makes room for a socket: for four times as many as are wanted so far, but
+// not for more than there are. To make a little more again and again copies each of
+// them several times, and few may be wanted of many.
+func (g *gatherer) makeRoom() {
+	const some = 1024
+	found, most := len(g.list.Sockets), g.inUse
+	if found < cap(g.list.Sockets) {
+		return
+	}
+	if g.o.Max > 0 {
+		most = min(most, g.o.Max)
+	}
+	g.list.Sockets = slices.Grow(g.list.Sockets, max(some, min(most, 4*found)-found))
 }
 
 func (g *gatherer) lack(what string, sockets int) {
@@ -115,65 +221,6 @@ func (g *gatherer) lack(what string, sockets int) {
 		}
 	}
 	g.list.Lacks = append(g.list.Lacks, Lack{what, sockets})
-}
-
-// owners sets who holds each socket.
-func (g *gatherer) owners(t *owner.Table) {
-	paths := owner.NewCgroupPaths()
-	defer paths.Close()
-	for i := range g.list.Sockets {
-		s := &g.list.Sockets[i]
-		s.fd = -1
-		if _, same := g.inodes[s.Inode]; same && s.TCPState != conn.TCPListen && s.Inode != 0 {
-			// Some kernels around 6.17 show a connection with its listener's inode
-			// until it is accepted (sk_ino, copied by sk_clone).
-			s.Inode, s.HeldBy = 0, conn.HeldByAcceptQueue
-		}
-		switch s.HeldBy {
-		case conn.HeldByKernel:
-		case conn.HeldByAcceptQueue:
-			g.queued(t, s)
-		default:
-			if h, ok := t.Find(s.Inode); ok {
-				s.hold(h)
-			}
-		}
-		// The socket's own cgroup says more than its process's, but for the root.
-		if path, in := paths.Find(s.CgroupID); path != "" && path != "/" {
-			s.Cgroup, s.Container, s.Pod = path, in.ID, in.PodUID
-		}
-		if g.o.Names.Fill(&s.Owner) {
-			g.lack(LateNames, 1)
-		}
-	}
-}
-
-// hold sets the holder, and the descriptor by which the socket can be asked.
-func (s *Socket) hold(h owner.Holder) {
-	s.Process, s.HeldBy, s.Holders = h.Process, h.HeldBy, h.Count
-	s.Cgroup, s.Container, s.Pod = h.Cgroup, h.Container.ID, h.Container.PodUID
-	if h.HeldBy != conn.HeldByIOUring {
-		s.fd, s.task = h.FD, h.Task
-	}
-}
-
-// queued names the process that listens where a connection waits to be
-// accepted, unless several do.
-func (g *gatherer) queued(t *owner.Table, s *Socket) {
-	var one owner.Holder
-	n, same := 0, true
-	g.listens.Find(s.Netns, s.Family, s.Local, func(inode uint64) {
-		h, ok := t.Find(inode)
-		if g.inodes[inode] {
-			s.HeldBy = conn.HeldByKernel // it will accept it, too
-		}
-		same = same && ok && (n == 0 || h.Process == one.Process)
-		one, n = h, n+1
-	})
-	if n > 0 && same && s.HeldBy != conn.HeldByKernel {
-		s.Process, s.Holders = one.Process, one.Count
-		s.Cgroup, s.Container, s.Pod = one.Cgroup, one.Container.ID, one.Container.PodUID
-	}
 }
 
 // settings asks each socket for its settings, a process at a time, on all processors.
@@ -280,10 +327,4 @@ func (g *gatherer) askAll(places []int32) (refused, apart int64) {
 		_ = unix.Close(fd)
 	}
 	return refused, apart
-}
-
-// forget takes back an owner who has ended or let go of the socket since the scan.
-func (g *gatherer) forget(s *Socket) {
-	s.Owner = conn.Owner{UID: s.UID, CgroupID: s.CgroupID}
-	s.Holders, s.fd = 0, -1
 }

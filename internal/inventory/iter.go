@@ -14,7 +14,6 @@ import (
 	"unsafe"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
@@ -30,6 +29,7 @@ type iterator struct {
 	coll *ebpf.Collection
 	iter *link.Iter
 	hz   jiffies.HZ
+	slow error // why it reads by calls though the kernel could do better
 }
 
 // openIterator loads and attaches it. It changes nothing in the kernel: it runs
@@ -52,18 +52,14 @@ func openIterator(btfFile string) (_ *iterator, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the embedded BPF object: %w", err)
 	}
-	var types *btf.Spec
-	if btfFile != "" {
-		if types, err = loader.TypesFrom(btfFile); err != nil {
-			return nil, err
-		}
+	types, err := loader.KernelTypes(btfFile)
+	if err != nil {
+		return nil, err
 	}
-	loader.WithoutCasts(spec) // it reads by calls
 	if err := spec.Variables["hz"].Set(uint32(it.hz)); err != nil {
 		return nil, fmt.Errorf("set the kernel's tick length: %w", err)
 	}
-	it.coll, err = ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{KernelTypes: types}, Cache: loader.KernelBTF()})
-	if err != nil {
+	if it.coll, it.slow, err = loader.LoadReading(spec, btfFile, types); err != nil {
 		return nil, unsupported("load the socket iterator", err)
 	}
 	it.iter, err = link.AttachIter(link.IterOptions{Program: it.coll.Programs["list_tcp"]})

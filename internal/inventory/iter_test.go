@@ -3,6 +3,7 @@
 package inventory
 
 import (
+	"os"
 	"testing"
 	"time"
 
@@ -31,5 +32,19 @@ func TestSpansOfEachKernel(t *testing.T) {
 				t.Errorf("HZ %d: %s, want %ds", hz, got[i], want)
 			}
 		}
+	}
+}
+
+// TestReadsByLoads: a kernel that can read fields by loads takes the programs that do,
+// unless it interprets programs.
+func TestReadsByLoads(t *testing.T) {
+	needsBPF(t)
+	it, err := openIterator("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer it.close()
+	if it.slow != nil && os.Getenv("KATRACE_ENVIRONMENT") != "nojit" {
+		t.Error(it.slow)
 	}
 }

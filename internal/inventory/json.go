@@ -13,8 +13,16 @@ import (
 // the event stream (docs/events.md), and those that only the list has. listed is
 // List.Time.
 func (s *Socket) AppendJSON(dst []byte, listed time.Time) []byte {
-	dst = listed.UTC().AppendFormat(append(dst, `{"v":1,"time":"`...), "2006-01-02T15:04:05.000000000Z")
-	dst = s.AppendKeys(append(dst, '"'))
+	return s.appendRest(appendHead(dst, listed))
+}
+
+// appendHead appends what all lines of a list begin with.
+func appendHead(dst []byte, listed time.Time) []byte {
+	return append(listed.UTC().AppendFormat(append(dst, `{"v":1,"time":"`...), "2006-01-02T15:04:05.000000000Z"), '"')
+}
+
+func (s *Socket) appendRest(dst []byte) []byte {
+	dst = s.AppendKeys(dst)
 	if s.Holders > 1 {
 		dst = conn.AppendUint(dst, "holders", uint64(s.Holders))
 	}

@@ -19,7 +19,10 @@ func TestLateNames(t *testing.T) {
 			HeldBy: conn.HeldByKernel, Container: fmt.Sprintf("%064x", i), Cgroup: "/user.slice/user-4294967294.slice/x",
 		}}})
 	}
-	g.owners(nil)
+	paths := owner.NewCgroupPaths()
+	defer paths.Close()
+	g.each(func(s *Socket) { g.owner(nil, paths, s) })
+	g.end()
 	if l := g.list.Lacks; len(l) != 1 || l[0].What != LateNames || l[0].Sockets == 0 || l[0].Sockets == 2000 {
 		t.Errorf("got %+v", l)
 	}

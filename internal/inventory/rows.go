@@ -3,7 +3,7 @@
 package inventory
 
 import (
-	"cmp"
+	"bufio"
 
 	"katrace/internal/conn"
 )
@@ -23,6 +23,16 @@ func (r *Rows[R]) Len() int { return len(r.rows) }
 // AppendJSON appends a row as one object, without a newline.
 func (r *Rows[R]) AppendJSON(dst []byte, i int) []byte { return r.json(dst, r.rows[i]) }
 
+// WriteJSON writes the first rows, a line each. Its errors come with w.Flush.
+func (r *Rows[R]) WriteJSON(w *bufio.Writer, first int) {
+	_ = writeRows(w, first, func(dst []byte, from, to int) []byte {
+		for i := from; i < to; i++ {
+			dst = append(r.AppendJSON(dst, i), '\n')
+		}
+		return dst
+	})
+}
+
 // Orders lists what sockets can be sorted by.
 func Orders() []string { return ordersOf(columns) }
 
@@ -32,21 +42,13 @@ func ColumnsHelp() string { return helpOf(columns) }
 // Rows orders the sockets by one of Orders, those that are the same in that by
 // network namespace and addresses.
 func (l *List) Rows(by string) *Rows[Socket] {
+	head := appendHead(nil, l.Time)
 	r := &Rows[Socket]{
-		list: l, rows: make([]*Socket, len(l.Sockets)), columns: columns, count: conn.Count(len(l.Sockets), "socket"),
-		json: func(dst []byte, s *Socket) []byte { return s.AppendJSON(dst, l.Time) },
+		list: l, rows: sorted(l.Sockets), columns: columns, count: conn.Count(len(l.Sockets), "socket"),
+		json: func(dst []byte, s *Socket) []byte { return s.appendRest(append(dst, head...)) },
 	}
-	for i := range l.Sockets {
-		r.rows[i] = &l.Sockets[i]
+	if by != "" && by != "local" {
+		sortRows(r.rows, r.columns, by, byAddresses)
 	}
-	sortRows(r.rows, r.columns, by, func(a, b *Socket) int {
-		if c := cmp.Compare(a.Netns, b.Netns); c != 0 {
-			return c
-		}
-		if c := a.Local.Compare(b.Local); c != 0 {
-			return c
-		}
-		return a.Remote.Compare(b.Remote)
-	})
 	return r
 }

@@ -5,16 +5,11 @@ package inventory
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"katrace/internal/conn"
 	"katrace/internal/group"
-	"katrace/internal/jiffies"
-	"katrace/internal/loader"
 	"katrace/internal/owner"
 )
 
@@ -63,6 +58,21 @@ type List struct {
 func (l *List) Unseen(netns uint32) bool {
 	_, looked := l.looked[netns]
 	return l.hidden && !looked
+}
+
+// Keep leaves out the sockets that are not wanted.
+func (l *List) Keep(wanted func(*Socket) bool) {
+	kept := 0
+	for i := range l.Sockets {
+		if s := &l.Sockets[i]; wanted(s) {
+			if kept != i {
+				l.Sockets[kept] = *s
+			}
+			kept++
+		}
+	}
+	clear(l.Sockets[kept:])
+	l.Sockets = l.Sockets[:kept]
 }
 
 // Lack is something that could not be had, and for how many sockets.
@@ -115,72 +125,89 @@ func Snapshot(ctx context.Context, o Options) (*List, error) {
 // Snapshot lists the TCP sockets. Where a fact cannot be had for want of
 // privileges the list is made without it, and Lacks says so.
 func (r *Lister) Snapshot(ctx context.Context) (*List, error) {
-	begun := time.Now()
-	o, src := &r.o, r.src
-	l := &List{Time: begun.UTC(), Method: src.method, Passed: src.passed}
-	if o.Ports {
-		l.Ports = group.NewPorts()
-		l.Ports.AllListeners = true
-	}
-	spaces, wanted, hidden, err := o.spaces()
+	g, err := r.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	own, err := here()
-	if err != nil {
-		return nil, err
-	}
-	l.Netns = own.inum
+	l := g.list
+	g.take = g.keep
 	type scanned struct {
 		table *owner.Table
 		err   error
 	}
 	owners := make(chan scanned, 1)
 	go func() {
-		t, err := src.owners.Scan(ctx)
-		l.Took.Owners, l.Took.Scanned = time.Since(begun), src.owners.Way()
+		t, err := g.scan()
 		owners <- scanned{t, err}
 	}()
-	g := gatherer{ctx: ctx, o: o, src: src, list: l, begun: begun, sysctls: map[uint32]conn.Settings{}, inodes: map[uint64]bool{}}
-	if hidden {
-		g.lack("network namespaces of hidden processes ("+loader.Advice(unix.CAP_SYS_PTRACE)+")", 0)
-	}
-	for _, ns := range spaces {
-		err = errors.Join(err, g.namespace(ns))
-	}
-	l.Took.Sockets = time.Since(begun)
+	err = g.all(g.spaces)
+	l.Took.Sockets = time.Since(g.begun)
 	found := <-owners
 	if err := cmp.Or(found.err, err); err != nil {
 		return nil, err
 	}
-	// Namespaces that only descriptors refer to.
-	for inum, path := range found.table.Netns {
-		if wanted != nil && wanted(inum) && !g.seen(inum) {
-			if err := g.namespace(namespace{inum, path}); err != nil {
-				return nil, err
-			}
-		}
+	if err := g.all(g.referred(found.table)); err != nil {
+		return nil, err
 	}
-	if len(o.Filter.Netns) > 0 && len(g.sysctls) == 0 {
-		return nil, g.notFound(o.Filter.Netns[0], hidden)
+	if err := g.notFound(); err != nil {
+		return nil, err
 	}
 	l.Sockets = once(l.Sockets)
 	asked := time.Now()
-	g.owners(found.table)
-	if src.method == Netlink {
+	paths := owner.NewCgroupPaths()
+	defer paths.Close()
+	g.each(func(s *Socket) { g.owner(found.table, paths, s) })
+	if l.Method == Netlink {
 		g.settings()
 		l.Took.Settings = time.Since(asked)
 	}
-	hz, err := jiffies.Read()
+	g.each(func(s *Socket) { s.foresee(g.hz) })
+	g.end()
+	return l, ctx.Err()
+}
+
+// Each hands over the sockets that Snapshot lists, each with the time of which
+// Socket.Seen counts, and keeps none: the List has none. One may be handed over twice,
+// as the kernel's dump may show it. The Socket is used again after the call.
+func (r *Lister) Each(ctx context.Context, take func(listed time.Time, s *Socket)) (*List, error) {
+	if r.src.method == Netlink { // it asks a process at a time
+		l, err := r.Snapshot(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for i := range l.Sockets {
+			take(l.Time, &l.Sockets[i])
+		}
+		l.Sockets = nil
+		return l, nil
+	}
+	g, err := r.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for i := range l.Sockets {
-		l.Sockets[i].foresee(hz)
+	table, err := g.scan()
+	if err != nil {
+		return nil, err
 	}
-	l.looked, l.hidden = g.sysctls, hidden || g.refused
-	l.Took.All = time.Since(begun)
-	return l, ctx.Err()
+	paths := owner.NewCgroupPaths()
+	defer paths.Close()
+	// What listens comes before what is in its queue (bpf_iter_tcp_seq_ops).
+	g.take = func(s *Socket) {
+		g.owner(table, paths, s)
+		s.foresee(g.hz)
+		take(g.list.Time, s)
+	}
+	if err := g.all(g.spaces); err != nil {
+		return nil, err
+	}
+	if err := g.all(g.referred(table)); err != nil { // those that are still to be looked into
+		return nil, err
+	}
+	if err := g.notFound(); err != nil {
+		return nil, err
+	}
+	g.end()
+	return g.list, ctx.Err()
 }
 
 // spaces lists the namespaces to look into; wanted says which others are

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"io"
 	"net/netip"
 	"strings"
 	"testing"
@@ -102,6 +103,22 @@ func TestTableFits(t *testing.T) {
 	for line := range strings.Lines(tableOf(t, someSockets()[:1], 80)) {
 		if len(strings.TrimSuffix(line, "\n")) > 80 {
 			t.Errorf("%d columns: %q", len(line)-1, line)
+		}
+	}
+}
+
+// TestTableAllocates: to draw a row, cells that are cut among them, takes no memory of
+// its own: a list collects no garbage.
+func TestTableAllocates(t *testing.T) {
+	l := &List{Time: listed, Netns: 4026531840}
+	for range 100 {
+		l.Sockets = append(l.Sockets, someSockets()[0])
+	}
+	r, w := l.Rows(""), bufio.NewWriter(io.Discard)
+	for _, width := range []int{0, 60} {
+		n := testing.AllocsPerRun(10, func() { r.WriteTable(w, r.Len(), width, true) })
+		if n > 50 {
+			t.Errorf("%d columns wide: %v allocations for %d rows", width, n, r.Len())
 		}
 	}
 }

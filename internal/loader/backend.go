@@ -53,7 +53,7 @@ func (b Backend) Facts() Facts {
 // FactsHere tells what the backend can know on the running kernel, given that
 // what its BTF shows can be hooked. btfFile is Options.BTF.
 func (b Backend) FactsHere(btfFile string) (Facts, error) {
-	types, err := kernelTypes(btfFile)
+	types, err := KernelTypes(btfFile)
 	if err != nil {
 		return Facts{}, err
 	}

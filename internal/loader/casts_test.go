@@ -28,7 +28,7 @@ func TestWithoutCasts(t *testing.T) {
 	if calls() == 0 {
 		t.Error("no program calls a kernel function: this test sees nothing")
 	}
-	WithoutCasts(spec)
+	withoutCasts(spec)
 	if n := calls(); n > 0 {
 		t.Errorf("%d calls are left", n)
 	}

@@ -67,7 +67,7 @@ func Examine(o Options, test SelfTest) Report {
 		Lockdown:     s.lockdown,
 		Notes:        s.notes(),
 	}
-	types, err := kernelTypes(o.BTF)
+	types, err := KernelTypes(o.BTF)
 	if r.BTF = err; err != nil {
 		return r
 	}

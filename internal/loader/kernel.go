@@ -20,8 +20,8 @@ func pidNamespace() uint32 {
 	return uint32(st.Ino)
 }
 
-// kernelTypes reads the kernel's BTF, or that of the file the user names.
-func kernelTypes(file string) (*btf.Spec, error) {
+// KernelTypes reads the kernel's BTF, or that of the file the user names.
+func KernelTypes(file string) (*btf.Spec, error) {
 	if file != "" {
 		return TypesFrom(file)
 	}

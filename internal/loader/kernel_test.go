@@ -73,7 +73,7 @@ func TestIsRealTime(t *testing.T) {
 
 // TestKernelTypesFile: a file that is none is named.
 func TestKernelTypesFile(t *testing.T) {
-	if _, err := kernelTypes("kernel_test.go"); err == nil || !strings.Contains(err.Error(), `"kernel_test.go"`) {
+	if _, err := KernelTypes("kernel_test.go"); err == nil || !strings.Contains(err.Error(), `"kernel_test.go"`) {
 		t.Errorf("%v, want an error that names the file", err)
 	}
 }

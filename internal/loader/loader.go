@@ -90,7 +90,7 @@ func Open(o Options) (*Tracer, error) {
 	_ = rlimit.RemoveMemlock()
 
 	go func() { _, _ = kernelSymbols() }() // it takes longer than what follows
-	types, err := kernelTypes(o.BTF)
+	types, err := KernelTypes(o.BTF)
 	if err != nil {
 		return nil, err
 	}
@@ -253,16 +253,11 @@ func load(b Backend, o *Options, hs []hook, types *btf.Spec) (coll *ebpf.Collect
 	if err := setVariables(spec, b, o, types); err != nil {
 		return nil, nil, err
 	}
-	opts := ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{KernelTypes: types}, Cache: KernelBTF()}
-	if o.BTF == "" && hasReadOnlyCast(types) {
-		// Without the JIT compiler no program may call a kernel function.
-		if coll, slow = loadDirect(spec, opts); slow == nil {
-			return coll, nil, nil
-		}
+	coll, slow, err = LoadReading(spec, o.BTF, types)
+	if slow != nil {
 		slow = refused("load the faster programs", slow, hs...)
 	}
-	WithoutCasts(spec)
-	if coll, err = ebpf.NewCollectionWithOptions(spec, opts); err != nil {
+	if err != nil {
 		return nil, nil, refused("load the programs", err, hs...)
 	}
 	return coll, slow, nil
@@ -301,15 +296,6 @@ func setSizes(spec *ebpf.CollectionSpec, o *Options, types *btf.Spec) {
 	if !o.closes() {
 		spec.Maps[katraceMapTold].MaxEntries = 1
 	}
-}
-
-// loadDirect loads the programs so that they read by loads (bpf/read.h).
-func loadDirect(spec *ebpf.CollectionSpec, opts ebpf.CollectionOptions) (*ebpf.Collection, error) {
-	spec = spec.Copy()
-	if err := spec.Variables[katraceVarDirectReads].Set(b2u(true)); err != nil {
-		return nil, err
-	}
-	return ebpf.NewCollectionWithOptions(spec, opts)
 }
 
 const noPrealloc = 1 // BPF_F_NO_PREALLOC

@@ -48,7 +48,7 @@ func makeSocket(t *testing.T) *made {
 	if os.Geteuid() != 0 {
 		t.Skip("loading programs needs root")
 	}
-	types, err := kernelTypes("")
+	types, err := KernelTypes("")
 	if err != nil {
 		t.Fatal(err)
 	}

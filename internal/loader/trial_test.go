@@ -17,7 +17,7 @@ func TestExamineJudges(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("loading programs needs root")
 	}
-	types, err := kernelTypes("")
+	types, err := KernelTypes("")
 	if err != nil {
 		t.Skip(err)
 	}

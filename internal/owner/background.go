@@ -3,8 +3,8 @@
 package owner
 
 import (
-	"maps"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -30,7 +30,6 @@ type background struct {
 	way     string
 	by      map[holder]uint32 // index of the processes that hold sockets
 	free    []uint32          // indexes below len(procs) that are not used
-	most    int               // sockets that were remembered since their map was made
 	number  uint32            // of the scan
 	batch   []found           // of one table
 	reader  reader
@@ -233,43 +232,47 @@ func (b *background) process(h holder) (uint32, *process) {
 // oldest is its owner.
 func (b *background) store() {
 	p, index := b.reader.process, b.reader.index
+	bigger, grown := b.sockets.Grown(len(b.batch)) // without the lock: only this goroutine writes it
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if grown {
+		b.sockets = bigger
+	}
 	for _, f := range b.batch {
-		at, ok := b.sockets[uint32(f.inode)]
+		at, ok := b.sockets.Get(f.inode)
 		switch {
-		case !ok && len(b.sockets) >= b.opts.MaxSockets:
+		case !ok && b.sockets.Len() >= b.opts.MaxSockets:
 			continue // for want of room
 		case ok && at.scan() == b.number:
 			if other := b.procs[at.index()]; !other.gone.Load() && !p.before(other) {
 				continue
 			}
 		}
-		b.sockets[uint32(f.inode)] = newPlace(index, b.number, f.fd)
+		b.sockets.Put(f.inode, newPlace(index, b.number, f.fd))
 	}
 }
 
 // sweep forgets the sockets that the scan did not find, and then the processes.
 // Only this goroutine writes the map, so going through it needs no lock.
 func (b *background) sweep() {
-	var stale []uint32
-	drop := func() {
+	var stale []uint64
+	for inode, at := range b.sockets.All() {
+		if at.scan() != b.number {
+			stale = append(stale, inode)
+		}
+	}
+	for some := range slices.Chunk(stale, 512) {
 		b.mu.Lock()
-		for _, inode := range stale {
-			delete(b.sockets, inode)
+		for _, inode := range some {
+			b.sockets.Delete(inode)
 		}
 		b.mu.Unlock()
-		stale = stale[:0]
 	}
-	for inode, at := range b.sockets {
-		if at.scan() != b.number {
-			if stale = append(stale, inode); len(stale) == 512 {
-				drop()
-			}
-		}
+	if smaller, shrunk := b.sockets.Shrunk(); shrunk {
+		b.mu.Lock()
+		b.sockets = smaller
+		b.mu.Unlock()
 	}
-	drop()
-	b.shrink()
 	for index, p := range b.procs {
 		if p == nil || p.scan == b.number {
 			continue
@@ -285,29 +288,13 @@ func (b *background) sweep() {
 	}
 }
 
-// fewSockets are so few that the memory for more of them does not matter.
-const fewSockets = 1 << 14
-
-// shrink makes the map of the sockets anew where most have gone: a map never gives
-// memory back.
-func (b *background) shrink() {
-	n := len(b.sockets)
-	if b.most = max(b.most, n); b.most <= fewSockets || n >= b.most/4 {
-		return
-	}
-	left := maps.Collect(maps.All(b.sockets))
-	b.mu.Lock()
-	b.sockets, b.most = left, n
-	b.mu.Unlock()
-}
-
 // giveUp remembers which of the sockets that were asked for before the scan it
 // did not find. The maps are read without the lock: only this goroutine writes them.
 func (b *background) giveUp(missed map[want]struct{}) {
 	now := b.now()
 	unknown := make(map[want]time.Duration, len(missed))
 	for w := range missed {
-		if _, ok := b.sockets[uint32(w.inode)]; ok && w.inode != 0 {
+		if _, ok := b.sockets.Get(w.inode); ok {
 			continue
 		}
 		if _, ok := b.listens.at[w.listening]; ok {

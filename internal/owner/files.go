@@ -26,6 +26,7 @@ import (
 type files struct {
 	coll *ebpf.Collection
 	iter *link.Iter
+	slow error // why it reads by calls though the kernel could do better
 }
 
 // openFiles loads it, which needs CAP_BPF and CAP_PERFMON. Reading needs CAP_BPF
@@ -47,7 +48,11 @@ func openFiles() (_ *files, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the embedded BPF object: %w", err)
 	}
-	if f.coll, err = ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: loader.KernelBTF()}); err != nil {
+	types, err := loader.KernelTypes("")
+	if err != nil {
+		return nil, err
+	}
+	if f.coll, f.slow, err = loader.LoadReading(spec, "", types); err != nil {
 		return nil, fmt.Errorf("load the iterator over descriptors: %w", err)
 	}
 	if f.iter, err = link.AttachIter(link.IterOptions{Program: f.coll.Programs["list_files"]}); err != nil {

@@ -46,6 +46,7 @@ type ownerOwnerListener struct {
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	ownerProgListFiles     = "list_files"
+	ownerVarDirectReads    = "direct_reads"
 	ownerVarUnusedFile     = "unused_file"
 	ownerVarUnusedKind     = "unused_kind"
 	ownerVarUnusedListener = "unused_listener"
@@ -106,6 +107,7 @@ type ownerMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type ownerVariableSpecs struct {
+	DirectReads    *ebpf.VariableSpec `ebpf:"direct_reads"`
 	UnusedFile     *ebpf.VariableSpec `ebpf:"unused_file"`
 	UnusedKind     *ebpf.VariableSpec `ebpf:"unused_kind"`
 	UnusedListener *ebpf.VariableSpec `ebpf:"unused_listener"`
@@ -141,6 +143,7 @@ func (m *ownerMaps) Close() error {
 //
 // It can be passed to loadOwnerObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ownerVariables struct {
+	DirectReads    *ebpf.Variable `ebpf:"direct_reads"`
 	UnusedFile     *ebpf.Variable `ebpf:"unused_file"`
 	UnusedKind     *ebpf.Variable `ebpf:"unused_kind"`
 	UnusedListener *ebpf.Variable `ebpf:"unused_listener"`

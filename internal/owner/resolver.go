@@ -17,6 +17,7 @@ import (
 
 	"katrace/internal/conn"
 	"katrace/internal/events"
+	"katrace/internal/near"
 )
 
 // Options tune a Resolver. The zero value is good.
@@ -42,7 +43,7 @@ type Resolver struct {
 	files   *files // nil: /proc
 
 	mu        sync.RWMutex           // held for microseconds only
-	sockets   map[uint32]place       // by inode number
+	sockets   near.Table[place]      // by inode number
 	procs     []*process             // by place.index; nil: free
 	scanned   time.Duration          // the last whole scan's begin, since the start
 	unknown   map[want]time.Duration // scanned for in vain: not again before
@@ -120,7 +121,6 @@ func New(o Options) *Resolver {
 		start:     time.Now(),
 		cgroups:   newCgroups("/proc/self/mountinfo"),
 		checks:    budget{limit: checksPerSecond},
-		sockets:   map[uint32]place{},
 		listeners: &Listeners{},
 		unknown:   map[want]time.Duration{},
 		missed:    map[want]struct{}{},
@@ -157,14 +157,13 @@ func (r *Resolver) now() time.Duration { return time.Since(r.start) }
 // them by start time, then by pid: the parent. An answer is checked against
 // /proc first unless there are more than 2,000 a second; a process that has
 // ended, or has closed the socket, is no answer.
-func (r *Resolver) lookup(inode uint64) (_ *process, asked bool) {
+func (r *Resolver) lookup(inode uint64, now time.Duration) (_ *process, asked bool) {
 	if inode == 0 || inode > math.MaxUint32 {
 		return nil, false // an orphan: nobody holds it; or what get_next_ino gives no socket
 	}
-	now := r.now()
 	var p *process
 	r.mu.RLock()
-	at, hit := r.sockets[uint32(inode)]
+	at, hit := r.sockets.Get(inode)
 	if hit {
 		p = r.procs[at.index()]
 	}
@@ -190,20 +189,20 @@ func (r *Resolver) lookup(inode uint64) (_ *process, asked bool) {
 
 // queued finds the process that listens where a connection waits to be accepted:
 // nil where that is not known, or where several listen alike.
-func (r *Resolver) queued(e *events.Event) (owner *process, asked bool) {
+func (r *Resolver) queued(e *events.Event, now time.Duration) (owner *process, asked bool) {
 	r.mu.RLock()
 	listeners := r.listeners
 	r.mu.RUnlock()
 	n, several := 0, false
 	listeners.Find(e.Netns, e.Family, e.Local, func(inode uint64) {
-		p, a := r.lookup(inode)
+		p, a := r.lookup(inode, now)
 		asked = asked || a
 		several = several || n > 0 && (p == nil || owner == nil || p.procKey != owner.procKey)
 		owner, n = p, n+1
 	})
 	switch {
 	case n == 0:
-		return nil, r.miss(want{listening: listeningAt{e.Netns, e.Local.Port()}}, r.now())
+		return nil, r.miss(want{listening: listeningAt{e.Netns, e.Local.Port()}}, now)
 	case several:
 		return nil, asked
 	}
@@ -238,19 +237,20 @@ func (r *Resolver) miss(w want, now time.Duration) bool {
 // The socket's own needs CAP_DAC_READ_SEARCH. One that is not cached costs three
 // system calls, at most 500 times a second.
 func (r *Resolver) Fill(e *events.Event) (asked bool) {
+	now := r.now()
 	if e.Cgroup == "" && e.CgroupID != 0 {
-		path, in := r.cgroups.find(e.CgroupID, r.now())
+		path, in := r.cgroups.find(e.CgroupID, now)
 		e.Cgroup, e.Container, e.Pod = path, in.ID, in.PodUID
 	}
 	var p *process
 	switch {
 	case e.HeldBy == conn.HeldByKernel:
 	case e.Inode != 0:
-		if p, asked = r.lookup(e.Inode); p != nil {
+		if p, asked = r.lookup(e.Inode, now); p != nil {
 			p.name(e)
 		}
 	case e.Unaccepted():
-		if p, asked = r.queued(e); p != nil {
+		if p, asked = r.queued(e, now); p != nil {
 			p.name(e)
 		}
 		e.HeldBy = conn.HeldByAcceptQueue

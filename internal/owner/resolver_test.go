@@ -393,7 +393,7 @@ func BenchmarkLookup(b *testing.B) {
 
 // Lookup is lookup as tests compare it.
 func (r *Resolver) Lookup(inode uint64) (conn.Process, bool) {
-	p, _ := r.lookup(inode)
+	p, _ := r.lookup(inode, r.now())
 	if p == nil {
 		return conn.Process{}, false
 	}
@@ -404,5 +404,5 @@ func (r *Resolver) Lookup(inode uint64) (conn.Process, bool) {
 func (r *Resolver) remembered() int {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return len(r.sockets)
+	return r.sockets.Len()
 }

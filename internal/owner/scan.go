@@ -3,6 +3,7 @@
 package owner
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -169,9 +170,10 @@ func (s *procFS) numbers(path string, yield func(n int32, dir int, name *byte) b
 			return nil
 		}
 		for rest := s.dirents[:n]; len(rest) > 0; {
-			entry := (*unix.Dirent)(unsafe.Pointer(&rest[0]))
-			name := rest[unsafe.Offsetof(entry.Name):entry.Reclen]
-			rest = rest[entry.Reclen:]
+			// By its bytes: a struct unix.Dirent may be longer than what is left.
+			size := binary.NativeEndian.Uint16(rest[unsafe.Offsetof(unix.Dirent{}.Reclen):])
+			name := rest[unsafe.Offsetof(unix.Dirent{}.Name):size]
+			rest = rest[size:]
 			if n, ok := parseFD(name); ok && !yield(n, dir, &name[0]) { // it ends with a NUL
 				return nil
 			}

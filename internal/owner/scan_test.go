@@ -120,6 +120,14 @@ func TestWaysAgree(t *testing.T) {
 	}
 }
 
+// TestReadsByLoads: a kernel that can read fields by loads takes the program that does,
+// unless it interprets programs.
+func TestReadsByLoads(t *testing.T) {
+	if f := needsFiles(t); f.slow != nil && os.Getenv("KATRACE_ENVIRONMENT") != "nojit" {
+		t.Error(f.slow)
+	}
+}
+
 // isTCP says whether a descriptor of this process is a TCP socket.
 func isTCP(pid, fd int32) bool {
 	if pid != int32(os.Getpid()) {

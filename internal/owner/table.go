@@ -41,7 +41,10 @@ type entry struct {
 }
 
 // Scanner finds the holders of all sockets, once or again and again.
-type Scanner struct{ files *files }
+type Scanner struct {
+	files *files
+	held  int // sockets that the scan before found
+}
 
 // NewScanner makes one; bpf allows it a BPF iterator, where there can be one.
 func NewScanner(bpf bool) *Scanner {
@@ -72,14 +75,15 @@ func (s *Scanner) Close() {
 // Scan finds the holders of all sockets once. The choice among several holders
 // is that of Resolver.lookup.
 func (s *Scanner) Scan(ctx context.Context) (*Table, error) {
-	t := newTable()
+	t := newTable(s.held)
+	defer func() { s.held = len(t.sockets) }()
 	if s.files != nil {
 		if err := t.readFiles(ctx, s.files); err == nil || ctx.Err() != nil {
 			return t, ctx.Err()
 		}
 		// Once it has failed it is not tried again: it would be slower than /proc.
 		s.files.close()
-		s.files, t = nil, newTable()
+		s.files, t = nil, newTable(s.held)
 	}
 	if err := t.readProc(ctx); err != nil {
 		return nil, err
@@ -87,8 +91,9 @@ func (s *Scanner) Scan(ctx context.Context) (*Table, error) {
 	return t, ctx.Err()
 }
 
-func newTable() *Table {
-	return &Table{sockets: map[uint64]entry{}, Netns: map[uint32]string{}, netnsBy: map[uint32]*process{}}
+// newTable makes room for so many sockets.
+func newTable(sockets int) *Table {
+	return &Table{sockets: make(map[uint64]entry, sockets), Netns: map[uint32]string{}, netnsBy: map[uint32]*process{}}
 }
 
 func (t *Table) readFiles(ctx context.Context, f *files) error {
