@@ -25,7 +25,7 @@ func (p *plan) judge(kernel uint64) error {
 	fmt.Printf("deaths: applications read %d, katrace told %d; silent and back %d, told %d\n", died, out.resets, p.load.recovered.Load(), out.recovs)
 	fmt.Printf("lines: %d on stdout, %d in the log files and %d counted as lost with the disk full; %d damaged\n", out.all, file.all, file.lost.Disk, out.damaged+file.damaged)
 	said, grew := p.memory.judge(p.time)
-	fmt.Printf("%sscrapes: %d\n", said, p.tracer.scrapes)
+	fmt.Printf("%sscrapes: %d, and %d not answered in time\n", said, p.tracer.scrapes, p.tracer.late)
 	var wrong []error
 	check := func(ok bool, what string) {
 		if !ok {
@@ -39,6 +39,7 @@ func (p *plan) judge(kernel uint64) error {
 	check(out.all == file.all+file.lost.Disk, "lines: those in the files and those counted as lost are not all")
 	check(file.lost.Disk > 0 || p.time.Minutes() < 4, "the disk was never full")
 	check(out.damaged+file.damaged == 0, "there are damaged lines")
+	check(p.tracer.late <= p.tracer.scrapes/20, "scrapes were not answered in time")
 	check(p.load.wrong.Load() == 0, "connections ended otherwise than they should")
 	for _, what := range grew {
 		check(false, what)

@@ -26,7 +26,7 @@ type tracer struct {
 	stdout         lines  // each line that it wrote
 	read           chan error
 	metrics        *http.Client
-	scrapes        int
+	scrapes, late  int     // answered, and not in time
 	probes, resets float64 // by its metrics
 }
 
