@@ -78,9 +78,15 @@ func (r *Resolver) run() {
 		case <-r.hurry:
 			due = time.After(r.rested())
 			continue
+		case <-r.asks:
+			r.idle.Store(false)
+			tick.Reset(checkEvery)
+			continue
 		case <-due:
 		case <-tick.C:
-			b.checkProcesses()
+			if !b.checkProcesses() && !r.idle.Swap(true) {
+				tick.Reset(max(checkEvery, r.opts.Period))
+			}
 			if time.Since(last) < max(r.opts.Period, restIdle*cost) {
 				continue
 			}
@@ -313,14 +319,16 @@ func (b *background) giveUp(missed map[want]struct{}) {
 }
 
 // checkProcesses finds out which of the processes that were given as an
-// unchecked answer have ended.
-func (b *background) checkProcesses() {
+// unchecked answer have ended; false: none was given.
+func (b *background) checkProcesses() (asked bool) {
 	for _, p := range b.procs {
 		if p == nil || !p.asked.Swap(false) {
 			continue
 		}
+		asked = true
 		if st, err := readStat(p.pid); isGone(err) || err == nil && st.start != p.start {
 			p.gone.Store(true)
 		}
 	}
+	return asked
 }

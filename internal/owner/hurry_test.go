@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"katrace/internal/conn"
@@ -76,4 +77,32 @@ func TestHurryIsBounded(t *testing.T) {
 	if r.Hurry(50 * time.Millisecond) {
 		t.Error("a scan is promised in 50 ms that is not allowed for an hour")
 	}
+}
+
+// TestEndsAreSeen: where answers are given unchecked, a process that has ended is none
+// a moment later, also after a time in which nobody asked and no process was looked after.
+func TestEndsAreSeen(t *testing.T) {
+	holder := startHelper(t, "hold")
+	pid := int32(holder.Cmd.Process.Pid)
+	synctest.Test(t, func(t *testing.T) {
+		r := New(Options{Period: time.Hour, list: func(yield func(found) bool) error {
+			yield(found{inode: 7, pid: pid, task: pid})
+			return nil
+		}})
+		defer r.Close()
+		r.checks.limit = 0
+		<-r.first
+		time.Sleep(2*checkEvery + time.Millisecond)
+		if !r.idle.Load() {
+			t.Error("processes are looked after, and nobody asks")
+		}
+		if p, ok := r.Lookup(7); !ok || p.PID != int(pid) {
+			t.Fatalf("the socket is %+v's", p)
+		}
+		holder.End()
+		time.Sleep(2*checkEvery + time.Millisecond)
+		if p, ok := r.Lookup(7); ok {
+			t.Errorf("the socket is still %+v's, which has ended", p)
+		}
+	})
 }

@@ -58,6 +58,8 @@ type Resolver struct {
 	cost     atomic.Int64  // of the last scan, a time.Duration
 	wake     chan struct{}
 	hurry    chan struct{}
+	idle     atomic.Bool // no process is looked after, because nobody asks
+	asks     chan struct{}
 
 	first, stop, done chan struct{} // first: the first scan is done; until then most owners are unknown
 	scans             atomic.Uint64 // whole ones
@@ -126,6 +128,7 @@ func New(o Options) *Resolver {
 		missed:    map[want]struct{}{},
 		wake:      make(chan struct{}, 1),
 		hurry:     make(chan struct{}, 1),
+		asks:      make(chan struct{}, 1),
 		first:     make(chan struct{}),
 		stop:      make(chan struct{}),
 		done:      make(chan struct{}),
@@ -183,6 +186,12 @@ func (r *Resolver) lookup(inode uint64, now time.Duration) (_ *process, asked bo
 		return nil, r.miss(w, now)
 	case !p.asked.Load():
 		p.asked.Store(true)
+		if r.idle.Load() {
+			select {
+			case r.asks <- struct{}{}:
+			default:
+			}
+		}
 	}
 	return p, false
 }
