@@ -84,7 +84,13 @@ func (r *Resolver) run() {
 			continue
 		case <-due:
 		case <-tick.C:
-			if !b.checkProcesses() && !r.idle.Swap(true) {
+			// Who asks from here on says so: what is asked behind the check is not missed.
+			was := r.idle.Swap(true)
+			switch asked := b.checkProcesses(); {
+			case asked:
+				r.idle.Store(false)
+				tick.Reset(checkEvery)
+			case !was:
 				tick.Reset(max(checkEvery, r.opts.Period))
 			}
 			if time.Since(last) < max(r.opts.Period, restIdle*cost) {
