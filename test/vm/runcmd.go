@@ -65,6 +65,12 @@ func runCommand(ctx context.Context, args []string) error {
 	console := flags.Bool("console", false, "show the guest's console at the end, on stderr")
 	refresh := flags.Bool("refresh", false, "ask the archive for a newer kernel even if it was asked today")
 	flags.Var(&files, "file", "`path[:guestpath]` of a file or directory to ship (default guestpath: /name); may be repeated")
+	var programs []string
+	flags.Func("program", "`path` of a program to ship with the libraries that it needs; may be repeated", func(path string) error {
+		programs = append(programs, path)
+		return nil
+	})
+	root := flags.String("root", "/", "`directory` with the system that -program's are of")
 	flags.Var(&env, "env", "`KEY=value` for the command's environment; may be repeated")
 	var own staging
 	own.addFlags(flags)
@@ -93,6 +99,10 @@ func runCommand(ctx context.Context, args []string) error {
 			return err
 		}
 	}
+	dynamic, err := dynamicPrograms(ctx, *root, programs)
+	if err != nil {
+		return err
+	}
 	work, err := os.MkdirTemp("", "katrace-vm-*")
 	if err != nil {
 		return err
@@ -107,7 +117,7 @@ func runCommand(ctx context.Context, args []string) error {
 		machine:  machine{arch: t.arch, memMiB: *mem, cpus: *cpus, icount: *icount},
 		staging:  staged,
 		init:     init,
-		files:    files,
+		files:    append(files, dynamic...),
 		commands: []wire.Command{{Args: flags.Args(), Env: env}},
 		timeout:  *timeout,
 	}
