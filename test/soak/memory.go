@@ -17,7 +17,9 @@ type sample struct {
 	kib int
 }
 
-// memory is how katrace's memory went. What is resident rises and falls with the
+// memory is how katrace's memory went. Most of it is the table of who holds which
+// socket, of all sockets of the host: while other programs' come and go by the hundred
+// thousand, this tells nothing. What is resident rises and falls with the
 // garbage collector, which lets the heap grow to twice what is in use before it runs,
 // and gives back slowly. What is in use after a collection does not.
 type memory struct {
@@ -103,9 +105,11 @@ func (m *memory) collections(stderr string) (rest string) {
 	var kept strings.Builder
 	m.inUse = nil
 	for line := range strings.Lines(stderr) {
-		if s, is := collection(line); is {
+		switch s, is := collection(line); {
+		case is:
 			m.inUse = append(m.inUse, s)
-		} else {
+		case line == "GC forced\n": // sysmon's word with gctrace
+		default:
 			kept.WriteString(line)
 		}
 	}

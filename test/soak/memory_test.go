@@ -15,6 +15,7 @@ func TestCollections(t *testing.T) {
 	rest := m.collections("katrace: attached by tracepoint\n" +
 		"gc 1 @0.012s 2%: 0.018+1.2+0.003 ms clock, 0.036+0.5/1.1/0.2+0.006 ms cpu, 4->4->1 MB, 4 MB goal, 0 MB stacks, 0 MB globals, 2 P\n" +
 		"gc 27 @1203.500s 0%: 0.1+12+0.02 ms clock, 0.2+0/12/0+0.04 ms cpu, 41->43->21 MB, 42 MB goal, 0 MB stacks, 0 MB globals, 2 P (forced)\n" +
+		"GC forced\n" +
 		"gc is what katrace: says\n")
 	want := []sample{{12 * time.Millisecond, 1 << 10}, {1203500 * time.Millisecond, 21 << 10}}
 	if !slices.Equal(m.inUse, want) {
