@@ -15,7 +15,7 @@ import (
 type Tracker struct {
 	clock clock
 	conns near.Table[*story] // by the socket's address
-	event Event             // the one being told, used again
+	event Event              // the one being told, used again
 	// passing is the story of a connection that is not followed, used again.
 	passing story
 	// counts are the stories by their verdict.

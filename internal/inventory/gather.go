@@ -42,6 +42,7 @@ type gatherer struct {
 	refused bool                     // a namespace might not be entered
 	listens owner.Listeners          // all that listen, wanted or not
 	inodes  map[uint64]bool          // theirs, and whether they are the kernel's
+	mu      sync.Mutex               // guards List.Lacks
 }
 
 // begin prepares a list.
@@ -195,23 +196,27 @@ func (g *gatherer) each(do func(*Socket)) {
 }
 
 // makeRoom makes room for a socket. Where a thousand are wanted, it is for all that
-// there are: to make more again and again copies each of them several times.
+// there are in the namespaces so far, and at least as much again as there is: to make
+// more again and again copies each of them several times.
 func (g *gatherer) makeRoom() {
 	const some = 1024
-	found, most := len(g.list.Sockets), g.inUse
+	found, more := len(g.list.Sockets), some
 	if found < cap(g.list.Sockets) {
 		return
 	}
+	if found >= some {
+		more = max(found, g.inUse-found)
+	}
 	if g.o.Max > 0 {
-		most = min(most, g.o.Max)
+		more = min(more, g.o.Max-found)
 	}
-	if found < some {
-		most = 0
-	}
-	g.list.Sockets = slices.Grow(g.list.Sockets, max(some, most-found))
+	g.list.Sockets = slices.Grow(g.list.Sockets, more)
 }
 
+// lack notes what could not be had. It may be called by several at once.
 func (g *gatherer) lack(what string, sockets int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	for i := range g.list.Lacks {
 		if l := &g.list.Lacks[i]; l.What == what {
 			l.Sockets += sockets
