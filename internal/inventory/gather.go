@@ -195,19 +195,19 @@ func (g *gatherer) each(do func(*Socket)) {
 	})
 }
 
-// makeRoom makes room for a socket: for four times as many as are wanted so far, but
-// not for more than there are. To make a little more again and again copies each of
-// them several times, and few may be wanted of many.
+// makeRoom makes room for a socket: for twice as many as are wanted so far, and up to
+// four times as many where there are so many in the namespaces so far. To make a little
+// more again and again copies each of them several times, and few may be wanted of many.
 func (g *gatherer) makeRoom() {
-	const some = 1024
-	found, most := len(g.list.Sockets), g.inUse
+	found := len(g.list.Sockets)
 	if found < cap(g.list.Sockets) {
 		return
 	}
+	more := max(1024, found, min(3*found, g.inUse-found))
 	if g.o.Max > 0 {
-		most = min(most, g.o.Max)
+		more = min(more, g.o.Max-found)
 	}
-	g.list.Sockets = slices.Grow(g.list.Sockets, max(some, min(most, 4*found)-found))
+	g.list.Sockets = slices.Grow(g.list.Sockets, more)
 }
 
 func (g *gatherer) lack(what string, sockets int) {
