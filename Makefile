@@ -192,12 +192,12 @@ man:
 packages:
 	GO="$(GO)" scripts/packages dist
 
-# They are made twice and compared, checked, the image is run by podman, and the
-# .deb is installed in a Debian of its own (some minutes; root). What runs there
+# They are made twice and compared, checked, the image is run by podman, and the .deb
+# and the .rpm are installed in a Debian of its own (some minutes; root). What runs there
 # is the unit's command line: systemd itself is asked only what it thinks of the unit.
 .PHONY: test-packages
 test-packages: packages
-	scripts/need lintian rpm logrotate mmdebstrap systemd podman runc
+	scripts/need lintian rpm rpmlint cpio logrotate mmdebstrap systemd podman runc
 	GO="$(GO)" scripts/packages-test dist
 
 # The .deb in guests whose first process is systemd (root; a quarter of an hour a kernel).

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/signal"
 	"time"
@@ -51,7 +52,9 @@ func hasTerminal() bool {
 // ready tells the service manager that the tracer is attached, and from then on
 // that the stream goes on, if there is one that wants to know.
 func (s *stream) ready() {
-	_, _ = daemon.SdNotify(false, daemon.SdNotifyReady+"\nSTATUS=Attached by "+string(s.tracer.Backend))
+	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady+"\nSTATUS=Attached by "+string(s.tracer.Backend)); err != nil && s.say != nil {
+		fmt.Fprintf(s.say, "katrace: the service manager cannot be told that katrace is attached: %v\n", err)
+	}
 	every, err := daemon.SdWatchdogEnabled(false)
 	if err != nil || every == 0 {
 		return

@@ -45,3 +45,14 @@ func TestReady(t *testing.T) {
 		}
 	}
 }
+
+// TestReadyUnheard: a service manager that waits in vain ends katrace in the end, and
+// then one has to find why.
+func TestReadyUnheard(t *testing.T) {
+	t.Setenv("NOTIFY_SOCKET", filepath.Join(t.TempDir(), "nobody"))
+	var said strings.Builder
+	s := &stream{tracer: &loader.Tracer{Backend: loader.Kprobe}, say: &said}
+	if s.ready(); !strings.Contains(said.String(), "service manager cannot be told") {
+		t.Errorf("said %q", &said)
+	}
+}

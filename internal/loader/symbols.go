@@ -45,6 +45,9 @@ type symbols struct {
 	parts map[string][]string
 }
 
+// errNoSymbols: the kernel's file is never empty, but another may be mounted on it.
+var errNoSymbols = errors.New("/proc/kallsyms is empty here: something hides it, such as systemd's ProtectKernelTunables=")
+
 // findSymbols looks functions up in the text of /proc/kallsyms. A static one
 // is called NAME.llvm.HASH where the kernel was built with Clang's ThinLTO, and
 // is the same function. Other suffixes (.isra.0, .constprop.0, .part.0, .cold)
@@ -55,7 +58,9 @@ func findSymbols(kallsyms io.Reader, names []string) (symbols, error) {
 		space, tab = []byte(" "), []byte("\t")
 		sc         = bufio.NewScanner(kallsyms)
 	)
+	empty := true
 	for len(s.found) < len(names) && sc.Scan() {
+		empty = false
 		// ADDRESS TYPE NAME, and a tab and [MODULE] behind it.
 		line := sc.Bytes()
 		address, rest, _ := bytes.Cut(line, space)
@@ -82,6 +87,9 @@ func findSymbols(kallsyms io.Reader, names []string) (symbols, error) {
 	}
 	if err := sc.Err(); err != nil {
 		return s, fmt.Errorf("read /proc/kallsyms: %w", err)
+	}
+	if empty {
+		return s, errNoSymbols
 	}
 	return s, nil
 }

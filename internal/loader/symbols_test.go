@@ -53,6 +53,9 @@ func TestFindSymbol(t *testing.T) {
 	if _, err := oneSymbol("x1 t tcp_connect\n", "tcp_connect"); err == nil || !strings.Contains(err.Error(), "x1 t tcp_connect") {
 		t.Errorf("a damaged line: %v, want it quoted", err)
 	}
+	if _, err := oneSymbol("", "tcp_connect"); !errors.Is(err, errNoSymbols) {
+		t.Errorf("an empty file: %v, want %v", err, errNoSymbols)
+	}
 }
 
 func oneSymbol(kallsyms, name string) (symbol, error) {
