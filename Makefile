@@ -11,7 +11,7 @@ GO      ?= go
 KERNELS ?= 5.10,6.1,6.12,newest,6.12-arm64,newest-arm64
 # Of test/vm/environments.go, those that test-vm runs beside the kernels.
 ENVIRONMENTS ?=
-VERSION := $(shell git describe --always --dirty --tags 2>/dev/null)
+VERSION := $(shell scripts/version)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
 .PHONY: all
@@ -84,6 +84,22 @@ hunt: bin/katrace
 	scripts/need postgresql redis-server redis-tools nginx curl wrk openssh-server openssh-client
 	$(GO) test -count=1 -timeout 0 -v ./test/programs -run '^TestHunt$$' -katrace $(CURDIR)/bin/katrace -hunt $(DURATION) -logs $(LOGS)
 
+# What is said of real containers' sockets, and katrace in a container (Podman with
+# runc, as root and rootless; no image is fetched); root.
+.PHONY: test-containers
+test-containers: bin/katrace
+	scripts/need podman runc uidmap
+	$(GO) test -count=1 -timeout 10m -v ./test/containers -katrace $(CURDIR)/bin/katrace
+
+# deploy/kubernetes: each manifest against the types of Kubernetes' API, and each
+# capability, namespace and mount of the DaemonSet by what is missing without it, in
+# Podman; root.
+.PHONY: test-fleet test-deploy
+test-fleet: test-deploy
+test-deploy: bin/katrace
+	scripts/need podman runc uidmap
+	cd test/deploy && $(GO) test -count=1 -timeout 15m -v . -katrace $(CURDIR)/bin/katrace
+
 # The report's page in Chromium: what it shows, and that it asks the network for
 # nothing. SHOTS=DIR keeps the screenshots.
 .PHONY: test-report
@@ -91,6 +107,18 @@ SHOTS ?=
 test-report: bin/katrace
 	scripts/need chromium
 	$(GO) test -count=1 -timeout 5m -v ./test/browser -katrace $(CURDIR)/bin/katrace $(if $(SHOTS),-shots $(abspath $(SHOTS)))
+
+# What connects katrace with the engines of a fleet (deploy/), each part tried by its
+# engine, and a fleet of a thousand simulated hosts (docs/fleet.md); root. The first
+# time it downloads 0.5 GB of modules and builds for some minutes.
+.PHONY: test-fleet
+FLEET ?=
+PICTURES ?=
+test-fleet: bin/katrace
+	scripts/need prometheus clickhouse-server clickhouse-client
+	GO="$(GO)" nice scripts/fleet bin
+	$(GO) test -count=1 -timeout 15m -v ./test/fleet -katrace $(CURDIR)/bin/katrace -otelcol $(CURDIR)/bin/otelcol \
+		-victoria-logs $(CURDIR)/bin/victoria-logs $(if $(PICTURES),-pictures $(abspath $(PICTURES))) $(FLEET)
 
 # The BPF objects and the Go code made from bpf/. The committed ones are made
 # by CLANG_VERSION: another one makes other bytes.
@@ -151,19 +179,34 @@ lint:
 man:
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(GO) test -count=1 ./cmd/katrace -run '^TestManPages$$' -man $(CURDIR)/man
 
-# A .deb, an .rpm and a .tar.gz for amd64 and arm64, a bill of materials, and
-# SHA256SUMS: into dist/. The same commit makes the same bytes.
+# A .deb, an .rpm and a .tar.gz for amd64 and arm64, a container image, a bill of
+# materials, and SHA256SUMS: into dist/. The same commit makes the same bytes.
 .PHONY: packages
 packages:
 	GO="$(GO)" scripts/packages dist
 
-# They are made twice and compared, checked, and installed in a Debian of their
-# own (some minutes; root). What runs there is the unit's command line: systemd
-# itself is asked only what it thinks of the unit.
+# They are made twice and compared, checked, the image is run by podman, and the
+# .deb is installed in a Debian of its own (some minutes; root). What runs there
+# is the unit's command line: systemd itself is asked only what it thinks of the unit.
 .PHONY: test-packages
 test-packages: packages
-	scripts/need lintian rpm logrotate mmdebstrap systemd
+	scripts/need lintian rpm logrotate mmdebstrap systemd podman runc
 	GO="$(GO)" scripts/packages-test dist
+
+# The .deb in guests whose first process is systemd (root; a quarter of an hour a kernel).
+.PHONY: test-systemd
+test-systemd: packages
+	scripts/need mmdebstrap e2fsprogs qemu-system-x86
+	GO="$(GO)" test/systemd/run dist 6.1 newest
+
+# katrace for long, while its log is rotated, the disk is full now and then, its
+# metrics are scraped, and connections fall silent, recover and die; root.
+.PHONY: soak
+MINUTES ?= 60
+soak: bin/katrace
+	scripts/need logrotate
+	$(GO) build -o bin/soak ./test/soak
+	bin/soak -time $(MINUTES)m -katrace bin/katrace
 
 .PHONY: bench
 bench:

@@ -177,6 +177,8 @@ int tp_kfree_skb(struct bpf_raw_tracepoint_args *ctx)
 	if (drop_params >= 4) {
 		rx_sk = (struct sock *)ctx->args[3];
 		told = handle_old_drop(skb, reason, rx_sk);
+		if (is_old(reason)) /* as each probe to this host is, once it was answered: harmless */
+			return told;
 	}
 	if (drops && waiting > 0)
 		told += handle_dropped(skb, ctx->args[1], reason, rx_sk);

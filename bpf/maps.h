@@ -124,6 +124,7 @@ struct firing {
 	__u64 rst_sk;	 /* the socket that .rst_flags and .rst_here are about */
 	__u64 reset_sk;	 /* the socket that a RST is ending */
 	__u64 told;	 /* the tuple whose end a record has told, where there was no room to follow it */
+	struct story was; /* of the connection that a record is made of, before it */
 	struct record rec; /* with --all: the socket at entry */
 	struct record made; /* one being made: the stack has no room for it in two functions */
 };

@@ -11,37 +11,50 @@
 
 /* submit_untold says how the story was before r, which is of the same connection.
  * firing->rec is of --all, which is not wanted here. */
-static __noinline int submit_untold(const struct follow *f, const struct story *was, const struct record *r)
+static __noinline int submit_untold(const struct follow *f, const struct record *r)
 {
 	struct firing *firing = this_firing();
+	struct record *u;
 
 	if (!firing)
 		return 0;
-	__builtin_memset(&firing->rec, 0, sizeof(firing->rec));
-	__builtin_memcpy(&firing->rec, r, RECORD_SHORT);
-	firing->rec.kind = RECORD_UNTOLD;
-	firing->rec.flags = FLAG_FOLLOWED;
-	firing->rec.reason = was->bits;
-	firing->rec.time = f->probed_ns;
-	firing->rec.idle_for = was->idle_for;
-	firing->rec.seq = was->unanswered;
-	firing->rec.rtt = was->unheard;
-	submit(&firing->rec);
+	u = &firing->rec;
+	__builtin_memcpy(u, r, RECORD_SHORT);
+	u->kind = RECORD_UNTOLD;
+	u->flags = FLAG_FOLLOWED;
+	u->reason = firing->was.bits;
+	u->time = f->probed_ns;
+	u->idle_for = firing->was.idle_for;
+	u->seq = firing->was.unanswered;
+	u->rtt = firing->was.unheard;
+	if (bpf_ringbuf_output(&ring, u, RECORD_SHORT, 0))
+		count_lost_ring();
 	return 1;
 }
 
-/* is_told: is a record to be made, of news or not? */
-static __always_inline int is_told(struct follow *f, const struct story *was, const struct record *r, int news)
+/* keep keeps the story as it is before a record. */
+static __always_inline void keep(const struct follow *f)
 {
+	struct firing *firing = this_firing();
+
+	if (quiet && firing)
+		firing->was = f->story;
+}
+
+/* is_told: is a record to be made, of news or not? */
+static __always_inline int is_told(struct follow *f, const struct record *r, int news)
+{
+	__u8 bits = f->story.bits;
+
 	if (!quiet)
 		return 1;
 	if (!news) {
-		f->story.bits |= STORY_UNTOLD;
+		f->story.bits = bits | STORY_UNTOLD;
 		return 0;
 	}
-	if (was->bits & STORY_UNTOLD)
-		submit_untold(f, was, r);
-	f->story.bits = (f->story.bits & ~STORY_UNTOLD) | STORY_KNOWN;
+	f->story.bits = (bits & ~STORY_UNTOLD) | STORY_KNOWN;
+	if (bits & STORY_UNTOLD)
+		submit_untold(f, r);
 	return 1;
 }
 
@@ -151,38 +164,6 @@ static __always_inline int judge_sent(struct sock *sk, struct story *s, int ret,
 	return 1;
 }
 
-/* Each of these takes what a record is about to tell, and says whether it is to be
- * made. They are called, for all of it is in 512 bytes of stack. */
-
-static __noinline int tell_probe(struct sock *sk, struct follow *f, const struct record *r, int ret, __u8 probes)
-{
-	__u32 idle_for = heard_ago(sk);
-	struct story was = f->story;
-	struct story *s = &f->story;
-	int news = 0;
-
-	if (r->flags & FLAG_ANSWERED)
-		news = answered(s);
-	if (ret <= 0 && probes == 1 && (__u8)s->unanswered)
-		hear(s); /* every ACK clears the count, also one that no program saw */
-	carry_on(sk, s, probes, idle_for);
-	if (ret > 0)
-		judge(s, VERDICT_CONGESTED);
-	else
-		news |= judge_sent(sk, s, ret, probes, idle_for);
-	return is_told(f, &was, r, news);
-}
-
-static __noinline int tell_answer(struct sock *sk, struct follow *f, const struct record *r, __u8 probes)
-{
-	struct story was = f->story;
-	int news = answered(&f->story);
-
-	if (probes) /* only data was heard */
-		carry_on(sk, &f->story, probes, heard_ago(sk));
-	return is_told(f, &was, r, news);
-}
-
 /* is_unreachable: does the error say that a segment did not arrive? isUnreachable(). */
 static __always_inline int is_unreachable(int six, __u8 type, __u8 code)
 {
@@ -191,42 +172,86 @@ static __always_inline int is_unreachable(int six, __u8 type, __u8 code)
 	return type == ICMP_TIME_EXCEEDED || (type == ICMP_UNREACHABLE && code != ICMP_FRAG_NEEDED);
 }
 
-static __noinline int tell_icmp(struct sock *sk, struct follow *f, const struct record *r, int six)
+/* What follows takes what a record is about to tell, and says whether it is news;
+ * called, for all of it is in 512 bytes of stack. */
+
+static __noinline int judge_probe(struct sock *sk, struct story *s, int is_answered, int ret, __u8 probes)
 {
-	struct story was = f->story;
-	struct story *s = &f->story;
+	__u32 idle_for = heard_ago(sk);
 	int news = 0;
 
-	count_icmp(six, r->icmp_type, r->icmp_code);
+	if (is_answered)
+		news = answered(s);
+	if (ret <= 0 && probes == 1 && (__u8)s->unanswered)
+		hear(s); /* every ACK clears the count, also one that no program saw */
+	carry_on(sk, s, probes, idle_for);
+	if (ret > 0)
+		judge(s, VERDICT_CONGESTED);
+	else
+		news |= judge_sent(sk, s, ret, probes, idle_for);
+	return news;
+}
+
+static __noinline int judge_answer(struct sock *sk, struct story *s, __u8 probes)
+{
+	int news = answered(s);
+
+	if (probes) /* only data was heard */
+		carry_on(sk, s, probes, heard_ago(sk));
+	return news;
+}
+
+static __noinline int judge_icmp(struct sock *sk, struct story *s, int six, __u8 type, __u8 code)
+{
+	int news = 0;
+
+	count_icmp(six, type, code);
 	carry_on(sk, s, ICSK(sk, icsk_probes_out), heard_ago(sk));
-	if (is_unreachable(six, r->icmp_type, r->icmp_code) && !(s->bits & STORY_UNREACHABLE)) {
+	if (is_unreachable(six, type, code) && !(s->bits & STORY_UNREACHABLE)) {
 		s->bits |= STORY_UNREACHABLE;
 		count(COUNT_UNREACHABLE);
 		news = 1;
 	}
 	if (s->bits & STORY_UNREACHABLE)
 		judge(s, VERDICT_UNREACHABLE);
-	return is_told(f, &was, r, news);
+	return news;
+}
+
+/* And these say whether the record is to be made. */
+
+static __always_inline int tell_probe(struct sock *sk, struct follow *f, const struct record *r, int ret, __u8 probes)
+{
+	keep(f);
+	return is_told(f, r, judge_probe(sk, &f->story, r->flags & FLAG_ANSWERED, ret, probes));
+}
+
+static __always_inline int tell_answer(struct sock *sk, struct follow *f, const struct record *r, __u8 probes)
+{
+	keep(f);
+	return is_told(f, r, judge_answer(sk, &f->story, probes));
+}
+
+static __always_inline int tell_icmp(struct sock *sk, struct follow *f, const struct record *r, int six)
+{
+	keep(f);
+	return is_told(f, r, judge_icmp(sk, &f->story, six, r->icmp_type, r->icmp_code));
 }
 
 /* tell_always is for what is news in any case. */
-static __noinline int tell_always(struct follow *f, const struct record *r)
+static __always_inline int tell_always(struct follow *f, const struct record *r)
 {
-	struct story was = f->story;
-
-	return is_told(f, &was, r, 1);
+	keep(f);
+	return is_told(f, r, 1);
 }
 
 /* tell_close: an end with an error is news, and a close is told of if user space
  * knows the connection. */
-static __noinline int tell_close(struct follow *f, const struct record *r, int err)
+static __always_inline int tell_close(struct follow *f, const struct record *r, int err)
 {
-	struct story was = f->story;
-	int news = err;
-
+	keep(f);
 	if (r->flags & FLAG_ANSWERED)
-		news |= answered(&f->story);
-	return is_told(f, &was, r, news) || f->story.bits & STORY_KNOWN;
+		err |= answered(&f->story);
+	return is_told(f, r, err) || f->story.bits & STORY_KNOWN;
 }
 
 #endif

@@ -40,15 +40,19 @@ static __always_inline int handle_old_segment(struct sock *sk, struct sk_buff *s
 	return 1;
 }
 
+/* is_old: was the segment, or all that is in it, received before? */
+static __always_inline int is_old(__u32 reason)
+{
+	return reason == bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_TCP_OLD_SEQUENCE) ||
+	       reason == bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_TCP_OLD_DATA);
+}
+
 /* skb:kfree_skb, where it has the socket (6.11 and later): a probe is dropped as
  * old, whether it is empty (tcp_sequence) or not (tcp_data_queue). All that the
  * system drops comes by here. */
 static __noinline int handle_old_drop(struct sk_buff *skb, __u32 reason, struct sock *sk)
 {
-	if (sk && (reason == bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_TCP_OLD_SEQUENCE) ||
-		   reason == bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_TCP_OLD_DATA)))
-		return handle_old_segment(sk, skb);
-	return 0;
+	return sk && is_old(reason) ? handle_old_segment(sk, skb) : 0;
 }
 
 /* tcp_probe: a segment received in tcp_rcv_established, not yet looked at. The

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"katrace/internal/conn"
+	"katrace/internal/contained"
 	"katrace/internal/events"
 	"katrace/internal/lab"
 	"katrace/internal/loader"
@@ -108,7 +109,7 @@ var errDisagree = errors.New("katrace and the kernel disagree, see the table")
 
 func runDemo(ctx context.Context, o demoOptions, out output) error {
 	if os.Geteuid() != 0 {
-		return &loader.UnsupportedError{Doing: "stage connections", Err: errors.New("not root"), Hint: "try sudo"}
+		return &loader.UnsupportedError{Doing: "stage connections", Err: errors.New("not root"), Hint: contained.Remedy()}
 	}
 	cases, err := chosenCases(o.cases)
 	if err != nil {
@@ -142,10 +143,7 @@ func runDemo(ctx context.Context, o demoOptions, out output) error {
 	}
 	defer func() { _ = first.lab.Close() }()
 	tracer := first.stream.tracer
-	if d.can, err = knows(tracer.Backend); err != nil {
-		tracer.Close()
-		return err
-	}
+	d.can = knows(tracer.Facts)
 	d.can.Slack = o.slack
 	fmt.Fprintf(os.Stderr, "katrace: %s staged, %s\n", conn.Count(len(cases), "connection"), opening(tracer, false))
 

@@ -112,14 +112,10 @@ func (st *staging) trace(ctx context.Context) ([]lab.Outcome, error) {
 	return outcomes, errors.Join(err, streamErr)
 }
 
-// knows is what the judge may expect of a backend here, asked for --all.
-func knows(b loader.Backend) (lab.Backend, error) {
-	facts, err := b.FactsHere("")
-	if err != nil {
-		return lab.Backend{}, err
-	}
+// knows is what the judge may expect of a tracer that was asked for --all.
+func knows(facts loader.Facts) lab.Backend {
 	return lab.Backend{
 		SendErrors: facts.SendErrors, ICMP: facts.ICMP, RST: facts.RST, Probed: facts.Probed, ProbedByte: facts.ProbedByte, DropReasons: facts.DropReasons,
 		WindowProbes: facts.WindowProbes, TimerReasons: true,
-	}, nil
+	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"katrace/internal/lab"
 	"katrace/internal/loader"
+	"katrace/internal/owner"
 )
 
 func newDoctorCommand() *cobra.Command {
@@ -38,6 +39,9 @@ NO            it cannot be attached`,
 				tested = selfTest{done: true, own: own}
 				return ran
 			})
+			for _, what := range owner.Hidden() {
+				r.Notes = append(r.Notes, "not seen from here: "+what)
+			}
 			if err := cmd.Context().Err(); err != nil {
 				return nil // interrupted: half a report would mislead
 			}

@@ -20,9 +20,6 @@ import (
 	"katrace/internal/logfile"
 )
 
-// defaultRingSize is that of the ring buffer, in bytes.
-const defaultRingSize = 16 << 20
-
 // streamOptions say what runStream does.
 type streamOptions struct {
 	output      output          // "": chosen by validate
@@ -33,6 +30,7 @@ type streamOptions struct {
 	noColor     bool
 	load        loader.Options
 	filter      events.Filter
+	names       nameOptions
 	filterWords string        // as it was given
 	duration    time.Duration // 0: until stopped
 	count       int           // events, 0: until stopped
@@ -40,8 +38,9 @@ type streamOptions struct {
 }
 
 func (o *streamOptions) register(cmd *cobra.Command) {
-	o.load.Backend, o.load.RingSize = loader.Auto, defaultRingSize
+	o.load.Backend = loader.Auto
 	addEventFlags(cmd, groupTrace, &o.filter)
+	o.names.register(cmd, groupTrace)
 	addFlags(cmd, groupTrace,
 		flagSpec{name: "rtt", to: &o.load.ExactRTT, help: "exact round trips; looks at received segments while a probe is out"},
 		flagSpec{name: "all", to: &o.load.All, help: "also firings that sent nothing, zero-window probes, and closes"})
@@ -53,7 +52,7 @@ func (o *streamOptions) register(cmd *cobra.Command) {
 	addFlags(cmd, groupLimits,
 		flagSpec{name: "duration", to: &o.duration, help: "stop after this time, such as 30s or 5m (a bare number is seconds)"},
 		flagSpec{name: "count", to: &o.count, help: "stop after this many events"},
-		flagSpec{name: "ring-size", to: &value[uint32]{to: &o.load.RingSize, parse: parseSize, word: "16MiB"}, help: "size of the ring buffer, a power of two: 4KiB to 1GiB"},
+		flagSpec{name: "ring-size", to: &value[uint32]{to: &o.load.RingSize, parse: parseSize, word: "16MiB"}, help: "size of the ring buffer, a power of two: 4KiB to 1GiB; by itself 8MiB with --changes"},
 		flagSpec{name: "follow-size", to: &value[uint32]{to: &o.load.Follow, parse: parseFollow, kind: "number"}, help: "how many connections with probes out are followed at once (default 1048576; 65536 before Linux 6.1 and on PREEMPT_RT)"})
 }
 

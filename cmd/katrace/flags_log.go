@@ -10,9 +10,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// defaultKeep is how many rotated log files are kept.
+const defaultKeep = 5
+
 // registerLog adds the flags of the log file, and of how much is written.
 func (o *streamOptions) registerLog(cmd *cobra.Command) {
-	o.log.Keep = 5
+	o.log.Keep = defaultKeep
 	addFlags(cmd, groupOutput,
 		flagSpec{name: "log-file", to: &o.log.Path, help: "append the JSON stream to this file, beside the output. The file is opened again when it was renamed or removed, and by SIGUSR1", offer: files},
 		flagSpec{name: "log-mode", to: &value[fs.FileMode]{to: &o.log.Mode, parse: parseMode, word: "0600"}, help: "mode of a log file that is made"},
@@ -28,6 +31,8 @@ func (o *streamOptions) validateLog() error {
 		return usagef("--output none: nothing would be written (give --log-file, --metrics or --metrics-file)")
 	case o.log.Path == "" && (o.log.Size != 0 || o.log.Mode != 0):
 		return usagef("--log-size and --log-mode are about the file of --log-file")
+	case o.log.Size == 0 && o.log.Keep != defaultKeep:
+		return usagef("--log-keep is about the rotated files of --log-size (give --log-file and --log-size)")
 	}
 	return nil
 }

@@ -23,8 +23,11 @@ type metricsOptions struct {
 
 func (o *metricsOptions) wanted() bool { return o.addr != "" || o.file != "" }
 
+// defaultOwners is how many owners have metrics of their own.
+const defaultOwners = 50
+
 func (o *metricsOptions) register(cmd *cobra.Command) {
-	o.labels.Max = 50
+	o.labels.Max = defaultOwners
 	addFlags(cmd, groupMetrics,
 		flagSpec{name: "metrics", to: valueOf(&o.addr, parseMetricsAddr), help: "let Prometheus scrape metrics at this address: 127.0.0.1:9435, unix:PATH, or fd://3 (a socket that the service manager opened)"},
 		flagSpec{name: "metrics-file", to: &o.file, help: "write metrics to this file every 15s, for node_exporter's textfile collector", offer: files},
@@ -34,8 +37,11 @@ func (o *metricsOptions) register(cmd *cobra.Command) {
 }
 
 func (o *metricsOptions) validate() error {
-	if !o.wanted() && (o.labels.Owner != "" || len(o.labels.Peers) > 0 || o.labels.Max != 50) {
+	switch {
+	case !o.wanted() && (o.labels.Owner != "" || len(o.labels.Peers) > 0 || o.labels.Max != defaultOwners):
 		return usagef("--metrics-by, --metrics-max and --peer-group are about --metrics and --metrics-file")
+	case o.labels.Owner == "" && o.labels.Max != defaultOwners:
+		return usagef("--metrics-max is about the owners of --metrics-by (give --metrics-by)")
 	}
 	return nil
 }

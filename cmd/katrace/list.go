@@ -63,6 +63,7 @@ type listOptions struct {
 	output      string
 	inventory   inventory.Options
 	filter      events.Filter
+	names       nameOptions
 	off         bool
 	silent      bool
 	idleLimit   conn.Middlebox // zero: none
@@ -94,7 +95,7 @@ func newListCommand() *cobra.Command {
 			if err := cmp.Or(o.validate(), needStdout("")); err != nil {
 				return err
 			}
-			if err := refuseMissing(&events.Filter{Owner: conn.OwnerFilter{PIDs: o.filter.Owner.PIDs, Containers: o.filter.Owner.Containers}}, os.Stderr); err != nil {
+			if err := refuseMissing(&events.Filter{Owner: conn.OwnerFilter{PIDs: o.filter.Owner.PIDs, Containers: o.filter.Owner.Containers, Pods: o.filter.Owner.Pods}}, &o.names, os.Stderr); err != nil {
 				return err
 			}
 			o.debug, _ = cmd.Flags().GetBool("debug")
@@ -104,12 +105,13 @@ func newListCommand() *cobra.Command {
 	}
 	methods := []string{string(inventory.Auto), string(inventory.BPF), string(inventory.Netlink)}
 	addFlags(cmd, groupList,
-		flagSpec{name: "all-netns", to: &o.inventory.AllNetns, help: "sockets of all network namespaces, not only of this one; so do --pid, --comm, --cgroup and --container, unless --netns is given"},
+		flagSpec{name: "all-netns", to: &o.inventory.AllNetns, help: "sockets of all network namespaces, not only of this one; so do --pid, --comm, --cgroup, --container and --pod, unless --netns is given"},
 		flagSpec{name: "off", to: &o.off, help: "only connections without keepalive"},
 		flagSpec{name: "silent", to: &o.silent, help: "only connections whose peer left two probes or more unanswered"},
 		limitFlag(&o.idleLimit, "only connections on which a probe may come later than this"),
 		flagSpec{name: "state", to: listOf(&o.inventory.States, conn.ParseTCPState), help: "only sockets in this state: " + strings.Join(conn.TCPStates(), ", "), values: conn.TCPStates()})
 	addFilterFlags(cmd, groupList, &o.filter)
+	o.names.register(cmd, groupList)
 	addFlags(cmd, groupAttach,
 		flagSpec{name: "method", to: choice(&o.inventory.Method, methods), help: "how to list: " + anyOf(methods), values: methods}, btfFlag(&o.inventory.BTF))
 	addFlags(cmd, groupOutput,
@@ -142,7 +144,7 @@ func (o *listOptions) validate() (err error) {
 		o.connections = len(o.by) > 0
 	}
 	o.inventory.Ports = o.by.Has(group.Service)
-	o.inventory.Filter = o.filter.Socket
+	o.inventory.Filter, o.inventory.Names = o.filter.Socket, o.names.open()
 	// An owner's sockets are wanted wherever they are.
 	o.inventory.AllNetns = o.inventory.AllNetns || o.filter.Owner.Any()
 	o.hz, err = jiffies.Read()
@@ -169,7 +171,7 @@ func (o *listOptions) refuseNever() error {
 		{"--off", o.off, connected, "only connections have keepalive"},
 		{"--silent", o.silent, connected, "only connections have keepalive"},
 		{"--idle-limit", o.idleLimit.Forgets > 0, connected, "only connections are idle"},
-		{"--pid, --comm, --cgroup or --container", o.filter.Owner.Any(), held, "nobody holds one"},
+		{"--pid, --comm, --cgroup, --container or --pod", o.filter.Owner.Any(), held, "nobody holds one"},
 	} {
 		if c.given && !slices.ContainsFunc(states, c.may) {
 			return usagef("%s with --state %s: %s", c.flag, join(states), c.why)

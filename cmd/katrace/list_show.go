@@ -14,6 +14,7 @@ import (
 
 	"katrace/internal/conn"
 	"katrace/internal/inventory"
+	"katrace/internal/owner"
 )
 
 // show writes what is wanted of the list. On a terminal a list that is made
@@ -98,6 +99,9 @@ func (o *listOptions) notes(l *inventory.List) (lines []string) {
 		} else {
 			lines = append(lines, "katrace: left out: "+lack.What)
 		}
+	}
+	for _, what := range owner.Hidden() {
+		lines = append(lines, "katrace: not seen from here: "+what)
 	}
 	armed := 0
 	for i := range l.Sockets {

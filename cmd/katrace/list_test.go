@@ -29,7 +29,7 @@ func TestListFlags(t *testing.T) {
 		{"--watch soon", `takes no argument, not "soon"`},
 		{"5s", `takes no argument, not "5s"`},
 		{"all", `takes no argument, not "all"`},
-		{"--by colour", `--by "colour": unknown key to group by "colour" (one of: remote, service, process, container, pod, settings, netns)`},
+		{"--by colour", `--by "colour": unknown key to group by "colour" (one of: remote, service, process, container, pod, workload, settings, netns)`},
 		{"--by", "flag needs an argument: --by"},
 		{"--by remote,service,remote", "--by: remote is named twice"},
 		{"--by remote --sort local", `--sort "local": want worst, remote, sockets, on, off, unanswered, silent, suspended or dies`},

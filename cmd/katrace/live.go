@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/jiffies"
+	"katrace/internal/owner"
 	"katrace/internal/tui"
 )
 
@@ -34,9 +35,10 @@ func runLive(ctx context.Context, o streamOptions, sinks tee, log *fileSink, wri
 	feed, view.NetnsName = names.beside(feed), names.name
 	var keep []int
 	if l := newListing(&o, store); l != nil {
+		l.options.Names = s.names
 		feed, keep, view.Notice = l.beside(feed), forListing, l.notice
 	}
-	view.Backend, view.Lacks = string(s.tracer.Backend), s.tracer.Lacks
+	view.Backend, view.Lacks, view.Hidden = string(s.tracer.Backend), s.tracer.Lacks, owner.Hidden()
 	defer s.attend(log)()
 	measured, err := s.measure(ctx, &o)
 	if err != nil {

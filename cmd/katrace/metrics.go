@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"katrace/internal/conn"
@@ -67,7 +66,7 @@ func (s *stream) measure(ctx context.Context, o *streamOptions) (_ *meter, err e
 			return nil, fmt.Errorf("--metrics-file: %w", err)
 		}
 	}
-	if w, err := inventory.OpenWalker(o.load.BTF); err != nil {
+	if w, err := inventory.OpenWalker(o.load.BTF, s.names); err != nil {
 		m.say("the metrics of listed sockets are missing: %v", err)
 	} else {
 		m.walker = w
@@ -100,18 +99,6 @@ func (m *meter) close() {
 	if m.walker != nil {
 		m.walker.Close()
 	}
-}
-
-// revision is the commit that katrace was built from, where Go knows it.
-func revision() string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				return s.Value
-			}
-		}
-	}
-	return ""
 }
 
 // Wants is of wanter: what the user wants to see of a connection does not change

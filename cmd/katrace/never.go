@@ -91,7 +91,7 @@ func lacking(kinds []events.Kind, b loader.Backend, facts loader.Facts) error {
 
 // refuseMissing refuses processes that do not exist, and says on stderr what
 // else of the filter does not exist now and may yet come.
-func refuseMissing(f *events.Filter, say io.Writer) error {
+func refuseMissing(f *events.Filter, names *nameOptions, say io.Writer) error {
 	for _, pid := range f.Owner.PIDs {
 		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 		if errors.Is(err, os.ErrNotExist) && errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
@@ -105,13 +105,16 @@ func refuseMissing(f *events.Filter, say io.Writer) error {
 			return usagef("--pid %d: that is a thread of process %d: give that", pid, group)
 		}
 	}
-	if len(f.Owner.Containers) > 0 {
+	if len(f.Owner.Containers) > 0 && !names.containers { // a name may be meant
 		all := owner.Containers()
 		for _, id := range f.Owner.Containers {
 			if !slices.ContainsFunc(all, func(c string) bool { return strings.HasPrefix(c, id) }) {
 				fmt.Fprintf(say, "katrace: --container %q: no process that may be seen is in such a container now\n", id)
 			}
 		}
+	}
+	if err := names.refuseUnnamed(&f.Owner, say); err != nil {
+		return err
 	}
 	for _, inum := range f.Socket.Netns {
 		if there, err := inventory.NetnsExists(inum); err == nil && !there {

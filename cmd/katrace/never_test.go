@@ -78,7 +78,7 @@ func TestMissing(t *testing.T) {
 		{f: events.Filter{Owner: conn.OwnerFilter{Containers: []string{"no\x1bne"}}}, note: `katrace: --container "no\x1bne": no process`},
 	} {
 		var said strings.Builder
-		err := refuseMissing(&tt.f, &said)
+		err := refuseMissing(&tt.f, &nameOptions{}, &said)
 		if fmt.Sprint(err) != tt.want && (err != nil || tt.want != "") {
 			t.Errorf("%+v: %v, want %q", tt.f, err, tt.want)
 		}

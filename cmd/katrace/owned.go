@@ -31,14 +31,17 @@ type ownerFacts struct {
 	process                conn.Process
 	heldBy                 conn.HeldBy
 	cgroup, container, pod string
+	containerName          string
+	podName                conn.PodName
 }
 
 func ownerOf(e *events.Event) ownerFacts {
-	return ownerFacts{e.Process, e.HeldBy, e.Cgroup, e.Container, e.Pod}
+	return ownerFacts{e.Process, e.HeldBy, e.Cgroup, e.Container, e.Pod, e.ContainerName, conn.PodName{Namespace: e.PodNamespace, Name: e.PodName}}
 }
 
 func (o *ownerFacts) set(e *events.Event) {
 	e.Process, e.HeldBy, e.Cgroup, e.Container, e.Pod = o.process, o.heldBy, o.cgroup, o.container, o.pod
+	e.ContainerName, e.PodNamespace, e.PodName = o.containerName, o.podName.Namespace, o.podName.Name
 }
 
 // What is remembered is forgotten when there is more of it.
@@ -87,7 +90,9 @@ func (o *owned) recall(e *events.Event) bool {
 	}
 	is := o.owners[c.owner]
 	if e.Cgroup != "" && e.Cgroup != "/" {
-		is.cgroup, is.container, is.pod = e.Cgroup, e.Container, e.Pod // the socket's own
+		its := ownerOf(e) // the socket's own
+		its.process, its.heldBy = is.process, is.heldBy
+		is = its
 	}
 	is.set(e)
 	return true

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/conn"
+	"katrace/internal/contained"
 	"katrace/internal/inventory"
 	"katrace/internal/jiffies"
 	"katrace/internal/loader"
@@ -244,7 +245,7 @@ func predictSocket(ctx context.Context, o *predictOptions) (*predict.Prediction,
 	switch {
 	case s.Has&conn.HasKeepalive == 0 && s.Process.PID == 0:
 		return nil, &loader.UnsupportedError{Doing: name + ": read its settings", Err: errors.New("no process that may be seen holds it"),
-			Hint: "the kernel tells them by BPF only, which needs CAP_BPF and CAP_PERFMON; try sudo"}
+			Hint: "the kernel tells them by BPF only, which needs CAP_BPF and CAP_PERFMON; " + contained.Remedy()}
 	case s.Has&conn.HasKeepalive == 0:
 		return nil, &loader.UnsupportedError{Doing: name + ": read its settings", Err: os.ErrPermission, Hint: loader.Advice(unix.CAP_SYS_PTRACE)}
 	case s.Stalled():

@@ -47,7 +47,7 @@ type reportOptions struct {
 
 func newReportCommand() *cobra.Command {
 	o := reportOptions{format: "text"}
-	o.load.Backend, o.load.RingSize = loader.Auto, defaultRingSize
+	o.load.Backend = loader.Auto
 	cmd := &cobra.Command{
 		Use:               "report [FILE]...",
 		Short:             "Sum up what happened, from recordings or live",
@@ -66,6 +66,7 @@ func newReportCommand() *cobra.Command {
 	addFilterFlags(cmd, groupShow, &o.filter)
 	addFlags(cmd, groupAttach, attachFlag(&o.load.Backend), btfFlag(&o.load.BTF),
 		flagSpec{name: "rtt", to: &o.load.ExactRTT, help: "exact round trips; looks at received segments while a probe is out"})
+	o.names.register(cmd, groupShow)
 	formats := []string{"text", "json", "html"}
 	addFlags(cmd, groupOutput, flagSpec{name: "output", short: "o", to: choice(&o.format, formats), help: anyOf(formats), values: formats})
 	addFlags(cmd, groupLimits,
@@ -82,7 +83,7 @@ func (o *reportOptions) validate(cmd *cobra.Command, args []string) error {
 		return usagef("report takes standard input (-) once")
 	}
 	if len(args) > 0 {
-		for _, name := range []string{"duration", "attach", "btf", "rtt"} {
+		for _, name := range []string{"duration", "attach", "btf", "rtt", "pods", "names"} {
 			if cmd.Flags().Changed(name) {
 				return usagef("--%s with a FILE: it is for tracing this host", name)
 			}
@@ -97,7 +98,7 @@ func (o *reportOptions) validate(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		o.load.Filter = o.filter.Socket
 		o.load.Closes = true
-		return refuseMissing(&o.filter, os.Stderr)
+		return refuseMissing(&o.filter, &o.names, os.Stderr)
 	}
 	return nil
 }

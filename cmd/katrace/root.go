@@ -40,7 +40,7 @@ func newRootCommand() *cobra.Command {
 			if err := cmp.Or(o.validate(), needStdout(o.instead())); err != nil {
 				return err
 			}
-			if err := refuseMissing(&o.filter, os.Stderr); err != nil {
+			if err := refuseMissing(&o.filter, &o.names, os.Stderr); err != nil {
 				return err
 			}
 			o.debug, _ = cmd.Flags().GetBool("debug")

@@ -67,6 +67,7 @@ type setOptions struct {
 	output    string
 	inventory inventory.Options
 	filter    events.Filter
+	names     nameOptions
 	idleLimit conn.Middlebox // zero: none
 	listening bool
 	on, off   bool
@@ -94,7 +95,7 @@ func newSetCommand() *cobra.Command {
 			if err := cmp.Or(o.validate(cmd.Flags()), needStdout("")); err != nil {
 				return err
 			}
-			if err := refuseMissing(&o.filter, os.Stderr); err != nil {
+			if err := refuseMissing(&o.filter, &o.names, os.Stderr); err != nil {
 				return err
 			}
 			o.debug, _ = cmd.Flags().GetBool("debug")
@@ -105,7 +106,8 @@ func newSetCommand() *cobra.Command {
 	addFilterFlags(cmd, groupSockets, &o.filter, limitFlag(&o.idleLimit, "only connections on which a probe may come later than this"))
 	addFlags(cmd, groupSockets,
 		flagSpec{name: "listening", to: &o.listening, help: "also listening sockets: what they accept from then on inherits"},
-		flagSpec{name: "all-netns", to: &o.inventory.AllNetns, help: "sockets of all network namespaces, not only of this one; so do --pid, --comm, --cgroup and --container, unless --netns is given"})
+		flagSpec{name: "all-netns", to: &o.inventory.AllNetns, help: "sockets of all network namespaces, not only of this one; so do --pid, --comm, --cgroup, --container and --pod, unless --netns is given"})
+	o.names.register(cmd, groupSockets)
 	w := &o.want
 	addFlags(cmd, groupChange,
 		flagSpec{name: "on", to: &o.on, help: "switch SO_KEEPALIVE on"},
@@ -168,7 +170,7 @@ func (o *setOptions) validate(flags *pflag.FlagSet) (err error) {
 	if err := refuseNever(&o.filter); err != nil {
 		return err
 	}
-	o.inventory.Filter = o.filter.Socket
+	o.inventory.Filter, o.inventory.Names = o.filter.Socket, o.names.open()
 	// An owner's sockets are wanted wherever they are.
 	o.inventory.AllNetns = o.inventory.AllNetns || o.filter.Owner.Any() || o.undo != ""
 	o.inventory.States = allButTimeWait()

@@ -32,7 +32,7 @@ func newLineSink(w io.Writer, o output) *lineSink {
 	case outputText:
 		s.encode = new(events.Text).Append
 	case outputJSON:
-		s.encode = events.AppendJSON
+		s.encode = new(events.JSON).Append
 	case outputTUI, outputNone: // the live view has a sink of its own, tui.Store
 	}
 	return s

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -32,6 +33,7 @@ type stream struct {
 	limit   uint64 // events, 0: none
 	all     bool   // tell events that needsAll
 	owners  ownerFinder
+	names   *owner.Names
 	held    holdBack // events that wait for their owner
 	pace    pace
 	owned   owned // whose each connection was
@@ -71,20 +73,15 @@ func openStream(o streamOptions, sink events.Sink) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(o.filter.Kinds) > 0 { // it reads the kernel's BTF
-		facts, err := tracer.Backend.FactsHere(o.load.BTF)
-		if err != nil {
-			facts = tracer.Backend.Facts()
-		}
-		if err := lacking(o.filter.Kinds, tracer.Backend, facts); err != nil {
-			tracer.Close()
-			return nil, &loader.UnsupportedError{Doing: "--event " + join(o.filter.Kinds), Err: err}
-		}
+	if err := lacking(o.filter.Kinds, tracer.Backend, tracer.Facts); err != nil {
+		tracer.Close()
+		return nil, &loader.UnsupportedError{Doing: "--event " + join(o.filter.Kinds), Err: err}
 	}
 	tracker := events.NewTracker(hz.Tick())
 	tracker.NameDrops(tracer)
+	names := o.names.open()
 	return &stream{
-		tracer: tracer, tracker: tracker, owners: owner.New(owner.Options{Scanned: tracer.Wake}),
+		tracer: tracer, tracker: tracker, names: names, owners: owner.New(owner.Options{Scanned: tracer.Wake, Names: names}),
 		filter: o.filter, sink: sink, limit: uint64(o.count), all: o.load.All,
 		host: o.host, about: o.tracing(tracer), verdicts: o.countsVerdicts(),
 	}, nil
@@ -108,6 +105,10 @@ func (s *stream) run(ctx context.Context) error {
 	defer s.tracer.Close()
 	defer s.owners.Close() // before: it wakes the tracer
 	defer context.AfterFunc(ctx, s.tracer.Wake)()
+
+	// What loading took is several times what is needed from here on.
+	loader.Forget()
+	debug.FreeOSMemory()
 
 	err := s.begin(s.tracer.Began, s.about)
 	if err == nil {
@@ -352,6 +353,9 @@ func opening(t *loader.Tracer, debug bool) string {
 	}
 	if len(t.Lacks) > 0 {
 		fmt.Fprintf(&b, "; not known this way: %s", strings.Join(t.Lacks, ", "))
+	}
+	for _, what := range owner.Hidden() {
+		fmt.Fprintf(&b, "\nkatrace: not seen from here: %s", what)
 	}
 	if debug {
 		for _, err := range t.Passed {

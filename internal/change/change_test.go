@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -85,6 +86,33 @@ func TestTimerCountsIdleTime(t *testing.T) {
 		if left, runs := s.Expires(); !runs || left > time.Minute-idle {
 			t.Errorf("the timer runs, %t, for %s after %s of silence, want at most %s", runs, left, idle, time.Minute-idle)
 		}
+	}
+}
+
+// TestHeardMeanwhile: where the peer is heard after the sockets were listed, the timer
+// that is armed anew runs for longer than the list foretold, and is right.
+func TestHeardMeanwhile(t *testing.T) {
+	p := connect(t)
+	must(t, unix.SetsockoptInt(p.ours, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 30))
+	must(t, unix.SetsockoptInt(p.ours, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 30))
+	time.Sleep(4 * time.Second)
+	must(t, unix.SetsockoptInt(p.ours, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)) // fires after 34 s of silence
+	sockets := one(t, p)
+	if !sockets[0].ArmedBeforeChange {
+		t.Fatal("the timer does not run too long: the staging failed")
+	}
+	_, err := unix.Write(p.peer, []byte{0})
+	must(t, err)
+	res := request(t, Values{Known: Idle, Idle: 30 * time.Second}).relist(t, p).doOne(t, sockets)
+	res.want(t, Changed, "")
+	if res.Timer == nil {
+		t.Error("no timer was armed anew")
+	}
+	// A timer that still runs too long is found.
+	r := request(t, Values{Known: Idle, Idle: 30 * time.Second})
+	r.List = func(context.Context) ([]inventory.Socket, error) { return sockets, nil } // as it was before
+	if res := r.doOne(t, sockets); res.Outcome != Failed || !strings.HasPrefix(res.Reason, "its timer still runs for ") {
+		t.Errorf("%s %s, want a failure", res.Outcome, res.Reason)
 	}
 }
 

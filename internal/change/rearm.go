@@ -87,7 +87,11 @@ func (t *target) check(rows []*inventory.Socket, hz jiffies.HZ) {
 			return
 		}
 		if left, runs := s.Expires(); t.Timer != nil && runs && s.Remote == t.Socket.Remote {
-			if left > t.Timer.Next+hz.Slack(t.Timer.Next)+time.Second {
+			late := s.ArmedBeforeChange // by what was heard of the peer until now
+			if !t.Timer.Exact {
+				late = left > t.Timer.Next+hz.Slack(t.Timer.Next)+time.Second
+			}
+			if late {
 				t.fail("its timer still runs for %s", conn.Span(left))
 				return
 			}

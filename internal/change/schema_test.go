@@ -49,7 +49,7 @@ func TestSchema(t *testing.T) {
 	full.Outcome, full.Reason = Failed, "x"
 	line := check(t, schema, full)
 	for key := range schema.Properties {
-		optional := []string{"remote", "process", "holders", "held_by", "module", "uid", "cgroup", "container", "pod", "inode"}
+		optional := []string{"remote", "process", "holders", "held_by", "module", "uid", "cgroup", "container", "container_name", "pod", "pod_namespace", "pod_name", "workload", "inode"}
 		if _, there := line[key]; !there && !slices.Contains(optional, key) {
 			t.Errorf("the schema has %q, which is never written", key)
 		}

@@ -4,6 +4,7 @@ package change
 
 import (
 	"bufio"
+	"cmp"
 	"slices"
 	"strconv"
 	"time"
@@ -61,10 +62,7 @@ func (r *Result) row() (cells [len(titles)]string) {
 		before = conn.AppendSpan(append(before, ", next "...), r.Timer.Was)
 		after = conn.AppendSpan(append(after, ", next "...), r.Timer.Next)
 	}
-	container := "-"
-	if s.Container != "" {
-		container = string(conn.AppendShortID(nil, s.Container))
-	}
+	container := cmp.Or(string(s.AppendContainer(nil)), "-")
 	return [...]string{strconv.Itoa(int(s.Netns)), s.Local.String(), remote, string(owner), container, string(before), string(after), r.words()}
 }
 

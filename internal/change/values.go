@@ -13,11 +13,11 @@ import (
 	"katrace/internal/conn"
 )
 
-// The settings and their values, by their short names.
-type (
-	Field  = conn.Field
-	Values = conn.Values
-)
+// Field is conn.Field.
+type Field = conn.Field
+
+// Values is conn.Values.
+type Values = conn.Values
 
 // The settings.
 const (

@@ -55,8 +55,12 @@ type Owner struct {
 	UID       uint32 // HasUID
 	Cgroup    string
 	Container string // the id
-	Pod       string // the Kubernetes pod's uid, as the cgroup has it
-	CgroupID  uint64 // in cgroup v2, for looking Cgroup up; 0: not known; never shown
+	// ContainerName is what people call the container; "": not looked for, or not known.
+	ContainerName string
+	Pod           string // the Kubernetes pod's uid, as the cgroup has it
+	PodNamespace  string // the pod's Kubernetes namespace and name: both or neither
+	PodName       string
+	CgroupID      uint64 // in cgroup v2, for looking Cgroup up; 0: not known; never shown
 }
 
 // Process is the process that holds the socket, looked up by the socket's
@@ -169,7 +173,8 @@ func (s *State) mergeOwner(newer *State) (changed bool) {
 	for _, t := range [...]struct {
 		known *string
 		told  string
-	}{{&s.Module, newer.Module}, {&s.Cgroup, newer.Cgroup}, {&s.Container, newer.Container}, {&s.Pod, newer.Pod}} {
+	}{{&s.Module, newer.Module}, {&s.Cgroup, newer.Cgroup}, {&s.Container, newer.Container}, {&s.ContainerName, newer.ContainerName},
+		{&s.Pod, newer.Pod}, {&s.PodNamespace, newer.PodNamespace}, {&s.PodName, newer.PodName}} {
 		if t.told != "" {
 			changed = take(t.known, t.told) || changed
 		}

@@ -12,31 +12,64 @@ import (
 
 // AppendKeys appends the keys of the state that say which connection it is and
 // who holds it, each with a comma before it. It is written by hand, as all that
-// writes an event's line, because encoding/json allocates for every event.
+// writes an event's line, because encoding/json allocates for every event; what
+// every line has, without a call for each key.
 func (s *State) AppendKeys(dst []byte) []byte {
 	if s.Netns != 0 {
-		dst = AppendUint(dst, "netns", uint64(s.Netns))
+		dst = AppendDecimal(append(dst, `,"netns":`...), uint64(s.Netns))
 	}
 	if s.Inode != 0 {
-		dst = AppendUint(dst, "inode", s.Inode)
+		dst = AppendDecimal(append(dst, `,"inode":`...), s.Inode)
 	}
-	dst = AppendWord(dst, "family", s.Family.String())
-	dst = AppendWord(dst, "state", s.TCPState.String())
-	dst = appendAddr(dst, "local", s.Local)
-	dst = appendAddr(dst, "remote", s.Remote)
+	if word := s.Family.String(); word != "" {
+		dst = append(append(append(dst, `,"family":"`...), word...), '"')
+	}
+	if word := s.TCPState.String(); word != "" {
+		dst = append(append(append(dst, `,"state":"`...), word...), '"')
+	}
+	if s.Local.IsValid() {
+		dst = appendAddr(append(dst, `,"local":{"addr":"`...), s.Local)
+	}
+	if s.Remote.IsValid() {
+		dst = appendAddr(append(dst, `,"remote":{"addr":"`...), s.Remote)
+	}
 	if s.Process.PID != 0 {
 		dst = append(dst, `,"process":{"pid":`...)
-		dst = strconv.AppendInt(dst, int64(s.Process.PID), 10)
+		dst = AppendInt(dst, int64(s.Process.PID))
 		dst = append(AppendText(dst, "comm", s.Process.Comm), '}')
 	}
 	dst = AppendWord(dst, "held_by", s.HeldBy.String())
 	dst = AppendText(dst, "module", s.Module)
 	if s.Has&HasUID != 0 {
-		dst = AppendUint(dst, "uid", uint64(s.UID))
+		dst = AppendDecimal(append(dst, `,"uid":`...), uint64(s.UID))
 	}
 	dst = AppendText(dst, "cgroup", s.Cgroup)
 	dst = AppendText(dst, "container", s.Container)
-	return AppendText(dst, "pod", s.Pod)
+	dst = AppendText(dst, "container_name", s.ContainerName)
+	dst = AppendText(dst, "pod", s.Pod)
+	dst = AppendText(dst, "pod_namespace", s.PodNamespace)
+	dst = AppendText(dst, "pod_name", s.PodName)
+	return AppendText(dst, "workload", s.Workload()) // of the name: it is not read again
+}
+
+// LastKeys are a State's keys as they were appended last: a State often follows
+// itself, as that of a probe does that of the answer to the one before.
+type LastKeys struct {
+	state State
+	keys  []byte
+}
+
+// AppendKeys appends what State.AppendKeys does.
+func (l *LastKeys) AppendKeys(dst []byte, s *State) []byte {
+	last := &l.state
+	if last.Inode == s.Inode && last.Local == s.Local && last.Remote == s.Remote && last.Netns == s.Netns && last.Family == s.Family &&
+		last.TCPState == s.TCPState && last.Owner == s.Owner && (last.Has^s.Has)&HasUID == 0 && l.keys != nil {
+		return append(dst, l.keys...)
+	}
+	from := len(dst)
+	dst = s.AppendKeys(dst)
+	l.state, l.keys = *s, append(l.keys[:0], dst[from:]...)
+	return dst
 }
 
 // AppendKeys appends the keys of the settings in force, without the
@@ -53,13 +86,13 @@ func (s *Settings) AppendKeys(dst []byte) []byte {
 // come from.
 func (s *Settings) AppendValues(dst []byte) []byte {
 	dst = append(dst, `"idle_ms":`...)
-	dst = strconv.AppendInt(dst, s.Idle.Milliseconds(), 10)
+	dst = AppendInt(dst, s.Idle.Milliseconds())
 	dst = append(dst, `,"intvl_ms":`...)
-	dst = strconv.AppendInt(dst, s.Interval.Milliseconds(), 10)
+	dst = AppendInt(dst, s.Interval.Milliseconds())
 	dst = append(dst, `,"cnt":`...)
-	dst = strconv.AppendInt(dst, int64(s.Count), 10)
+	dst = AppendInt(dst, int64(s.Count))
 	dst = append(dst, `,"user_timeout_ms":`...)
-	return strconv.AppendInt(dst, s.UserTimeout.Milliseconds(), 10)
+	return AppendInt(dst, s.UserTimeout.Milliseconds())
 }
 
 // AppendData appends the keys of the data, each with a comma before it.
@@ -104,12 +137,12 @@ func appendKey(dst []byte, key string) []byte {
 // AppendUint appends a key and its number, with a comma before them, as the
 // following functions do.
 func AppendUint(dst []byte, key string, n uint64) []byte {
-	return strconv.AppendUint(appendKey(dst, key), n, 10)
+	return AppendDecimal(appendKey(dst, key), n)
 }
 
 // AppendMillis appends a time in whole milliseconds.
 func AppendMillis(dst []byte, key string, d time.Duration) []byte {
-	return strconv.AppendInt(appendKey(dst, key), d.Milliseconds(), 10)
+	return AppendInt(appendKey(dst, key), d.Milliseconds())
 }
 
 // AppendWord appends a word of our own, which needs no escaping; none if empty.
@@ -127,17 +160,15 @@ func AppendText(dst []byte, key, text string) []byte {
 	if text == "" {
 		return dst
 	}
-	return AppendString(appendKey(dst, key), text)
+	return appendText(dst, key, text)
 }
 
-func appendAddr(dst []byte, key string, a netip.AddrPort) []byte {
-	if !a.IsValid() {
-		return dst
-	}
-	dst = append(appendKey(dst, key), `{"addr":"`...)
+func appendText(dst []byte, key, text string) []byte { return AppendString(appendKey(dst, key), text) }
+
+func appendAddr(dst []byte, a netip.AddrPort) []byte {
 	dst = a.Addr().AppendTo(dst)
 	dst = append(dst, `","port":`...)
-	dst = strconv.AppendUint(dst, uint64(a.Port()), 10)
+	dst = AppendDecimal(dst, uint64(a.Port()))
 	return append(dst, '}')
 }
 
@@ -156,12 +187,15 @@ type Keys struct {
 		PID  int    `json:"pid"`
 		Comm string `json:"comm"`
 	} `json:"process"`
-	HeldBy    string  `json:"held_by"`
-	Module    string  `json:"module"`
-	UID       *uint32 `json:"uid"`
-	Cgroup    string  `json:"cgroup"`
-	Container string  `json:"container"`
-	Pod       string  `json:"pod"`
+	HeldBy        string  `json:"held_by"`
+	Module        string  `json:"module"`
+	UID           *uint32 `json:"uid"`
+	Cgroup        string  `json:"cgroup"`
+	Container     string  `json:"container"`
+	ContainerName string  `json:"container_name"`
+	Pod           string  `json:"pod"`
+	PodNamespace  string  `json:"pod_namespace"`
+	PodName       string  `json:"pod_name"`
 
 	Keepalive *struct {
 		Idle        Millis   `json:"idle_ms"`
@@ -208,7 +242,7 @@ const maxNames = 5 << 10
 // Read makes a State and a Timer of the keys. An error says what no connection
 // can have, or what would not be the same if it were written again.
 func (k *Keys) Read(s *State, t *Timer) error {
-	names := len(k.Host) + len(k.Module) + len(k.Cgroup) + len(k.Container) + len(k.Pod)
+	names := len(k.Host) + len(k.Module) + len(k.Cgroup) + len(k.Container) + len(k.ContainerName) + len(k.Pod) + len(k.PodNamespace) + len(k.PodName)
 	if k.Process != nil {
 		names += len(k.Process.Comm)
 	}
@@ -217,6 +251,7 @@ func (k *Keys) Read(s *State, t *Timer) error {
 	}
 	s.Host, s.Netns, s.Inode = k.Host, k.Netns, k.Inode
 	s.Module, s.Cgroup, s.Container, s.Pod = k.Module, k.Cgroup, k.Container, k.Pod
+	s.ContainerName, s.PodNamespace, s.PodName = k.ContainerName, k.PodNamespace, k.PodName
 	if err := cmp.Or(
 		ParseWord(k.Family, &s.Family, ParseFamily), ParseWord(k.State, &s.TCPState, ParseTCPState),
 		ParseWord(k.HeldBy, &s.HeldBy, ParseHeldBy), ParseWord(k.WaitsFor, &s.WaitsFor, ParseWaiting)); err != nil {

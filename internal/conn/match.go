@@ -52,12 +52,16 @@ type OwnerFilter struct {
 	PIDs       []int
 	Comms      []string
 	Cgroups    []string // the path, or one above it
-	Containers []string // the id, or its beginning
+	Containers []string // the id, its beginning, or the name
+	Pods       []PodName
 }
+
+// PodName is a Kubernetes pod's namespace and name.
+type PodName struct{ Namespace, Name string }
 
 // Any says whether the filter asks for anything.
 func (f *OwnerFilter) Any() bool {
-	return len(f.PIDs)+len(f.Comms)+len(f.Cgroups)+len(f.Containers) > 0
+	return len(f.PIDs)+len(f.Comms)+len(f.Cgroups)+len(f.Containers)+len(f.Pods) > 0
 }
 
 // Match says whether the filter wants a connection of this owner.
@@ -68,8 +72,9 @@ func (f *OwnerFilter) Match(o *Owner) bool {
 			return o.Cgroup == c || strings.HasPrefix(o.Cgroup, strings.TrimSuffix(c, "/")+"/")
 		})) &&
 		(len(f.Containers) == 0 || o.Container != "" && slices.ContainsFunc(f.Containers, func(c string) bool {
-			return strings.HasPrefix(o.Container, c)
-		}))
+			return strings.HasPrefix(o.Container, c) || o.ContainerName == c
+		})) &&
+		(len(f.Pods) == 0 || o.PodName != "" && slices.Contains(f.Pods, PodName{o.PodNamespace, o.PodName}))
 }
 
 // Unknown says that what the filter asks of the owner is not known, and that
@@ -78,14 +83,24 @@ func (f *OwnerFilter) Unknown(o *Owner) bool {
 	process := o.Process.PID == 0 && o.HeldBy != HeldByKernel
 	// The root, without a process, is where cgroup v1 has all sockets.
 	cgroup := o.Cgroup == "" || o.Cgroup == "/" && o.Process.PID == 0
+	// In a container, what a cgroup is can be known where its path is not.
+	container := cgroup && o.Container == ""
+	pod := cgroup && o.Pod == "" || o.Pod != "" && o.PodName == ""
 	assumed := *f
 	if process {
 		assumed.PIDs, assumed.Comms = nil, nil
 	}
 	if cgroup {
-		assumed.Cgroups, assumed.Containers = nil, nil
+		assumed.Cgroups = nil
 	}
-	return (process && len(f.PIDs)+len(f.Comms) > 0 || cgroup && len(f.Cgroups)+len(f.Containers) > 0) && assumed.Match(o)
+	if container {
+		assumed.Containers = nil
+	}
+	if pod {
+		assumed.Pods = nil
+	}
+	return (process && len(f.PIDs)+len(f.Comms) > 0 || cgroup && len(f.Cgroups) > 0 || container && len(f.Containers) > 0 || pod && len(f.Pods) > 0) &&
+		assumed.Match(o)
 }
 
 // AppendHaystack appends what the screen shows of a connection for all its life
@@ -103,8 +118,11 @@ func (s *State) AppendHaystack(b []byte, errno string, netns func(uint32) string
 		b = append(b, " uid:"...)
 		b = strconv.AppendUint(b, uint64(s.UID), 10)
 	}
-	for _, t := range [...]string{s.Host, s.Cgroup, s.Container, s.Pod, errno} {
+	for _, t := range [...]string{s.Host, s.Cgroup, s.Container, s.ContainerName, s.Pod, errno} {
 		b = append(append(b, ' '), t...)
+	}
+	if s.PodName != "" {
+		b = append(append(append(append(b, ' '), s.PodNamespace...), '/'), s.PodName...)
 	}
 	b = append(b, " netns:"...)
 	b = append(b, NetnsWords(s.Netns, netns)...)

@@ -20,6 +20,19 @@ func AppendShortID(dst []byte, id string) []byte {
 	return AppendSafe(dst, id)
 }
 
+// AppendContainer appends what people call the container that an owner is in: its
+// pod, "shop/cart-7d9f8b6c5-x2x4k", or else its name, or else the beginning of its
+// id. Nothing where there is none.
+func (o *Owner) AppendContainer(dst []byte) []byte {
+	switch {
+	case o.PodName != "":
+		return AppendSafe(append(AppendSafe(dst, o.PodNamespace), '/'), o.PodName)
+	case o.ContainerName != "":
+		return AppendSafe(dst, o.ContainerName)
+	}
+	return AppendShortID(dst, o.Container)
+}
+
 // AppendOwner appends who holds the socket: "postgres[812]", with a word where
 // that is not a descriptor of the process, "uid 105" where the process is not
 // known, "-" where nothing is.

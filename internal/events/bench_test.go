@@ -65,8 +65,9 @@ func BenchmarkDecodeTrack(b *testing.B) {
 
 func BenchmarkDecodeTrackJSON(b *testing.B) {
 	var line []byte
+	var json JSON
 	benchRecords(b, func(e *Event) error {
-		line = AppendJSON(line[:0], e)
+		line = json.Append(line[:0], e)
 		return nil
 	})
 }
@@ -91,10 +92,11 @@ func TestSteadyStateAllocates(t *testing.T) {
 	r := probeRecord()
 	r.Flags |= loader.FlagAnswered | loader.FlagRTT
 	line := make([]byte, 0, 4096)
+	var json JSON
 	tell := func(e *Event) error {
 		e.Process, e.Cgroup = conn.Process{PID: 812, Comm: "postgres"}, "/system.slice/postgresql.service"
 		e.Container, e.Pod = "3f2a", "0b9e5c1a-7d3f-4e2b-9a61-2f4c8d7e6a50"
-		line = AppendText(AppendJSON(line[:0], e), e)
+		line = AppendText(json.Append(line[:0], e), e)
 		return nil
 	}
 	if n := testing.AllocsPerRun(100, func() { _ = tracker.Record(&r, tell) }); n != 0 {

@@ -14,13 +14,12 @@ import (
 	"katrace/internal/loader"
 )
 
-// decodeSocket sets what every record tells about its socket.
+// decodeSocket sets what every record tells about its socket, but for its tuple.
 func (c *clock) decodeSocket(r *loader.Record, e *Event) {
 	e.Time = c.time(r.Time)
 	e.Netns = r.Netns
 	e.Inode = r.Inode
 	e.TCPState = conn.TCPState(r.State)
-	e.Family, e.Local, e.Remote = decodeTuple(r)
 	e.UID = r.Uid
 	e.CgroupID = r.Cgroup
 	e.Keepalive = conn.Settings{

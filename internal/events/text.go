@@ -30,12 +30,12 @@ type Text struct {
 func AppendText(dst []byte, e *Event) []byte { return new(Text).Append(dst, e) }
 
 // Append appends the event as one line, without a newline: time, event, host, local >
-// remote, owner with the container's short id, what happened in words. Strings
+// remote, owner with what people call the container, what happened in words. Strings
 // from outside are made safe for a terminal.
 func (t *Text) Append(dst []byte, e *Event) []byte {
 	at := e.Time.UTC()
 	dst = append(appendSecond(dst, at), '.')
-	dst = append(appendDigits(dst, at.Nanosecond()/1e6, 3), "Z  "...)
+	dst = append(conn.AppendDigits(dst, uint64(at.Nanosecond()/1e6), 3), "Z  "...)
 	from := len(dst)
 	dst = pad(append(dst, e.Kind.String()...), from, widthKind)
 	if e.Kind != KindStart { // its words name the host
@@ -54,9 +54,9 @@ func (t *Text) Append(dst []byte, e *Event) []byte {
 		from = len(dst)
 		dst = e.AppendOwner(dst)
 		width := widthOwner
-		if e.Container != "" {
+		if e.Container != "" || e.PodName != "" {
 			t.containers = true
-			dst = conn.AppendShortID(append(dst, ' '), e.Container)
+			dst = e.AppendContainer(append(dst, ' '))
 		}
 		if t.containers {
 			width += 1 + conn.ShortID

@@ -118,7 +118,7 @@ func TestPortsForget(t *testing.T) {
 func TestOf(t *testing.T) {
 	s := connection("10.0.0.1:5432", "10.0.0.2:40001")
 	s.Process = conn.Process{PID: 812, Comm: "postgres"}
-	s.Container, s.Pod = "3f2a", "0a1b"
+	s.Container, s.ContainerName, s.Pod, s.PodNamespace, s.PodName = "3f2a", "frosty_cart", "0a1b", "shop", "cart-0"
 	s.Has = conn.HasKeepalive
 	s.Keepalive = conn.Settings{Idle: time.Minute, Count: 3, Inherited: conn.AllSettings}
 	p := NewPorts()
@@ -132,7 +132,7 @@ func TestOf(t *testing.T) {
 		t.Errorf("%d keys, %d names", len(all), len(KeyNames()))
 	}
 	enumtest.RoundTrip(t, keys, Netns, ParseKey)
-	want := ID{Remote: netip.MustParseAddr("10.0.0.2"), Service: Port{5432, true}, Process: "postgres", Container: "3f2a", Pod: "0a1b",
+	want := ID{Remote: netip.MustParseAddr("10.0.0.2"), Service: Port{5432, true}, Process: "postgres", Container: "3f2a", ContainerName: "frosty_cart", Pod: "0a1b", PodNamespace: "shop", PodName: "cart-0", Workload: "cart",
 		On: SwitchedOn, Settings: conn.Settings{Idle: time.Minute, Count: 3}, Netns: 1}
 	if got := all.Of(s, p); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -143,5 +143,23 @@ func TestOf(t *testing.T) {
 	}
 	if _, err := ParseKey("peer\x1b"); err == nil || !strings.Contains(err.Error(), `"peer\x1b"`) {
 		t.Errorf("of a wrong key: %v", err)
+	}
+}
+
+// TestNames: what has a name is shown by it.
+func TestNames(t *testing.T) {
+	for _, tt := range []struct {
+		id                       ID
+		container, pod, workload string
+	}{
+		{ID{}, "", "", ""},
+		{ID{Container: strings.Repeat("3f2a9c0d", 8), Pod: "0a1b"}, "3f2a9c0d3f2a", "0a1b", ""},
+		{ID{Container: "3f2a", ContainerName: "frosty_cart", Pod: "0a1b", PodNamespace: "shop", PodName: "cart-0", Workload: "cart"}, "frosty_cart", "shop/cart-0", "shop/cart"},
+		{ID{ContainerName: "a\x1bb", PodNamespace: "\n", PodName: "\xff", Workload: "\u202e"}, "a?b", "?/?", "?/?"},
+	} {
+		got := [...]string{string(tt.id.AppendContainer(nil)), string(tt.id.AppendPod(nil)), string(tt.id.AppendWorkload(nil))}
+		if want := [...]string{tt.container, tt.pod, tt.workload}; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }

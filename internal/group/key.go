@@ -24,12 +24,13 @@ const (
 	Process                  // the program's name, whatever its pid
 	Container                // the container's id
 	Pod                      // the Kubernetes pod
+	Workload                 // what the pod is one of many of, and its namespace
 	Settings                 // keepalive off, or the settings in force
 	Netns                    // the network namespace
 )
 
 var keys = enum.Names[Key]{What: "key to group by", Words: []string{
-	Remote: "remote", Service: "service", Process: "process", Container: "container", Pod: "pod", Settings: "settings", Netns: "netns",
+	Remote: "remote", Service: "service", Process: "process", Container: "container", Pod: "pod", Workload: "workload", Settings: "settings", Netns: "netns",
 }}
 
 func (k Key) String() string { return keys.Name(k) }
@@ -60,10 +61,14 @@ type ID struct {
 	Service   Port
 	Process   string // see Holder
 	Container string
-	Pod       string
-	On        Switch
-	Settings  conn.Settings // where On is SwitchedOn
-	Netns     uint32
+	// What belongs to the container's and the pod's ids, where it is known.
+	ContainerName         string
+	Pod                   string
+	PodNamespace, PodName string
+	Workload              string // in PodNamespace
+	On                    Switch
+	Settings              conn.Settings // where On is SwitchedOn
+	Netns                 uint32
 }
 
 // Switch is whether keepalive is on, where Settings are grouped by. A State with
@@ -87,9 +92,11 @@ func (keys Keys) Of(s *conn.State, ports *Ports) (id ID) {
 		case Process:
 			id.Process = Holder(&s.Owner)
 		case Container:
-			id.Container = s.Container
+			id.Container, id.ContainerName = s.Container, s.ContainerName
 		case Pod:
-			id.Pod = s.Pod
+			id.Pod, id.PodNamespace, id.PodName = s.Pod, s.PodNamespace, s.PodName
+		case Workload:
+			id.PodNamespace, id.Workload = s.PodNamespace, s.Workload()
 		case Settings:
 			if s.Has&conn.HasKeepalive != 0 {
 				id.On, id.Settings = SwitchedOn, s.Keepalive.Values() // where they come from is another question
@@ -104,8 +111,38 @@ func (keys Keys) Of(s *conn.State, ports *Ports) (id ID) {
 // Compare orders groups by what they have in common, whatever their keys are.
 func (id *ID) Compare(other *ID) int {
 	return cmp.Or(id.Remote.Compare(other.Remote), id.Service.Compare(other.Service),
-		cmp.Compare(id.Process, other.Process), cmp.Compare(id.Container, other.Container), cmp.Compare(id.Pod, other.Pod),
+		cmp.Compare(id.Process, other.Process), cmp.Compare(id.Container, other.Container), cmp.Compare(id.ContainerName, other.ContainerName),
+		cmp.Compare(id.Pod, other.Pod), cmp.Compare(id.PodNamespace, other.PodNamespace), cmp.Compare(id.PodName, other.PodName), cmp.Compare(id.Workload, other.Workload),
 		cmp.Compare(id.On, other.On), id.Settings.Compare(&other.Settings), cmp.Compare(id.Netns, other.Netns))
+}
+
+// AppendPod appends the pod of a group: "shop/cart-7d9f8b6c5-x2x4k" or, where it
+// has no name, its uid; nothing where there is none.
+func (id *ID) AppendPod(dst []byte) []byte {
+	if id.PodName == "" {
+		return conn.AppendSafe(dst, id.Pod)
+	}
+	return appendNamed(dst, id.PodNamespace, id.PodName)
+}
+
+// AppendWorkload appends "shop/cart"; nothing where there is none.
+func (id *ID) AppendWorkload(dst []byte) []byte {
+	if id.Workload == "" {
+		return dst
+	}
+	return appendNamed(dst, id.PodNamespace, id.Workload)
+}
+
+func appendNamed(dst []byte, namespace, name string) []byte {
+	return conn.AppendSafe(append(conn.AppendSafe(dst, namespace), '/'), name)
+}
+
+// AppendContainer appends the container's name, or the beginning of its id.
+func (id *ID) AppendContainer(dst []byte) []byte {
+	if id.ContainerName != "" {
+		return conn.AppendSafe(dst, id.ContainerName)
+	}
+	return conn.AppendShortID(dst, id.Container)
 }
 
 // Has says whether the connections are grouped by k.

@@ -100,8 +100,11 @@ func (i *Incident) Lasts() bool { return i.Until.IsZero() }
 type Scope struct {
 	Level Level
 	Addr  netip.AddrPort // of Service; of Peer without a port
-	Name  string         // of Process, Container and Pod; not safe for a terminal
-	kind  Kind           // of the incidents that it is looked at for
+	Name  string         // of Process; the id of Container and Pod; not safe for a terminal
+	// What people call the container, or the pod, which has a namespace, too: "" where
+	// that is not known.
+	Namespace, Called string
+	kind              Kind // of the incidents that it is looked at for
 }
 
 // Level is how far a scope reaches.
@@ -109,13 +112,13 @@ type Level uint8
 
 // The levels, from the narrowest on.
 const (
-	Service   Level = iota + 1 // the peer's address and port
-	Peer                       // the peer's address
-	Process                    // the name of the program that holds the sockets
-	Container                  // the container's id
-	Pod                        // the pod's uid
-	Many                       // several of the above, at the same time
-	All                        // all connections
+	Service Level = iota + 1 // the peer's address and port
+	Peer                     // the peer's address
+	Process                  // the name of the program that holds the sockets
+	Container
+	Pod
+	Many // several of the above, at the same time
+	All  // all connections
 )
 
 var levels = enum.Names[Level]{What: "scope", Words: []string{"", "service", "peer", "process", "container", "pod", "many", "all"}}

@@ -149,7 +149,8 @@ func (r *record) incident() Incident {
 		Silent: r.silent, Recovered: r.recovered, Ended: r.ended, Closed: r.closed, Since: at(r.since), Heard: at(r.heard)}
 	for s := range r.scopes {
 		if s.Level == r.level {
-			i.Scope.Addr, i.Scope.Name = s.Addr, s.Name
+			i.Scope = s
+			i.Scope.kind = 0
 		}
 	}
 	if r.level == Peer {

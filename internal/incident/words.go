@@ -72,9 +72,9 @@ func (i *Incident) Whose() string {
 	case Process:
 		return " of " + conn.Safe(i.Scope.Name) + "," + peers + ","
 	case Container:
-		return " of container " + string(conn.AppendShortID(nil, i.Scope.Name)) + "," + peers + ","
+		return " of container " + string(conn.AppendShortID(nil, i.Scope.Named())) + "," + peers + ","
 	case Pod:
-		return " of pod " + conn.Safe(i.Scope.Name) + "," + peers + ","
+		return " of pod " + conn.Safe(i.Scope.Named()) + "," + peers + ","
 	case Many, All:
 	}
 	return peers

@@ -29,14 +29,9 @@ var columns = []column[Socket]{
 		draw: drawOwner, compare: compareOwners, cut: true,
 	},
 	{
-		title: "CONTAINER", key: "container", help: "where there is one, the beginning of its id",
-		draw: func(dst []byte, s *Socket) []byte {
-			if s.Container == "" {
-				return append(dst, '-')
-			}
-			return conn.AppendShortID(dst, s.Container)
-		},
-		worth: func(s *Socket, _ *List) bool { return s.Container != "" },
+		title: "CONTAINER", key: "container", help: "where there is one: the Kubernetes pod, NAMESPACE/NAME, or the container's name, or the beginning of its id",
+		draw:  func(dst []byte, s *Socket) []byte { return dashIfNone(dst, s.AppendContainer) },
+		worth: func(s *Socket, _ *List) bool { return s.Container != "" || s.PodName != "" },
 	},
 	{
 		name: "idle", title: "IDLE", key: "idle_for_ms", help: "the time since the last segment from the peer",

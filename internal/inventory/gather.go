@@ -142,6 +142,7 @@ func (g *gatherer) owners(t *owner.Table) {
 		if path, in := paths.Find(s.CgroupID); path != "" && path != "/" {
 			s.Cgroup, s.Container, s.Pod = path, in.ID, in.PodUID
 		}
+		g.o.Names.Fill(&s.Owner)
 	}
 }
 

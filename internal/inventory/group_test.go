@@ -52,6 +52,7 @@ func crowd() *List {
 		}
 		if s.Process.PID == 900 {
 			s.Container, s.Pod = "3f2a9c0d1b4e5f60", "0b9e5c1a-7d3f-4e2b-9a61-2f4c8d7e6a50"
+			s.PodNamespace, s.PodName = "shop", "cart-7d9f8b6c5-x2x4k"
 		}
 		l.Ports.Add(&s.State)
 	}
@@ -108,9 +109,13 @@ CONTAINER     SOCKETS  ON  OFF  UNANSWERED  SILENT  DIES  KEEPALIVE
 -                   4   3    ?           2       1  20s   60s/10s/6 (2), 2h/75s/9 user 30s (1)
 3f2a9c0d1b4e        2   1    1           -       -  40s   2h/75s/9 user 30s
 `, "pod": `
-POD                                   SOCKETS  ON  OFF  UNANSWERED  SILENT  DIES  KEEPALIVE
--                                           4   3    ?           2       1  20s   60s/10s/6 (2), 2h/75s/9 user 30s (1)
-0b9e5c1a-7d3f-4e2b-9a61-2f4c8d7e6a50        2   1    1           -       -  40s   2h/75s/9 user 30s
+POD                        SOCKETS  ON  OFF  UNANSWERED  SILENT  DIES  KEEPALIVE
+-                                4   3    ?           2       1  20s   60s/10s/6 (2), 2h/75s/9 user 30s (1)
+shop/cart-7d9f8b6c5-x2x4k        2   1    1           -       -  40s   2h/75s/9 user 30s
+`, "workload": `
+WORKLOAD   SOCKETS  ON  OFF  UNANSWERED  SILENT  DIES  KEEPALIVE
+-                4   3    ?           2       1  20s   60s/10s/6 (2), 2h/75s/9 user 30s (1)
+shop/cart        2   1    1           -       -  40s   2h/75s/9 user 30s
 `, "settings": `
 SETTINGS           SOCKETS  ON  OFF  UNANSWERED  SILENT  DIES
 60s/10s/6                2   2    -           2       1  20s
@@ -153,7 +158,8 @@ func TestGroupOrders(t *testing.T) {
 		{"service", "service", "remote:443 local:5432 remote:6379"},
 		{"process", "process", "evil?[2Jx[900] postgres -"},
 		{"container", "container", "3f2a9c0d1b4e -"},
-		{"pod", "pod", "0b9e5c1a-7d3f-4e2b-9a61-2f4c8d7e6a50 -"},
+		{"pod", "pod", "shop/cart-7d9f8b6c5-x2x4k -"},
+		{"workload", "workload", "shop/cart -"},
 		{"settings", "settings", "? off 60s/10s/6 2h/75s/9"},
 		{"netns", "netns", "4026531840 4026531841"},
 	} {
@@ -319,11 +325,12 @@ func TestGroupsHostile(t *testing.T) {
 		l := crowd()
 		for i := range l.Sockets {
 			l.Sockets[i].Process.Comm, l.Sockets[i].Container, l.Sockets[i].Pod = name, name, name
+			l.Sockets[i].PodNamespace, l.Sockets[i].PodName = name, name
 		}
-		for line := range strings.Lines(groupsTable(t, l, "process,container,pod", Worst, 60, true)) {
+		for line := range strings.Lines(groupsTable(t, l, "process,container,pod,workload", Worst, 60, true)) {
 			hostile.CheckPrinting(t, []byte(strings.TrimSuffix(line, "\n")))
 		}
-		line := l.Groups(keysOf(t, "process,container,pod"), Worst).AppendJSON(nil, 0)
+		line := l.Groups(keysOf(t, "process,container,pod,workload"), Worst).AppendJSON(nil, 0)
 		hostile.CheckPrinting(t, line)
 		checkLine(t, schema, line)
 	}

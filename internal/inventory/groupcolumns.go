@@ -41,14 +41,25 @@ var keyColumns = [...]column[Group]{
 		compare: func(a, b *Group) int { return compareNames(a.ID.Process, b.ID.Process) }, cut: true,
 	},
 	group.Container: {
-		title: "CONTAINER", key: "container", help: "the beginning of its id",
-		draw:    func(dst []byte, g *Group) []byte { return orDash(dst, g.ID.Container, conn.AppendShortID) },
-		compare: func(a, b *Group) int { return compareNames(a.ID.Container, b.ID.Container) },
+		title: "CONTAINER", key: "container", help: "its name, or the beginning of its id",
+		draw: func(dst []byte, g *Group) []byte { return dashIfNone(dst, g.ID.AppendContainer) },
+		compare: func(a, b *Group) int {
+			return cmp.Or(compareNames(a.ID.ContainerName, b.ID.ContainerName), compareNames(a.ID.Container, b.ID.Container))
+		},
 	},
 	group.Pod: {
-		title: "POD", key: "pod", help: "the Kubernetes pod's uid",
-		draw:    func(dst []byte, g *Group) []byte { return orDash(dst, g.ID.Pod, conn.AppendSafe) },
-		compare: func(a, b *Group) int { return compareNames(a.ID.Pod, b.ID.Pod) }, cut: true,
+		title: "POD", key: "pod", help: "the Kubernetes pod, NAMESPACE/NAME, or its uid where its name is not known",
+		draw: func(dst []byte, g *Group) []byte { return dashIfNone(dst, g.ID.AppendPod) },
+		compare: func(a, b *Group) int {
+			return cmp.Or(compareNames(a.ID.PodNamespace, b.ID.PodNamespace), compareNames(a.ID.PodName, b.ID.PodName), compareNames(a.ID.Pod, b.ID.Pod))
+		}, cut: true,
+	},
+	group.Workload: {
+		title: "WORKLOAD", key: "workload", help: "the Deployment, StatefulSet, DaemonSet, Job or CronJob of the pod, NAMESPACE/NAME: taken from the pod's name",
+		draw: func(dst []byte, g *Group) []byte { return dashIfNone(dst, g.ID.AppendWorkload) },
+		compare: func(a, b *Group) int {
+			return cmp.Or(compareNames(a.ID.PodNamespace, b.ID.PodNamespace), compareNames(a.ID.Workload, b.ID.Workload))
+		}, cut: true,
 	},
 	group.Settings: {
 		title: "SETTINGS", key: "settings", help: "off, or idle/interval/count in force, with a user timeout where one is set",
@@ -124,6 +135,14 @@ func orDash(dst []byte, name string, draw func([]byte, string) []byte) []byte {
 		return append(dst, '-')
 	}
 	return draw(dst, name)
+}
+
+// dashIfNone appends what add appends, or a dash where that is nothing.
+func dashIfNone(dst []byte, add func([]byte) []byte) []byte {
+	if with := add(dst); len(with) > len(dst) {
+		return with
+	}
+	return append(dst, '-')
 }
 
 func compareNames(a, b string) int {

@@ -63,9 +63,15 @@ func (g *Group) appendKeys(dst []byte, keys group.Keys) []byte {
 				dst = append(conn.AppendString(append(dst, `"comm":`...), g.ID.Process), '}')
 			}
 		case group.Container:
-			dst = conn.AppendText(dst, "container", g.ID.Container)
+			dst = conn.AppendText(conn.AppendText(dst, "container", g.ID.Container), "container_name", g.ID.ContainerName)
 		case group.Pod:
 			dst = conn.AppendText(dst, "pod", g.ID.Pod)
+			dst = conn.AppendText(conn.AppendText(dst, "pod_namespace", g.ID.PodNamespace), "pod_name", g.ID.PodName)
+		case group.Workload:
+			if !keys.Has(group.Pod) {
+				dst = conn.AppendText(dst, "pod_namespace", g.ID.PodNamespace)
+			}
+			dst = conn.AppendText(dst, "workload", g.ID.Workload)
 		case group.Netns:
 			dst = conn.AppendUint(dst, "netns", uint64(g.ID.Netns))
 		case group.Settings:

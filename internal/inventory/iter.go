@@ -62,7 +62,7 @@ func openIterator(btfFile string) (_ *iterator, err error) {
 	if err := spec.Variables["hz"].Set(uint32(it.hz)); err != nil {
 		return nil, fmt.Errorf("set the kernel's tick length: %w", err)
 	}
-	it.coll, err = ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{KernelTypes: types}})
+	it.coll, err = ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{KernelTypes: types}, Cache: loader.KernelBTF()})
 	if err != nil {
 		return nil, unsupported("load the socket iterator", err)
 	}

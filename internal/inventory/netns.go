@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"katrace/internal/contained"
 )
 
 // threadNetns is the calling thread's network namespace.
@@ -140,7 +142,7 @@ func (ns namespace) do(f func() error) error {
 		defer func() { _ = home.Close() }()
 		if err := unix.Setns(int(file.Fd()), unix.CLONE_NEWNET); err != nil {
 			runtime.UnlockOSThread()
-			done <- fmt.Errorf("enter network namespace %d: %w (needs CAP_SYS_ADMIN; try sudo)", ns.inum, err)
+			done <- fmt.Errorf("enter network namespace %d: %w (needs CAP_SYS_ADMIN; %s)", ns.inum, err, contained.Remedy())
 			return
 		}
 		err = f()

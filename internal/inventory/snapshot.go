@@ -39,6 +39,7 @@ type Options struct {
 	On       bool   // only connections that may have keepalive on: those known not to are left out
 	Max      int    // sockets to list at most; 0: all. List.More counts the others, one twice that the dump shows twice
 	BTF      string // file with the kernel's BTF, "": the kernel's own
+	Names    *owner.Names
 }
 
 // List is what a Snapshot found.

@@ -17,11 +17,12 @@ type Walker struct {
 	it    *iterator
 	hz    jiffies.HZ
 	paths *owner.CgroupPaths
+	names *owner.Names
 }
 
-// OpenWalker loads the BPF iterator. An error wraps loader.ErrUnsupported where it
+// OpenWalker loads the BPF iterator; names are of pods and containers, nil: none. An error wraps loader.ErrUnsupported where it
 // cannot be had.
-func OpenWalker(btfFile string) (*Walker, error) {
+func OpenWalker(btfFile string, names *owner.Names) (*Walker, error) {
 	hz, err := jiffies.Read()
 	if err != nil {
 		return nil, err
@@ -30,7 +31,7 @@ func OpenWalker(btfFile string) (*Walker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Walker{it, hz, owner.NewCgroupPaths()}, nil
+	return &Walker{it, hz, owner.NewCgroupPaths(), names}, nil
 }
 
 // Close gives everything back.
@@ -50,6 +51,7 @@ func (w *Walker) Connected(ctx context.Context, each func(*Socket)) error {
 		if path, in := w.paths.Find(s.CgroupID); path != "" && path != "/" {
 			s.Cgroup, s.Container, s.Pod = path, in.ID, in.PodUID
 		}
+		w.names.Fill(&s.Owner)
 		each(s)
 	})
 }

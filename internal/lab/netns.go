@@ -11,6 +11,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"katrace/internal/contained"
 )
 
 // threadNetns is the calling thread's network namespace.
@@ -126,7 +128,7 @@ func sysctl(name string, value int) error {
 // hint names the privilege that a refused call needs.
 func hint(err error) string {
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
-		return " (needs CAP_SYS_ADMIN and CAP_NET_ADMIN; try sudo)"
+		return " (needs CAP_SYS_ADMIN and CAP_NET_ADMIN; " + contained.Remedy() + ")"
 	}
 	return ""
 }

@@ -53,16 +53,20 @@ func (b Backend) Facts() Facts {
 // FactsHere tells what the backend can know on the running kernel, given that
 // what its BTF shows can be hooked. btfFile is Options.BTF.
 func (b Backend) FactsHere(btfFile string) (Facts, error) {
-	f := b.Facts()
 	types, err := kernelTypes(btfFile)
 	if err != nil {
 		return Facts{}, err
 	}
+	return b.factsHere(types), nil
+}
+
+func (b Backend) factsHere(types *btf.Spec) Facts {
+	f := b.Facts()
 	f.ProbedByte = dropsHaveSocket(types)
 	f.DropReasons = dropParameters(types) >= dropWithReason
 	f.Probed = f.ProbedByte || b != Tracepoint
 	f.RST = f.RST && parameters(types, "tcp_reset") >= resetWithSegment
-	return f, nil
+	return f
 }
 
 // lacksHere is Lacks, and what tracepoint kfree_skb does not show on this kernel.

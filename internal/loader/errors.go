@@ -9,6 +9,8 @@ import (
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
+
+	"katrace/internal/contained"
 )
 
 // ErrUnsupported is wrapped by errors that say that this kernel, or these
@@ -79,7 +81,9 @@ func Lacks(numbers ...int) string {
 	return ""
 }
 
-func lacks(need capSet) string { return fmt.Sprintf("this process lacks %s; try sudo", need) }
+func lacks(need capSet) string {
+	return fmt.Sprintf("this process lacks %s; %s", need, contained.Remedy())
+}
 
 // VerifierLog returns the verifier's whole log if that is why err came about.
 func VerifierLog(err error) (string, bool) {

@@ -61,6 +61,8 @@ func (h hook) isThere(types *btf.Spec) bool { return h.notThere(types) == nil }
 func (h hook) notThere(types *btf.Spec) error {
 	n := parameters(types, h.at)
 	switch {
+	case h.byProbe() && missing() == 0 && !hasKprobes(types): // what this process lacks comes first
+		return unsupported("attach "+h.String(), unix.EOPNOTSUPP, noKprobes)
 	case h.params == 0 && (n > 0 || !h.byTracing()):
 		return nil
 	case h.params != 0 && n >= h.params:
@@ -75,6 +77,14 @@ func (h hook) notThere(types *btf.Spec) error {
 		}
 	}
 	return unsupported("find "+h.String(), err, "")
+}
+
+const noKprobes = "this kernel has no kprobes (CONFIG_KPROBES, CONFIG_KPROBE_EVENTS)"
+
+// hasKprobes says whether the kernel has them for perf and BPF. Where sysfs does not
+// show it, its BTF does (perf_kprobe_init, kernel/trace/trace_event_perf.c).
+func hasKprobes(types *btf.Spec) bool {
+	return exists(kprobePMU) || parameters(types, "perf_kprobe_init") > 0
 }
 
 func withAll(o *Options) bool  { return o.All && !o.Quiet }

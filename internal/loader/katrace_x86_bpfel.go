@@ -74,8 +74,17 @@ type katraceFiring struct {
 	RstSk     uint64
 	ResetSk   uint64
 	Told      uint64
-	Rec       katraceRecord
-	Made      katraceRecord
+	Was       struct {
+		_          structs.HostLayout
+		Unheard    uint32
+		Unanswered uint32
+		IdleFor    uint32
+		Verdict    uint8
+		Bits       uint8
+		Pad        [2]uint8
+	}
+	Rec  katraceRecord
+	Made katraceRecord
 }
 
 type katraceFollow struct {

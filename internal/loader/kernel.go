@@ -25,7 +25,7 @@ func kernelTypes(file string) (*btf.Spec, error) {
 	if file != "" {
 		return TypesFrom(file)
 	}
-	spec, err := btf.LoadKernelSpec()
+	spec, err := KernelBTF().Kernel()
 	if err != nil {
 		return nil, unsupported("read the kernel's BTF", err,
 			"the kernel needs CONFIG_DEBUG_INFO_BTF=y, or name a BTF file for it with --btf")

@@ -16,7 +16,6 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
-	"github.com/cilium/ebpf/ringbuf"
 	"github.com/cilium/ebpf/rlimit"
 
 	"katrace/internal/conn"
@@ -36,7 +35,7 @@ type Options struct {
 	// All and Closes without effect. RecordUntold makes up for it.
 	Quiet    bool
 	Counting bool   // Tracer.Counts is going to be asked
-	RingSize uint32 // bytes, a power of two times the page size; 0: 16 MiB
+	RingSize uint32 // bytes, a power of two times the page size; 0: 16 MiB, with Quiet 8 MiB
 	// Follow is how many connections with probes are followed at once; 0: 1,048,576,
 	// or 65,536 before 6.1 and on PREEMPT_RT, where the memory for all of them is
 	// taken at the start.
@@ -53,6 +52,7 @@ func (o *Options) closes() bool { return (o.All || o.Closes) && !o.Quiet }
 // Tracer is a set of attached programs and the ring buffer they fill.
 type Tracer struct {
 	Backend Backend
+	Facts   Facts // what it can know on this kernel
 	// Passed says why better backends were passed over, one error each.
 	Passed []error
 	// Lacks says in words what is not known, for the backend or this kernel
@@ -69,8 +69,7 @@ type Tracer struct {
 
 	coll  *ebpf.Collection
 	links []attached // held: an unreferenced link is detached by the garbage collector
-	ring  *ringbuf.Reader
-	raw   ringbuf.Record
+	ring  *ring
 	// drained is when Read last found the ring empty.
 	drained time.Time
 	loss    lossReader
@@ -90,6 +89,7 @@ func Open(o Options) (*Tracer, error) {
 	// raise it, loading says so.
 	_ = rlimit.RemoveMemlock()
 
+	go func() { _, _ = kernelSymbols() }() // it takes longer than what follows
 	types, err := kernelTypes(o.BTF)
 	if err != nil {
 		return nil, err
@@ -137,18 +137,25 @@ func open(b Backend, o *Options, types *btf.Spec) (_ *Tracer, err error) {
 			t.Close()
 		}
 	}()
-	t.Lacks = b.lacksHere(types)
-	if err := readSwitches().canFire(hooksOf(b, o)); err != nil {
+	t.Facts, t.Lacks = b.factsHere(types), b.lacksHere(types)
+	s := readSwitches()
+	if err := s.canFire(hooksOf(b, o)); err != nil {
 		return nil, err
 	}
-	hs, err := t.present(hooksOf(b, o), o, types)
+	hs, err := t.present(hooksOf(b, o), o, types, s)
 	if err != nil {
 		return nil, err
+	}
+	if i := slices.IndexFunc(hs, hook.byTracing); b == Fentry {
+		// A kernel that refuses this one refuses all. With small maps that shows sooner.
+		if err := tryHook(b, o, hs[i], types); err != nil {
+			return nil, err
+		}
 	}
 	if t.coll, t.Slow, err = load(b, o, hs, types); err != nil {
 		return nil, err
 	}
-	if t.ring, err = ringbuf.NewReader(t.coll.Maps[katraceMapRing]); err != nil {
+	if t.ring, err = openRing(t.coll.Maps[katraceMapRing]); err != nil {
 		return nil, fmt.Errorf("map the ring buffer: %w", err)
 	}
 	t.Began = time.Now()
@@ -189,7 +196,7 @@ func (t *Tracer) openWitnesses() error {
 // present leaves out the hooks on functions that this kernel does not have, if
 // they may lack, and takes the second best where the best cannot be: the
 // kernel would refuse to load a program for them, and all others with it.
-func (t *Tracer) present(hs []hook, o *Options, types *btf.Spec) ([]hook, error) {
+func (t *Tracer) present(hs []hook, o *Options, types *btf.Spec, s switches) ([]hook, error) {
 	var there []hook
 	for _, h := range hs {
 		if h.spare != nil && h.spare(types) {
@@ -208,9 +215,12 @@ func (t *Tracer) present(hs []hook, o *Options, types *btf.Spec) ([]hook, error)
 				h = *h.instead
 			}
 		}
-		if h.gives != "" && (!h.isThere(types) || readSwitches().silenced(h) != "") {
+		if h.gives != "" && (!h.isThere(types) || s.silenced(h) != "") {
 			t.Lacks = append(t.Lacks, h.gives)
 			continue
+		}
+		if err := h.notThere(types); err != nil {
+			return nil, err
 		}
 		there = append(there, h)
 	}
@@ -220,7 +230,7 @@ func (t *Tracer) present(hs []hook, o *Options, types *btf.Spec) ([]hook, error)
 // load loads the programs of hs and the maps they use. slow is why the programs
 // that read by loads were refused.
 func load(b Backend, o *Options, hs []hook, types *btf.Spec) (coll *ebpf.Collection, slow, err error) {
-	spec, err := loadKatrace()
+	spec, err := object()
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the embedded BPF object: %w", err)
 	}
@@ -243,7 +253,7 @@ func load(b Backend, o *Options, hs []hook, types *btf.Spec) (coll *ebpf.Collect
 	if err := setVariables(spec, b, o, types); err != nil {
 		return nil, nil, err
 	}
-	opts := ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{KernelTypes: types}}
+	opts := ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{KernelTypes: types}, Cache: KernelBTF()}
 	if o.BTF == "" && hasReadOnlyCast(types) {
 		// Without the JIT compiler no program may call a kernel function.
 		if coll, slow = loadDirect(spec, opts); slow == nil {
@@ -258,6 +268,11 @@ func load(b Backend, o *Options, hs []hook, types *btf.Spec) (coll *ebpf.Collect
 	return coll, slow, nil
 }
 
+// quietRing is enough where few records are made: for two of each of 25,600
+// connections that fall silent at once, as of 500,000 whose timers of some seconds
+// expire in steps of a quarter of a second.
+const quietRing = 8 << 20
+
 // setSizes sets how much the maps hold.
 func setSizes(spec *ebpf.CollectionSpec, o *Options, types *btf.Spec) {
 	ring := spec.Maps[katraceMapRing]
@@ -271,6 +286,8 @@ func setSizes(spec *ebpf.CollectionSpec, o *Options, types *btf.Spec) {
 		return
 	case o.RingSize != 0:
 		ring.MaxEntries = o.RingSize
+	case o.Quiet:
+		ring.MaxEntries = quietRing
 	}
 	for _, m := range tables {
 		if hasSafeAllocation(types) && !isRealTime(types) {
@@ -339,7 +356,7 @@ func setVariables(spec *ebpf.CollectionSpec, b Backend, o *Options, types *btf.S
 
 // Wake makes a waiting Read return what is there and then ErrFlushed. It is the
 // only method that may be called while another goroutine is in Read.
-func (t *Tracer) Wake() { _ = t.ring.Flush() }
+func (t *Tracer) Wake() { t.ring.wake() }
 
 // Stop detaches everything. Read returns what is left in the ring buffer, and
 // then ErrFlushed.
@@ -362,7 +379,7 @@ func (t *Tracer) Close() {
 	t.loss.close()
 	t.code.close()
 	if t.ring != nil {
-		_ = t.ring.Close()
+		t.ring.close()
 	}
 	if t.coll != nil {
 		t.coll.Close()

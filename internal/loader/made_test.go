@@ -13,7 +13,6 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
-	"github.com/cilium/ebpf/ringbuf"
 )
 
 // made is a TCP socket made of bytes in a map, for the tracepoint backend's
@@ -23,7 +22,7 @@ type made struct {
 	t       *testing.T
 	types   *btf.Spec
 	coll    *ebpf.Collection
-	ring    *ringbuf.Reader
+	ring    *ring
 	memory  *ebpf.Map
 	bytes   []byte
 	at      uint64 // address of the bytes in the kernel
@@ -105,10 +104,10 @@ func (m *made) with(o *Options) *made {
 		m.t.Fatal(err)
 	}
 	m.t.Cleanup(also.coll.Close)
-	if also.ring, err = ringbuf.NewReader(also.coll.Maps[katraceMapRing]); err != nil {
+	if also.ring, err = openRing(also.coll.Maps[katraceMapRing]); err != nil {
 		m.t.Fatal(err)
 	}
-	m.t.Cleanup(func() { _ = also.ring.Close() })
+	m.t.Cleanup(also.ring.close)
 	return &also
 }
 
@@ -275,17 +274,14 @@ func (m *made) fire(between func()) []Record {
 // records are those that have come.
 func (m *made) records() (all []Record) {
 	m.t.Helper()
-	m.ring.SetDeadline(time.Unix(1, 0))
+	m.ring.setDeadline(time.Unix(1, 0))
 	for {
-		raw, err := m.ring.Read()
+		var r Record
+		err := m.ring.next(func(raw []byte) error { return decode(raw, &r) })
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return all
 		}
 		if err != nil {
-			m.t.Fatal(err)
-		}
-		var r Record
-		if err := decode(raw.RawSample, &r); err != nil {
 			m.t.Fatal(err)
 		}
 		all = append(all, r)

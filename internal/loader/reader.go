@@ -5,11 +5,8 @@ package loader
 import (
 	"errors"
 	"fmt"
-	"os"
 	"time"
 	"unsafe"
-
-	"github.com/cilium/ebpf/ringbuf"
 )
 
 // Record is one record as the programs write it (bpf/record.h).
@@ -65,7 +62,7 @@ const (
 )
 
 // ErrFlushed is returned by Read when it has given all there was after Wake or Stop.
-var ErrFlushed = ringbuf.ErrFlushed
+var ErrFlushed = errors.New("the ring buffer was flushed")
 
 // rest is how long Read lets records gather when they come faster than that.
 // To wait for each alone would cost an interrupt and a switch to this process
@@ -82,13 +79,7 @@ func (t *Tracer) Read(r *Record) error {
 		}
 		t.drained = time.Now()
 	}
-	if err := t.ring.ReadInto(&t.raw); err != nil {
-		if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, ringbuf.ErrFlushed) {
-			return err
-		}
-		return fmt.Errorf("read the ring buffer: %w", err)
-	}
-	return decode(t.raw.RawSample, r)
+	return t.ring.next(func(raw []byte) error { return decode(raw, r) })
 }
 
 // The lengths of a record: most kinds end before the field From, and a whole
@@ -108,8 +99,8 @@ func decode(raw []byte, r *Record) error {
 }
 
 // SetDeadline makes a waiting Read return at that time.
-func (t *Tracer) SetDeadline(at time.Time) { t.ring.SetDeadline(at) }
+func (t *Tracer) SetDeadline(at time.Time) { t.ring.setDeadline(at) }
 
 // Pending says whether more records are waiting, that is whether the next Read
 // will return at once.
-func (t *Tracer) Pending() bool { return t.ring.AvailableBytes() > 0 }
+func (t *Tracer) Pending() bool { return t.ring.pending() }

@@ -13,6 +13,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
+
+	"katrace/internal/contained"
 )
 
 // refused is the error of hooks that the kernel did not load or attach. It names
@@ -47,7 +49,7 @@ func whyRefused(err error, hs []hook) string {
 	case errors.As(err, &none), len(hs) != 1 && !tracing:
 		return ""
 	case probe && !exists(kprobePMU):
-		return "this kernel has no kprobes (CONFIG_KPROBES, CONFIG_KPROBE_EVENTS)"
+		return noKprobes
 	case probe && isBlacklisted(hs[0].at):
 		return "the function is on the kernel's kprobe blacklist"
 	case tracing:
@@ -76,6 +78,9 @@ func isPermission(err error) bool {
 func permissionHint() string {
 	if need := missing(); need != 0 {
 		return lacks(need)
+	}
+	if !contained.HostUsers() {
+		return "the capabilities of a user namespace, such as a rootless container's, do not count: start it as the host's root"
 	}
 	if call := filteredCall(); call != "" {
 		return FilterAdvice(call)

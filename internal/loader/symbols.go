@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -36,40 +38,60 @@ func (e *noFunctionError) Error() string {
 	return fmt.Sprintf("the kernel has no function %s, but %s: the compiler inlined or changed it", e.name, strings.Join(e.parts, ", "))
 }
 
-// findSymbol looks a function up in the text of /proc/kallsyms. A static one
+// symbols are kernel functions by their names in the kernel's source, and what
+// else came of their code.
+type symbols struct {
+	found map[string]symbol
+	parts map[string][]string
+}
+
+// findSymbols looks functions up in the text of /proc/kallsyms. A static one
 // is called NAME.llvm.HASH where the kernel was built with Clang's ThinLTO, and
 // is the same function. Other suffixes (.isra.0, .constprop.0, .part.0, .cold)
 // name parts of a function or variants with other arguments: no place for a hook.
-func findSymbol(kallsyms io.Reader, name string) (symbol, error) {
+func findSymbols(kallsyms io.Reader, names []string) (symbols, error) {
 	var (
-		parts      []string
+		s          = symbols{map[string]symbol{}, map[string][]string{}}
 		space, tab = []byte(" "), []byte("\t")
+		sc         = bufio.NewScanner(kallsyms)
 	)
-	sc := bufio.NewScanner(kallsyms)
-	for sc.Scan() {
+	for len(s.found) < len(names) && sc.Scan() {
 		// ADDRESS TYPE NAME, and a tab and [MODULE] behind it.
 		line := sc.Bytes()
 		address, rest, _ := bytes.Cut(line, space)
 		kind, rest, _ := bytes.Cut(rest, space)
-		if len(rest) < len(name) || string(rest[:len(name)]) != name || !isCode(kind) {
-			continue
-		}
-		full, _, _ := bytes.Cut(rest, tab)
-		switch suffix := string(full[len(name):]); {
-		case suffix == "", isThinLTO(suffix):
-			addr, err := strconv.ParseUint(string(address), 16, 64)
-			if err != nil {
-				return symbol{}, fmt.Errorf("parse /proc/kallsyms line %q: %w", line, err)
+		for _, name := range names {
+			if len(rest) < len(name) || string(rest[:len(name)]) != name || !isCode(kind) {
+				continue
 			}
-			return symbol{string(full), addr}, nil
-		case suffix[0] == '.':
-			parts = append(parts, string(full))
+			if _, known := s.found[name]; known {
+				continue
+			}
+			full, _, _ := bytes.Cut(rest, tab)
+			switch suffix := string(full[len(name):]); {
+			case suffix == "", isThinLTO(suffix):
+				addr, err := strconv.ParseUint(string(address), 16, 64)
+				if err != nil {
+					return s, fmt.Errorf("parse /proc/kallsyms line %q: %w", line, err)
+				}
+				s.found[name] = symbol{string(full), addr}
+			case suffix[0] == '.':
+				s.parts[name] = append(s.parts[name], string(full))
+			}
 		}
 	}
 	if err := sc.Err(); err != nil {
-		return symbol{}, fmt.Errorf("read /proc/kallsyms: %w", err)
+		return s, fmt.Errorf("read /proc/kallsyms: %w", err)
 	}
-	return symbol{}, &noFunctionError{name, parts}
+	return s, nil
+}
+
+// of is the function called name, which was looked for.
+func (s symbols) of(name string) (symbol, error) {
+	if found, ok := s.found[name]; ok {
+		return found, nil
+	}
+	return symbol{}, &noFunctionError{name, s.parts[name]}
 }
 
 // isThinLTO says whether a suffix is the one alone that a promoted static
@@ -82,14 +104,32 @@ func isThinLTO(suffix string) bool {
 // isCode: T or t, and W or w for a weak function (nm(1)).
 func isCode(kind []byte) bool { return len(kind) == 1 && strings.ContainsRune("TtWw", rune(kind[0])) }
 
-// kernelSymbol looks a function up in this kernel.
-func kernelSymbol(name string) (symbol, error) {
+// kernelSymbols are the functions that hooks are on, in this kernel. The file is
+// read once: it has more than 100,000 lines, which the kernel makes as it is read.
+var kernelSymbols = sync.OnceValues(func() (symbols, error) {
+	var names []string
+	for _, hs := range hooks {
+		for _, h := range hs {
+			if h.onFunction() && !slices.Contains(names, h.at) {
+				names = append(names, h.at)
+			}
+		}
+	}
 	f, err := os.Open("/proc/kallsyms")
+	if err != nil {
+		return symbols{}, err
+	}
+	defer func() { _ = f.Close() }()
+	return findSymbols(f, names)
+})
+
+// kernelSymbol looks a function that a hook is on up in this kernel.
+func kernelSymbol(name string) (symbol, error) {
+	s, err := kernelSymbols()
 	if err != nil {
 		return symbol{}, err
 	}
-	defer func() { _ = f.Close() }()
-	return findSymbol(f, name)
+	return s.of(name)
 }
 
 // functionAddress is a kernel function's address. It fails where the kernel

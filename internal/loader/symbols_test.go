@@ -4,6 +4,7 @@ package loader
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -40,7 +41,7 @@ func TestFindSymbol(t *testing.T) {
 		{"tcp_send_active_reset", symbol{}, "no function tcp_send_active_reset: it is inlined or not built in"},
 		{"fixed_percpu_data", symbol{}, "no function"},
 	} {
-		got, err := findSymbol(strings.NewReader(kallsyms), tt.name)
+		got, err := oneSymbol(kallsyms, tt.name)
 		if got != tt.want || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 			t.Errorf("%s: %+v, %v; want %+v, %q", tt.name, got, err, tt.want, tt.err)
 		}
@@ -49,8 +50,33 @@ func TestFindSymbol(t *testing.T) {
 			t.Errorf("%s: %v is no noFunctionError", tt.name, err)
 		}
 	}
-	if _, err := findSymbol(strings.NewReader("x1 t tcp_connect\n"), "tcp_connect"); err == nil || !strings.Contains(err.Error(), "x1 t tcp_connect") {
+	if _, err := oneSymbol("x1 t tcp_connect\n", "tcp_connect"); err == nil || !strings.Contains(err.Error(), "x1 t tcp_connect") {
 		t.Errorf("a damaged line: %v, want it quoted", err)
+	}
+}
+
+func oneSymbol(kallsyms, name string) (symbol, error) {
+	s, err := findSymbols(strings.NewReader(kallsyms), []string{name})
+	if err != nil {
+		return symbol{}, err
+	}
+	return s.of(name)
+}
+
+// TestFindSymbols: several at once are what each is alone, also where one's name
+// begins another's, and those behind what is not there.
+func TestFindSymbols(t *testing.T) {
+	names := []string{"tcp_keepalive_timer", "tcp_send_active_reset", "tcp_keepalive_timer_of_another", "tcp_v4_err", "tcp_v6_err"}
+	all, err := findSymbols(strings.NewReader(kallsyms), names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		got, err := all.of(name)
+		want, wantErr := oneSymbol(kallsyms, name)
+		if got != want || fmt.Sprint(err) != fmt.Sprint(wantErr) {
+			t.Errorf("%s: %+v, %v; alone %+v, %v", name, got, err, want, wantErr)
+		}
 	}
 }
 

@@ -40,6 +40,7 @@ type File struct {
 	now  func() time.Time
 
 	rest    []byte    // of the line that the file has the beginning of
+	begun   int64     // the bytes of that beginning
 	failing error     // of the latest write; nil: it was written
 	retry   time.Time // where failing: when the next write is tried
 	before  uint64    // Lost when it began to fail
@@ -53,6 +54,7 @@ type File struct {
 type file interface {
 	io.WriteCloser
 	Stat() (fs.FileInfo, error)
+	Truncate(size int64) error
 }
 
 // Open opens the file to append to it.
@@ -116,7 +118,7 @@ func (f *File) write(lines []byte) (int, error) {
 	}
 	if len(f.rest) > 0 {
 		n, err := f.file.Write(f.rest)
-		f.size += int64(n)
+		f.size, f.begun = f.size+int64(n), f.begun+int64(n)
 		if f.rest = f.rest[n:]; err != nil {
 			return 0, f.fail(err)
 		}
@@ -133,6 +135,7 @@ func (f *File) write(lines []byte) (int, error) {
 		if i := bytes.IndexByte(lines[n:], '\n'); i >= 0 {
 			end = n + i + 1
 		}
+		f.begun = int64(n - 1 - bytes.LastIndexByte(lines[:n], '\n'))
 		f.rest, n = bytes.Clone(lines[n:end]), end
 	}
 	return n, f.fail(err)
@@ -175,11 +178,28 @@ func (f *File) Check() {
 		return
 	}
 	f.troubled("")
-	_ = f.file.Close()
-	if len(f.rest) > 0 { // the file that is gone has the beginning
-		f.lost.Add(1)
+	if f.giveUp() {
+		if info, err := next.Stat(); err == nil { // it may be the same file
+			size = info.Size()
+		}
 	}
-	f.file, f.size, f.rest, f.retry = next, size, nil, time.Time{}
+	_ = f.file.Close()
+	f.file, f.size, f.retry = next, size, time.Time{}
+}
+
+// giveUp takes the beginning of a line that will have no end from the file, and
+// counts the line. It says whether there was one.
+func (f *File) giveUp() bool {
+	if len(f.rest) == 0 {
+		return false
+	}
+	f.lost.Add(1)
+	f.rest = nil
+	// Only if it is the end: somebody else may have written to the file.
+	if info, err := f.file.Stat(); err == nil && info.Mode().IsRegular() && info.Size() == f.size {
+		_ = f.file.Truncate(f.size - f.begun)
+	}
+	return true
 }
 
 // isNamed says that the file still has its name.
@@ -195,8 +215,10 @@ func (f *File) isNamed() bool {
 // Close writes what is left of a line, and closes the file.
 func (f *File) Close() error {
 	if len(f.rest) > 0 {
-		if _, err := f.file.Write(f.rest); err != nil {
-			f.lost.Add(1)
+		n, err := f.file.Write(f.rest)
+		f.size, f.begun, f.rest = f.size+int64(n), f.begun+int64(n), f.rest[n:]
+		if err != nil {
+			f.giveUp()
 		}
 	}
 	return f.file.Close()

@@ -128,6 +128,42 @@ func TestTornLine(t *testing.T) {
 	if _ = f.Close(); f.Lost() != 4 {
 		t.Errorf("%d lost, want the torn line too", f.Lost())
 	}
+	want(t, path, "0123456789\n")
+}
+
+// TestTornLineRotated: the file is renamed, or opened again, while it has the
+// beginning of a line: each file has whole lines only.
+func TestTornLineRotated(t *testing.T) {
+	for _, renamed := range []bool{true, false} {
+		path := filepath.Join(t.TempDir(), "log")
+		room := 6
+		f, _, clock := on(t, &room, unix.ENOSPC, Options{Path: path})
+		write(t, f, "one", "two", "three") // of "two" the beginning is in the file
+		room = 1
+		*clock = clock.Add(retryEvery)
+		write(t, f, "four") // "o" as well
+		old := path
+		if renamed {
+			old = path + ".1"
+			if err := os.Rename(path, old); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			f.Reopen()
+		}
+		room = 1000
+		f.Check()
+		want(t, old, "one\n")
+		write(t, f, "five")
+		if renamed {
+			want(t, path, "five\n")
+		} else {
+			want(t, path, "one\nfive\n")
+		}
+		if f.Lost() != 3 { // two, three and four
+			t.Errorf("%d lost, want 3", f.Lost())
+		}
+	}
 }
 
 // TestClosedPipe: a reader that has gone is an error, as it is for standard output.

@@ -22,10 +22,12 @@ type By string
 const (
 	ByComm By = "comm" // the process's name
 	ByUnit By = "unit" // the systemd unit, or the container's or pod's cgroup, by the last part of its path
+	// ByWorkload is the pod's workload, NAMESPACE/NAME; of what is in no pod the unit.
+	ByWorkload By = "workload"
 )
 
 // Bys lists them.
-func Bys() []string { return []string{string(ByComm), string(ByUnit)} }
+func Bys() []string { return []string{string(ByComm), string(ByUnit), string(ByWorkload)} }
 
 // Labels are what is asked for beyond the closed sets.
 type Labels struct {
@@ -138,6 +140,12 @@ func nameOf(s *conn.State, by By) string {
 	case ByComm:
 		if name = s.Process.Comm; name == "" && s.HeldBy == conn.HeldByKernel {
 			name = "kernel"
+		}
+	case ByWorkload:
+		if name = s.Workload(); name != "" {
+			name = s.PodNamespace + "/" + name
+		} else if s.Pod == "" { // of a pod without a name, so far, the unit would be a container's
+			name = unit(s.Cgroup)
 		}
 	case ByUnit:
 		name = unit(s.Cgroup)

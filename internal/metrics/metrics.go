@@ -56,7 +56,7 @@ type Metrics struct {
 
 // New makes the metrics, all at 0.
 func New(o Options) *Metrics {
-	m := &Metrics{registry: prometheus.NewRegistry(), listing: newListing(o.Labels.Owner == ByUnit)}
+	m := &Metrics{registry: prometheus.NewRegistry(), listing: newListing(o.Labels.Owner == ByUnit || o.Labels.Owner == ByWorkload)}
 	m.probes = m.counters("probes_total", "Keepalive probes of this host.", "result", known(o.NotKnown, events.UnknownSendError, "sent", "congested", "failed")...)
 	m.answers = m.counter("answers_total", "Answers of peers to probes.")
 	if o.NotKnown&events.UnknownProbed == 0 {

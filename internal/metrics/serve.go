@@ -41,9 +41,7 @@ func Listen(ctx context.Context, addr string) (net.Listener, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%q is no number of a descriptor", number)
 		}
-		f := os.NewFile(uintptr(n), addr)
-		defer func() { _ = f.Close() }()
-		l, err := net.FileListener(f)
+		l, err := inherit(uintptr(n))
 		if err != nil {
 			return nil, fmt.Errorf("%s is no listening socket: %w", addr, err)
 		}

@@ -82,7 +82,12 @@ func TestServe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, addr := range []string{"127.0.0.1:0", "[::1]:0", "unix:" + filepath.Join(dir, "new"), "unix:" + filepath.Join(dir, "left"), fmt.Sprintf("fd://%d", fd)} {
+	addrs := []string{"127.0.0.1:0", "unix:" + filepath.Join(dir, "new"), "unix:" + filepath.Join(dir, "left"), fmt.Sprintf("fd://%d", fd)}
+	if l, err := net.Listen("tcp", "[::1]:0"); err == nil { // else this machine has no IPv6
+		_ = l.Close()
+		addrs = append(addrs, "[::1]:0")
+	}
+	for _, addr := range addrs {
 		m := New(full())
 		at := serve(t, m, addr)
 		answer, err := http.ReadResponse(bufio.NewReader(strings.NewReader(ask(t, at, get))), nil)
@@ -97,6 +102,51 @@ func TestServe(t *testing.T) {
 	}
 	if info, err := os.Stat(filepath.Join(dir, "new")); err != nil || info.Mode().Perm() != 0o660 {
 		t.Errorf("%v, %v: want 0660", info.Mode(), err)
+	}
+}
+
+// TestListenWithoutKeepalive: katrace does not report scrapes of its own metrics.
+func TestListenWithoutKeepalive(t *testing.T) {
+	inherited, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = inherited.Close() }()
+	file, err := inherited.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	fd, err := syscall.Dup(int(file.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, addr := range []string{"127.0.0.1:0", fmt.Sprintf("fd://%d", fd)} {
+		l, err := Listen(t.Context(), addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = l.Close() }()
+		client, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = client.Close() }()
+		c, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		raw, err := c.(syscall.Conn).SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		on := -1
+		if err := raw.Control(func(fd uintptr) {
+			on, err = syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_KEEPALIVE)
+		}); err != nil || on != 0 {
+			t.Errorf("%s: SO_KEEPALIVE is %d, %v", addr, on, err)
+		}
 	}
 }
 

@@ -15,7 +15,7 @@ const (
 	slice      = 2 * time.Millisecond
 	slicePause = 10 * time.Millisecond
 	restOnMiss = 10 // times what the scan cost
-	restIdle   = 50
+	restIdle   = 2000
 	checkEvery = time.Second
 	// inHurry is how much rest scans that are in a hurry may leave out for the
 	// time being: a tenth of it is spent in scanning.

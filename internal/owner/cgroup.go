@@ -46,10 +46,11 @@ func newCgroups(mountinfo string) *cgroups {
 	if err != nil {
 		return c
 	}
-	c.at = cgroup2Mount(string(text))
-	if c.at == "" {
+	m, _ := chooseMount(cgroup2Mounts(string(text)), isWhole)
+	if m.point == "" {
 		return c
 	}
+	c.at = m.point
 	if fd, err := unix.Open(c.at, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err == nil {
 		c.mount = fd
 	}
@@ -61,27 +62,79 @@ func newCgroups(mountinfo string) *cgroups {
 // (name=systemd) rather than a controller's.
 func HasCgroup2() bool {
 	text, err := os.ReadFile("/proc/self/mountinfo")
-	return err != nil || cgroup2Mount(string(text)) != ""
+	return err != nil || len(cgroup2Mounts(string(text))) > 0
 }
 
-// cgroup2Mount finds where cgroup v2 is mounted in a mountinfo text. A mount of
-// its root is wanted: below another one not every cgroup can be seen.
-func cgroup2Mount(mountinfo string) string {
-	best := ""
+// cgroup2Mount is a mount of cgroup v2.
+type cgroup2Mount struct {
+	root  string // what is mounted, as seen from this process's cgroup namespace: "/", "/../.."
+	point string
+}
+
+// cgroup2Mounts finds the mounts of cgroup v2 in a mountinfo text.
+func cgroup2Mounts(mountinfo string) (mounts []cgroup2Mount) {
 	for line := range strings.Lines(mountinfo) {
 		before, after, ok := strings.Cut(line, " - ")
 		fields := strings.Split(before, " ") // other white space can be in a name
-		if !ok || len(fields) < 5 || !strings.HasPrefix(after, "cgroup2 ") {
-			continue
-		}
-		if at := unescapeMount(fields[4]); best == "" || fields[3] == "/" {
-			best = at
-			if fields[3] == "/" {
-				return best
-			}
+		if ok && len(fields) >= 5 && strings.HasPrefix(after, "cgroup2 ") {
+			mounts = append(mounts, cgroup2Mount{unescapeMount(fields[3]), unescapeMount(fields[4])})
 		}
 	}
-	return best
+	return mounts
+}
+
+// chooseMount takes the mount that has the whole hierarchy. Without one it is that
+// of what this process takes for the root, or any: a container has its own cgroup
+// mounted.
+func chooseMount(mounts []cgroup2Mount, isWhole func(point string) bool) (_ cgroup2Mount, whole bool) {
+	var best cgroup2Mount
+	for _, m := range mounts {
+		if isWhole(m.point) {
+			return m, true
+		}
+		if best.point == "" || m.root == "/" && best.root != "/" {
+			best = m
+		}
+	}
+	return best, false
+}
+
+// isWhole says that the hierarchy's root is mounted there: it has the first inode
+// number (kernfs_create_root).
+func isWhole(point string) bool {
+	var st unix.Stat_t
+	return unix.Stat(point, &st) == nil && st.Ino == 1
+}
+
+// above is what stands before all paths of cgroups in /proc that are not in this
+// process's cgroup namespace, "/../..": the way to the hierarchy's root. "" where
+// the namespace is the host's. known says whether that can be told.
+var above = sync.OnceValues(func() (way string, known bool) {
+	text, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return "", false
+	}
+	m, whole := chooseMount(cgroup2Mounts(string(text)), isWhole)
+	return strings.TrimSuffix(m.root, "/"), whole
+})
+
+// fromRoot is a path of /proc/PID/cgroup from the hierarchy's root on, where way
+// leads from this process's cgroup namespace to the root; "" where it cannot be
+// told.
+func fromRoot(path, way string, known bool) string {
+	switch rest, ok := strings.CutPrefix(path, way); {
+	case !known:
+		if strings.HasPrefix(path, "/..") {
+			return "" // outside a namespace, whose place is not known
+		}
+		return path
+	case !ok:
+		return "" // in the namespace, or beside it
+	case rest == "":
+		return "/"
+	default:
+		return rest
+	}
 }
 
 // unescapeMount undoes mountinfo's \040 for a blank and the like.
@@ -137,7 +190,7 @@ func (c *cgroups) resolve(id uint64) string {
 	}
 	rel, err := filepath.Rel(c.at, path)
 	if err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
-		return "" // outside what is mounted here
+		return "" // outside what is mounted here, of which the kernel shows "/" (prepend_path)
 	}
 	if rel == "." {
 		return "/"

@@ -98,17 +98,25 @@ func podUID(part string) string {
 	if !ok {
 		return ""
 	}
-	uid = strings.ReplaceAll(uid, "_", "-")
-	if len(uid) == 32 && isHex(uid) {
-		return uid
-	}
-	if len(uid) != 36 || !isHex(strings.ReplaceAll(uid, "-", "")) {
+	if uid = strings.ReplaceAll(uid, "_", "-"); !isPodUID(uid) {
 		return ""
 	}
-	for i, c := range []byte(uid) {
+	return uid
+}
+
+// isPodUID says that s is a pod's uid: 8-4-4-4-12 hexadecimal digits, or a static
+// pod's 32.
+func isPodUID(s string) bool {
+	if len(s) == 32 {
+		return isHex(s)
+	}
+	if len(s) != 36 || !isHex(strings.ReplaceAll(s, "-", "")) {
+		return false
+	}
+	for i, c := range []byte(s) {
 		if (c == '-') != (i == 8 || i == 13 || i == 18 || i == 23) {
-			return ""
+			return false
 		}
 	}
-	return uid
+	return true
 }

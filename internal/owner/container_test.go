@@ -3,8 +3,12 @@
 package owner
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -123,20 +127,92 @@ func FuzzParseStat(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		_, _ = parseStat(b)
 		_ = parseProcCgroup(b)
-		_ = cgroup2Mount(string(b))
+		_ = cgroup2Mounts(string(b))
 		_, _ = parseLink(b, "socket:[")
 	})
 }
 
 func TestCgroup2Mount(t *testing.T) {
 	for _, tt := range []struct{ text, want string }{
+		{"1 2 0:1 / /own rw - cgroup2 c rw\n1 2 0:1 /../.. /whole rw - cgroup2 c rw\n", "/whole"},
 		{"30 25 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n", "/sys/fs/cgroup"},
 		{"1 2 0:1 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n2 2 0:2 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n", "/sys/fs/cgroup/unified"},
 		{"1 2 0:1 /docker/x /a rw - cgroup2 c rw\n1 2 0:1 / /b\\040c rw - cgroup2 c rw\n", "/b c"},
 		{"1 2 0:1 / /proc rw - proc proc rw\n", ""},
 	} {
-		if got := cgroup2Mount(tt.text); got != tt.want {
-			t.Errorf("%q: got %q, want %q", tt.text, got, tt.want)
+		whole := func(point string) bool { return point == "/whole" }
+		if got, is := chooseMount(cgroup2Mounts(tt.text), whole); got.point != tt.want || is != (tt.want == "/whole") {
+			t.Errorf("%q: got %+v, whole: %v; want %q", tt.text, got, is, tt.want)
+		}
+	}
+}
+
+func TestFromRoot(t *testing.T) {
+	for _, tt := range []struct {
+		path, way string
+		known     bool
+		want      string
+	}{
+		{"/system.slice/ssh.service", "", true, "/system.slice/ssh.service"}, // on the host
+		{"/", "", true, "/"},
+		{"/../../system.slice/ssh.service", "/../..", true, "/system.slice/ssh.service"},
+		{"/../..", "/../..", true, "/"},
+		{"/", "/../..", true, ""},            // the container itself
+		{"/../libpod-x", "/../..", true, ""}, // beside it
+		{"/../libpod-x", "", false, ""},      // the host's root is not mounted here
+		{"/system.slice", "", false, "/system.slice"},
+	} {
+		if got := fromRoot(tt.path, tt.way, tt.known); got != tt.want {
+			t.Errorf("%q by %q: got %q, want %q", tt.path, tt.way, got, tt.want)
+		}
+	}
+}
+
+// TestCgroupsOfAContainer: where only a part of the hierarchy is mounted, the path
+// of a cgroup beside it is not known.
+func TestCgroupsOfAContainer(t *testing.T) {
+	all := newCgroups("/proc/self/mountinfo")
+	defer all.close()
+	if os.Geteuid() != 0 || all.mount < 0 {
+		t.Skip("needs root, and cgroup v2")
+	}
+	if !isWhole(all.at) {
+		t.Skipf("%s is not the whole hierarchy: this is a container", all.at)
+	}
+	inode := map[string]uint64{}
+	for _, name := range []string{"katrace-test-own", "katrace-test-own/child", "katrace-test-other"} {
+		dir := filepath.Join(all.at, name)
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = os.Remove(dir) })
+		var st unix.Stat_t
+		if err := unix.Stat(dir, &st); err != nil {
+			t.Fatal(err)
+		}
+		inode[name] = st.Ino
+	}
+	part := filepath.Join(t.TempDir(), "part")
+	if err := os.Mkdir(part, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount(filepath.Join(all.at, "katrace-test-own"), part, "", unix.MS_BIND, ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(part, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	info := filepath.Join(t.TempDir(), "mountinfo")
+	if err := os.WriteFile(info, []byte("1 2 0:1 / "+part+" rw - cgroup2 c rw\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := newCgroups(info)
+	defer c.close()
+	for name, want := range map[string]string{"katrace-test-own": "/", "katrace-test-own/child": "/child", "katrace-test-other": ""} {
+		if got, _ := c.find(inode[name], 0); got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
 }

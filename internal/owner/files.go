@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/conn"
+	"katrace/internal/loader"
 )
 
 // files is the BPF iterator over the descriptors of all processes
@@ -46,7 +47,7 @@ func openFiles() (_ *files, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the embedded BPF object: %w", err)
 	}
-	if f.coll, err = ebpf.NewCollection(spec); err != nil {
+	if f.coll, err = ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: loader.KernelBTF()}); err != nil {
 		return nil, fmt.Errorf("load the iterator over descriptors: %w", err)
 	}
 	if f.iter, err = link.AttachIter(link.IterOptions{Program: f.coll.Programs["list_files"]}); err != nil {

@@ -37,11 +37,11 @@ func FuzzMountinfo(f *testing.F) {
 	f.Add("1 2 0:1 / /b\\999\\04 rw - cgroup2 c rw")
 	escape := strings.NewReplacer(" ", `\040`, "\t", `\011`, "\n", `\012`, `\`, `\134`)
 	f.Fuzz(func(t *testing.T, text string) {
-		_ = cgroup2Mount(text)
+		_ = cgroup2Mounts(text)
 		// Any name of a mount point, as the kernel would write it.
 		if at := "/" + strings.ReplaceAll(text, "\x00", ""); strings.TrimSpace(at) == at {
 			line := "30 25 0:26 / " + escape.Replace(at) + " rw - cgroup2 cgroup2 rw\n"
-			if got := cgroup2Mount(line); got != at {
+			if got := cgroup2Mounts(line); len(got) != 1 || got[0].point != at {
 				t.Fatalf("%q is read as %q, want %q", line, got, at)
 			}
 		}

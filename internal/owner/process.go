@@ -77,8 +77,10 @@ func readProcess(h holder) (*process, error) {
 	p := &process{procKey: procKey{pid, st.start}, holder: h, comm: st.comm}
 	// Without it (the process ends just now) the cgroup is unknown.
 	if text, err := os.ReadFile("/proc/" + strconv.Itoa(int(pid)) + "/cgroup"); err == nil {
-		p.cgroup = parseProcCgroup(text)
-		p.container = ParseContainer(p.cgroup)
+		path := parseProcCgroup(text)
+		p.container = ParseContainer(path)
+		way, known := above()
+		p.cgroup = fromRoot(path, way, known)
 	}
 	return p, nil
 }

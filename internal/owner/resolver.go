@@ -24,6 +24,7 @@ type Options struct {
 	MaxSockets int           // sockets remembered, some 30 bytes each; 0: 1,048,576
 	MinPause   time.Duration // between two scans that look for an unknown socket; 0: 1 s
 	Period     time.Duration // between two scans when nobody asks; 0: 10 s
+	Names      *Names        // of pods and containers; nil: none
 	Scanned    func()        // called after each whole scan, by the goroutine that scans; nil: nothing is
 
 	// list replaces the scans in tests.
@@ -231,7 +232,7 @@ func (r *Resolver) miss(w want, now time.Duration) bool {
 
 // Fill sets who owns the event's socket, as far as it is known: Process and
 // HeldBy, and where they are not set, Cgroup, Container and Pod, of the socket's
-// own cgroup or else of the process's. asked says that a scan will look for what
+// own cgroup or else of the process's, and the names of these. asked says that a scan will look for what
 // is not known.
 //
 // The socket's own needs CAP_DAC_READ_SEARCH. One that is not cached costs three
@@ -259,5 +260,6 @@ func (r *Resolver) Fill(e *events.Event) (asked bool) {
 	if p != nil && (e.Cgroup == "" || e.Cgroup == "/") {
 		e.Cgroup, e.Container, e.Pod = p.cgroup, p.container.ID, p.container.PodUID
 	}
+	r.opts.Names.Fill(&e.Owner)
 	return asked
 }

@@ -347,6 +347,13 @@ func TestFillCgroup(t *testing.T) {
 	if r.Fill(&e); e.Cgroup != "/"+name || e.Container != id64 || e.Pod != uid {
 		t.Errorf("got %q, container %q, pod %q", e.Cgroup, e.Container, e.Pod)
 	}
+	pods := t.TempDir()
+	makeDirs(t, pods, "shop_cart-0_"+uid)
+	r.opts.Names = OpenNames(pods, false)
+	e = events.Event{State: conn.State{Owner: conn.Owner{CgroupID: id}}}
+	if r.Fill(&e); e.PodNamespace != "shop" || e.PodName != "cart-0" {
+		t.Errorf("the pod is %q/%q", e.PodNamespace, e.PodName)
+	}
 	if err := syscall.Rmdir(dir); err != nil {
 		t.Fatal(err)
 	}

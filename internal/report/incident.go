@@ -32,7 +32,7 @@ func incidents(found []incident.Incident, day time.Time) []Incident {
 	list := []Incident{}
 	for _, i := range found {
 		made := Incident{
-			Kind: i.Kind.String(), Scope: i.Scope.Level.String(), Name: Text(i.Scope.Name), Peers: i.Peers, Affected: i.Affected, Of: i.Of,
+			Kind: i.Kind.String(), Scope: i.Scope.Level.String(), Name: Text(i.Scope.Named()), Peers: i.Peers, Affected: i.Affected, Of: i.Of,
 			Silent: i.Silent, Recovered: i.Recovered, Ended: i.Ended, Closed: i.Closed, Since: Time{i.Since}, Words: i.Sentence(day),
 		}
 		if !i.Lasts() {

@@ -72,8 +72,8 @@ func (c Connection) Tuple() string {
 // OwnerWords is who holds it, safe for a terminal.
 func (c Connection) OwnerWords() string {
 	words := c.AppendOwner(nil)
-	if c.Container != "" {
-		words = conn.AppendShortID(append(words, ' '), c.Container)
+	if in := c.AppendContainer(nil); len(in) > 0 {
+		words = append(append(words, ' '), in...)
 	}
 	return string(words)
 }

@@ -47,7 +47,7 @@ func adviseEnded(a []string, f *facts) []string {
 func adviseSuspended(a []string, f *facts, now int64) []string {
 	if f.WaitsFor == conn.WaitsWindowProbe {
 		s := "The peer's receive window is closed: its application does not read. No keepalive probe is sent while data waits here; window probes are. "
-		if f.dies != 0 || !f.Endless() {
+		if f.dies != 0 || !f.endless() {
 			s += "TCP_USER_TIMEOUT" + after(f.Keepalive.UserTimeout) + " then ends it." + givesUp(f, now)
 		} else {
 			s += "A peer that answers them is never given up; one that does not is after net.ipv4.tcp_retries2 of them (15: about 15 minutes)."

@@ -155,7 +155,8 @@ func TestAdviceSaysWhatTheBackendCannotKnow(t *testing.T) {
 // do not look the same.
 func TestAdviceOfUnreachable(t *testing.T) {
 	for _, v := range []events.Verdict{events.VerdictTimedOut, events.VerdictUnreachable} {
-		f := facts{ended: true, kind: events.KindReset, verdict: v}
+		f := newFacts()
+		f.ended, f.kind, f.verdict = true, events.KindReset, v
 		all := strings.Join(advise(&f, 1, nil), "\n")
 		if got, want := strings.Contains(all, "both look the same"), v == events.VerdictTimedOut; got != want {
 			t.Errorf("%s: %s", v, all)

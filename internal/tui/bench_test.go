@@ -62,13 +62,22 @@ func BenchmarkStoreEvent(b *testing.B) {
 	for _, n := range []int{1000, 100_000} {
 		b.Run(fmt.Sprintf("conns=%d", n), func(b *testing.B) {
 			s, c := loaded(b, n, 20*n) // the stories have grown as far as they may
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := s.Event(c.next()); err != nil {
-					b.Fatal(err)
-				}
-			}
+			benchStore(b, s, c)
 		})
+	}
+	b.Run("untold", func(b *testing.B) {
+		s, c := loaded(b, 20_000, 40_000)
+		s.opt.Untold = true
+		benchStore(b, s, c)
+	})
+}
+
+func benchStore(b *testing.B, s *Store, c *churn) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := s.Event(c.next()); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

@@ -13,6 +13,9 @@ func (m *model) caveats() []string {
 	for _, lack := range m.opt.Lacks {
 		list = append(list, by+" cannot know: "+lack)
 	}
+	for _, what := range m.opt.Hidden {
+		list = append(list, "not seen from here: "+what)
+	}
 	if m.notice != "" {
 		list = append(list, m.notice)
 	}

@@ -123,9 +123,9 @@ var columnSpecs = [numColumns]columnSpec{
 		key:  func(c *entry, _ bool) orderKey { return orderKey{hi: math.MaxUint64 - uint64(c.last)} }, // those without an event last
 	},
 	ColContainer: {
-		title: "CONTAINER", brief: "CONTAINER", least: 12, decent: 12, most: 24, rank: 9, hunger: 9, optional: true,
+		title: "CONTAINER", brief: "CONTAINER", least: 12, decent: 12, most: 40, rank: 9, hunger: 9, optional: true,
 		want: func(t *theme, f *facts) int { return cells(t.container(f)) },
-		draw: func(c *cell) { c.add(c.dim, c.fit(c.container(c.f), c.w)) },
+		draw: func(c *cell) { c.add(c.dim, c.fit(c.containerIn(c.f, c.w), c.w)) },
 		key:  func(c *entry, _ bool) orderKey { return textOrder(c.Container, c.id) },
 	},
 	ColNetns: {

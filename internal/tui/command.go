@@ -14,7 +14,8 @@ import (
 // settingsAdvice is what follows from the settings, with the commands that change
 // them on all the program's connections of the kind.
 func (f *facts) settingsAdvice() []advice.Item {
-	return advice.Settings(f.Keepalive, f.timer(), func(flags string) string { return advice.ProgramCommand(&f.State, f.service, flags) })
+	s := f.state()
+	return advice.Settings(f.Keepalive, f.timer(), func(flags string) string { return advice.ProgramCommand(&s, f.service, flags) })
 }
 
 // byUserTimeout ends words by the command that sets a user timeout on this
@@ -23,7 +24,7 @@ func (f *facts) byUserTimeout(words string) advice.Item {
 	if f.Has&conn.HasKeepalive == 0 || f.Keepalive.UserTimeout != 0 || f.HeldBy == conn.HeldByKernel {
 		return advice.Item{Words: words + "."}
 	}
-	return advice.Item{Words: words, Command: f.SetCommand("--user-timeout 60s")}
+	return advice.Item{Words: words, Command: f.setCommand("--user-timeout 60s")}
 }
 
 // commands are the command lines that the advice on a connection names, in its

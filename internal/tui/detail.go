@@ -128,10 +128,13 @@ func (d *detail) who(m *model, width int) []string {
 		facts = append(facts, pair{"uid", strconv.FormatUint(uint64(f.UID), 10)})
 	}
 	if f.Container != "" {
-		facts = append(facts, pair{"container", sanitize(f.Container, t.ascii)})
+		facts = append(facts, pair{"container", sanitize(strings.TrimSpace(f.ContainerName+" "+f.Container), t.ascii)})
+	}
+	if f.PodName != "" {
+		facts = append(facts, pair{"pod", sanitize(f.PodNamespace+"/"+f.PodName, t.ascii)})
 	}
 	if f.Pod != "" {
-		facts = append(facts, pair{"pod", sanitize(f.Pod, t.ascii)})
+		facts = append(facts, pair{"pod uid", sanitize(f.Pod, t.ascii)})
 	}
 	if f.Cgroup != "" {
 		facts = append(facts, pair{"cgroup", sanitize(f.Cgroup, t.ascii)})

@@ -4,6 +4,7 @@ package tui
 
 import (
 	"math"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -37,61 +38,90 @@ type facts struct {
 	reason  events.Reason
 	ended   bool // with an error that the application reads
 	seen    bool // an event of it came; else a listing alone shows it
+	ours    bool // this side's keepalive timer was seen, by an event or a listing
 
-	conn.State // Has also holds HasSeq
+	// What a conn.State holds (see state), in less room.
+	WaitsFor      conn.Waiting
+	Family        conn.Family
+	TCPState      conn.TCPState
+	Has           conn.Fact // also HasSeq
+	Netns         uint32
+	Local, Remote netip.AddrPort
+	Inode         uint64
+	Unanswered    int
+	*alike
 
-	first nanos // its first event, or the first listing that showed it
-
+	first   nanos  // its first event, or the first listing that showed it
+	heard   nanos  // the latest segment from the peer
 	version uint32 // counts changes of the owner and of errno
-
-	seq   uint32
-	heard nanos // the latest segment from the peer
-	ours  bool  // this side's keepalive timer was seen, by an event or a listing
-	peer  peerProbes
+	seq     uint32
 
 	probes, answers uint32 // seen so far
 	ignored         ignored
-	service         group.Port // of the two ports (Store.row)
-	farEnd          string     // whose the other end is, where that is on this host and in this namespace (Store.row)
-	sendError       string     // of the latest probe
-	errno           string
-	rst             events.RST
-	by              events.By
-	// HasUnacked, as the connection ended or was suspended:
-	retransmits uint8
-	unacked     uint32
-	icmp        events.ICMP
-	icmpAt      nanos
-	drop        *events.Drop // the latest segment that this host dropped since the peer answered; never changed
+	peer            peerProbes
+	*rare
 
 	rtts     [sparkLen]uint32 // microseconds, oldest first
 	numRTT   uint8
 	rttExact bool
+	service  group.Port // of the two ports (Store.row)
+}
+
+// newFacts are those of a connection of which nothing is known.
+func newFacts() facts { return facts{alike: &alike{}, rare: ordinary} }
+
+// ID is conn.State's.
+func (f *facts) ID() conn.ID {
+	return conn.ID{Host: f.Host, Netns: f.Netns, Local: f.Local, Remote: f.Remote}
+}
+
+// state is all that a conn.State says of the connection.
+func (f *facts) state() conn.State {
+	return conn.State{
+		Host: f.Host, Netns: f.Netns, Inode: f.Inode, Family: f.Family, TCPState: f.TCPState, Local: f.Local, Remote: f.Remote,
+		Owner: f.Owner, Keepalive: f.Keepalive, Unanswered: f.Unanswered, WaitsFor: f.WaitsFor, Has: f.Has,
+	}
+}
+
+// What conn.State says of it.
+func (f *facts) endless() bool                     { s := f.state(); return s.Endless() }
+func (f *facts) setCommand(settings string) string { s := f.state(); return s.SetCommand(settings) }
+func (f *facts) appendOwner(dst []byte) []byte     { s := f.state(); return s.AppendOwner(dst) }
+
+// setState is its opposite. in has what the connections of the Store share.
+func (f *facts) setState(s *conn.State, in *alikes) {
+	f.Netns, f.Inode, f.Family, f.TCPState, f.Local, f.Remote = s.Netns, s.Inode, s.Family, s.TCPState, s.Local, s.Remote
+	f.Unanswered, f.WaitsFor, f.Has = s.Unanswered, s.WaitsFor, s.Has
+	if c := (common{s.Host, s.Owner, s.Keepalive}); c != f.common {
+		in.release(f.alike)
+		f.alike = in.take(c)
+	}
 }
 
 // entry is one connection in the Store.
 type entry struct {
-	key   orderKey
-	index int    // in Store.conns; -1: dropped
+	index int32  // in Store.conns; -1: dropped
+	place uint32 // in sorter.sorted
 	round uint32 // of the latest snapshot that it was part of
 	found uint32 // number of the latest listing that found it
-	shown class  // under which it is counted in Store.counts
 	facts
+	shown class // under which it is counted in Store.counts
 	match matchCache
 	story story
+	alias *entry // of the same hash in Store.byConn
 	// failure is what of it the Store's incident.Watch knows; nil: it is well.
 	failure *incident.Failure
 }
 
 // apply takes over what an event says about the connection.
-func (f *facts) apply(e *events.Event) {
+func (f *facts) apply(e *events.Event, in *alikes) {
 	at := e.Time.UnixNano()
 	if f.first == 0 {
 		f.first = at
 	}
 	f.last, f.kind, f.seen = at, e.Kind, true
 	f.ours = f.ours || e.Kind != events.KindProbed
-	f.applySocket(e, at)
+	f.applySocket(e, at, in)
 	f.applyVerdict(e)
 	if e.Reason != 0 {
 		f.reason = e.Reason
@@ -100,33 +130,36 @@ func (f *facts) apply(e *events.Event) {
 	switch e.Kind {
 	case events.KindProbe:
 		f.probes++
-		keep(&f.sendError, e.SendError)
+		f.setSendError(e.SendError)
 	case events.KindAnswer:
 		f.answers++
-		f.sendError = ""
-		f.drop = nil
+		f.setSendError("")
+		f.setDrop(nil)
 		f.ignored.answer(e)
 		if e.Has&events.HasRTT != 0 {
 			f.addRTT(e.RTT, e.RTTExact)
 		}
 	case events.KindICMP:
-		f.icmp, f.icmpAt = e.ICMP, at
+		f.setRare(func(r *rare) { r.icmp, r.icmpAt = e.ICMP, at })
 	case events.KindDropped:
 		d := cloneDrop(e.Drop)
-		f.drop = &d
+		f.setDrop(&d)
 	case events.KindProbed:
 		f.peer.add(at)
 	case events.KindSuspended:
 		f.stall(e)
 		f.next = 0 // the firings until it is over are no events
 	case events.KindResumed:
-		f.drop = nil
+		f.setDrop(nil)
 	case events.KindReset, events.KindPeerReset, events.KindEnded:
 		f.ended = true
 		f.next, f.dies = 0, 0
-		f.reason, f.rst, f.by = e.Reason, e.RST, e.By
+		f.reason = e.Reason
 		f.stall(e)
-		keep(&f.errno, e.Errno)
+		f.setRare(func(r *rare) {
+			r.rst, r.by = e.RST, e.By
+			keep(&r.errno, e.Errno)
+		})
 		f.version++
 	default: // the State, the verdict and the timer are all there is to it
 	}
@@ -134,37 +167,41 @@ func (f *facts) apply(e *events.Event) {
 
 // set takes over what katrace set made of the settings. When the timer fires then is
 // not known.
-func (f *facts) set(s *events.Set) {
+func (f *facts) set(s *events.Set, in *alikes) {
 	if s == nil {
 		return
 	}
-	v := &s.After
+	v, state := &s.After, f.state()
+	k := &state.Keepalive
 	for _, one := range [...]struct {
 		is   conn.Field
 		from conn.Setting
 		set  func()
 	}{
-		{conn.FieldIdle, conn.SettingIdle, func() { f.Keepalive.Idle = v.Idle }},
-		{conn.FieldInterval, conn.SettingInterval, func() { f.Keepalive.Interval = v.Interval }},
-		{conn.FieldCount, conn.SettingCount, func() { f.Keepalive.Count = v.Count }},
-		{conn.FieldUserTimeout, 0, func() { f.Keepalive.UserTimeout = v.UserTimeout }},
+		{conn.FieldIdle, conn.SettingIdle, func() { k.Idle = v.Idle }},
+		{conn.FieldInterval, conn.SettingInterval, func() { k.Interval = v.Interval }},
+		{conn.FieldCount, conn.SettingCount, func() { k.Count = v.Count }},
+		{conn.FieldUserTimeout, 0, func() { k.UserTimeout = v.UserTimeout }},
 	} {
 		if v.Differs(&s.Before)&one.is != 0 {
 			one.set()
-			f.Keepalive.Inherited &^= one.from
+			k.Inherited &^= one.from
 		}
 	}
+	f.setState(&state, in)
 	f.next, f.dies, f.armed = 0, 0, false
 }
 
 // applySocket takes over what the socket is, and how it is set.
-func (f *facts) applySocket(e *events.Event, at nanos) {
+func (f *facts) applySocket(e *events.Event, at nanos, in *alikes) {
+	s := f.state()
 	if e.Verdict != events.VerdictSuspended { // a firing that sends nothing does not say for what
-		f.WaitsFor = 0
+		s.WaitsFor = 0
 	}
-	if f.Merge(&e.State) {
+	if s.Merge(&e.State) {
 		f.version++
 	}
+	f.setState(&s, in)
 	if e.Has&events.HasSeq != 0 {
 		f.seq, f.Has = e.Seq, f.Has|events.HasSeq
 	}
@@ -196,6 +233,13 @@ func (f *facts) applyVerdict(e *events.Event) {
 	}
 }
 
+// staysWell says that the event is a probe or an answer of a connection that was well
+// and is: that there was one is all that it says, beside when the timer fires.
+func (c *entry) staysWell(e *events.Event) bool {
+	return (e.Kind == events.KindProbe || e.Kind == events.KindAnswer) && e.Change == 0 && (e.Verdict == 0 || e.Verdict == events.VerdictAlive) &&
+		c.seen && c.shown.well() && c.failure == nil && e.Process.PID == c.Process.PID && e.HeldBy == c.HeldBy
+}
+
 // applyTimer takes over the counts and predictions.
 func (f *facts) applyTimer(e *events.Event, at nanos) {
 	if e.Kind == events.KindAnswer && e.Has&conn.HasUnanswered == 0 {
@@ -214,7 +258,9 @@ func (f *facts) applyTimer(e *events.Event, at nanos) {
 
 // stall takes over what became of the data.
 func (f *facts) stall(e *events.Event) {
-	f.retransmits, f.unacked = uint8(min(max(e.Retransmits, 0), math.MaxUint8)), e.Unacked
+	if n := uint8(min(max(e.Retransmits, 0), math.MaxUint8)); n != f.retransmits || e.Unacked != f.unacked {
+		f.setRare(func(r *rare) { r.retransmits, r.unacked = n, e.Unacked })
+	}
 	f.Has = f.Has&^conn.HasUnacked | e.Has&conn.HasUnacked
 }
 
@@ -244,6 +290,18 @@ func (f *facts) addRTT(d time.Duration, exact bool) {
 	f.rtts[f.numRTT] = us
 	f.numRTT++
 	f.rttExact = exact
+}
+
+func (f *facts) setSendError(text string) {
+	if text != f.sendError {
+		f.setRare(func(r *rare) { keep(&r.sendError, text) })
+	}
+}
+
+func (f *facts) setDrop(d *events.Drop) {
+	if d != f.drop {
+		f.setRare(func(r *rare) { r.drop = d })
+	}
 }
 
 // keep sets *dst to a copy of s if it differs: the copy does not hold on to
@@ -293,7 +351,7 @@ func (f *facts) event() events.Event {
 		at, kind = f.listed, 0
 	}
 	e := events.Event{
-		State:   f.State,
+		State:   f.state(),
 		Time:    time.Unix(0, at).UTC(),
 		Kind:    kind,
 		Seq:     f.seq,

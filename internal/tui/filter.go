@@ -5,6 +5,7 @@ package tui
 import (
 	"bytes"
 	"strings"
+	"sync/atomic"
 
 	"katrace/internal/events"
 )
@@ -15,11 +16,12 @@ import (
 // verdict and the latest event. In the log it is looked for in the haystack of
 // the event's connection and in the event's own words.
 type filter struct {
-	text  string
-	terms []term
-	full  uint64              // one bit a term
-	netns func(uint32) string // names of network namespaces; nil: there are none
-	buf   []byte
+	text   string
+	number uint32 // no other has it
+	terms  []term
+	full   uint64              // one bit a term
+	netns  func(uint32) string // names of network namespaces; nil: there are none
+	buf    []byte
 }
 
 type term struct {
@@ -29,6 +31,9 @@ type term struct {
 	kind    []bool           // the event's name does, by events.Kind
 }
 
+// filters numbers them.
+var filters atomic.Uint32
+
 // maxTerms is the number of bits in a matchCache.
 const maxTerms = 64
 
@@ -36,14 +41,14 @@ const maxTerms = 64
 // haystack, which changes seldom: 100,000 connections are not to be written out
 // on each tick.
 type matchCache struct {
-	filter  *filter
-	version uint32 // of the facts in the haystack
 	found   uint64
+	filter  uint32 // its number
+	version uint32 // of the facts in the haystack
 }
 
 // newFilter compiles what the user typed; nil means everything matches.
 func newFilter(text string) *filter {
-	f := &filter{text: text}
+	f := &filter{text: text, number: filters.Add(1)}
 	for _, word := range strings.Fields(strings.ToLower(text)) {
 		t := term{text: []byte(word)}
 		if rest, ok := strings.CutPrefix(word, "!"); ok {
@@ -69,9 +74,10 @@ func newFilter(text string) *filter {
 
 // match tells whether the connection is to be shown. The Store is locked.
 func (f *filter) match(c *entry) bool {
-	if c.match.filter != f || c.match.version != c.version {
-		f.buf = c.AppendHaystack(f.buf[:0], c.errno, f.netns)
-		c.match = matchCache{f, c.version, f.find(f.buf)}
+	if c.match.filter != f.number || c.match.version != c.version {
+		s := c.state()
+		f.buf = s.AppendHaystack(f.buf[:0], c.errno, f.netns)
+		c.match = matchCache{f.find(f.buf), f.number, c.version}
 	}
 	for i := range f.terms {
 		t := &f.terms[i]

@@ -188,9 +188,9 @@ func (t *theme) groupName(by grouping, id *group.ID) string {
 	case byOwner:
 		switch {
 		case id.Pod != "":
-			return "pod " + sanitize(id.Pod, t.ascii)
+			return "pod " + sanitize(string(id.AppendPod(nil)), t.ascii)
 		case id.Container != "":
-			return "container " + sanitize(string(conn.AppendShortID(nil, id.Container)), t.ascii)
+			return "container " + sanitize(string(id.AppendContainer(nil)), t.ascii)
 		case id.Process == "":
 			return "not known"
 		}

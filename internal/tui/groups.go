@@ -33,9 +33,9 @@ func (by grouping) id(s *conn.State, ports *group.Ports) group.ID {
 	case byOwner:
 		switch {
 		case s.Pod != "":
-			return group.ID{Pod: s.Pod}
+			return group.Keys{group.Pod}.Of(s, ports)
 		case s.Container != "":
-			return group.ID{Container: s.Container}
+			return group.Keys{group.Container}.Of(s, ports)
 		}
 		return group.ID{Process: group.Holder(&s.Owner)}
 	case bySettings:
@@ -101,6 +101,7 @@ func (s *Store) groups(q Query, by grouping, now time.Time) []*groupRow {
 	rows := make(map[group.ID]*groupRow)
 	var all []*groupRow
 	at := now.UnixNano()
+	var state conn.State // of one after another
 	// Backwards, as collect does; one that was moved meanwhile is counted once more
 	// or not at all, in a frame.
 	for i := len(s.conns) - 1; i >= 0; i-- {
@@ -114,7 +115,8 @@ func (s *Store) groups(q Query, by grouping, now time.Time) []*groupRow {
 		if !q.wants(c, s.ports()) {
 			continue
 		}
-		id := by.id(&c.State, s.ports())
+		state = c.state()
+		id := by.id(&state, s.ports())
 		g := rows[id]
 		if g == nil {
 			g = &groupRow{id: id}
@@ -137,6 +139,14 @@ func (s *Store) ports() *group.Ports {
 
 // wants says whether the query asks for the connection.
 func (q *Query) wants(c *entry, ports *group.Ports) bool {
-	return (!q.Ended || c.ended) && (q.within == nil || q.within.by.id(&c.State, ports) == q.within.id) &&
-		(q.filter == nil || q.filter.match(c))
+	if q.Ended && !c.ended {
+		return false
+	}
+	if q.within != nil {
+		s := c.state()
+		if q.within.by.id(&s, ports) != q.within.id {
+			return false
+		}
+	}
+	return q.filter == nil || q.filter.match(c)
 }

@@ -97,7 +97,7 @@ func TestFarEndHere(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newScene(t, testOptions, 80, 24)
 			s.event(near(events.KindProbe))
-			c := s.store.byConn[(&conn.State{Netns: 4026531840, Local: near(0).Local, Remote: near(0).Remote}).ID()]
+			c := s.store.byConn.get((&conn.State{Netns: 4026531840, Local: near(0).Local, Remote: near(0).Remote}).ID())
 			for _, e := range tt.far {
 				if e.Kind == 0 {
 					s.list(e)

@@ -21,8 +21,12 @@ func (s *Store) lookOut(now nanos) {
 
 // well yields the connections that do not fail.
 func (s *Store) well(yield func(*conn.State) bool) {
+	var state conn.State // of one after another
 	for _, c := range s.conns {
-		if c.failure == nil && !c.ended && !yield(&c.State) {
+		if c.failure != nil || c.ended {
+			continue
+		}
+		if state = c.state(); !yield(&state) {
 			return
 		}
 	}

@@ -62,7 +62,7 @@ func (l *Listing) Add(e *events.Event) bool {
 	if _, closed := s.listing.closed[key]; closed {
 		return false
 	}
-	c := s.byConn[key]
+	c := s.byConn.get(key)
 	switch {
 	case c == nil:
 	case c.seen && c.last > e.Time.UnixNano():
@@ -71,7 +71,7 @@ func (l *Listing) Add(e *events.Event) bool {
 	case c.ended && !reused(c, e):
 		return false // it was on its way to the end
 	case c.ended:
-		delete(s.byConn, key)
+		s.byConn.remove(c)
 		c = nil
 	case reused(c, e):
 		s.drop(c) // it must have closed unseen
@@ -85,7 +85,7 @@ func (l *Listing) Add(e *events.Event) bool {
 		c = s.insert(key)
 	}
 	c.found = l.n
-	if c.relist(e); !c.seen { // else events tell how it is
+	if c.relist(e, &s.alikes); !c.seen { // else events tell how it is
 		c.failure = s.watch.Event(c.failure, e, time.Unix(0, c.first))
 	}
 	c.slack = s.opt.HZ.Slack(c.plan)
@@ -136,7 +136,7 @@ func (l *Listing) Fail() {
 // event came so far, else when the timer fires. There the listing knows what
 // no event told, that data set the timer anew; but what is between an event and
 // the listing, a probe or an answer, is left to its own event.
-func (f *facts) relist(e *events.Event) {
+func (f *facts) relist(e *events.Event, in *alikes) {
 	at := e.Time.UnixNano()
 	f.listed, f.ours = at, true
 	if f.first == 0 {
@@ -147,11 +147,13 @@ func (f *facts) relist(e *events.Event) {
 		return
 	}
 	was := f.Keepalive
-	f.applySocket(e, at)
+	f.applySocket(e, at, in)
 	if same := f.Keepalive; same.Unsure != 0 && was.Unsure == 0 {
 		same.Inherited, same.Unsure = was.Inherited, 0
 		if same == was {
-			f.Keepalive = was // an event told who set them, netlink does not
+			s := f.state()
+			s.Keepalive = was // an event told who set them, netlink does not
+			f.setState(&s, in)
 		}
 	}
 	switch {

@@ -129,8 +129,8 @@ func TestListedRowGoesWithItsSocket(t *testing.T) {
 	if got := s.counted(); got != "" {
 		t.Errorf("counted %q after all have gone", got)
 	}
-	if s.store.unseen != 0 || len(s.store.byConn) != 0 {
-		t.Errorf("%d unseen, %d tuples left", s.store.unseen, len(s.store.byConn))
+	if s.store.unseen != 0 || len(s.store.byConn.all) != 0 {
+		t.Errorf("%d unseen, %d tuples left", s.store.unseen, len(s.store.byConn.all))
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 type Options struct {
 	Backend string   // "kprobe", "fentry", "tracepoint"; empty in a replay
 	Lacks   []string // what the backend cannot know, in words
+	Hidden  []string // what cannot be seen from inside a container, in words
 	Kernel  string   // the kernel's release
 	Source  string   // "live" or the recording's name; empty: live
 	Filter  string   // the command line's filter as it was given, "--port 5433"; empty: none

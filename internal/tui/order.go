@@ -37,8 +37,7 @@ type sortKey struct {
 type sorter struct {
 	column Column
 	round  uint32
-	sorted []sortKey // of the last round
-	kept   []sortKey // of those, the ones whose keys still hold
+	sorted []sortKey // of the last round; what moves in this one has no connection any more
 	moved  []sortKey
 }
 
@@ -46,52 +45,58 @@ type sorter struct {
 func (s *sorter) begin(col Column) {
 	s.column = col
 	s.round++
-	s.kept, s.moved = s.kept[:0], s.moved[:0]
+	s.moved = s.moved[:0]
 }
 
 // add takes a connection into the round.
 func (s *sorter) add(c *entry, late bool) {
-	c.key = s.column.key(c, late)
-	if c.round != s.round-1 || s.round == 1 {
-		s.moved = append(s.moved, sortKey{c.key, c})
+	key := s.column.key(c, late)
+	if known := s.round > 1 && c.round == s.round-1; !known || s.sorted[c.place].orderKey != key {
+		if known {
+			s.sorted[c.place].c = nil
+		}
+		s.moved = append(s.moved, sortKey{key, c})
 	}
 	c.round = s.round
 }
 
-// sift parts the last round's connections into those that have moved and those
-// that have not. It looks at nothing of them but what the sorter wrote, so the
-// Store need not be locked.
+// sift leaves those of the last round that have not moved. It looks at nothing of
+// them but what the sorter wrote, so the Store need not be locked.
 func (s *sorter) sift() {
-	for i := range s.sorted {
-		k := &s.sorted[i]
-		switch {
-		case k.c.round != s.round: // not part of it any more
-		case k.c.key == k.orderKey:
-			s.kept = append(s.kept, *k)
-		default:
-			s.moved = append(s.moved, sortKey{k.c.key, k.c})
+	kept := s.sorted[:0]
+	for _, k := range s.sorted {
+		if k.c != nil && k.c.round == s.round { // else it is not part of it any more
+			kept = append(kept, k)
 		}
 	}
+	clear(s.sorted[len(kept):]) // do not hold on to what was dropped
+	s.sorted = kept
 }
 
 // finish sorts, and appends the connections in their order to dst.
 func (s *sorter) finish(dst []*entry, reverse bool) []*entry {
 	slices.SortFunc(s.moved, func(a, b sortKey) int { return a.compare(b.orderKey) })
-	out := s.sorted[:0]
-	kept, moved := s.kept, s.moved
-	for len(kept) > 0 && len(moved) > 0 {
-		if kept[0].compare(moved[0].orderKey) < 0 {
-			out, kept = append(out, kept[0]), kept[1:]
+	// From the end, where there is room, so that nothing is moved twice.
+	kept, moved := len(s.sorted), len(s.moved)
+	s.sorted = slices.Grow(s.sorted, moved)[:kept+moved]
+	for at := len(s.sorted) - 1; moved > 0; at-- {
+		if kept > 0 && s.sorted[kept-1].compare(s.moved[moved-1].orderKey) > 0 {
+			kept--
+			s.sorted[at] = s.sorted[kept]
 		} else {
-			out, moved = append(out, moved[0]), moved[1:]
+			moved--
+			s.sorted[at] = s.moved[moved]
 		}
 	}
-	out = append(append(out, kept...), moved...)
-	clear(out[len(out):cap(out)]) // do not hold on to what was dropped
-	s.sorted = out
+	clear(s.moved)
+	if cap(s.moved) > len(s.sorted)/4+chunk { // after the first round, or one in another order
+		s.moved = nil
+	}
 	from := len(dst)
-	for i := range out {
-		dst = append(dst, out[i].c)
+	dst = slices.Grow(dst, len(s.sorted))
+	for i := range s.sorted {
+		s.sorted[i].c.place = uint32(i)
+		dst = append(dst, s.sorted[i].c)
 	}
 	if reverse {
 		slices.Reverse(dst[from:])

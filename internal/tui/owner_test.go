@@ -14,7 +14,7 @@ import (
 func TestOwner(t *testing.T) {
 	th := newTheme(look{dark: true})
 	shop, other := conn.Process{PID: 7, Comm: "Shop"}, conn.Process{PID: 8, Comm: "other"}
-	var f facts
+	f, in := newFacts(), newAlikes()
 	for _, step := range []struct {
 		what  string
 		event events.Event
@@ -30,7 +30,7 @@ func TestOwner(t *testing.T) {
 		{"by a thread", events.Event{State: conn.State{Owner: conn.Owner{Process: other, HeldBy: conn.HeldByThread}}}, "other[8] (thread)"},
 		{"by the kernel", events.Event{State: conn.State{Owner: conn.Owner{HeldBy: conn.HeldByKernel, Module: "sunrpc"}}}, "kernel (sunrpc)"},
 	} {
-		f.applySocket(&step.event, 1)
+		f.applySocket(&step.event, 1, &in)
 		if got := th.owner(&f); got != step.want {
 			t.Errorf("%s: %q, want %q", step.what, got, step.want)
 		}
@@ -38,14 +38,15 @@ func TestOwner(t *testing.T) {
 			t.Errorf("%s: as an event %q, want %q", step.what, e.AppendOwner(nil), step.want)
 		}
 	}
-	c := entry{facts: facts{State: conn.State{Owner: conn.Owner{Process: shop}}}}
+	c := entry{facts: newFacts()}
+	c.applySocket(&events.Event{State: conn.State{Owner: conn.Owner{Process: shop}}}, 1, &in)
 	find := func(text string) bool { return newFilter(text).match(&c) }
 	if !find("shop[7]") || find("thread") || find("shop/7") {
 		t.Error("what is shown is not what is found")
 	}
 	filter := newFilter("thread")
 	_ = filter.match(&c)
-	if c.applySocket(&events.Event{State: conn.State{Owner: conn.Owner{Process: shop, HeldBy: conn.HeldByThread}}}, 1); !filter.match(&c) {
+	if c.applySocket(&events.Event{State: conn.State{Owner: conn.Owner{Process: shop, HeldBy: conn.HeldByThread}}}, 1, &in); !filter.match(&c) {
 		t.Error("that it is a thread's by now is not found")
 	}
 }

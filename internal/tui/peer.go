@@ -4,6 +4,7 @@ package tui
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"katrace/internal/conn"
@@ -14,14 +15,23 @@ import (
 type peerProbes struct {
 	last     nanos // 0: none was seen
 	n        uint32
-	gap      time.Duration // between the two latest; 0: one was seen
-	least    time.Duration // the shortest and the longest between two
-	greatest time.Duration
+	gap      millis // between the two latest; 0: one was seen
+	least    millis // the shortest and the longest between two
+	greatest millis
 }
+
+// millis is a time in milliseconds, seven weeks at most.
+type millis uint32
+
+func inMillis(d time.Duration) millis {
+	return millis(min(max(d.Round(time.Millisecond)/time.Millisecond, 0), math.MaxUint32))
+}
+
+func (m millis) span() time.Duration { return time.Duration(m) * time.Millisecond }
 
 func (p *peerProbes) add(at nanos) {
 	if p.n > 0 {
-		p.gap = time.Duration(at - p.last)
+		p.gap = inMillis(time.Duration(at - p.last))
 		if p.n == 1 || p.gap < p.least {
 			p.least = p.gap
 		}
@@ -35,7 +45,7 @@ func (p *peerProbes) add(at nanos) {
 // peer's tick rate is not known.
 func (p *peerProbes) steady() bool {
 	const unknown jiffies.HZ = 0
-	return p.greatest-p.least <= max(unknown.Slack(p.least), 100*time.Millisecond)
+	return (p.greatest - p.least).span() <= max(unknown.Slack(p.least.span()), 100*time.Millisecond)
 }
 
 // words say how often the peer probes, as far as was seen. Its settings are
@@ -46,9 +56,9 @@ func (p *peerProbes) words() string {
 	case p.n == 1:
 		return "The peer probes us (one probe seen: how often shows with the next)"
 	case p.steady():
-		return fmt.Sprintf("The peer probes us every %s (%d probes seen)", about(p.gap), p.n)
+		return fmt.Sprintf("The peer probes us every %s (%d probes seen)", about(p.gap.span()), p.n)
 	}
-	return fmt.Sprintf("The peer probes us, %s to %s apart (%d probes seen, data between two makes it longer)", about(p.least), about(p.greatest), p.n)
+	return fmt.Sprintf("The peer probes us, %s to %s apart (%d probes seen, data between two makes it longer)", about(p.least.span()), about(p.greatest.span()), p.n)
 }
 
 // about writes a time between two probes without what the timers' slack makes of it.

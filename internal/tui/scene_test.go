@@ -160,6 +160,7 @@ func answered(rtt time.Duration) func(*events.Event) {
 // inPod is a container of a Kubernetes pod, as cri-o makes its cgroup.
 func inPod(e *events.Event) {
 	e.Container, e.Pod = strings.Repeat("3f2a9c0d", 8), "0b9e5c1a-7d3f-4e2b-9a61-2f4c8d7e6a50"
+	e.PodNamespace, e.PodName = "prod", "cart-7d9f8b6c5-x2x4k"
 	e.Cgroup = "/kubepods.slice/kubepods-pod" + strings.ReplaceAll(e.Pod, "-", "_") + ".slice/crio-" + e.Container + ".scope"
 }
 

@@ -116,10 +116,11 @@ func (s *Store) row(c *entry) facts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := c.facts
-	f.service = s.ports().Service(&c.State)
-	far := s.byConn[conn.ID{Netns: f.Netns, Local: f.Remote, Remote: f.Local}]
+	state := c.state()
+	f.service = s.ports().Service(&state)
+	far := s.byConn.get(conn.ID{Netns: f.Netns, Local: f.Remote, Remote: f.Local})
 	if far != nil && far != c && !far.ended && far.Process.PID != 0 {
-		f.farEnd = string(far.AppendOwner(nil))
+		f.setRare(func(r *rare) { r.farEnd = string(far.appendOwner(nil)) })
 	}
 	return f
 }
@@ -182,14 +183,15 @@ func (s *Store) freeze(order []*entry) *Store {
 			return
 		}
 		held[c] = struct{}{}
-		d := &entry{facts: c.facts, index: len(f.conns), shown: c.shown}
+		d := &entry{facts: c.facts, index: int32(len(f.conns)), shown: c.shown}
+		d.alike = f.alikes.take(c.common)
 		d.story = c.story
 		d.story.ring = append([]record(nil), c.story.ring...)
 		f.conns = append(f.conns, d)
 		if d.ended {
 			f.ended.push(d)
 		} else {
-			f.byConn[d.ID()] = d
+			f.byConn.put(d)
 		}
 	}
 	for _, list := range [...][]*entry{order, s.conns} {

@@ -20,8 +20,9 @@ type Store struct {
 	opt Options
 
 	mu      sync.Mutex
-	byConn  map[conn.ID]*entry // the latest connection of each tuple
-	conns   []*entry           // all that are kept, in no order
+	alikes  alikes
+	byConn  hashed[conn.ID, entry] // the latest connection of each tuple
+	conns   []*entry               // all that are kept, in no order
 	ended   endedQueue
 	unseen  int // those that a listing alone shows: no event of them came
 	listing listingState
@@ -52,7 +53,7 @@ type Store struct {
 // NewStore makes an empty Store.
 func NewStore(opt Options) *Store {
 	opt = opt.withDefaults()
-	s := &Store{opt: opt, byConn: make(map[conn.ID]*entry), log: newLogRing(opt.MaxLog), told: group.NewPorts(), watch: incident.New()}
+	s := &Store{opt: opt, byConn: newHashed((*entry).ID, func(c *entry) **entry { return &c.alias }), log: newLogRing(opt.MaxLog), told: group.NewPorts(), alikes: newAlikes(), watch: incident.New()}
 	if opt.Hosts {
 		s.join = mirror.New()
 	}
@@ -112,14 +113,14 @@ func (s *Store) Event(e *events.Event) error {
 		return nil
 	case events.KindClosed:
 		s.listing.close(e.ID(), s.opt.MaxListed)
-		if c := s.byConn[e.ID()]; c != nil && !c.ended && !reused(c, e) {
+		if c := s.byConn.get(e.ID()); c != nil && !c.ended && !reused(c, e) {
 			c.lendOwner(logged)
 			s.drop(c)
 		}
 		return nil
 	case events.KindSet:
-		if c := s.byConn[e.ID()]; c != nil && c.seen && !c.ended && !reused(c, e) {
-			c.set(e.Set)
+		if c := s.byConn.get(e.ID()); c != nil && c.seen && !c.ended && !reused(c, e) {
+			c.set(e.Set, &s.alikes)
 			s.tell(c, e)
 			s.reclass(c)
 		}
@@ -133,8 +134,13 @@ func (s *Store) Event(e *events.Event) error {
 	if !c.seen {
 		s.unseen--
 	}
+	if s.opt.Untold && c.staysWell(e) {
+		c.last = e.Time.UnixNano()
+		c.applyTimer(e, c.last)
+		return nil
+	}
 	wasEnded := c.ended
-	c.apply(e)
+	c.apply(e, &s.alikes)
 	c.lendOwner(logged)
 	c.slack = s.opt.HZ.Slack(c.plan)
 	s.tell(c, e)
@@ -171,16 +177,16 @@ func (s *Store) Other(e *events.Event) {
 // or nil if there is no room for it.
 func (s *Store) find(e *events.Event) *entry {
 	key := e.ID()
-	c := s.byConn[key]
+	c := s.byConn.get(key)
 	switch {
 	case c == nil:
 	case c.ended && lives(e.Kind):
 		// The tuple lives again; what ended stays on the table beside it.
-		delete(s.byConn, key)
+		s.byConn.remove(c)
 		c = nil
 	case reused(c, e):
 		if c.ended {
-			delete(s.byConn, key)
+			s.byConn.remove(c)
 		} else {
 			s.drop(c) // it must have closed unseen
 		}
@@ -219,12 +225,14 @@ func (s *Store) seen() int { return len(s.conns) - s.ended.n - s.unseen }
 // insert makes a connection of which nothing is known yet.
 func (s *Store) insert(key conn.ID) *entry {
 	s.nextID++
-	c := &entry{facts: facts{id: s.nextID, State: conn.State{Host: key.Host, Netns: key.Netns, Local: key.Local, Remote: key.Remote}}, index: len(s.conns), shown: classWaiting} // its round is 0: new
+	c := &entry{index: int32(len(s.conns)), shown: classWaiting} // its round is 0: new
+	c.id, c.Netns, c.Local, c.Remote = s.nextID, key.Netns, key.Local, key.Remote
+	c.alike, c.rare = s.alikes.take(common{Host: key.Host}), ordinary
 	s.counts[classWaiting]++
 	s.unseen++
 	s.conns = append(s.conns, c)
-	s.byConn[key] = c
-	s.told.Add(&c.State)
+	s.byConn.put(c)
+	s.told.Add(new(c.state()))
 	return c
 }
 
@@ -267,7 +275,8 @@ func (s *Store) drop(c *entry) {
 	s.conns[last] = nil
 	s.conns = s.conns[:last]
 	c.index = -1
-	s.told.Remove(&c.State)
+	s.told.Remove(new(c.state()))
+	s.alikes.release(c.alike)
 	s.watch.Forget(c.failure, time.Unix(0, s.clock))
 	s.counts[c.shown]--
 	s.records -= cap(c.story.ring)
@@ -278,9 +287,7 @@ func (s *Store) drop(c *entry) {
 	case !c.seen:
 		s.unseen--
 	}
-	if s.byConn[c.ID()] == c {
-		delete(s.byConn, c.ID())
-	}
+	s.byConn.remove(c)
 }
 
 // Bounds for sweep.

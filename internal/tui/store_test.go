@@ -4,10 +4,13 @@ package tui
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
@@ -59,9 +62,10 @@ func TestOrderIsThatOfASort(t *testing.T) {
 		}
 		s.Snapshot(q, 0, &sn)
 		seen := map[uint64]bool{}
+		key := func(i int) orderKey { return q.Sort.key(sn.order[i], sn.order[i].overdue(sn.At.UnixNano())) }
 		for i, c := range sn.order {
 			seen[c.id] = true
-			if i > 0 && (sn.order[i-1].key.compare(c.key) < 0) == q.Reverse {
+			if i > 0 && (key(i-1).compare(key(i)) < 0) == q.Reverse {
 				t.Fatalf("round %d: %d and %d are out of order", round, i-1, i)
 			}
 		}
@@ -256,5 +260,66 @@ func TestRate(t *testing.T) {
 	}
 	if got < 999 || got > 1001 {
 		t.Errorf("%v events/s, want 1000", got)
+	}
+}
+
+// TestUntoldSaysTheSame: a Store that is there for its summary alone passes over what
+// changes nothing, and its summary is that of one that looks at everything.
+func TestUntoldSaysTheSame(t *testing.T) {
+	now := epoch
+	clock := func() time.Time { return now }
+	all, untold := NewStore(Options{Now: clock}), NewStore(Options{Now: clock, Untold: true})
+	random := rand.New(rand.NewPCG(3, 4))
+	c := churn{n: 60}
+	for i := range 5000 {
+		now = now.Add(time.Duration(random.IntN(2000)) * time.Millisecond)
+		c.i, c.at = random.IntN(1<<20), now
+		e := c.next()
+		if n := random.IntN(50); n == 0 {
+			e.Kind, e.Verdict, e.Change = events.KindReset, events.VerdictTimedOut, events.ChangeEnded
+		} else if n < 5 {
+			e.Process = conn.Process{}
+		} else if n < 10 {
+			e.Kind, e.Verdict, e.Unanswered = events.KindProbe, events.VerdictSilent, 2
+		}
+		for _, s := range []*Store{all, untold} {
+			if err := s.Event(e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if i%50 != 0 {
+			continue
+		}
+		if got, want := untold.Summary(), all.Summary(); got != want {
+			t.Fatalf("%s:\n%s\nwant\n%s", now, got, want)
+		}
+	}
+	if !strings.Contains(all.Summary(), "not alive") {
+		t.Errorf("nothing to say: %q", all.Summary())
+	}
+}
+
+// TestUntoldKeepsWhatLives: a connection whose probes are answered is not taken for
+// one that closed unseen.
+func TestUntoldKeepsWhatLives(t *testing.T) {
+	s := NewStore(Options{Untold: true, MaxConns: 1})
+	c := churn{n: 10, at: epoch}
+	for range 2 * staleAfter / time.Minute {
+		for _, i := range []int{1, 11} { // the probe and the answer of connection 7919 mod 10
+			c.i = i
+			e := *c.next()
+			e.Time = c.at
+			if err := s.Event(&e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.at = c.at.Add(time.Minute)
+	}
+	c.i = 3
+	if err := s.Event(c.next()); err != nil {
+		t.Fatal(err)
+	}
+	if s.refused != 1 || s.conns[0].Inode != 10 {
+		t.Errorf("%d refused; the connection of inode %d is kept", s.refused, s.conns[0].Inode)
 	}
 }

@@ -73,7 +73,7 @@ func TestLocaleIsUTF8(t *testing.T) {
 
 func TestSparkline(t *testing.T) {
 	th := newTheme(look{dark: true})
-	f := facts{rttExact: true}
+	f := newFacts()
 	for range 20 {
 		f.addRTT(100*time.Microsecond, true)
 	}

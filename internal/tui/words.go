@@ -7,14 +7,13 @@ import (
 	"strconv"
 	"time"
 
-	"katrace/internal/conn"
 	"katrace/internal/events"
 )
 
 // owner says who holds the connection's socket, as the text stream does:
 // "postgres[812]", "postgres[812] (not accepted yet)", "uid 105", "-".
 func (t *theme) owner(f *facts) string {
-	return sanitize(string(f.AppendOwner(nil)), t.ascii)
+	return sanitize(string(f.appendOwner(nil)), t.ascii)
 }
 
 // addrWords is an address; "-" where a recording has none.
@@ -25,9 +24,17 @@ func addrWords(a netip.AddrPort) string {
 	return a.String()
 }
 
-// container is the beginning of the container's id, or its name; "" for none.
+// container is what people call the container, or the beginning of its id; "" for none.
 func (t *theme) container(f *facts) string {
-	return sanitize(string(conn.AppendShortID(nil, f.Container)), t.ascii)
+	return sanitize(string(f.AppendContainer(nil)), t.ascii)
+}
+
+// containerIn leaves a pod's namespace out where there is no room for both.
+func (t *theme) containerIn(f *facts, width int) string {
+	if s := t.container(f); f.PodName == "" || cells(s) <= width {
+		return s
+	}
+	return sanitize(f.PodName, t.ascii)
 }
 
 // netns is the network namespace's name, or its number where it has none.

@@ -59,6 +59,24 @@ var containerShapes = map[string]struct{ path, pod string }{
 	"podman":              {path: "machine.slice/libpod-%s.scope/container"},
 }
 
+// podNames are the pods that have a directory, as the kubelet makes them; the others
+// have lost theirs.
+var podNames = map[string]conn.PodName{
+	"0b9e5c1a-7d3f-4e2b-9a61-2f4c8d7e6a50": {Namespace: "shop", Name: "cart-7d9f8b6c5-x2x4k"},
+	"2d9e5c1a-7d3f-4e2b-9a61-2f4c8d7e6a52": {Namespace: "kube-system", Name: "coredns-5dd5756b68-8xkzq"},
+}
+
+func podDirs(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for uid, name := range podNames {
+		if err := os.Mkdir(filepath.Join(dir, name.Namespace+"_"+name.Name+"_"+uid), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
 // contained is a container: a cgroup, and a process in it.
 type contained struct{ name, id, pod, path, dir string }
 
@@ -81,7 +99,8 @@ func TestContainers(t *testing.T) {
 	if os.Getenv("KATRACE_GUEST") != "" {
 		wait = time.Minute
 	}
-	r := start(t, "--addr", holderNetwork())
+	pods := podDirs(t)
+	r := start(t, "--addr", holderNetwork(), "--pods", pods)
 	// Again where katrace itself reported that the kernel ran no program for a firing.
 	for round := range lab.Stagings {
 		if len(left) == 0 || round > 0 && tallyOf(r.seen()).lost.Missed == 0 {
@@ -96,33 +115,35 @@ func TestContainers(t *testing.T) {
 			pids[c.id] = cmd.Process.Pid
 		}
 		if round == 0 {
-			checkContainerList(t, "auto", left, pids)
-			checkContainerList(t, "netlink", left, pids)
+			checkContainerList(t, "auto", left, pids, pods)
+			checkContainerList(t, "netlink", left, pids, pods)
 		}
 		for end := time.Now().Add(wait); len(left) > 0 && time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 			told := r.seen()
 			left = slices.DeleteFunc(left, func(c contained) bool {
 				return slices.ContainsFunc(told, func(e events.Event) bool {
-					return e.Container == c.id && e.Pod == c.pod && e.Cgroup == c.path && e.Process == conn.Process{PID: pids[c.id], Comm: containedComm}
+					return e.Container == c.id && e.Pod == c.pod && (conn.PodName{Namespace: e.PodNamespace, Name: e.PodName}) == podNames[c.pod] && e.Cgroup == c.path && e.Process == conn.Process{PID: pids[c.id], Comm: containedComm}
 				})
 			})
 		}
 	}
 	for _, c := range left {
-		t.Errorf("%s: no event names container %s, its pod %q, its cgroup and its process", c.name, c.id, c.pod)
+		t.Errorf("%s: no event names container %s, its pod %q by uid and name, its cgroup and its process", c.name, c.id, c.pod)
 	}
 	r.stop()
 }
 
 // checkContainerList: katrace list finds the containers' sockets, whichever way it lists.
-func checkContainerList(t *testing.T, method string, containers []contained, pids map[string]int) {
+func checkContainerList(t *testing.T, method string, containers []contained, pids map[string]int, pods string) {
 	t.Helper()
-	out, stderr, status := katrace(t, "list", "--method", method, "--comm", containedComm, "-o", "json")
+	out, stderr, status := katrace(t, "list", "--method", method, "--comm", containedComm, "--pods", pods, "-o", "json")
 	if status != 0 {
 		t.Fatalf("list --method %s: status %d: %s", method, status, stderr)
 	}
 	type holder struct {
 		Container, Pod, Cgroup string
+		PodNamespace           string `json:"pod_namespace"`
+		PodName                string `json:"pod_name"`
 		Process                struct {
 			PID  int
 			Comm string
@@ -138,7 +159,8 @@ func checkContainerList(t *testing.T, method string, containers []contained, pid
 	}
 	want := map[string]holder{}
 	for _, c := range containers {
-		w := holder{Container: c.id, Pod: c.pod, Cgroup: c.path}
+		name := podNames[c.pod]
+		w := holder{Container: c.id, Pod: c.pod, PodNamespace: name.Namespace, PodName: name.Name, Cgroup: c.path}
 		w.Process.PID, w.Process.Comm = pids[c.id], containedComm
 		want[c.id] = w
 	}

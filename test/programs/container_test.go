@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -91,5 +92,9 @@ func container(t *testing.T) (p *process, id, port string) {
 	}
 	p = start(t, "", "/usr/sbin/runc", "run", "--bundle", dir, id)
 	t.Cleanup(func() { _ = exec.Command("/usr/sbin/runc", "delete", "--force", id).Run() })
-	return p, id, p.line(t, 0)
+	port = p.line(t, 0)
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		t.Fatalf("the container's program, which has to be built with CGO_ENABLED=0, says no port: %s", p.said)
+	}
+	return p, id, port
 }

@@ -19,7 +19,7 @@ func TestPrograms(t *testing.T) {
 	ways := methods(t)
 	var all []conn
 	for _, stage := range []func(*testing.T) []conn{
-		postgres, redis, nginx, haproxy, curl, ssh, golang, python, libkeepalive, node, java,
+		postgres, redis, nginx, nginxProxy, haproxy, curl, ssh, golang, python, libkeepalive, node, java,
 	} {
 		all = append(all, stage(t)...)
 	}
@@ -136,8 +136,11 @@ func redis(t *testing.T) []conn {
 	server := start(t, "redis", "/usr/bin/redis-server", "--port", fmt.Sprint(port), "--bind", "127.0.0.1",
 		"--tcp-keepalive", "120", "--save", "", "--dir", folder(t, "redis"))
 	listening(t, server, port)
-	client := start(t, "nobody", "/usr/bin/redis-cli", "-p", fmt.Sprint(port))
-	return []conn{{"redis-cli", client.pid(), port, sets("redis-cli", 15, 5, 3), sets("redis-server", 120, 40, 3)}}
+	cli := []string{"/usr/bin/redis-cli", "-p", fmt.Sprint(port)}
+	before := conn{"redis-cli", start(t, "nobody", cli...).pid(), port, sets("redis-cli", 15, 5, 3), sets("redis-server", 120, 40, 3)}
+	before.check(t, methods(t)[0]) // it has connected
+	run(t, "nobody", append(cli, "config", "set", "tcp-keepalive", "60")...)
+	return []conn{before, {"redis-cli after config set", start(t, "nobody", cli...).pid(), port, sets("redis-cli", 15, 5, 3), sets("redis-server", 60, 20, 3)}}
 }
 
 // nginx: so_keepalive of listen.
@@ -174,6 +177,40 @@ http {
 		conns = append(conns, conn{fmt.Sprintf("nginx port %d", port), os.Getpid(), port, sets(ownComm(t), 15, 15, 9), want})
 	}
 	return conns
+}
+
+// nginxProxy: proxy_socket_keepalive, on connections that are kept for later.
+func nginxProxy(t *testing.T) []conn {
+	const port, plain, behind, behindPlain = 8085, 8086, 9009, 9010
+	answer := func(c net.Conn) {
+		if _, err := c.Read(make([]byte, 4096)); err == nil {
+			_, _ = fmt.Fprint(c, "HTTP/1.1 204 No Content\r\n\r\n")
+		}
+	}
+	server, plainServer := held(t, behind, answer), held(t, behindPlain, answer)
+	dir := folder(t, "nobody")
+	conf := write(t, dir, "nginx.conf", fmt.Sprintf(`
+daemon off; master_process off; user nobody nogroup; pid %[1]s/pid; error_log stderr;
+events {}
+http {
+	access_log off;
+	client_body_temp_path %[1]s/b; proxy_temp_path %[1]s/p; fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;
+	proxy_http_version 1.1; proxy_set_header Connection "";
+	upstream one { server 127.0.0.1:%[4]d; keepalive 4; keepalive_timeout 1h; }
+	upstream two { server 127.0.0.1:%[5]d; keepalive 4; keepalive_timeout 1h; }
+	server { listen 127.0.0.1:%[2]d; location / { proxy_pass http://one; proxy_socket_keepalive on; } }
+	server { listen 127.0.0.1:%[3]d; location / { proxy_pass http://two; } }
+}
+`, dir, port, plain, behind, behindPlain))
+	proxy := start(t, "", "/usr/sbin/nginx", "-p", dir, "-c", conf)
+	for _, port := range []uint16{port, plain} {
+		listening(t, proxy, port)
+		run(t, "nobody", "/usr/bin/curl", "-sS", fmt.Sprintf("http://127.0.0.1:%d/", port))
+	}
+	return []conn{
+		{"nginx proxy_socket_keepalive on", proxy.pid(), behind, inherits("nginx"), server},
+		{"nginx without proxy_socket_keepalive", proxy.pid(), behindPlain, off("nginx"), plainServer},
+	}
 }
 
 // haproxy: clitcpka and srvtcpka of a backend in mode tcp, each with times of its own.

@@ -76,6 +76,12 @@ func testStalled(t *testing.T, retries2 int, stalls []stall) {
 	}
 	for i, s := range stalls {
 		if s.frozen {
+			// One that is stopped before it asks has nothing sent to it.
+			await(t, "PostgreSQL to copy to "+s.name, func() bool {
+				out, err := exec.CommandContext(t.Context(), "/usr/bin/psql", "-X", "-A", "-t", "-h", nearAddr, "-p", fmt.Sprint(port), "-U", "postgres", "-d", "postgres",
+					"-c", "select state from pg_stat_activity where application_name = '"+s.name+"'").Output()
+				return err == nil && strings.TrimSpace(string(out)) == "active"
+			})
 			if err := syscall.Kill(clients[i].pid(), syscall.SIGSTOP); err != nil {
 				t.Fatal(err)
 			}

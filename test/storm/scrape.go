@@ -49,9 +49,13 @@ func (t *tracer) scrape(counted uint64) (string, error) {
 		}
 		time.Sleep(500 * time.Millisecond)
 	}
+	// A missed firing need not have sent a probe, and may be of another namespace.
 	verdict := "exact"
-	if off := int64(sent+failed+missed) - int64(counted); off != 0 {
-		verdict = fmt.Sprintf("%+d", off)
+	switch off := int64(sent+failed+missed) - int64(counted); {
+	case off < 0 || sent+failed > counted:
+		verdict = fmt.Sprintf("NOT THE SAME, by %d", off)
+	case off > 0:
+		verdict = fmt.Sprintf("exact, if %d of the missed firings sent none", off)
 	}
 	return fmt.Sprintf("\n  metrics  %d probes and %d missed, the kernel counts %d: %s; %d answers; lost: ring %d", sent+failed, missed, counted, verdict, answers, ring), nil
 }

@@ -5,11 +5,12 @@ package main
 import (
 	"context"
 	"flag"
+	"fmt"
 	"os"
 	"slices"
 )
 
-// fetchCommand gets kernels into the cache.
+// fetchCommand gets kernels into the cache, and prints where each is.
 func fetchCommand(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("fetch", flag.ContinueOnError)
 	kernels := flags.String("kernels", matrixNames(), "kernels to get, as SERIES[-FLAVOUR][-ARCH]; flavours: "+flavourNames())
@@ -38,9 +39,11 @@ func fetchCommand(ctx context.Context, args []string) error {
 		return err
 	}
 	for _, t := range targets {
-		if _, err := st.get(ctx, t, nil); err != nil {
+		k, err := st.get(ctx, t, nil)
+		if err != nil {
 			return err
 		}
+		fmt.Println(k.dir)
 	}
 	return nil
 }

@@ -31,7 +31,8 @@ const usage = `usage: vm <command> [flags]
           (under "go run" any failure is status 1)
   matrix  runs the end-to-end tests on every kernel, or in environments, in a
           guest each
-  fetch   gets kernels into the cache
+  disk    boots a system on a disk, whose console is the output
+  fetch   gets kernels into the cache, and prints the directories
 
 vm <command> -h lists the flags. The environment:
   ` + cacheEnv + `           where kernels are kept (default: katrace/vm in the user's cache directory)
@@ -75,6 +76,8 @@ func run(ctx context.Context, args []string) error {
 			return runCommand(ctx, args[1:])
 		case "matrix":
 			return matrixCommand(ctx, args[1:])
+		case "disk":
+			return diskCommand(ctx, args[1:])
 		case "fetch":
 			return fetchCommand(ctx, args[1:])
 		}

@@ -20,9 +20,29 @@ type machine struct {
 	gdb     string // the unix socket of GDB's stub; "": none
 }
 
-// qemuArgs are the emulator's arguments. It is always TCG: KVM, where a machine
-// that is itself virtual offers it, hangs.
+// qemuArgs are the emulator's arguments for a guest of ours.
 func qemuArgs(m machine, vmlinuz, initrd, socket string) []string {
+	return append(machineArgs(m, vmlinuz),
+		"-initrd", initrd,
+		"-chardev", "socket,id=port,path="+socket,
+		"-device", "virtio-serial-pci",
+		"-device", "virtserialport,chardev=port,name="+wire.PortName,
+	)
+}
+
+// diskArgs are the emulator's arguments for a system on a disk. Debian's cloud
+// kernels have NVMe and ext4 built in, so that it takes no initramfs.
+func diskArgs(m machine, vmlinuz, disk string) []string {
+	m.cmdline = "root=/dev/nvme0n1 rw systemd.show_status=no"
+	return append(machineArgs(m, vmlinuz),
+		"-drive", "if=none,id=disk,format=raw,cache=unsafe,file="+disk,
+		"-device", "nvme,drive=disk,serial=katrace",
+	)
+}
+
+// machineArgs are the arguments that all have. It is always TCG: KVM, where a
+// machine that is itself virtual offers it, hangs.
+func machineArgs(m machine, vmlinuz string) []string {
 	var machineType, cpu, console string
 	switch m.arch {
 	case "arm64":
@@ -55,13 +75,9 @@ func qemuArgs(m machine, vmlinuz, initrd, socket string) []string {
 		"-smp", strconv.Itoa(cpus),
 		"-m", strconv.Itoa(m.memMiB),
 		"-kernel", vmlinuz,
-		"-initrd", initrd,
 		"-append", cmdline,
 		"-chardev", "stdio,id=console,signal=off",
 		"-serial", "chardev:console",
-		"-chardev", "socket,id=port,path="+socket,
-		"-device", "virtio-serial-pci",
-		"-device", "virtserialport,chardev=port,name="+wire.PortName,
 	)
 }
 
