@@ -51,59 +51,69 @@ static __always_inline void handle_firing(struct sock *sk)
 		tell_suspension(sk, waits);
 	else if (f && waits)
 		look_for_drops(sk, f);
-	if (f && is_answered(sk, f)) {
+	if (f && f->outstanding && heard_since(sk, f->probed_at)) {
 		struct record *r = &firing->made;
+		struct sent s;
 
-		__builtin_memset(r, 0, sizeof(*r));
+		__builtin_memset(r, 0, RECORD_SHORT);
 		r->reason = why_no_probe(sk);
-		if (!r->reason)
+		if (!r->reason || read_addresses(sk, r) != f->hash)
 			return;
-		read_tuple(sk, r);
-		if (f->tuple != hash_tuple(r))
+		r->netns = f->netns;
+		read_state(sk, r, &s);
+		take_answer(f, r, &s);
+		if (watching && !tell_answer(sk, f, r, r->probes))
 			return;
-		take_answer(sk, f, r);
-		if (watching && !tell_answer(sk, f, r, ICSK(sk, icsk_probes_out)))
-			return;
-		read_rest(sk, r);
+		r->time = bpf_ktime_get_boot_ns();
 		r->flags |= FLAG_FOLLOWED;
 		r->kind = RECORD_ANSWER;
+		recall(sk, f, r);
 		submit(r);
 	}
 }
 
-/* A probe was sent, or tried. ret is what tcp_write_wakeup returned, where
- * flags has FLAG_RET; probes is icsk_probes_out with this probe counted. */
-static __always_inline void handle_probe(struct sock *sk, __u8 probes, int ret, __u8 flags)
+/* A probe was sent, or tried: r and s are what read_state read. ret is what
+ * tcp_write_wakeup returned, where flags has FLAG_RET; probes is icsk_probes_out
+ * with this probe counted. */
+static __always_inline void handle_probe(struct sock *sk, struct record *r, const struct sent *s, __u8 probes, int ret,
+					 __u8 flags)
 {
-	struct record r = {};
-	struct follow *f;
+	__u32 hash = read_addresses(sk, r);
+	struct follow *f = bpf_map_lookup_elem(&followed, &r->sk);
 
-	read_tuple(sk, &r);
-	if (!passes(&r))
-		return;
-	f = follow(&r);
-	if (f)
-		take_answer(sk, f, &r);
-	count_probe(ret);
-	if (watching && f && !tell_probe(sk, f, &r, ret, probes)) {
-		r.time = bpf_ktime_get_boot_ns();
+	if (f && f->hash == hash) { /* it has passed the filter */
+		r->netns = f->netns;
+		r->flags |= FLAG_FOLLOWED;
 	} else {
-		read_rest(sk, &r);
-		r.kind = RECORD_PROBE;
-		r.flags |= flags;
-		r.ret = ret;
-		r.probes = probes;
-		submit(&r);
+		r->netns = netns_of_sock(sk);
+		if (!passes(r))
+			return;
+		f = follow(r);
+	}
+	r->time = bpf_ktime_get_boot_ns();
+	if (f)
+		take_answer(f, r, s);
+	count_probe(ret);
+	if (!watching || !f || tell_probe(sk, f, r, ret, probes)) {
+		if (f)
+			recall(sk, f, r);
+		else
+			read_owner(sk, r);
+		r->kind = RECORD_PROBE;
+		r->flags |= flags;
+		r->ret = ret;
+		r->probes = probes;
+		submit(r);
 	}
 	if (f && ret <= 0) {
 		note_unseen(f, probes - 1);
 		f->probes = probes;
 		f->told = 1;
 		f->probed_at = jiffies32();
-		f->probed_ns = r.time;
-		f->segs_in = TCP(sk, segs_in);
-		f->data_segs_in = TCP(sk, data_segs_in);
-		f->write_seq = TCP(sk, write_seq);
+		f->probed_ns = r->time;
+		f->segs_in = s->segs_in;
+		f->data_segs_in = s->data_segs_in;
+		f->write_seq = s->write_seq;
 		f->left = !ret;
 		f->refused = ret == -EPERM;
 		ask(f);
@@ -114,37 +124,43 @@ static __always_inline void handle_probe(struct sock *sk, __u8 probes, int ret, 
 	}
 }
 
-static __always_inline void handle_window_probe(struct sock *sk, __u8 probes, int ret, __u8 flags)
+static __always_inline void handle_window_probe(struct sock *sk, struct record *r, __u8 probes, int ret)
 {
-	struct record r = {};
-
 	if (!all)
 		return;
-	read_tuple(sk, &r);
-	if (!passes(&r))
+	read_tuple(sk, r);
+	if (!passes(r))
 		return;
-	remember(&r);
-	read_rest(sk, &r);
-	r.kind = RECORD_WINDOW_PROBE;
-	r.flags |= flags;
-	r.ret = ret;
-	r.probes = probes;
-	submit(&r);
+	remember(r);
+	read_owner(sk, r);
+	r->time = bpf_ktime_get_boot_ns();
+	r->kind = RECORD_WINDOW_PROBE;
+	r->flags |= FLAG_RET;
+	r->ret = ret;
+	r->probes = probes;
+	submit(r);
 }
 
 /* tcp_write_wakeup is over; its caller counts the probe after it, if ret <= 0. */
 static __always_inline void handle_wakeup_end(struct sock *sk, int ret)
 {
-	__u8 probes = ICSK(sk, icsk_probes_out) + (ret <= 0);
 	struct firing *firing = this_firing();
+	struct record *r;
+	struct sent s;
+	__u8 probes;
 
-	if (!nothing_to_send(sk)) {
-		handle_window_probe(sk, probes, ret, FLAG_RET);
+	if (!firing)
+		return;
+	r = &firing->made;
+	__builtin_memset(r, 0, RECORD_SHORT);
+	read_state(sk, r, &s);
+	probes = r->probes + (ret <= 0);
+	if (is_busy(&s)) {
+		handle_window_probe(sk, r, probes, ret);
 		return;
 	}
-	if (firing)
-		firing->done = 1;
-	handle_probe(sk, probes, ret, FLAG_RET);
+	firing->done = 1;
+	handle_probe(sk, r, &s, probes, ret, FLAG_RET);
 }
 
 /* tcp_send_active_reset. Only keepalive's giving-up is told: in a firing of

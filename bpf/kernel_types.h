@@ -79,13 +79,14 @@ typedef struct {
 
 struct in6_addr {
 	union {
-		__u8 u6_addr8[16];
+		__be32 u6_addr32[4]; /* not bytes, each of which would be read by itself */
 	} in6_u;
 };
 
 struct sock_common {
 	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
+	unsigned int skc_hash; /* of the tuple, with the kernel's secret; unlike skc_num it outlives CLOSE */
 	__be16 skc_dport;
 	__u16 skc_num; /* local port, host byte order */
 	unsigned short skc_family;

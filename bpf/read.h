@@ -14,14 +14,26 @@ extern void *bpf_rdonly_cast(void *obj, __u32 btf_id) __attribute__((section(".k
 
 #define READ(ptr, field)                                                                                \
 	({                                                                                              \
-		typeof(ptr) from_ = (ptr);                                                              \
-		typeof(from_->field) value_;                                                            \
+		typeof(ptr) of_ = KNOWN(ptr);                                                           \
+		READ_KNOWN(of_, field);                                                                 \
+	})
+
+/* KNOWN is ptr as READ_KNOWN takes it, for several reads. */
+#define KNOWN(ptr)                                                                                      \
+	({                                                                                              \
+		typeof(ptr) ptr_ = (ptr);                                                               \
 		if (direct_reads)                                                                       \
-			value_ = ((typeof(from_))bpf_rdonly_cast(                                       \
-					  (void *)from_, bpf_core_type_id_kernel(typeof(*from_))))      \
-					 ->field;                                                       \
+			ptr_ = bpf_rdonly_cast((void *)ptr_, bpf_core_type_id_kernel(typeof(*ptr_)));   \
+		ptr_;                                                                                   \
+	})
+
+#define READ_KNOWN(ptr, field)                                                                          \
+	({                                                                                              \
+		typeof((ptr)->field) value_;                                                            \
+		if (direct_reads)                                                                       \
+			value_ = (ptr)->field;                                                          \
 		else                                                                                    \
-			value_ = BPF_CORE_READ(from_, field);                                           \
+			value_ = BPF_CORE_READ(ptr, field);                                             \
 		value_;                                                                                 \
 	})
 

@@ -7,7 +7,7 @@
 
 /* RUN reads size bytes of *ptr from a field on, once, where each read is a call
  * (see READ). It begins at a multiple of 8, as the verifier wants it of the
- * stack. */
+ * stack. ptr is KNOWN. */
 #define RUN(run, ptr, first, size)                                                                      \
 	__u8 run[size] __attribute__((aligned(8)));                                                     \
 	const __u32 run##_at = bpf_core_field_offset(typeof(*(ptr)), first) & ~7U;                      \
@@ -22,7 +22,7 @@
 		if (!direct_reads && in_ <= sizeof(run) - sizeof(got_))                                 \
 			got_ = *(typeof(got_) *)(run + in_);                                            \
 		else                                                                                    \
-			got_ = READ(ptr, field);                                                        \
+			got_ = READ_KNOWN(ptr, field);                                                  \
 		got_;                                                                                   \
 	})
 

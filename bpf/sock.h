@@ -137,17 +137,27 @@ static __always_inline void read_holder(struct sock *sk, struct record *r)
 		r->flags |= FLAG_KERNEL | FLAG_FILE;
 }
 
-/* read_tuple: what tells the connection from others; enough for the filter. */
-static __always_inline void read_tuple(struct sock *sk, struct record *r)
+/* holder_of is another one if the socket's inode, or read_holder's flags, are others. */
+static __always_inline __u64 holder_of(struct sock *sk)
 {
+	struct socket *socket = READ(sk, sk_socket);
+	struct file *file = socket ? READ(socket, file) : NULL;
+
+	return file ? (__u64)file : socket ? (__u64)socket : 1;
+}
+
+/* read_addresses: the tuple, but for its namespace. It returns the kernel's own hash
+ * of the tuple. */
+static __always_inline __u32 read_addresses(struct sock *unknown, struct record *r)
+{
+	struct sock *sk = KNOWN(unknown);
 	RUN(common, sk, __sk_common.skc_daddr, 88);
 
-	r->sk = (__u64)sk;
+	r->sk = (__u64)unknown;
 	r->family = FROM(common, sk, __sk_common.skc_family);
 	r->state = FROM(common, sk, __sk_common.skc_state);
 	r->local_port = FROM(common, sk, __sk_common.skc_num);
 	r->remote_port = __builtin_bswap16(FROM(common, sk, __sk_common.skc_dport));
-	r->netns = READ(FROM(common, sk, __sk_common.skc_net.net), ns.inum);
 	if (r->family == AF_INET6) {
 		*(struct in6_addr *)r->local = FROM(common, sk, __sk_common.skc_v6_rcv_saddr);
 		*(struct in6_addr *)r->remote = FROM(common, sk, __sk_common.skc_v6_daddr);
@@ -155,32 +165,81 @@ static __always_inline void read_tuple(struct sock *sk, struct record *r)
 		*(__u32 *)r->local = FROM(common, sk, __sk_common.skc_rcv_saddr);
 		*(__u32 *)r->remote = FROM(common, sk, __sk_common.skc_daddr);
 	}
+	return FROM(common, sk, __sk_common.skc_hash);
 }
 
-/* read_rest: everything that is the same for every kind of record. */
-static __always_inline void read_rest(struct sock *sk, struct record *r)
+static __always_inline __u32 netns_of_sock(struct sock *sk)
 {
-	struct inet_connection_sock *icsk = (void *)sk;
-	struct tcp_sock *tp = (void *)sk;
-	struct net *net;
-	RUN(conn, icsk, icsk_probes_out, 64);
-	RUN(recent, tp, snd_una, 16);
-	RUN(settings, tp, keepalive_time, 16);
+	return READ(READ(sk, __sk_common.skc_net.net), ns.inum);
+}
 
-	r->time = bpf_ktime_get_boot_ns();
+/* read_tuple: what tells the connection from others; enough for the filter. */
+static __always_inline void read_tuple(struct sock *sk, struct record *r)
+{
+	read_addresses(sk, r);
+	r->netns = netns_of_sock(sk);
+}
+
+/* read_owner: whose the socket is. */
+static __always_inline void read_owner(struct sock *sk, struct record *r)
+{
 	read_holder(sk, r);
 	r->cgroup = cgroup_of(sk);
 	r->uid = READ(sk, sk_uid.val);
-	r->seq = FROM(recent, tp, snd_una) - 1;
-	r->idle_for = elapsed(jiffies32(), FROM(recent, tp, rcv_tstamp), FROM(conn, icsk, icsk_ack.lrcvtime));
-	r->probes = FROM(conn, icsk, icsk_probes_out);
-	r->user_timeout = FROM(conn, icsk, icsk_user_timeout);
-	r->idle = FROM(settings, tp, keepalive_time);
-	r->intvl = FROM(settings, tp, keepalive_intvl);
-	r->cnt = FROM(settings, tp, keepalive_probes);
+}
+
+/* What is not in a record of what read_state reads. */
+struct sent {
+	__u32 packets_out, snd_nxt, write_seq;
+	__u32 segs_in, data_segs_in;
+};
+
+/* is_busy is !nothing_to_send(). */
+static __always_inline int is_busy(const struct sent *s)
+{
+	return s->packets_out || s->write_seq != s->snd_nxt;
+}
+
+/* read_state: settings, and how far things are. */
+static __always_inline void read_state(struct sock *sk, struct record *r, struct sent *s)
+{
+	struct tcp_sock *tp = KNOWN((struct tcp_sock *)sk);
+	struct inet_connection_sock *icsk = (void *)tp;
+	struct net *net;
+	__u32 lrcvtime;
+
+	{
+		RUN(conn, icsk, icsk_probes_out, 64);
+
+		lrcvtime = FROM(conn, icsk, icsk_ack.lrcvtime);
+		r->probes = FROM(conn, icsk, icsk_probes_out);
+		r->user_timeout = FROM(conn, icsk, icsk_user_timeout);
+	}
+	{
+		RUN(recent, tp, segs_in, 64);
+
+		s->snd_nxt = FROM(recent, tp, snd_nxt);
+		s->segs_in = FROM(recent, tp, segs_in);
+		s->data_segs_in = FROM(recent, tp, data_segs_in);
+		r->seq = FROM(recent, tp, snd_una) - 1;
+		r->idle_for = elapsed(jiffies32(), FROM(recent, tp, rcv_tstamp), lrcvtime);
+	}
+	{
+		RUN(flight, tp, packets_out, 24);
+
+		s->packets_out = FROM(flight, tp, packets_out);
+		r->cnt = FROM(flight, tp, keepalive_probes);
+	}
+	{
+		RUN(settings, tp, keepalive_time, 8);
+
+		r->idle = FROM(settings, tp, keepalive_time);
+		r->intvl = FROM(settings, tp, keepalive_intvl);
+	}
+	s->write_seq = READ_KNOWN(tp, write_seq);
 	if (r->idle && r->intvl && r->cnt)
 		return;
-	net = READ(sk, __sk_common.skc_net.net);
+	net = READ_KNOWN((struct sock *)tp, __sk_common.skc_net.net);
 	RUN(sysctls, net, ipv4.sysctl_tcp_keepalive_time, 16);
 	if (!r->idle) {
 		r->idle = FROM(sysctls, net, ipv4.sysctl_tcp_keepalive_time);
@@ -194,6 +253,16 @@ static __always_inline void read_rest(struct sock *sk, struct record *r)
 		r->cnt = FROM(sysctls, net, ipv4.sysctl_tcp_keepalive_probes);
 		r->inherited |= INHERITED_CNT;
 	}
+}
+
+/* read_rest: everything that is the same for every kind of record. */
+static __always_inline void read_rest(struct sock *sk, struct record *r)
+{
+	struct sent s;
+
+	r->time = bpf_ktime_get_boot_ns();
+	read_owner(sk, r);
+	read_state(sk, r, &s);
 }
 
 #endif

@@ -36,8 +36,9 @@ SEC("raw_tp/timer_expire_exit")
 int tp_timer_expire_exit(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct firing *firing = this_firing();
+	struct record *r;
 	struct sock *sk;
-	__u8 probes;
+	struct sent s;
 
 	if (!firing || !firing->timer || firing->timer != ctx->args[0])
 		return 0;
@@ -48,11 +49,13 @@ int tp_timer_expire_exit(struct bpf_raw_tracepoint_args *ctx)
 	/* An orphan in FIN_WAIT2 may be freed by now, and is not probed. Where
 	 * there is something to send throughout, the count is raised by a
 	 * zero-window probe: its timer may run on another CPU meanwhile. */
-	if (!firing->orphan) {
-		probes = ICSK(sk, icsk_probes_out);
-		if (probes == (__u8)(firing->probes_out + 1) && (firing->idle || nothing_to_send(sk))) {
+	if (!firing->orphan && ICSK(sk, icsk_probes_out) == (__u8)(firing->probes_out + 1)) {
+		r = &firing->made;
+		__builtin_memset(r, 0, RECORD_SHORT);
+		read_state(sk, r, &s);
+		if (firing->idle || !is_busy(&s)) {
 			firing->done = 1;
-			handle_probe(sk, probes, 0, 0);
+			handle_probe(sk, r, &s, r->probes, 0, 0);
 		}
 	}
 	handle_firing_end(firing);

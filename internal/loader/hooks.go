@@ -25,7 +25,7 @@ type hook struct {
 	// params is how many parameters the function or tracepoint has to have for the
 	// program to find what it reads; 0: whatever it has.
 	params int
-	// instead is attached where this hook cannot be.
+	// instead is attached where this hook cannot be. Both have to be there, or neither.
 	instead *hook
 	// spare says whether other hooks give on this kernel all that this one does;
 	// nil: they never do.
@@ -121,7 +121,10 @@ const (
 // detached in the opposite order.
 var hooks = map[Backend][]hook{
 	Kprobe: slices.Concat(common, []hook{
-		{prog: katraceProgKretprobeWriteWakeup, at: "tcp_write_wakeup", how: byKretprobe},
+		// A kretprobe takes several times as many instructions (docs/performance.md).
+		{prog: katraceProgFexitWriteWakeup, at: "tcp_write_wakeup", how: byFexit, instead: &hook{
+			prog: katraceProgKretprobeWriteWakeup, at: "tcp_write_wakeup", how: byKretprobe,
+		}},
 		{prog: katraceProgKprobeWriteWakeup, at: "tcp_write_wakeup", how: byKprobe},
 		{prog: katraceProgKprobeSendActiveReset, at: "tcp_send_active_reset", how: byKprobe},
 		{prog: katraceProgKretprobeKeepaliveTimer, at: "tcp_keepalive_timer", how: byKretprobe, onlyIf: withAll},

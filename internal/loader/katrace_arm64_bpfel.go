@@ -84,6 +84,11 @@ type katraceFiring struct {
 type katraceFollow struct {
 	_           structs.HostLayout
 	Tuple       uint64
+	Inode       uint64
+	Cgroup      uint64
+	Holder      uint64
+	Netns       uint32
+	Hash        uint32
 	ProbedNs    uint64
 	ProbedAt    uint32
 	SegsIn      uint32
@@ -99,7 +104,8 @@ type katraceFollow struct {
 	Waiting     uint8
 	Tried       uint8
 	Waits       uint8
-	Pad         [6]uint8
+	Owner       uint8
+	Pad         [5]uint8
 	Drops       uint64
 	Story       struct {
 		_          structs.HostLayout

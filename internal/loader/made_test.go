@@ -197,9 +197,10 @@ func (m *made) set(of, field string, size int, value uint64) {
 	copy(m.bytes[madeSock+m.offset(of, field):], b[:size])
 }
 
-// peer makes the socket another connection's.
+// peer makes the socket another connection's, of which the kernel has another hash.
 func (m *made) peer(port uint16) {
 	m.t.Helper()
+	m.set("sock_common", "skc_hash", 4, uint64(port))
 	m.set("sock_common", "skc_dport", 2, uint64(port>>8|port<<8))
 }
 
