@@ -59,6 +59,8 @@ static __noinline int read_segment(struct sk_buff *skb, struct sock *rx_sk, stru
 			return 0;
 		d->source = address_of(AF_INET6, h.v6.saddr);
 		d->dest = address_of(AF_INET6, h.v6.daddr);
+		if (is_ipv4(&d->source))
+			return 0;
 		tcp = ip + sizeof(h.v6);
 	} else {
 		return 0;

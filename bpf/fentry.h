@@ -28,7 +28,10 @@ int BPF_PROG(fexit_keepalive_timer)
 SEC("fexit/tcp_write_wakeup")
 int BPF_PROG(fexit_write_wakeup, struct sock *sk, int mib, int ret)
 {
-	handle_wakeup_end(sk, ret);
+	struct firing *firing = this_firing();
+
+	if (firing)
+		handle_wakeup_end(firing, sk, ret);
 	return 0;
 }
 

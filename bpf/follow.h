@@ -28,6 +28,12 @@ static __always_inline struct address address_of(__u8 family, const void *addr)
 	return (struct address){ { words[0], words[1] } };
 }
 
+/* is_ipv4: what a segment by IPv6 has in its header is none of ours then. */
+static __always_inline int is_ipv4(const struct address *a)
+{
+	return !a->words[0] && (__u32)a->words[1] == 0xffff0000;
+}
+
 /* A connection. Two sockets of both families cannot have the same. */
 struct tuple {
 	struct address local, remote;
@@ -252,7 +258,7 @@ static __always_inline void remember(const struct record *r)
  * r and s are as read_state() has them. */
 static __always_inline void take_answer(struct follow *f, struct record *r, const struct sent *s)
 {
-	__u32 ago = jiffies32() - f->probed_at;
+	__u32 ago = s->now - f->probed_at;
 
 	if (!f->outstanding || r->idle_for > ago)
 		return;

@@ -23,12 +23,14 @@ static __always_inline void handle_icmp(struct sk_buff *skb, struct record *r, v
 	r->remote_port = __builtin_bswap16(tcp.dest);
 	r->netns = READ(READ(READ(skb, dev), nd_net.net), ns.inum);
 	t = tuple_of(r);
+	if (six && is_ipv4(&t.remote))
+		return;
 	f = followed_by_tuple(&t, r);
 	sk = (struct sock *)r->sk;
 	if (!f || !f->outstanding || heard_since(sk, f->probed_at) ||
 	    __builtin_bswap32(tcp.seq) != TCP(sk, snd_una) - 1)
 		return;
-	if (r->family == AF_INET6 && is_mapped(r->remote)) { /* it talks IPv4 */
+	if (!six && r->family == AF_INET6) { /* it talks IPv4 */
 		__builtin_memcpy(r->from + 12, r->from, 4);
 		__builtin_memset(r->from, 0, 10);
 		r->from[10] = r->from[11] = 0xff;
@@ -50,7 +52,7 @@ static __always_inline void handle_icmp4(struct sk_buff *skb)
 
 	if (!firing)
 		return;
-	r = &firing->made;
+	r = &firing->icmp;
 	__builtin_memset(r, 0, sizeof(*r));
 	if (bpf_probe_read_kernel(&inner, sizeof(inner), data) ||
 	    bpf_probe_read_kernel(&outer, sizeof(outer), head + BPF_CORE_READ(skb, network_header)) ||
@@ -72,7 +74,7 @@ static __always_inline void handle_icmp6(struct sk_buff *skb, __u8 type, __u8 co
 
 	if (!firing)
 		return;
-	r = &firing->made;
+	r = &firing->icmp;
 	__builtin_memset(r, 0, sizeof(*r));
 	r->family = AF_INET6;
 	r->icmp_type = type;

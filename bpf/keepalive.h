@@ -109,7 +109,7 @@ static __always_inline void handle_probe(struct sock *sk, struct record *r, cons
 		note_unseen(f, probes - 1);
 		f->probes = probes;
 		f->told = 1;
-		f->probed_at = jiffies32();
+		f->probed_at = s->now;
 		f->probed_ns = r->time;
 		f->segs_in = s->segs_in;
 		f->data_segs_in = s->data_segs_in;
@@ -142,16 +142,12 @@ static __always_inline void handle_window_probe(struct sock *sk, struct record *
 }
 
 /* tcp_write_wakeup is over; its caller counts the probe after it, if ret <= 0. */
-static __always_inline void handle_wakeup_end(struct sock *sk, int ret)
+static __always_inline void handle_wakeup_end(struct firing *firing, struct sock *sk, int ret)
 {
-	struct firing *firing = this_firing();
-	struct record *r;
+	struct record *r = &firing->made;
 	struct sent s;
 	__u8 probes;
 
-	if (!firing)
-		return;
-	r = &firing->made;
 	__builtin_memset(r, 0, RECORD_SHORT);
 	read_state(sk, r, &s);
 	probes = r->probes + (ret <= 0);

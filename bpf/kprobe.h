@@ -36,16 +36,30 @@ int BPF_KPROBE(kprobe_write_wakeup, struct sock *sk)
 	return 0;
 }
 
-SEC("kretprobe/tcp_write_wakeup")
-int BPF_KRETPROBE(kretprobe_write_wakeup, int ret)
+/* Nothing where the kernel skipped the kprobe at its entry: it skipped the timer's
+ * as well, and the firing counts as missed. */
+static __always_inline int wakeup_end(int ret)
 {
 	struct firing *firing = this_firing();
 
 	if (firing && firing->wakeup_sk) {
-		handle_wakeup_end((struct sock *)firing->wakeup_sk, ret);
+		handle_wakeup_end(firing, (struct sock *)firing->wakeup_sk, ret);
 		firing->wakeup_sk = 0;
 	}
 	return 0;
+}
+
+SEC("kretprobe/tcp_write_wakeup")
+int BPF_KRETPROBE(kretprobe_write_wakeup, int ret)
+{
+	return wakeup_end(ret);
+}
+
+/* Instead of the kretprobe, where it can be. */
+SEC("fexit/tcp_write_wakeup")
+int BPF_PROG(kprobe_write_wakeup_end, struct sock *sk, int mib, int ret)
+{
+	return wakeup_end(ret);
 }
 
 SEC("kprobe/tcp_send_active_reset")

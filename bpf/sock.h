@@ -190,6 +190,7 @@ static __always_inline void read_owner(struct sock *sk, struct record *r)
 
 /* What is not in a record of what read_state reads. */
 struct sent {
+	__u32 now; /* jiffies when it was read: all that is judged by it has to be by the same */
 	__u32 packets_out, snd_nxt, write_seq;
 	__u32 segs_in, data_segs_in;
 };
@@ -208,6 +209,7 @@ static __always_inline void read_state(struct sock *sk, struct record *r, struct
 	struct net *net;
 	__u32 lrcvtime;
 
+	s->now = jiffies32();
 	{
 		RUN(conn, icsk, icsk_probes_out, 64);
 
@@ -222,7 +224,7 @@ static __always_inline void read_state(struct sock *sk, struct record *r, struct
 		s->segs_in = FROM(recent, tp, segs_in);
 		s->data_segs_in = FROM(recent, tp, data_segs_in);
 		r->seq = FROM(recent, tp, snd_una) - 1;
-		r->idle_for = elapsed(jiffies32(), FROM(recent, tp, rcv_tstamp), lrcvtime);
+		r->idle_for = elapsed(s->now, FROM(recent, tp, rcv_tstamp), lrcvtime);
 	}
 	{
 		RUN(flight, tp, packets_out, 24);

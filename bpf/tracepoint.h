@@ -39,6 +39,7 @@ int tp_timer_expire_exit(struct bpf_raw_tracepoint_args *ctx)
 	struct record *r;
 	struct sock *sk;
 	struct sent s;
+	__u8 probes;
 
 	if (!firing || !firing->timer || firing->timer != ctx->args[0])
 		return 0;
@@ -46,16 +47,17 @@ int tp_timer_expire_exit(struct bpf_raw_tracepoint_args *ctx)
 	sk = (struct sock *)firing->sk;
 	if (!sk) /* it gave up */
 		return 0;
+	probes = firing->probes_out + 1;
 	/* An orphan in FIN_WAIT2 may be freed by now, and is not probed. Where
 	 * there is something to send throughout, the count is raised by a
 	 * zero-window probe: its timer may run on another CPU meanwhile. */
-	if (!firing->orphan && ICSK(sk, icsk_probes_out) == (__u8)(firing->probes_out + 1)) {
+	if (!firing->orphan && ICSK(sk, icsk_probes_out) == probes) {
 		r = &firing->made;
 		__builtin_memset(r, 0, RECORD_SHORT);
 		read_state(sk, r, &s);
 		if (firing->idle || !is_busy(&s)) {
 			firing->done = 1;
-			handle_probe(sk, r, &s, r->probes, 0, 0);
+			handle_probe(sk, r, &s, probes, 0, 0); /* not r->probes: an answer may clear it meanwhile */
 		}
 	}
 	handle_firing_end(firing);

@@ -79,6 +79,7 @@ type katraceFiring struct {
 	Pad       [4]uint8
 	Rec       katraceRecord
 	Made      katraceRecord
+	Icmp      katraceRecord
 }
 
 type katraceFollow struct {
@@ -265,6 +266,7 @@ const (
 	katraceProgKprobeV4Err             = "kprobe_v4_err"
 	katraceProgKprobeV6Err             = "kprobe_v6_err"
 	katraceProgKprobeWriteWakeup       = "kprobe_write_wakeup"
+	katraceProgKprobeWriteWakeupEnd    = "kprobe_write_wakeup_end"
 	katraceProgKretprobeKeepaliveTimer = "kretprobe_keepalive_timer"
 	katraceProgKretprobeWriteWakeup    = "kretprobe_write_wakeup"
 	katraceProgTpKfreeSkb              = "tp_kfree_skb"
@@ -365,6 +367,7 @@ type katraceProgramSpecs struct {
 	KprobeV4Err             *ebpf.ProgramSpec `ebpf:"kprobe_v4_err"`
 	KprobeV6Err             *ebpf.ProgramSpec `ebpf:"kprobe_v6_err"`
 	KprobeWriteWakeup       *ebpf.ProgramSpec `ebpf:"kprobe_write_wakeup"`
+	KprobeWriteWakeupEnd    *ebpf.ProgramSpec `ebpf:"kprobe_write_wakeup_end"`
 	KretprobeKeepaliveTimer *ebpf.ProgramSpec `ebpf:"kretprobe_keepalive_timer"`
 	KretprobeWriteWakeup    *ebpf.ProgramSpec `ebpf:"kretprobe_write_wakeup"`
 	TpKfreeSkb              *ebpf.ProgramSpec `ebpf:"tp_kfree_skb"`
@@ -520,6 +523,7 @@ type katracePrograms struct {
 	KprobeV4Err             *ebpf.Program `ebpf:"kprobe_v4_err"`
 	KprobeV6Err             *ebpf.Program `ebpf:"kprobe_v6_err"`
 	KprobeWriteWakeup       *ebpf.Program `ebpf:"kprobe_write_wakeup"`
+	KprobeWriteWakeupEnd    *ebpf.Program `ebpf:"kprobe_write_wakeup_end"`
 	KretprobeKeepaliveTimer *ebpf.Program `ebpf:"kretprobe_keepalive_timer"`
 	KretprobeWriteWakeup    *ebpf.Program `ebpf:"kretprobe_write_wakeup"`
 	TpKfreeSkb              *ebpf.Program `ebpf:"tp_kfree_skb"`
@@ -550,6 +554,7 @@ func (p *katracePrograms) Close() error {
 		p.KprobeV4Err,
 		p.KprobeV6Err,
 		p.KprobeWriteWakeup,
+		p.KprobeWriteWakeupEnd,
 		p.KretprobeKeepaliveTimer,
 		p.KretprobeWriteWakeup,
 		p.TpKfreeSkb,

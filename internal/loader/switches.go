@@ -100,9 +100,6 @@ func (s switches) silenced(h hook) string {
 // refuse all others until they are booted again.
 func (s switches) canFire(hs []hook) error {
 	for _, h := range hs {
-		if s.silenced(h) != "" && h.instead != nil {
-			h = *h.instead
-		}
 		if why := s.silenced(h); why != "" && h.gives == "" {
 			return neverRuns(h, why)
 		}

@@ -47,19 +47,6 @@ func TestCanFireOptional(t *testing.T) {
 	}
 }
 
-// TestCanFireInstead: a hook that has to be there keeps no backend from being used
-// where another one stands in for it.
-func TestCanFireInstead(t *testing.T) {
-	s := switches{ftrace: "0", kprobes: "1"}
-	tracing := hook{at: "tcp_write_wakeup", how: byFexit, instead: &hook{at: "sock:inet_sock_set_state", how: byRawTracepoint}}
-	if s.silenced(tracing) == "" {
-		t.Error("it would run: this test shows nothing")
-	}
-	if err := s.canFire([]hook{tracing}); err != nil {
-		t.Errorf("%v, want nothing", err)
-	}
-}
-
 func TestSwitchNotes(t *testing.T) {
 	if got := (switches{ftrace: "1", kprobes: "1", jit: "1", lockdown: "integrity"}).notes(); len(got) > 0 {
 		t.Errorf("all is well, and it notes %q", got)
