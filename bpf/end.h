@@ -189,8 +189,8 @@ static __always_inline void handle_state(struct sock *sk, int before, int state)
 	struct ending ending = {};
 	struct record r = {};
 	struct follow *f;
+	struct whose w;
 	struct sent s;
-	__u32 hash;
 	int err, same = 0, told_of = 0;
 
 	if (state != TCP_CLOSE)
@@ -201,8 +201,8 @@ static __always_inline void handle_state(struct sock *sk, int before, int state)
 		known = bpf_map_lookup_elem(&told, &key);
 	if (!f && !known && !err)
 		return;
-	hash = read_addresses(sk, &r);
-	r.netns = netns_of_sock(sk);
+	read_addresses(sk, &r, &w);
+	r.netns = netns_of_net(w.net);
 	if (!r.local_port) /* inet_put_port() has taken it already */
 		r.local_port = __builtin_bswap16(READ((struct inet_sock *)sk, inet_sport));
 	tuple = hash_tuple(&r);
@@ -210,13 +210,13 @@ static __always_inline void handle_state(struct sock *sk, int before, int state)
 		same = *known == tuple;
 		bpf_map_delete_elem(&told, &key);
 	}
-	if (f && f->hash != hash) {
+	if (f && f->hash != w.hash) {
 		forget(f, key);
 		f = NULL;
 	}
 	if (!f && !same && (!err || !passes(&r)))
 		return;
-	read_state(sk, &r, &s);
+	read_state(sk, w.net, &r, &s);
 	if (f) {
 		take_answer(f, &r, &s);
 		if (f->ended) {

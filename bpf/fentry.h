@@ -11,7 +11,9 @@
 SEC("fentry/tcp_keepalive_timer")
 int BPF_PROG(fentry_keepalive_timer, struct timer_list *t)
 {
-	handle_firing(sock_of_timer(t));
+	struct sock *sk = sock_of_timer(t);
+
+	handle_firing(sk, all_acked(sk));
 	return 0;
 }
 

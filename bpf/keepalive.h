@@ -20,13 +20,18 @@ static __always_inline void handle_firing_end(struct firing *firing)
 }
 
 /* tcp_keepalive_timer begins. An answer to the last probe is told now, unless
- * this firing will probe again: then the probe's record tells it. */
-static __always_inline void handle_firing(struct sock *sk)
+ * this firing will probe again: then the probe's record tells it. idle: there is
+ * nothing_to_send(). */
+static __always_inline void handle_firing(struct sock *sk, int idle)
 {
 	struct firing *firing = this_firing();
 	__u64 key = (__u64)sk;
+	__u32 now, ago;
 	struct follow *f;
-	__u8 waits;
+	struct record *r;
+	struct whose w;
+	struct sent s;
+	__u8 waits, reason;
 
 	count_seen(seen_firings);
 	if (!firing)
@@ -38,7 +43,7 @@ static __always_inline void handle_firing(struct sock *sk)
 		read_tuple(sk, &firing->rec);
 		read_rest(sk, &firing->rec);
 		firing->rec.kind = RECORD_TIMER;
-		firing->rec.reason = why_no_probe(sk);
+		firing->rec.reason = why_no_probe(sk, idle, heard_ago(sk));
 		if (firing->rec.state != TCP_CLOSE && firing->rec.local_port && passes(&firing->rec))
 			remember(&firing->rec);
 		/* An orphan's end comes within the firing: this has to be told before. */
@@ -46,46 +51,59 @@ static __always_inline void handle_firing(struct sock *sk)
 			handle_firing_end(firing);
 	}
 	f = bpf_map_lookup_elem(&followed, &key);
-	waits = waits_of(sk);
+	waits = idle ? WAITS_FOR_NOTHING : waits_of(sk);
 	if (waits != (f ? f->waits : 0))
 		tell_suspension(sk, waits);
 	else if (f && waits)
 		look_for_drops(sk, f);
-	if (f && f->outstanding && heard_since(sk, f->probed_at)) {
-		struct record *r = &firing->made;
-		struct sent s;
-
-		__builtin_memset(r, 0, RECORD_SHORT);
-		r->reason = why_no_probe(sk);
-		if (!r->reason || read_addresses(sk, r) != f->hash)
-			return;
-		r->netns = f->netns;
-		read_state(sk, r, &s);
-		take_answer(f, r, &s);
-		if (watching && !tell_answer(sk, f, r, r->probes))
-			return;
-		r->time = bpf_ktime_get_boot_ns();
-		r->flags |= FLAG_FOLLOWED;
-		r->kind = RECORD_ANSWER;
-		recall(sk, f, r);
-		submit(r);
-	}
+	if (!f || !f->outstanding)
+		return;
+	now = jiffies32();
+	ago = heard_before(sk, now);
+	if (ago > now - f->probed_at)
+		return;
+	reason = why_no_probe(sk, idle, ago);
+	if (!reason)
+		return;
+	r = &firing->made;
+	__builtin_memset(r, 0, RECORD_SHORT);
+	read_addresses(sk, r, &w);
+	if (w.hash != f->hash)
+		return;
+	r->netns = f->netns;
+	read_state(sk, w.net, r, &s);
+	take_answer(f, r, &s);
+	if (watching && !tell_answer(sk, f, r, r->probes))
+		return;
+	r->time = bpf_ktime_get_boot_ns();
+	r->flags |= FLAG_FOLLOWED;
+	r->kind = RECORD_ANSWER;
+	r->reason = reason;
+	recall(sk, f, r);
+	submit(r);
 }
 
-/* A probe was sent, or tried: r and s are what read_state read. ret is what
+/* read_probe reads, into an empty record, what a probe's is made of. */
+static __always_inline void read_probe(struct sock *sk, struct record *r, struct whose *w, struct sent *s)
+{
+	__builtin_memset(r, 0, RECORD_SHORT);
+	read_addresses(sk, r, w);
+	read_state(sk, w->net, r, s);
+}
+
+/* A probe was sent, or tried: r, w and s are what read_probe read. ret is what
  * tcp_write_wakeup returned, where flags has FLAG_RET; probes is icsk_probes_out
  * with this probe counted. */
-static __always_inline void handle_probe(struct sock *sk, struct record *r, const struct sent *s, __u8 probes, int ret,
-					 __u8 flags)
+static __always_inline void handle_probe(struct sock *sk, struct record *r, const struct whose *w, const struct sent *s,
+					 __u8 probes, int ret, __u8 flags)
 {
-	__u32 hash = read_addresses(sk, r);
 	struct follow *f = bpf_map_lookup_elem(&followed, &r->sk);
 
-	if (f && f->hash == hash) { /* it has passed the filter */
+	if (f && f->hash == w->hash) { /* it has passed the filter */
 		r->netns = f->netns;
 		r->flags |= FLAG_FOLLOWED;
 	} else {
-		r->netns = netns_of_sock(sk);
+		r->netns = netns_of_net(w->net);
 		if (!passes(r))
 			return;
 		f = follow(r);
@@ -124,11 +142,12 @@ static __always_inline void handle_probe(struct sock *sk, struct record *r, cons
 	}
 }
 
-static __always_inline void handle_window_probe(struct sock *sk, struct record *r, __u8 probes, int ret)
+static __always_inline void handle_window_probe(struct sock *sk, struct record *r, const struct whose *w, __u8 probes,
+						int ret)
 {
 	if (!all)
 		return;
-	read_tuple(sk, r);
+	r->netns = netns_of_net(w->net);
 	if (!passes(r))
 		return;
 	remember(r);
@@ -145,18 +164,18 @@ static __always_inline void handle_window_probe(struct sock *sk, struct record *
 static __always_inline void handle_wakeup_end(struct firing *firing, struct sock *sk, int ret)
 {
 	struct record *r = &firing->made;
+	struct whose w;
 	struct sent s;
 	__u8 probes;
 
-	__builtin_memset(r, 0, RECORD_SHORT);
-	read_state(sk, r, &s);
+	read_probe(sk, r, &w, &s);
 	probes = r->probes + (ret <= 0);
 	if (is_busy(&s)) {
-		handle_window_probe(sk, r, probes, ret);
+		handle_window_probe(sk, r, &w, probes, ret);
 		return;
 	}
 	firing->done = 1;
-	handle_probe(sk, r, &s, probes, ret, FLAG_RET);
+	handle_probe(sk, r, &w, &s, probes, ret, FLAG_RET);
 }
 
 /* tcp_send_active_reset. Only keepalive's giving-up is told: in a firing of
@@ -170,7 +189,7 @@ static __always_inline void handle_reset(struct sock *sk)
 	struct record r = {};
 	struct follow *f;
 
-	if (!firing || firing->sk != (__u64)sk || why_no_probe(sk))
+	if (!firing || firing->sk != (__u64)sk || why_no_probe(sk, 0, heard_ago(sk)))
 		return;
 	read_tuple(sk, &r);
 	read_rest(sk, &r);

@@ -84,10 +84,10 @@ struct in6_addr {
 };
 
 struct sock_common {
-	__be32 skc_daddr;
+	__u64 skc_addrpair; /* skc_daddr, and in the upper half skc_rcv_saddr */
 	__be32 skc_rcv_saddr;
 	unsigned int skc_hash; /* of the tuple, with the kernel's secret; unlike skc_num it outlives CLOSE */
-	__be16 skc_dport;
+	__u32 skc_portpair; /* skc_dport, and in the upper half skc_num */
 	__u16 skc_num; /* local port, host byte order */
 	unsigned short skc_family;
 	unsigned char skc_state;

@@ -11,7 +11,9 @@
 SEC("kprobe/tcp_keepalive_timer")
 int BPF_KPROBE(kprobe_keepalive_timer, struct timer_list *t)
 {
-	handle_firing(sock_of_timer(t));
+	struct sock *sk = sock_of_timer(t);
+
+	handle_firing(sk, all_acked(sk));
 	return 0;
 }
 

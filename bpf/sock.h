@@ -30,18 +30,20 @@ static __always_inline __u32 elapsed(__u32 now, __u32 rcv_tstamp, __u32 lrcvtime
 	return ack < data ? ack : data;
 }
 
-/* heard_ago: jiffies since the last segment came. */
-static __always_inline __u32 heard_ago(struct sock *sk)
+/* heard_before: jiffies from the last segment that came until now. */
+static __always_inline __u32 heard_before(struct sock *sk, __u32 now)
 {
-	return elapsed(jiffies32(), TCP(sk, rcv_tstamp), ICSK(sk, icsk_ack.lrcvtime));
+	return elapsed(now, TCP(sk, rcv_tstamp), ICSK(sk, icsk_ack.lrcvtime));
 }
+
+static __always_inline __u32 heard_ago(struct sock *sk) { return heard_before(sk, jiffies32()); }
 
 /* heard_since: has a segment come since this time, in jiffies? */
 static __always_inline int heard_since(struct sock *sk, __u32 at)
 {
 	__u32 now = jiffies32();
 
-	return elapsed(now, TCP(sk, rcv_tstamp), ICSK(sk, icsk_ack.lrcvtime)) <= now - at;
+	return heard_before(sk, now) <= now - at;
 }
 
 /* keepalive_time_when() */
@@ -59,6 +61,12 @@ static __always_inline __u32 idle_of(struct sock *sk)
 static __always_inline int nothing_to_send(struct sock *sk)
 {
 	return !TCP(sk, packets_out) && TCP(sk, write_seq) == TCP(sk, snd_nxt);
+}
+
+/* all_acked implies nothing_to_send(), and takes fewer reads. */
+static __always_inline int all_acked(struct sock *sk)
+{
+	return TCP(sk, write_seq) == TCP(sk, snd_una);
 }
 
 /* An orphan in FIN_WAIT2: the keepalive timer serves it for tcp_fin_timeout. */
@@ -80,22 +88,23 @@ static __always_inline int is_subflow(struct sock *sk)
 	       BPF_CORE_READ_BITFIELD_PROBED((struct tcp_sock *)sk, is_mptcp);
 }
 
-/* why_no_probe: the tests of tcp_keepalive_timer(), in its order. */
-static __always_inline enum record_reason why_no_probe(struct sock *sk)
+/* why_no_probe: the tests of tcp_keepalive_timer(), in its order. idle: it is known
+ * that there is nothing_to_send(). ago is heard_ago(). */
+static __always_inline enum record_reason why_no_probe(struct sock *sk, int idle, __u32 ago)
 {
 	__u8 state = READ(sk, __sk_common.skc_state);
 
 	if (READ(sk, sk_lock.owned))
 		return REASON_SOCKET_BUSY;
-	if (is_fin_wait2_orphan(sk))
+	if (state == TCP_FIN_WAIT2 && is_fin_wait2_orphan(sk))
 		return REASON_FIN_WAIT2;
 	if (state == TCP_CLOSE || state == TCP_SYN_SENT)
 		return REASON_CLOSED;
 	if (!keepalive_on(sk))
 		return REASON_KEEPALIVE_OFF;
-	if (!nothing_to_send(sk))
+	if (!idle && !nothing_to_send(sk))
 		return REASON_DATA_IN_FLIGHT;
-	if (heard_ago(sk) < idle_of(sk))
+	if (ago < idle_of(sk))
 		return REASON_NOT_IDLE;
 	return REASON_NONE;
 }
@@ -146,38 +155,54 @@ static __always_inline __u64 holder_of(struct sock *sk)
 	return file ? (__u64)file : socket ? (__u64)socket : 1;
 }
 
-/* read_addresses: the tuple, but for its namespace. It returns the kernel's own hash
- * of the tuple. */
-static __always_inline __u32 read_addresses(struct sock *unknown, struct record *r)
+/* What is not in a record of what read_addresses reads. */
+struct whose {
+	struct net *net;
+	__u32 hash; /* the kernel's own, of the tuple */
+};
+
+/* read_addresses: the tuple, but for its namespace's number. */
+static __always_inline void read_addresses(struct sock *unknown, struct record *r, struct whose *w)
 {
 	struct sock *sk = KNOWN(unknown);
-	RUN(common, sk, __sk_common.skc_daddr, 88);
+	__u64 pair;
+	RUN(common, sk, __sk_common.skc_addrpair, 88);
 
 	r->sk = (__u64)unknown;
 	r->family = FROM(common, sk, __sk_common.skc_family);
 	r->state = FROM(common, sk, __sk_common.skc_state);
-	r->local_port = FROM(common, sk, __sk_common.skc_num);
-	r->remote_port = __builtin_bswap16(FROM(common, sk, __sk_common.skc_dport));
+	pair = FROM(common, sk, __sk_common.skc_portpair);
+	r->local_port = pair >> 16;
+	r->remote_port = __builtin_bswap16(pair);
 	if (r->family == AF_INET6) {
 		*(struct in6_addr *)r->local = FROM(common, sk, __sk_common.skc_v6_rcv_saddr);
 		*(struct in6_addr *)r->remote = FROM(common, sk, __sk_common.skc_v6_daddr);
 	} else {
-		*(__u32 *)r->local = FROM(common, sk, __sk_common.skc_rcv_saddr);
-		*(__u32 *)r->remote = FROM(common, sk, __sk_common.skc_daddr);
+		pair = FROM(common, sk, __sk_common.skc_addrpair);
+		*(__u32 *)r->local = pair >> 32;
+		*(__u32 *)r->remote = pair;
 	}
-	return FROM(common, sk, __sk_common.skc_hash);
+	w->net = FROM(common, sk, __sk_common.skc_net.net);
+	w->hash = FROM(common, sk, __sk_common.skc_hash);
+}
+
+static __always_inline __u32 netns_of_net(struct net *net)
+{
+	return READ(net, ns.inum);
 }
 
 static __always_inline __u32 netns_of_sock(struct sock *sk)
 {
-	return READ(READ(sk, __sk_common.skc_net.net), ns.inum);
+	return netns_of_net(READ(sk, __sk_common.skc_net.net));
 }
 
 /* read_tuple: what tells the connection from others; enough for the filter. */
 static __always_inline void read_tuple(struct sock *sk, struct record *r)
 {
-	read_addresses(sk, r);
-	r->netns = netns_of_sock(sk);
+	struct whose w;
+
+	read_addresses(sk, r, &w);
+	r->netns = netns_of_net(w.net);
 }
 
 /* read_owner: whose the socket is. */
@@ -202,7 +227,7 @@ static __always_inline int is_busy(const struct sent *s)
 }
 
 /* read_state: settings, and how far things are. */
-static __always_inline void read_state(struct sock *sk, struct record *r, struct sent *s)
+static __always_inline void read_state(struct sock *sk, struct net *unknown, struct record *r, struct sent *s)
 {
 	struct tcp_sock *tp = KNOWN((struct tcp_sock *)sk);
 	struct inet_connection_sock *icsk = (void *)tp;
@@ -241,7 +266,7 @@ static __always_inline void read_state(struct sock *sk, struct record *r, struct
 	s->write_seq = READ_KNOWN(tp, write_seq);
 	if (r->idle && r->intvl && r->cnt)
 		return;
-	net = READ_KNOWN((struct sock *)tp, __sk_common.skc_net.net);
+	net = KNOWN(unknown);
 	RUN(sysctls, net, ipv4.sysctl_tcp_keepalive_time, 16);
 	if (!r->idle) {
 		r->idle = FROM(sysctls, net, ipv4.sysctl_tcp_keepalive_time);
@@ -264,7 +289,7 @@ static __always_inline void read_rest(struct sock *sk, struct record *r)
 
 	r->time = bpf_ktime_get_boot_ns();
 	read_owner(sk, r);
-	read_state(sk, r, &s);
+	read_state(sk, READ(sk, __sk_common.skc_net.net), r, &s);
 }
 
 #endif

@@ -28,7 +28,7 @@ int tp_timer_expire_entry(struct bpf_raw_tracepoint_args *ctx)
 	firing->probes_out = ICSK(sk, icsk_probes_out);
 	firing->orphan = is_fin_wait2_orphan(sk);
 	firing->idle = nothing_to_send(sk);
-	handle_firing(sk);
+	handle_firing(sk, firing->idle);
 	return 0;
 }
 
@@ -37,6 +37,7 @@ int tp_timer_expire_exit(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct firing *firing = this_firing();
 	struct record *r;
+	struct whose w;
 	struct sock *sk;
 	struct sent s;
 	__u8 probes;
@@ -53,11 +54,10 @@ int tp_timer_expire_exit(struct bpf_raw_tracepoint_args *ctx)
 	 * zero-window probe: its timer may run on another CPU meanwhile. */
 	if (!firing->orphan && ICSK(sk, icsk_probes_out) == probes) {
 		r = &firing->made;
-		__builtin_memset(r, 0, RECORD_SHORT);
-		read_state(sk, r, &s);
+		read_probe(sk, r, &w, &s);
 		if (firing->idle || !is_busy(&s)) {
 			firing->done = 1;
-			handle_probe(sk, r, &s, probes, 0, 0); /* not r->probes: an answer may clear it meanwhile */
+			handle_probe(sk, r, &w, &s, probes, 0, 0); /* not r->probes: an answer may clear it meanwhile */
 		}
 	}
 	handle_firing_end(firing);
