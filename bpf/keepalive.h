@@ -163,7 +163,7 @@ static __always_inline void handle_window_probe(struct sock *sk, struct record *
 /* tcp_write_wakeup is over; its caller counts the probe after it, if ret <= 0. */
 static __always_inline void handle_wakeup_end(struct firing *firing, struct sock *sk, int ret)
 {
-	struct record *r = &firing->made;
+	SHORT_RECORD(r);
 	struct whose w;
 	struct sent s;
 	__u8 probes;

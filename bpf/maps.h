@@ -139,8 +139,8 @@ struct firing {
 	__u8 idle;	 /* tracepoints: nothing to send at entry */
 	__u8 pad[4];
 	struct record rec; /* with --all: the socket at entry */
-	struct record made; /* one that the timer makes: the stack has no room for it in two functions */
-	struct record icmp; /* one of an ICMP error, which may come while the timer makes its own (PREEMPT_RT) */
+	struct record made; /* one of the timer's entry: the stack has no room for it in two functions */
+	struct record icmp; /* one of an ICMP error, which may come meanwhile (PREEMPT_RT) */
 };
 
 struct {

@@ -36,7 +36,7 @@ SEC("raw_tp/timer_expire_exit")
 int tp_timer_expire_exit(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct firing *firing = this_firing();
-	struct record *r;
+	SHORT_RECORD(r);
 	struct whose w;
 	struct sock *sk;
 	struct sent s;
@@ -53,7 +53,6 @@ int tp_timer_expire_exit(struct bpf_raw_tracepoint_args *ctx)
 	 * there is something to send throughout, the count is raised by a
 	 * zero-window probe: its timer may run on another CPU meanwhile. */
 	if (!firing->orphan && ICSK(sk, icsk_probes_out) == probes) {
-		r = &firing->made;
 		read_probe(sk, r, &w, &s);
 		if (firing->idle || !is_busy(&s)) {
 			firing->done = 1;
