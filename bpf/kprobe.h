@@ -33,14 +33,15 @@ int BPF_KPROBE(kprobe_write_wakeup, struct sock *sk)
 {
 	struct firing *firing = this_firing();
 
-	if (firing)
+	if (firing) {
 		firing->wakeup_sk = (__u64)sk;
+		firing->wakeups++;
+	}
 	return 0;
 }
 
-/* Nothing where the kernel skipped the kprobe at its entry: it skipped the timer's
- * as well, and the firing counts as missed. */
-static __always_inline int wakeup_end(int ret)
+SEC("kretprobe/tcp_write_wakeup")
+int BPF_KRETPROBE(kretprobe_write_wakeup, int ret)
 {
 	struct firing *firing = this_firing();
 
@@ -51,17 +52,19 @@ static __always_inline int wakeup_end(int ret)
 	return 0;
 }
 
-SEC("kretprobe/tcp_write_wakeup")
-int BPF_KRETPROBE(kretprobe_write_wakeup, int ret)
-{
-	return wakeup_end(ret);
-}
-
-/* Instead of the kretprobe, where it can be. */
+/* Instead of the kretprobe, where it can be. Where the kernel skipped the kprobe
+ * at the function's entry, it skipped the timer's as well: the firing counts as
+ * missed, and nothing is told of it. */
 SEC("fexit/tcp_write_wakeup")
 int BPF_PROG(kprobe_write_wakeup_end, struct sock *sk, int mib, int ret)
 {
-	return wakeup_end(ret);
+	struct firing *firing = this_firing();
+
+	if (firing && firing->wakeups) {
+		firing->wakeups--;
+		handle_wakeup_end(firing, sk, ret);
+	}
+	return 0;
 }
 
 SEC("kprobe/tcp_send_active_reset")

@@ -132,12 +132,13 @@ struct {
 struct firing {
 	__u64 timer;	 /* tracepoints: which timer is between entry and exit */
 	__u64 sk;	 /* 0: none */
-	__u64 wakeup_sk; /* kprobe: between tcp_write_wakeup's entry and return */
+	__u64 wakeup_sk; /* kretprobe: between tcp_write_wakeup's entry and return */
 	__u8 probes_out; /* at entry */
 	__u8 done;	 /* a probe or reset came of this firing */
 	__u8 orphan;	 /* tracepoints: in FIN_WAIT2 at entry */
 	__u8 idle;	 /* tracepoints: nothing to send at entry */
-	__u8 pad[4];
+	__u8 wakeups;	 /* kprobe: calls of tcp_write_wakeup under way; on PREEMPT_RT they may nest */
+	__u8 pad[3];
 	struct record rec; /* with --all: the socket at entry */
 	struct record made; /* one of the timer's entry: the stack has no room for it in two functions */
 	struct record icmp; /* one of an ICMP error, which may come meanwhile (PREEMPT_RT) */

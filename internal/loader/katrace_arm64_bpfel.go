@@ -76,7 +76,8 @@ type katraceFiring struct {
 	Done      uint8
 	Orphan    uint8
 	Idle      uint8
-	Pad       [4]uint8
+	Wakeups   uint8
+	Pad       [3]uint8
 	Rec       katraceRecord
 	Made      katraceRecord
 	Icmp      katraceRecord

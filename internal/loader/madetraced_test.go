@@ -199,7 +199,7 @@ func TestWakeupSkipped(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := make([]katraceFiring, cpus)
-	all[0].WakeupSk = m.at
+	all[0].Wakeups = 1
 	if err := m.coll.Maps[katraceMapFirings].Put(uint32(0), all); err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +207,7 @@ func TestWakeupSkipped(t *testing.T) {
 	if got := m.records(); len(got) != 1 || got[0].Kind != RecordProbe || got[0].Probes != 1 {
 		t.Errorf("%+v, want the first probe", got)
 	}
-	if left := m.firing().WakeupSk; left != 0 {
-		t.Errorf("the call that is over is at %#x still", left)
+	if left := m.firing().Wakeups; left != 0 {
+		t.Errorf("%d calls are under way still", left)
 	}
 }
