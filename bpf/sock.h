@@ -120,7 +120,7 @@ static __noinline int file_unheld(struct sock *sk, struct file___inode *file, st
 	int opened;
 
 	if (direct_reads)
-		opened = BPF_CORE_READ_BITFIELD((struct sock *)bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct sock)), sk_kern_sock);
+		opened = BPF_CORE_READ_BITFIELD(CAST(sk), sk_kern_sock);
 	else
 		opened = BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock);
 	return opened && READ(file, f_inode) == inode;
@@ -164,6 +164,7 @@ struct whose {
 /* read_addresses: the tuple, but for its namespace's number. */
 static __always_inline void read_addresses(struct sock *unknown, struct record *r, struct whose *w)
 {
+	const int direct = direct_reads;
 	struct sock *sk = KNOWN(unknown);
 	__u64 pair;
 	RUN(common, sk, __sk_common.skc_addrpair, 88);
@@ -229,6 +230,7 @@ static __always_inline int is_busy(const struct sent *s)
 /* read_state: settings, and how far things are. */
 static __always_inline void read_state(struct sock *sk, struct net *unknown, struct record *r, struct sent *s)
 {
+	const int direct = direct_reads;
 	struct tcp_sock *tp = KNOWN((struct tcp_sock *)sk);
 	struct inet_connection_sock *icsk = (void *)tp;
 	struct net *net;
@@ -263,7 +265,7 @@ static __always_inline void read_state(struct sock *sk, struct net *unknown, str
 		r->idle = FROM(settings, tp, keepalive_time);
 		r->intvl = FROM(settings, tp, keepalive_intvl);
 	}
-	s->write_seq = READ_KNOWN(tp, write_seq);
+	s->write_seq = FIELD(tp, write_seq);
 	if (r->idle && r->intvl && r->cnt)
 		return;
 	net = KNOWN(unknown);
