@@ -11,9 +11,11 @@
 SEC("fentry/tcp_keepalive_timer")
 int BPF_PROG(fentry_keepalive_timer, struct timer_list *t)
 {
+	struct firing *firing = this_firing();
 	struct sock *sk = sock_of_timer(t);
 
-	handle_firing(sk, all_acked(sk));
+	if (firing)
+		handle_firing(firing, sk, all_acked(sk));
 	return 0;
 }
 

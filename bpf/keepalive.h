@@ -22,9 +22,8 @@ static __always_inline void handle_firing_end(struct firing *firing)
 /* tcp_keepalive_timer begins. An answer to the last probe is told now, unless
  * this firing will probe again: then the probe's record tells it. idle: there is
  * nothing_to_send(). */
-static __always_inline void handle_firing(struct sock *sk, int idle)
+static __always_inline void handle_firing(struct firing *firing, struct sock *sk, int idle)
 {
-	struct firing *firing = this_firing();
 	__u64 key = (__u64)sk;
 	__u32 now, ago;
 	struct follow *f;
@@ -34,8 +33,6 @@ static __always_inline void handle_firing(struct sock *sk, int idle)
 	__u8 waits, reason;
 
 	count_seen(seen_firings);
-	if (!firing)
-		return;
 	firing->sk = key;
 	firing->done = 0;
 	if (all) {

@@ -33,7 +33,10 @@ static __always_inline __u32 elapsed(__u32 now, __u32 rcv_tstamp, __u32 lrcvtime
 /* heard_before: jiffies from the last segment that came until now. */
 static __always_inline __u32 heard_before(struct sock *sk, __u32 now)
 {
-	return elapsed(now, TCP(sk, rcv_tstamp), ICSK(sk, icsk_ack.lrcvtime));
+	const int direct = direct_reads;
+	struct tcp_sock *tp = KNOWN((struct tcp_sock *)sk);
+
+	return elapsed(now, FIELD(tp, rcv_tstamp), FIELD((struct inet_connection_sock *)tp, icsk_ack.lrcvtime));
 }
 
 static __always_inline __u32 heard_ago(struct sock *sk) { return heard_before(sk, jiffies32()); }
@@ -60,13 +63,19 @@ static __always_inline __u32 idle_of(struct sock *sk)
  * but its numbers move and their enum has no name for CO-RE to find.) */
 static __always_inline int nothing_to_send(struct sock *sk)
 {
-	return !TCP(sk, packets_out) && TCP(sk, write_seq) == TCP(sk, snd_nxt);
+	const int direct = direct_reads;
+	struct tcp_sock *tp = KNOWN((struct tcp_sock *)sk);
+
+	return !FIELD(tp, packets_out) && FIELD(tp, write_seq) == FIELD(tp, snd_nxt);
 }
 
 /* all_acked implies nothing_to_send(), and takes fewer reads. */
 static __always_inline int all_acked(struct sock *sk)
 {
-	return TCP(sk, write_seq) == TCP(sk, snd_una);
+	const int direct = direct_reads;
+	struct tcp_sock *tp = KNOWN((struct tcp_sock *)sk);
+
+	return FIELD(tp, write_seq) == FIELD(tp, snd_una);
 }
 
 /* An orphan in FIN_WAIT2: the keepalive timer serves it for tcp_fin_timeout. */

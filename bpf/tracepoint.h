@@ -28,7 +28,7 @@ int tp_timer_expire_entry(struct bpf_raw_tracepoint_args *ctx)
 	firing->probes_out = ICSK(sk, icsk_probes_out);
 	firing->orphan = is_fin_wait2_orphan(sk);
 	firing->idle = nothing_to_send(sk);
-	handle_firing(sk, firing->idle);
+	handle_firing(firing, sk, firing->idle);
 	return 0;
 }
 
