@@ -20,12 +20,19 @@ static __always_inline int sock_flag(struct sock *sk, enum sock_flags flag)
 	return READ(sk, __sk_common.skc_flags) >> flag & 1;
 }
 
+/* jiffies_from a stamp until now. Outside the socket's lock a segment may come, and
+ * the clock tick, after now was read: what is a moment ahead is not 2^32 ago. */
+static __always_inline __u32 jiffies_from(__u32 stamp, __u32 now)
+{
+	return now - stamp <= -1000U ? now - stamp : 0;
+}
+
 /* elapsed: the smaller of two spans of jiffies, as keepalive_time_elapsed()
  * has it: unsigned, so that a stamp of 25 days ago (2^31 jiffies at HZ 1000) is
  * not taken for one to come. */
 static __always_inline __u32 elapsed(__u32 now, __u32 rcv_tstamp, __u32 lrcvtime)
 {
-	__u32 ack = now - rcv_tstamp, data = now - lrcvtime;
+	__u32 ack = jiffies_from(rcv_tstamp, now), data = jiffies_from(lrcvtime, now);
 
 	return ack < data ? ack : data;
 }
