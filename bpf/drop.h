@@ -14,10 +14,8 @@ const volatile __u8 drops = 1;
 
 /* A segment that is dropped, as its headers have it. */
 struct dropped {
-	__u8 source[16], dest[16]; /* as struct record has addresses */
+	struct address source, dest;
 	struct tcp_header tcp;
-	__u8 version; /* of IP */
-	__u8 pad;
 	__u32 netns;
 };
 
@@ -32,7 +30,7 @@ static __always_inline __u32 netns_of(struct sk_buff *skb, struct sock *rx_sk)
 	if (!sk && !dev)
 		sk = READ(skb, sk);
 	if (sk)
-		return READ(READ(sk, __sk_common.skc_net.net), ns.inum);
+		return netns_of_sock(sk);
 	if (!dev) /* SKB_DST_PTRMASK */
 		dev = READ((struct dst_entry *)(READ(skb, _skb_refdst) & ~1UL), dev);
 	return READ(READ(dev, nd_net.net), ns.inum);
@@ -46,26 +44,27 @@ static __noinline int read_segment(struct sk_buff *skb, struct sock *rx_sk, stru
 	union {
 		struct ipv4_header v4;
 		struct ipv6_header v6; /* as long as the shortest IPv4 segment */
-	} h;
+	} h __attribute__((aligned(8)));
 
 	if (bpf_probe_read_kernel(&h, sizeof(h), ip))
 		return 0;
 	if (h.v4.version_ihl >> 4 == 4) {
 		if (h.v4.protocol != IPPROTO_TCP || h.v4.fragment & __builtin_bswap16(0x1fff))
 			return 0;
-		__builtin_memcpy(d->source, h.v4.saddr, 4);
-		__builtin_memcpy(d->dest, h.v4.daddr, 4);
+		d->source = address_of(AF_INET, h.v4.saddr);
+		d->dest = address_of(AF_INET, h.v4.daddr);
 		tcp = ip + (h.v4.version_ihl & 15) * 4;
 	} else if (h.v4.version_ihl >> 4 == 6) {
 		if (h.v6.next_header != IPPROTO_TCP)
 			return 0;
-		__builtin_memcpy(d->source, h.v6.saddr, 16);
-		__builtin_memcpy(d->dest, h.v6.daddr, 16);
+		d->source = address_of(AF_INET6, h.v6.saddr);
+		d->dest = address_of(AF_INET6, h.v6.daddr);
+		if (is_ipv4(&d->source))
+			return 0;
 		tcp = ip + sizeof(h.v6);
 	} else {
 		return 0;
 	}
-	d->version = h.v4.version_ihl >> 4;
 	d->netns = netns_of(skb, rx_sk);
 	return !bpf_probe_read_kernel(&d->tcp, sizeof(d->tcp), tcp);
 }
@@ -107,16 +106,19 @@ static __always_inline int first(struct follow *f, __u64 kind, enum record_direc
  * address because nobody looks at it.) */
 static __noinline __u64 socket_of(const struct dropped *d, enum record_direction direction, __u64 kind)
 {
-	struct record r = { .netns = d->netns };
 	int in = direction == DIRECTION_IN;
+	struct tuple t = {
+		.local = in ? d->dest : d->source,
+		.remote = in ? d->source : d->dest,
+		.netns = d->netns,
+		.local_port = __builtin_bswap16(in ? d->tcp.dest : d->tcp.source),
+		.remote_port = __builtin_bswap16(in ? d->tcp.source : d->tcp.dest),
+	};
+	struct record r;
 	struct follow *f;
 	struct sock *sk;
 
-	__builtin_memcpy(r.local, in ? d->dest : d->source, 16);
-	__builtin_memcpy(r.remote, in ? d->source : d->dest, 16);
-	r.local_port = __builtin_bswap16(in ? d->tcp.dest : d->tcp.source);
-	r.remote_port = __builtin_bswap16(in ? d->tcp.source : d->tcp.dest);
-	f = followed_by_tuple(&r);
+	f = followed_by_tuple(&t, &r);
 	if (!f || !f->waiting || f->ended)
 		return 0;
 	sk = (struct sock *)r.sk;
@@ -128,49 +130,38 @@ static __noinline __u64 socket_of(const struct dropped *d, enum record_direction
 
 static __noinline int submit_drop(__u64 sk, enum record_direction direction, __u64 location, __u32 reason)
 {
-	struct record r = {
-		.kind = RECORD_DROPPED,
-		.reason = direction,
-		.flags = FLAG_FOLLOWED,
-		.location = location,
-		.drop_reason = reason,
-	};
+	struct kernel_record *k = reserve_kernel();
 
-	read_tuple((struct sock *)sk, &r);
-	read_rest((struct sock *)sk, &r);
-	submit_symbol(&r, location);
+	if (!k)
+		return 0;
+	k->rec.kind = RECORD_DROPPED;
+	k->rec.reason = direction;
+	k->rec.flags = FLAG_FOLLOWED;
+	k->rec.location = location;
+	k->rec.drop_reason = reason;
+	read_tuple((struct sock *)sk, &k->rec);
+	read_rest((struct sock *)sk, &k->rec);
+	name_symbol(k, location);
+	bpf_ringbuf_submit(k, 0);
 	return 1;
 }
 
-/* tell_drop tells of the segment to its sender and to its receiver, whoever waits.
- * It returns how many records that made. */
-static __always_inline int tell_drop(const struct dropped *d, __u64 location, __u32 reason)
-{
-	__u64 kind = kind_of(location, reason), sk;
-	int told = 0;
-
-	sk = socket_of(d, DIRECTION_OUT, kind);
-	if (sk)
-		told += submit_drop(sk, DIRECTION_OUT, location, reason);
-	sk = socket_of(d, DIRECTION_IN, kind);
-	if (sk)
-		told += submit_drop(sk, DIRECTION_IN, location, reason);
-	return told;
-}
-
+/* handle_dropped tells of the segment to its sender and to its receiver, whoever
+ * waits. It returns how many records that made. */
 static __noinline int handle_dropped(struct sk_buff *skb, __u64 location, __u32 reason, struct sock *rx_sk)
 {
+	__u64 kind = kind_of(location, reason), sk;
 	struct dropped d = {};
-	int told;
+	int told = 0;
 
 	if (!read_segment(skb, rx_sk, &d))
 		return 0;
-	told = tell_drop(&d, location, reason);
-	if (d.version == 4) { /* an AF_INET6 socket's that talks IPv4, perhaps */
-		map_addr(d.source);
-		map_addr(d.dest);
-		told += tell_drop(&d, location, reason);
-	}
+	sk = socket_of(&d, DIRECTION_OUT, kind);
+	if (sk)
+		told += submit_drop(sk, DIRECTION_OUT, location, reason);
+	sk = socket_of(&d, DIRECTION_IN, kind);
+	if (sk)
+		told += submit_drop(sk, DIRECTION_IN, location, reason);
 	return told;
 }
 

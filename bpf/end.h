@@ -189,6 +189,8 @@ static __always_inline void handle_state(struct sock *sk, int before, int state)
 	struct ending ending = {};
 	struct record r = {};
 	struct follow *f;
+	struct whose w;
+	struct sent s;
 	int err, same = 0, told_of = 0;
 
 	if (state != TCP_CLOSE)
@@ -199,7 +201,8 @@ static __always_inline void handle_state(struct sock *sk, int before, int state)
 		known = bpf_map_lookup_elem(&told, &key);
 	if (!f && !known && !err)
 		return;
-	read_tuple(sk, &r);
+	read_addresses(sk, &r, &w);
+	r.netns = netns_of_net(w.net);
 	if (!r.local_port) /* inet_put_port() has taken it already */
 		r.local_port = __builtin_bswap16(READ((struct inet_sock *)sk, inet_sport));
 	tuple = hash_tuple(&r);
@@ -207,14 +210,15 @@ static __always_inline void handle_state(struct sock *sk, int before, int state)
 		same = *known == tuple;
 		bpf_map_delete_elem(&told, &key);
 	}
-	if (f && f->tuple != tuple) {
+	if (f && f->hash != w.hash) {
 		forget(f, key);
 		f = NULL;
 	}
 	if (!f && !same && (!err || !passes(&r)))
 		return;
+	read_state(sk, w.net, &r, &s);
 	if (f) {
-		take_answer(sk, f, &r);
+		take_answer(f, &r, &s);
 		if (f->ended) {
 			r.flags |= FLAG_GAVE_UP;
 			err = 0;
@@ -224,7 +228,8 @@ static __always_inline void handle_state(struct sock *sk, int before, int state)
 	}
 	if (!told_of && !same && !err)
 		return;
-	read_rest(sk, &r);
+	r.time = bpf_ktime_get_boot_ns();
+	read_owner(sk, &r);
 	if (err && explain_end(sk, &r, err, ending)) {
 		r.kind = RECORD_ENDED;
 		if (r.local_port)

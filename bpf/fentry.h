@@ -11,7 +11,11 @@
 SEC("fentry/tcp_keepalive_timer")
 int BPF_PROG(fentry_keepalive_timer, struct timer_list *t)
 {
-	handle_firing(sock_of_timer(t));
+	struct firing *firing = this_firing();
+	struct sock *sk = sock_of_timer(t);
+
+	if (firing)
+		handle_firing(firing, sk, all_acked(sk));
 	return 0;
 }
 
@@ -28,7 +32,10 @@ int BPF_PROG(fexit_keepalive_timer)
 SEC("fexit/tcp_write_wakeup")
 int BPF_PROG(fexit_write_wakeup, struct sock *sk, int mib, int ret)
 {
-	handle_wakeup_end(sk, ret);
+	struct firing *firing = this_firing();
+
+	if (firing)
+		handle_wakeup_end(firing, sk, ret);
 	return 0;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* What is remembered of connections from one hook to the next. A socket's
  * address can be another connection's by now, if the program that hears of ends
- * was not run for the old one: an entry is its own connection's only if it has
- * the same tuple. */
+ * was not run for the old one: an entry is its own connection's only if the
+ * kernel's own hash of its tuple (32 bits, with a secret) is the same. */
 #ifndef KATRACE_FOLLOW_H
 #define KATRACE_FOLLOW_H
 
@@ -13,23 +13,64 @@ const volatile __u8 exact_rtt = 0;
 /* Closes are wanted of connections that were told about and not probed. */
 const volatile __u8 closes = 0;
 
-/* The part of the tuple that is not addresses. */
-static __always_inline __u64 ports_of(const struct record *r)
+/* An address as IPv6: an IPv4 address is ::ffff:a.b.c.d, as an AF_INET6 socket
+ * shows it. */
+struct address {
+	__u64 words[2];
+};
+
+static __always_inline struct address address_of(__u8 family, const void *addr)
 {
-	return (__u64)r->netns << 32 | (__u32)r->local_port << 16 | r->remote_port;
+	const __u64 *words = addr;
+
+	if (family == AF_INET)
+		return (struct address){ { 0, (__u64)*(const __u32 *)addr << 32 | 0xffff0000 } };
+	return (struct address){ { words[0], words[1] } };
 }
 
-/* A hash of the tuple that read_tuple fills in (multiply and fold each word). */
-static __always_inline __u64 hash_tuple(const struct record *r)
+/* is_ipv4: what a segment by IPv6 has in its header is none of ours then. */
+static __always_inline int is_ipv4(const struct address *a)
 {
-	const __u64 *words = (const __u64 *)r->local;
-	__u64 h = ports_of(r);
+	return !a->words[0] && (__u32)a->words[1] == 0xffff0000;
+}
 
-	for (int i = 0; i < 4; i++) {
+/* A connection. Two sockets of both families cannot have the same. */
+struct tuple {
+	struct address local, remote;
+	__u32 netns;
+	__u16 local_port, remote_port;
+};
+
+/* tuple_of is what read_tuple fills in. */
+static __always_inline struct tuple tuple_of(const struct record *r)
+{
+	return (struct tuple){
+		.local = address_of(r->family, r->local),
+		.remote = address_of(r->family, r->remote),
+		.netns = r->netns,
+		.local_port = r->local_port,
+		.remote_port = r->remote_port,
+	};
+}
+
+/* hash_of_tuple: multiply and fold each word. */
+static __always_inline __u64 hash_of_tuple(const struct tuple *t)
+{
+	const __u64 *words = (const __u64 *)t;
+	__u64 h = 0;
+
+	for (int i = 0; i < 5; i++) {
 		h = (h ^ words[i]) * 0x9e3779b97f4a7c15ULL;
 		h ^= h >> 32;
 	}
 	return h;
+}
+
+static __always_inline __u64 hash_tuple(const struct record *r)
+{
+	struct tuple t = tuple_of(r);
+
+	return hash_of_tuple(&t);
 }
 
 /* arm, disarm: is the connection's next segment an answer to be timed? */
@@ -113,29 +154,26 @@ static __always_inline void forget(struct follow *f, __u64 key)
 	bpf_map_delete_elem(&followed, &key);
 }
 
-/* followed_of finds the connection's entry; NULL if it has none. r has the tuple. */
+static __always_inline __u32 hash_of(struct sock *sk)
+{
+	return READ(sk, __sk_common.skc_hash);
+}
+
+/* followed_of finds the connection's entry; NULL if it has none. */
 static __always_inline struct follow *followed_of(const struct record *r)
 {
 	struct follow *f = bpf_map_lookup_elem(&followed, &r->sk);
 
-	return f && f->tuple == hash_tuple(r) ? f : NULL;
+	return f && f->hash == hash_of((struct sock *)r->sk) ? f : NULL;
 }
 
-/* As an AF_INET6 socket shows an IPv4 address: ::ffff:a.b.c.d. */
-static __always_inline void map_addr(__u8 *addr)
+/* followed_by_tuple finds the connection's entry; NULL if it has none. r gets the
+ * socket and its tuple. */
+static __always_inline struct follow *followed_by_tuple(const struct tuple *asked, struct record *r)
 {
-	__builtin_memcpy(addr + 12, addr, 4);
-	__builtin_memset(addr, 0, 10);
-	addr[10] = addr[11] = 0xff;
-}
-
-/* followed_by_tuple finds the entry of the connection whose tuple r holds; NULL
- * if it has none. Then r has the tuple as read_tuple() has it, and the socket. */
-static __always_inline struct follow *followed_by_tuple(struct record *r)
-{
-	const __u64 *a = (const __u64 *)r->local;
-	__u64 asked[4], ports = ports_of(r), tuple = hash_tuple(r), *key;
+	__u64 tuple = hash_of_tuple(asked), *key;
 	struct follow *f;
+	struct tuple t;
 
 	key = bpf_map_lookup_elem(&by_tuple, &tuple);
 	if (!key)
@@ -143,12 +181,13 @@ static __always_inline struct follow *followed_by_tuple(struct record *r)
 	f = bpf_map_lookup_elem(&followed, key);
 	if (!f || f->tuple != tuple)
 		return NULL;
-	for (int i = 0; i < 4; i++)
-		asked[i] = a[i];
+	__builtin_memset(r->local, 0, sizeof(r->local) + sizeof(r->remote)); /* IPv4 takes a part */
 	read_tuple((struct sock *)*key, r);
 	/* The hash may have led to another socket. */
-	if (a[0] != asked[0] || a[1] != asked[1] || a[2] != asked[2] || a[3] != asked[3] || ports_of(r) != ports)
-		return NULL;
+	t = tuple_of(r);
+	for (int i = 0; i < 5; i++)
+		if (((const __u64 *)&t)[i] != ((const __u64 *)asked)[i])
+			return NULL;
 	return f;
 }
 
@@ -167,14 +206,15 @@ static __always_inline void put(void *map, const __u64 *key, const void *value)
 /* follow finds or makes the connection's entry; NULL if the table is full. */
 static __always_inline struct follow *follow(struct record *r)
 {
-	struct follow *f, fresh = { .tuple = hash_tuple(r) };
+	struct follow *f, fresh = { .netns = r->netns, .hash = hash_of((struct sock *)r->sk) };
 
 	f = bpf_map_lookup_elem(&followed, &r->sk);
-	if (f && f->tuple != fresh.tuple) {
+	if (f && f->hash != fresh.hash) {
 		forget(f, r->sk);
 		f = NULL;
 	}
 	if (!f) {
+		fresh.tuple = hash_tuple(r);
 		put(&followed, &r->sk, &fresh);
 		f = bpf_map_lookup_elem(&followed, &r->sk);
 		if (f)
@@ -212,26 +252,43 @@ static __always_inline void remember(const struct record *r)
 	put(&told, &r->sk, &tuple);
 }
 
-/* Has the peer been heard since the last probe? */
-static __always_inline int is_answered(struct sock *sk, const struct follow *f)
+/* take_answer notes in r whether the peer has been heard since the last probe, and
+ * the round trip where it can be told: a single probe is out, and a single segment
+ * without data has come since, while nothing was sent that it might acknowledge.
+ * r and s are as read_state() has them. */
+static __always_inline void take_answer(struct follow *f, struct record *r, const struct sent *s)
 {
-	return f->outstanding && heard_since(sk, f->probed_at);
-}
+	__u32 ago = s->now - f->probed_at;
 
-/* take_answer notes in r that the peer has been heard, and the round trip where
- * it can be told: a single probe is out, and a single segment without data has
- * come since, while nothing was sent that it might acknowledge. */
-static __always_inline void take_answer(struct sock *sk, struct follow *f, struct record *r)
-{
-	if (!is_answered(sk, f))
+	if (!f->outstanding || r->idle_for > ago)
 		return;
 	r->flags |= FLAG_ANSWERED;
-	if (f->outstanding == 1 && f->left && TCP(sk, segs_in) - f->segs_in == 1 &&
-	    TCP(sk, data_segs_in) == f->data_segs_in && TCP(sk, write_seq) == f->write_seq) {
+	if (f->outstanding == 1 && f->left && s->segs_in - f->segs_in == 1 &&
+	    s->data_segs_in == f->data_segs_in && s->write_seq == f->write_seq) {
 		r->flags |= FLAG_RTT;
-		r->rtt = jiffies32() - heard_ago(sk) - f->probed_at;
+		r->rtt = ago - r->idle_for;
 	}
 	settle(f);
+}
+
+/* recall: whose the socket is. Its cgroup never changes, its inode only with its
+ * holder: these are read once. */
+static __always_inline void recall(struct sock *sk, struct follow *f, struct record *r)
+{
+	__u64 holder = holder_of(sk);
+
+	if (f->holder != holder) {
+		read_owner(sk, r);
+		f->inode = r->inode;
+		f->cgroup = r->cgroup;
+		f->owner = r->flags & (FLAG_KERNEL | FLAG_FILE);
+		f->holder = holder;
+		return;
+	}
+	r->inode = f->inode;
+	r->cgroup = f->cgroup;
+	r->flags |= f->owner;
+	r->uid = READ(sk, sk_uid.val);
 }
 
 /* The kernel's count of probes goes up one by one, and falls to 0 only. Where it

@@ -13,6 +13,7 @@ static __always_inline void handle_icmp(struct sk_buff *skb, struct record *r, v
 {
 	struct tcp_header tcp = {};
 	struct follow *f;
+	struct tuple t;
 	struct sock *sk;
 
 	/* An error has to quote 8 bytes of the segment: ports and seq. */
@@ -21,11 +22,19 @@ static __always_inline void handle_icmp(struct sk_buff *skb, struct record *r, v
 	r->local_port = __builtin_bswap16(tcp.source);
 	r->remote_port = __builtin_bswap16(tcp.dest);
 	r->netns = READ(READ(READ(skb, dev), nd_net.net), ns.inum);
-	f = followed_by_tuple(r);
+	t = tuple_of(r);
+	if (six && is_ipv4(&t.remote))
+		return;
+	f = followed_by_tuple(&t, r);
 	sk = (struct sock *)r->sk;
 	if (!f || !f->outstanding || heard_since(sk, f->probed_at) ||
 	    __builtin_bswap32(tcp.seq) != TCP(sk, snd_una) - 1)
 		return;
+	if (!six && r->family == AF_INET6) { /* it talks IPv4 */
+		__builtin_memcpy(r->from + 12, r->from, 4);
+		__builtin_memset(r->from, 0, 10);
+		r->from[10] = r->from[11] = 0xff;
+	}
 	r->kind = RECORD_ICMP;
 	if (watching && !tell_icmp(sk, f, r, six))
 		return;
@@ -40,31 +49,20 @@ static __always_inline void handle_icmp4(struct sk_buff *skb)
 	struct firing *firing = this_firing();
 	struct record *r;
 	__u8 *head = BPF_CORE_READ(skb, head), *data = BPF_CORE_READ(skb, data);
-	void *th;
 
 	if (!firing)
 		return;
-	r = &firing->made;
+	r = &firing->icmp;
 	__builtin_memset(r, 0, sizeof(*r));
 	if (bpf_probe_read_kernel(&inner, sizeof(inner), data) ||
 	    bpf_probe_read_kernel(&outer, sizeof(outer), head + BPF_CORE_READ(skb, network_header)) ||
 	    bpf_probe_read_kernel(&r->icmp_type, 2, head + BPF_CORE_READ(skb, transport_header)))
 		return;
+	r->family = AF_INET;
 	__builtin_memcpy(r->local, inner.saddr, 4);
 	__builtin_memcpy(r->remote, inner.daddr, 4);
 	__builtin_memcpy(r->from, outer.saddr, 4);
-	th = data + (inner.version_ihl & 15) * 4;
-	handle_icmp(skb, r, th, 0);
-	if (r->kind)
-		return;
-	/* Not an AF_INET socket's: perhaps an AF_INET6 one's that talks IPv4. */
-	__builtin_memset(r, 0, __builtin_offsetof(struct record, from));
-	__builtin_memcpy(r->local, inner.saddr, 4);
-	__builtin_memcpy(r->remote, inner.daddr, 4);
-	map_addr(r->local);
-	map_addr(r->remote);
-	map_addr(r->from);
-	handle_icmp(skb, r, th, 0);
+	handle_icmp(skb, r, data + (inner.version_ihl & 15) * 4, 0);
 }
 
 static __always_inline void handle_icmp6(struct sk_buff *skb, __u8 type, __u8 code, int offset)
@@ -76,8 +74,9 @@ static __always_inline void handle_icmp6(struct sk_buff *skb, __u8 type, __u8 co
 
 	if (!firing)
 		return;
-	r = &firing->made;
+	r = &firing->icmp;
 	__builtin_memset(r, 0, sizeof(*r));
+	r->family = AF_INET6;
 	r->icmp_type = type;
 	r->icmp_code = code;
 	if (bpf_probe_read_kernel(&inner, sizeof(inner), data) ||

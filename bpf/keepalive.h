@@ -20,17 +20,19 @@ static __always_inline void handle_firing_end(struct firing *firing)
 }
 
 /* tcp_keepalive_timer begins. An answer to the last probe is told now, unless
- * this firing will probe again: then the probe's record tells it. */
-static __always_inline void handle_firing(struct sock *sk)
+ * this firing will probe again: then the probe's record tells it. idle: there is
+ * nothing_to_send(). */
+static __always_inline void handle_firing(struct firing *firing, struct sock *sk, int idle)
 {
-	struct firing *firing = this_firing();
 	__u64 key = (__u64)sk;
+	__u32 now, ago;
 	struct follow *f;
-	__u8 waits;
+	struct record *r;
+	struct whose w;
+	struct sent s;
+	__u8 waits, reason;
 
 	count_seen(seen_firings);
-	if (!firing)
-		return;
 	firing->sk = key;
 	firing->done = 0;
 	if (all) {
@@ -38,7 +40,7 @@ static __always_inline void handle_firing(struct sock *sk)
 		read_tuple(sk, &firing->rec);
 		read_rest(sk, &firing->rec);
 		firing->rec.kind = RECORD_TIMER;
-		firing->rec.reason = why_no_probe(sk);
+		firing->rec.reason = why_no_probe(sk, idle, heard_ago(sk));
 		if (firing->rec.state != TCP_CLOSE && firing->rec.local_port && passes(&firing->rec))
 			remember(&firing->rec);
 		/* An orphan's end comes within the firing: this has to be told before. */
@@ -46,64 +48,87 @@ static __always_inline void handle_firing(struct sock *sk)
 			handle_firing_end(firing);
 	}
 	f = bpf_map_lookup_elem(&followed, &key);
-	waits = waits_of(sk);
+	waits = idle ? WAITS_FOR_NOTHING : waits_of(sk);
 	if (waits != (f ? f->waits : 0))
 		tell_suspension(sk, waits);
 	else if (f && waits)
 		look_for_drops(sk, f);
-	if (f && is_answered(sk, f)) {
-		struct record *r = &firing->made;
-
-		__builtin_memset(r, 0, sizeof(*r));
-		r->reason = why_no_probe(sk);
-		if (!r->reason)
-			return;
-		read_tuple(sk, r);
-		if (f->tuple != hash_tuple(r))
-			return;
-		take_answer(sk, f, r);
-		if (watching && !tell_answer(sk, f, r, ICSK(sk, icsk_probes_out)))
-			return;
-		read_rest(sk, r);
-		r->flags |= FLAG_FOLLOWED;
-		r->kind = RECORD_ANSWER;
-		submit(r);
-	}
+	if (!f || !f->outstanding)
+		return;
+	now = jiffies32();
+	ago = heard_before(sk, now);
+	if (ago > now - f->probed_at)
+		return;
+	reason = why_no_probe(sk, idle, ago);
+	if (!reason)
+		return;
+	r = &firing->made;
+	__builtin_memset(r, 0, RECORD_SHORT);
+	read_addresses(sk, r, &w);
+	if (w.hash != f->hash)
+		return;
+	r->netns = f->netns;
+	read_state(sk, w.net, r, &s);
+	take_answer(f, r, &s);
+	if (watching && !tell_answer(sk, f, r, r->probes))
+		return;
+	r->time = bpf_ktime_get_boot_ns();
+	r->flags |= FLAG_FOLLOWED;
+	r->kind = RECORD_ANSWER;
+	r->reason = reason;
+	recall(sk, f, r);
+	submit(r);
 }
 
-/* A probe was sent, or tried. ret is what tcp_write_wakeup returned, where
- * flags has FLAG_RET; probes is icsk_probes_out with this probe counted. */
-static __always_inline void handle_probe(struct sock *sk, __u8 probes, int ret, __u8 flags)
+/* read_probe reads, into an empty record, what a probe's is made of. */
+static __always_inline void read_probe(struct sock *sk, struct record *r, struct whose *w, struct sent *s)
 {
-	struct record r = {};
-	struct follow *f;
+	__builtin_memset(r, 0, RECORD_SHORT);
+	read_addresses(sk, r, w);
+	read_state(sk, w->net, r, s);
+}
 
-	read_tuple(sk, &r);
-	if (!passes(&r))
-		return;
-	f = follow(&r);
-	if (f)
-		take_answer(sk, f, &r);
-	count_probe(ret);
-	if (watching && f && !tell_probe(sk, f, &r, ret, probes)) {
-		r.time = bpf_ktime_get_boot_ns();
+/* A probe was sent, or tried: r, w and s are what read_probe read. ret is what
+ * tcp_write_wakeup returned, where flags has FLAG_RET; probes is icsk_probes_out
+ * with this probe counted. */
+static __always_inline void handle_probe(struct sock *sk, struct record *r, const struct whose *w, const struct sent *s,
+					 __u8 probes, int ret, __u8 flags)
+{
+	struct follow *f = bpf_map_lookup_elem(&followed, &r->sk);
+
+	if (f && f->hash == w->hash) { /* it has passed the filter */
+		r->netns = f->netns;
+		r->flags |= FLAG_FOLLOWED;
 	} else {
-		read_rest(sk, &r);
-		r.kind = RECORD_PROBE;
-		r.flags |= flags;
-		r.ret = ret;
-		r.probes = probes;
-		submit(&r);
+		r->netns = netns_of_net(w->net);
+		if (!passes(r))
+			return;
+		f = follow(r);
+	}
+	r->time = bpf_ktime_get_boot_ns();
+	if (f)
+		take_answer(f, r, s);
+	count_probe(ret);
+	if (!watching || !f || tell_probe(sk, f, r, ret, probes)) {
+		if (f)
+			recall(sk, f, r);
+		else
+			read_owner(sk, r);
+		r->kind = RECORD_PROBE;
+		r->flags |= flags;
+		r->ret = ret;
+		r->probes = probes;
+		submit(r);
 	}
 	if (f && ret <= 0) {
 		note_unseen(f, probes - 1);
 		f->probes = probes;
 		f->told = 1;
-		f->probed_at = jiffies32();
-		f->probed_ns = r.time;
-		f->segs_in = TCP(sk, segs_in);
-		f->data_segs_in = TCP(sk, data_segs_in);
-		f->write_seq = TCP(sk, write_seq);
+		f->probed_at = s->now;
+		f->probed_ns = r->time;
+		f->segs_in = s->segs_in;
+		f->data_segs_in = s->data_segs_in;
+		f->write_seq = s->write_seq;
 		f->left = !ret;
 		f->refused = ret == -EPERM;
 		ask(f);
@@ -114,37 +139,40 @@ static __always_inline void handle_probe(struct sock *sk, __u8 probes, int ret, 
 	}
 }
 
-static __always_inline void handle_window_probe(struct sock *sk, __u8 probes, int ret, __u8 flags)
+static __always_inline void handle_window_probe(struct sock *sk, struct record *r, const struct whose *w, __u8 probes,
+						int ret)
 {
-	struct record r = {};
-
 	if (!all)
 		return;
-	read_tuple(sk, &r);
-	if (!passes(&r))
+	r->netns = netns_of_net(w->net);
+	if (!passes(r))
 		return;
-	remember(&r);
-	read_rest(sk, &r);
-	r.kind = RECORD_WINDOW_PROBE;
-	r.flags |= flags;
-	r.ret = ret;
-	r.probes = probes;
-	submit(&r);
+	remember(r);
+	read_owner(sk, r);
+	r->time = bpf_ktime_get_boot_ns();
+	r->kind = RECORD_WINDOW_PROBE;
+	r->flags |= FLAG_RET;
+	r->ret = ret;
+	r->probes = probes;
+	submit(r);
 }
 
 /* tcp_write_wakeup is over; its caller counts the probe after it, if ret <= 0. */
-static __always_inline void handle_wakeup_end(struct sock *sk, int ret)
+static __always_inline void handle_wakeup_end(struct firing *firing, struct sock *sk, int ret)
 {
-	__u8 probes = ICSK(sk, icsk_probes_out) + (ret <= 0);
-	struct firing *firing = this_firing();
+	SHORT_RECORD(r);
+	struct whose w;
+	struct sent s;
+	__u8 probes;
 
-	if (!nothing_to_send(sk)) {
-		handle_window_probe(sk, probes, ret, FLAG_RET);
+	read_probe(sk, r, &w, &s);
+	probes = r->probes + (ret <= 0);
+	if (is_busy(&s)) {
+		handle_window_probe(sk, r, &w, probes, ret);
 		return;
 	}
-	if (firing)
-		firing->done = 1;
-	handle_probe(sk, probes, ret, FLAG_RET);
+	firing->done = 1;
+	handle_probe(sk, r, &w, &s, probes, ret, FLAG_RET);
 }
 
 /* tcp_send_active_reset. Only keepalive's giving-up is told: in a firing of
@@ -158,7 +186,7 @@ static __always_inline void handle_reset(struct sock *sk)
 	struct record r = {};
 	struct follow *f;
 
-	if (!firing || firing->sk != (__u64)sk || why_no_probe(sk))
+	if (!firing || firing->sk != (__u64)sk || why_no_probe(sk, 0, heard_ago(sk)))
 		return;
 	read_tuple(sk, &r);
 	read_rest(sk, &r);

@@ -79,14 +79,15 @@ typedef struct {
 
 struct in6_addr {
 	union {
-		__u8 u6_addr8[16];
+		__be32 u6_addr32[4]; /* not bytes, each of which would be read by itself */
 	} in6_u;
 };
 
 struct sock_common {
-	__be32 skc_daddr;
+	__u64 skc_addrpair; /* skc_daddr, and in the upper half skc_rcv_saddr */
 	__be32 skc_rcv_saddr;
-	__be16 skc_dport;
+	unsigned int skc_hash; /* of the tuple, with the kernel's secret; unlike skc_num it outlives CLOSE */
+	__u32 skc_portpair; /* skc_dport, and in the upper half skc_num */
 	__u16 skc_num; /* local port, host byte order */
 	unsigned short skc_family;
 	unsigned char skc_state;

@@ -11,7 +11,11 @@
 SEC("kprobe/tcp_keepalive_timer")
 int BPF_KPROBE(kprobe_keepalive_timer, struct timer_list *t)
 {
-	handle_firing(sock_of_timer(t));
+	struct firing *firing = this_firing();
+	struct sock *sk = sock_of_timer(t);
+
+	if (firing)
+		handle_firing(firing, sk, all_acked(sk));
 	return 0;
 }
 
@@ -31,8 +35,10 @@ int BPF_KPROBE(kprobe_write_wakeup, struct sock *sk)
 {
 	struct firing *firing = this_firing();
 
-	if (firing)
+	if (firing) {
 		firing->wakeup_sk = (__u64)sk;
+		firing->wakeups++;
+	}
 	return 0;
 }
 
@@ -42,8 +48,23 @@ int BPF_KRETPROBE(kretprobe_write_wakeup, int ret)
 	struct firing *firing = this_firing();
 
 	if (firing && firing->wakeup_sk) {
-		handle_wakeup_end((struct sock *)firing->wakeup_sk, ret);
+		handle_wakeup_end(firing, (struct sock *)firing->wakeup_sk, ret);
 		firing->wakeup_sk = 0;
+	}
+	return 0;
+}
+
+/* Instead of the kretprobe, where it can be. Where the kernel skipped the kprobe
+ * at the function's entry, it skipped the timer's as well: the firing counts as
+ * missed, and nothing is told of it. */
+SEC("fexit/tcp_write_wakeup")
+int BPF_PROG(kprobe_write_wakeup_end, struct sock *sk, int mib, int ret)
+{
+	struct firing *firing = this_firing();
+
+	if (firing && firing->wakeups) {
+		firing->wakeups--;
+		handle_wakeup_end(firing, sk, ret);
 	}
 	return 0;
 }

@@ -46,7 +46,12 @@ struct story {
 
 /* What is remembered of a connection from its first probe to its end. */
 struct follow {
-	__u64 tuple;	 /* whose it is; its key in by_tuple */
+	__u64 tuple;	 /* its key in by_tuple */
+	/* What is the same in each record of it: */
+	__u64 inode, cgroup;
+	__u64 holder;	 /* for whom .inode and .owner hold: holder_of(); 0: they do not */
+	__u32 netns;
+	__u32 hash;	 /* whose it is: skc_hash */
 	__u64 probed_ns; /* boot clock, the last probe */
 	__u32 probed_at; /* jiffies, the last probe, or try, or as look_for_drops() has it */
 	/* The socket when it was sent: */
@@ -63,7 +68,8 @@ struct follow {
 	__u8 waiting;	 /* counted in waiting */
 	__u8 tried;	 /* the local queue refused a probe, and none is out */
 	__u8 waits;	 /* enum record_waits, as it was told */
-	__u8 pad[6];
+	__u8 owner;	 /* FLAG_KERNEL, FLAG_FILE */
+	__u8 pad[5];
 	__u64 drops;	 /* kinds of drops told since the peer was heard: first() */
 	struct story story;
 	struct story was; /* before the record that is being made */
@@ -126,14 +132,16 @@ struct {
 struct firing {
 	__u64 timer;	 /* tracepoints: which timer is between entry and exit */
 	__u64 sk;	 /* 0: none */
-	__u64 wakeup_sk; /* kprobe: between tcp_write_wakeup's entry and return */
+	__u64 wakeup_sk; /* kretprobe: between tcp_write_wakeup's entry and return */
 	__u8 probes_out; /* at entry */
 	__u8 done;	 /* a probe or reset came of this firing */
 	__u8 orphan;	 /* tracepoints: in FIN_WAIT2 at entry */
 	__u8 idle;	 /* tracepoints: nothing to send at entry */
-	__u8 pad[4];
+	__u8 wakeups;	 /* kprobe: calls of tcp_write_wakeup under way; on PREEMPT_RT they may nest */
+	__u8 pad[3];
 	struct record rec; /* with --all: the socket at entry */
-	struct record made; /* one being made: the stack has no room for it in two functions */
+	struct record made; /* one of the timer's entry: the stack has no room for it in two functions */
+	struct record icmp; /* one of an ICMP error, which may come meanwhile (PREEMPT_RT) */
 };
 
 struct {

@@ -78,7 +78,7 @@ static __always_inline void handle_segment(struct sock *sk, struct sk_buff *skb)
 	if ((__s32)(ack - una) < 0 || (__s32)(TCP(sk, snd_nxt) - ack) < 0)
 		return;
 	read_tuple(sk, &r);
-	if (f->tuple != hash_tuple(&r))
+	if (f->hash != hash_of(sk))
 		return;
 	if (watching && !tell_answer(sk, f, &r, 0)) {
 		settle(f);

@@ -169,4 +169,9 @@ struct kernel_record {
 
 #define RECORD_SHORT __builtin_offsetof(struct record, from)
 
+/* A record on the stack that has the short part alone. */
+#define SHORT_RECORD(r)                                                                                 \
+	__u8 r##_short[RECORD_SHORT] __attribute__((aligned(8)));                                       \
+	struct record *r = (void *)r##_short
+
 #endif

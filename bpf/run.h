@@ -1,9 +1,23 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Reading fields that lie close together in a struct. */
+/* Reading several fields of a struct. The macros' caller has looked at direct_reads
+ * once: const int direct. */
 #ifndef KATRACE_RUN_H
 #define KATRACE_RUN_H
 
 #include "read.h"
+
+/* KNOWN is ptr as FIELD and FROM take it. */
+#define KNOWN(ptr) (direct ? CAST(ptr) : (ptr))
+
+#define FIELD(ptr, field)                                                                               \
+	({                                                                                              \
+		typeof((ptr)->field) got_;                                                              \
+		if (direct)                                                                             \
+			got_ = (ptr)->field;                                                            \
+		else                                                                                    \
+			got_ = BPF_CORE_READ(ptr, field);                                               \
+		got_;                                                                                   \
+	})
 
 /* RUN reads size bytes of *ptr from a field on, once, where each read is a call
  * (see READ). It begins at a multiple of 8, as the verifier wants it of the
@@ -11,19 +25,19 @@
 #define RUN(run, ptr, first, size)                                                                      \
 	__u8 run[size] __attribute__((aligned(8)));                                                     \
 	const __u32 run##_at = bpf_core_field_offset(typeof(*(ptr)), first) & ~7U;                      \
-	if (!direct_reads)                                                                              \
+	if (!direct)                                                                                    \
 	bpf_probe_read_kernel(run, size, (void *)(ptr) + run##_at)
 
 /* FROM is a field's value: from the run, if it lies in it on this kernel. */
 #define FROM(run, ptr, field)                                                                           \
 	({                                                                                              \
-		typeof((ptr)->field) got_;                                                              \
+		typeof((ptr)->field) from_;                                                             \
 		const __u32 in_ = bpf_core_field_offset(typeof(*(ptr)), field) - run##_at;              \
-		if (!direct_reads && in_ <= sizeof(run) - sizeof(got_))                                 \
-			got_ = *(typeof(got_) *)(run + in_);                                            \
+		if (!direct && in_ <= sizeof(run) - sizeof(from_))                                      \
+			from_ = *(typeof(from_) *)(run + in_);                                          \
 		else                                                                                    \
-			got_ = READ(ptr, field);                                                        \
-		got_;                                                                                   \
+			from_ = FIELD(ptr, field);                                                      \
+		from_;                                                                                  \
 	})
 
 #endif

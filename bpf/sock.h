@@ -20,28 +20,40 @@ static __always_inline int sock_flag(struct sock *sk, enum sock_flags flag)
 	return READ(sk, __sk_common.skc_flags) >> flag & 1;
 }
 
+/* jiffies_from a stamp until now. Outside the socket's lock a segment may come, and
+ * the clock tick, after now was read: what is a moment ahead is not 2^32 ago. */
+static __always_inline __u32 jiffies_from(__u32 stamp, __u32 now)
+{
+	return now - stamp <= -1000U ? now - stamp : 0;
+}
+
 /* elapsed: the smaller of two spans of jiffies, as keepalive_time_elapsed()
  * has it: unsigned, so that a stamp of 25 days ago (2^31 jiffies at HZ 1000) is
  * not taken for one to come. */
 static __always_inline __u32 elapsed(__u32 now, __u32 rcv_tstamp, __u32 lrcvtime)
 {
-	__u32 ack = now - rcv_tstamp, data = now - lrcvtime;
+	__u32 ack = jiffies_from(rcv_tstamp, now), data = jiffies_from(lrcvtime, now);
 
 	return ack < data ? ack : data;
 }
 
-/* heard_ago: jiffies since the last segment came. */
-static __always_inline __u32 heard_ago(struct sock *sk)
+/* heard_before: jiffies from the last segment that came until now. */
+static __always_inline __u32 heard_before(struct sock *sk, __u32 now)
 {
-	return elapsed(jiffies32(), TCP(sk, rcv_tstamp), ICSK(sk, icsk_ack.lrcvtime));
+	const int direct = direct_reads;
+	struct tcp_sock *tp = KNOWN((struct tcp_sock *)sk);
+
+	return elapsed(now, FIELD(tp, rcv_tstamp), FIELD((struct inet_connection_sock *)tp, icsk_ack.lrcvtime));
 }
+
+static __always_inline __u32 heard_ago(struct sock *sk) { return heard_before(sk, jiffies32()); }
 
 /* heard_since: has a segment come since this time, in jiffies? */
 static __always_inline int heard_since(struct sock *sk, __u32 at)
 {
 	__u32 now = jiffies32();
 
-	return elapsed(now, TCP(sk, rcv_tstamp), ICSK(sk, icsk_ack.lrcvtime)) <= now - at;
+	return heard_before(sk, now) <= now - at;
 }
 
 /* keepalive_time_when() */
@@ -58,7 +70,19 @@ static __always_inline __u32 idle_of(struct sock *sk)
  * but its numbers move and their enum has no name for CO-RE to find.) */
 static __always_inline int nothing_to_send(struct sock *sk)
 {
-	return !TCP(sk, packets_out) && TCP(sk, write_seq) == TCP(sk, snd_nxt);
+	const int direct = direct_reads;
+	struct tcp_sock *tp = KNOWN((struct tcp_sock *)sk);
+
+	return !FIELD(tp, packets_out) && FIELD(tp, write_seq) == FIELD(tp, snd_nxt);
+}
+
+/* all_acked implies nothing_to_send(), and takes fewer reads. */
+static __always_inline int all_acked(struct sock *sk)
+{
+	const int direct = direct_reads;
+	struct tcp_sock *tp = KNOWN((struct tcp_sock *)sk);
+
+	return FIELD(tp, write_seq) == FIELD(tp, snd_una);
 }
 
 /* An orphan in FIN_WAIT2: the keepalive timer serves it for tcp_fin_timeout. */
@@ -80,22 +104,23 @@ static __always_inline int is_subflow(struct sock *sk)
 	       BPF_CORE_READ_BITFIELD_PROBED((struct tcp_sock *)sk, is_mptcp);
 }
 
-/* why_no_probe: the tests of tcp_keepalive_timer(), in its order. */
-static __always_inline enum record_reason why_no_probe(struct sock *sk)
+/* why_no_probe: the tests of tcp_keepalive_timer(), in its order. idle: it is known
+ * that there is nothing_to_send(). ago is heard_ago(). */
+static __always_inline enum record_reason why_no_probe(struct sock *sk, int idle, __u32 ago)
 {
 	__u8 state = READ(sk, __sk_common.skc_state);
 
 	if (READ(sk, sk_lock.owned))
 		return REASON_SOCKET_BUSY;
-	if (is_fin_wait2_orphan(sk))
+	if (state == TCP_FIN_WAIT2 && is_fin_wait2_orphan(sk))
 		return REASON_FIN_WAIT2;
 	if (state == TCP_CLOSE || state == TCP_SYN_SENT)
 		return REASON_CLOSED;
 	if (!keepalive_on(sk))
 		return REASON_KEEPALIVE_OFF;
-	if (!nothing_to_send(sk))
+	if (!idle && !nothing_to_send(sk))
 		return REASON_DATA_IN_FLIGHT;
-	if (heard_ago(sk) < idle_of(sk))
+	if (ago < idle_of(sk))
 		return REASON_NOT_IDLE;
 	return REASON_NONE;
 }
@@ -111,7 +136,7 @@ static __noinline int file_unheld(struct sock *sk, struct file___inode *file, st
 	int opened;
 
 	if (direct_reads)
-		opened = BPF_CORE_READ_BITFIELD((struct sock *)bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct sock)), sk_kern_sock);
+		opened = BPF_CORE_READ_BITFIELD(CAST(sk), sk_kern_sock);
 	else
 		opened = BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock);
 	return opened && READ(file, f_inode) == inode;
@@ -137,50 +162,129 @@ static __always_inline void read_holder(struct sock *sk, struct record *r)
 		r->flags |= FLAG_KERNEL | FLAG_FILE;
 }
 
-/* read_tuple: what tells the connection from others; enough for the filter. */
-static __always_inline void read_tuple(struct sock *sk, struct record *r)
+/* holder_of is another one if the socket's inode, or read_holder's flags, are others. */
+static __always_inline __u64 holder_of(struct sock *sk)
 {
-	RUN(common, sk, __sk_common.skc_daddr, 88);
+	struct socket *socket = READ(sk, sk_socket);
+	struct file *file = socket ? READ(socket, file) : NULL;
 
-	r->sk = (__u64)sk;
+	return file ? (__u64)file : socket ? (__u64)socket : 1;
+}
+
+/* What is not in a record of what read_addresses reads. */
+struct whose {
+	struct net *net;
+	__u32 hash; /* the kernel's own, of the tuple */
+};
+
+/* read_addresses: the tuple, but for its namespace's number. */
+static __always_inline void read_addresses(struct sock *unknown, struct record *r, struct whose *w)
+{
+	const int direct = direct_reads;
+	struct sock *sk = KNOWN(unknown);
+	__u64 pair;
+	RUN(common, sk, __sk_common.skc_addrpair, 88);
+
+	r->sk = (__u64)unknown;
 	r->family = FROM(common, sk, __sk_common.skc_family);
 	r->state = FROM(common, sk, __sk_common.skc_state);
-	r->local_port = FROM(common, sk, __sk_common.skc_num);
-	r->remote_port = __builtin_bswap16(FROM(common, sk, __sk_common.skc_dport));
-	r->netns = READ(FROM(common, sk, __sk_common.skc_net.net), ns.inum);
+	pair = FROM(common, sk, __sk_common.skc_portpair);
+	r->local_port = pair >> 16;
+	r->remote_port = __builtin_bswap16(pair);
 	if (r->family == AF_INET6) {
 		*(struct in6_addr *)r->local = FROM(common, sk, __sk_common.skc_v6_rcv_saddr);
 		*(struct in6_addr *)r->remote = FROM(common, sk, __sk_common.skc_v6_daddr);
 	} else {
-		*(__u32 *)r->local = FROM(common, sk, __sk_common.skc_rcv_saddr);
-		*(__u32 *)r->remote = FROM(common, sk, __sk_common.skc_daddr);
+		pair = FROM(common, sk, __sk_common.skc_addrpair);
+		*(__u32 *)r->local = pair >> 32;
+		*(__u32 *)r->remote = pair;
 	}
+	w->net = FROM(common, sk, __sk_common.skc_net.net);
+	w->hash = FROM(common, sk, __sk_common.skc_hash);
 }
 
-/* read_rest: everything that is the same for every kind of record. */
-static __always_inline void read_rest(struct sock *sk, struct record *r)
+static __always_inline __u32 netns_of_net(struct net *net)
 {
-	struct inet_connection_sock *icsk = (void *)sk;
-	struct tcp_sock *tp = (void *)sk;
-	struct net *net;
-	RUN(conn, icsk, icsk_probes_out, 64);
-	RUN(recent, tp, snd_una, 16);
-	RUN(settings, tp, keepalive_time, 16);
+	return READ(net, ns.inum);
+}
 
-	r->time = bpf_ktime_get_boot_ns();
+static __always_inline __u32 netns_of_sock(struct sock *sk)
+{
+	return netns_of_net(READ(sk, __sk_common.skc_net.net));
+}
+
+/* read_tuple: what tells the connection from others; enough for the filter. */
+static __always_inline void read_tuple(struct sock *sk, struct record *r)
+{
+	struct whose w;
+
+	read_addresses(sk, r, &w);
+	r->netns = netns_of_net(w.net);
+}
+
+/* read_owner: whose the socket is. */
+static __always_inline void read_owner(struct sock *sk, struct record *r)
+{
 	read_holder(sk, r);
 	r->cgroup = cgroup_of(sk);
 	r->uid = READ(sk, sk_uid.val);
-	r->seq = FROM(recent, tp, snd_una) - 1;
-	r->idle_for = elapsed(jiffies32(), FROM(recent, tp, rcv_tstamp), FROM(conn, icsk, icsk_ack.lrcvtime));
-	r->probes = FROM(conn, icsk, icsk_probes_out);
-	r->user_timeout = FROM(conn, icsk, icsk_user_timeout);
-	r->idle = FROM(settings, tp, keepalive_time);
-	r->intvl = FROM(settings, tp, keepalive_intvl);
-	r->cnt = FROM(settings, tp, keepalive_probes);
+}
+
+/* What is not in a record of what read_state reads. */
+struct sent {
+	__u32 now; /* jiffies when it was read: all that is judged by it has to be by the same */
+	__u32 packets_out, snd_nxt, write_seq;
+	__u32 segs_in, data_segs_in;
+};
+
+/* is_busy is !nothing_to_send(). */
+static __always_inline int is_busy(const struct sent *s)
+{
+	return s->packets_out || s->write_seq != s->snd_nxt;
+}
+
+/* read_state: settings, and how far things are. */
+static __always_inline void read_state(struct sock *sk, struct net *unknown, struct record *r, struct sent *s)
+{
+	const int direct = direct_reads;
+	struct tcp_sock *tp = KNOWN((struct tcp_sock *)sk);
+	struct inet_connection_sock *icsk = (void *)tp;
+	struct net *net;
+	__u32 lrcvtime;
+
+	s->now = jiffies32();
+	{
+		RUN(conn, icsk, icsk_probes_out, 64);
+
+		lrcvtime = FROM(conn, icsk, icsk_ack.lrcvtime);
+		r->probes = FROM(conn, icsk, icsk_probes_out);
+		r->user_timeout = FROM(conn, icsk, icsk_user_timeout);
+	}
+	{
+		RUN(recent, tp, segs_in, 64);
+
+		s->snd_nxt = FROM(recent, tp, snd_nxt);
+		s->segs_in = FROM(recent, tp, segs_in);
+		s->data_segs_in = FROM(recent, tp, data_segs_in);
+		r->seq = FROM(recent, tp, snd_una) - 1;
+		r->idle_for = elapsed(s->now, FROM(recent, tp, rcv_tstamp), lrcvtime);
+	}
+	{
+		RUN(flight, tp, packets_out, 24);
+
+		s->packets_out = FROM(flight, tp, packets_out);
+		r->cnt = FROM(flight, tp, keepalive_probes);
+	}
+	{
+		RUN(settings, tp, keepalive_time, 8);
+
+		r->idle = FROM(settings, tp, keepalive_time);
+		r->intvl = FROM(settings, tp, keepalive_intvl);
+	}
+	s->write_seq = FIELD(tp, write_seq);
 	if (r->idle && r->intvl && r->cnt)
 		return;
-	net = READ(sk, __sk_common.skc_net.net);
+	net = KNOWN(unknown);
 	RUN(sysctls, net, ipv4.sysctl_tcp_keepalive_time, 16);
 	if (!r->idle) {
 		r->idle = FROM(sysctls, net, ipv4.sysctl_tcp_keepalive_time);
@@ -194,6 +298,16 @@ static __always_inline void read_rest(struct sock *sk, struct record *r)
 		r->cnt = FROM(sysctls, net, ipv4.sysctl_tcp_keepalive_probes);
 		r->inherited |= INHERITED_CNT;
 	}
+}
+
+/* read_rest: everything that is the same for every kind of record. */
+static __always_inline void read_rest(struct sock *sk, struct record *r)
+{
+	struct sent s;
+
+	r->time = bpf_ktime_get_boot_ns();
+	read_owner(sk, r);
+	read_state(sk, READ(sk, __sk_common.skc_net.net), r, &s);
 }
 
 #endif

@@ -18,14 +18,12 @@ static __always_inline __u32 unacked_of(struct sock *sk, __u8 state)
 	return n - (n && (state == TCP_FIN_WAIT1 || state == TCP_CLOSING || state == TCP_LAST_ACK));
 }
 
-/* stall_of: what a connection waits for, whether keepalive is on or not. Data that
- * is on its way, or queued for the moment, is nothing to tell of: a busy connection
- * has it. Nobody reads the end of an orphan. */
-static __always_inline enum record_waits stall_of(struct sock *sk)
+/* stall_with_data: stall_of(), where not all is acknowledged. */
+static __always_inline enum record_waits stall_with_data(struct sock *sk)
 {
 	__u8 state;
 
-	if (TCP(sk, write_seq) == TCP(sk, snd_una) || sock_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_DEAD)))
+	if (sock_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_DEAD)))
 		return WAITS_FOR_NOTHING;
 	state = READ(sk, __sk_common.skc_state);
 	if (state == TCP_SYN_SENT || state == TCP_SYN_RECV || state == TCP_CLOSE) /* as why_no_probe() has it */
@@ -37,6 +35,14 @@ static __always_inline enum record_waits stall_of(struct sock *sk)
 		return ICSK(sk, icsk_retransmits) ? WAITS_FOR_RETRANSMISSION : WAITS_FOR_NOTHING;
 	/* tcp_retransmit_timer() does not count those into a closed window. */
 	return ICSK(sk, icsk_retransmits) || ICSK(sk, icsk_backoff) ? WAITS_FOR_WINDOW : WAITS_FOR_NOTHING;
+}
+
+/* stall_of: what a connection waits for, whether keepalive is on or not. Data that
+ * is on its way, or queued for the moment, is nothing to tell of: a busy connection
+ * has it. Nobody reads the end of an orphan. */
+static __always_inline enum record_waits stall_of(struct sock *sk)
+{
+	return all_acked(sk) ? WAITS_FOR_NOTHING : stall_with_data(sk);
 }
 
 /* since_retransmission: ms since the first one; 0: not known. */

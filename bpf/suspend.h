@@ -8,10 +8,10 @@
 #include "news.h"
 #include "stall.h"
 
-/* waits_of: what keepalive waits for. */
+/* waits_of: what keepalive waits for, where there is something to send. */
 static __always_inline enum record_waits waits_of(struct sock *sk)
 {
-	enum record_waits stall = stall_of(sk); /* first: most firings find nothing to send */
+	enum record_waits stall = stall_with_data(sk);
 
 	return stall && keepalive_on(sk) ? stall : WAITS_FOR_NOTHING;
 }

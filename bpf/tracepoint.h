@@ -28,7 +28,7 @@ int tp_timer_expire_entry(struct bpf_raw_tracepoint_args *ctx)
 	firing->probes_out = ICSK(sk, icsk_probes_out);
 	firing->orphan = is_fin_wait2_orphan(sk);
 	firing->idle = nothing_to_send(sk);
-	handle_firing(sk);
+	handle_firing(firing, sk, firing->idle);
 	return 0;
 }
 
@@ -36,7 +36,10 @@ SEC("raw_tp/timer_expire_exit")
 int tp_timer_expire_exit(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct firing *firing = this_firing();
+	SHORT_RECORD(r);
+	struct whose w;
 	struct sock *sk;
+	struct sent s;
 	__u8 probes;
 
 	if (!firing || !firing->timer || firing->timer != ctx->args[0])
@@ -45,14 +48,15 @@ int tp_timer_expire_exit(struct bpf_raw_tracepoint_args *ctx)
 	sk = (struct sock *)firing->sk;
 	if (!sk) /* it gave up */
 		return 0;
+	probes = firing->probes_out + 1;
 	/* An orphan in FIN_WAIT2 may be freed by now, and is not probed. Where
 	 * there is something to send throughout, the count is raised by a
 	 * zero-window probe: its timer may run on another CPU meanwhile. */
-	if (!firing->orphan) {
-		probes = ICSK(sk, icsk_probes_out);
-		if (probes == (__u8)(firing->probes_out + 1) && (firing->idle || nothing_to_send(sk))) {
+	if (!firing->orphan && ICSK(sk, icsk_probes_out) == probes) {
+		read_probe(sk, r, &w, &s);
+		if (firing->idle || !is_busy(&s)) {
 			firing->done = 1;
-			handle_probe(sk, probes, 0, 0);
+			handle_probe(sk, r, &w, &s, probes, 0, 0); /* not r->probes: an answer may clear it meanwhile */
 		}
 	}
 	handle_firing_end(firing);

@@ -55,6 +55,23 @@ func TestElapsed(t *testing.T) {
 	}
 }
 
+// TestHeardMeanwhile: a segment may come, and the clock tick, after the program has
+// read the clock. It came just now, and is an answer to the probe.
+func TestHeardMeanwhile(t *testing.T) {
+	const meanwhile = 1<<32 - 500 // jiffies ago: to come
+	m := makeSocket(t)
+	m.heard(late, late)
+	m.probe(1)
+	m.heard(meanwhile, late)
+	if r := m.probe(1); r.IdleFor >= late || r.Flags&FlagAnswered == 0 {
+		t.Errorf("an ACK just now: idle for %d jiffies, flags %#x, want about 0, and an answer", r.IdleFor, r.Flags)
+	}
+	m.heard(late, meanwhile)
+	if r := m.probe(1); r.IdleFor >= late || r.Flags&FlagAnswered == 0 {
+		t.Errorf("data just now: idle for %d jiffies, flags %#x, want about 0, and an answer", r.IdleFor, r.Flags)
+	}
+}
+
 func (m *made) forget() {
 	m.t.Helper()
 	if err := m.coll.Maps[katraceMapFollowed].Delete(m.at + madeSock); err != nil {

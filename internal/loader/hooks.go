@@ -5,6 +5,7 @@ package loader
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 
 	"github.com/cilium/ebpf"
@@ -25,7 +26,7 @@ type hook struct {
 	// params is how many parameters the function or tracepoint has to have for the
 	// program to find what it reads; 0: whatever it has.
 	params int
-	// instead is attached where this hook cannot be.
+	// instead is attached where this hook cannot be. Both have to be there, or neither.
 	instead *hook
 	// spare says whether other hooks give on this kernel all that this one does;
 	// nil: they never do.
@@ -121,7 +122,7 @@ const (
 // detached in the opposite order.
 var hooks = map[Backend][]hook{
 	Kprobe: slices.Concat(common, []hook{
-		{prog: katraceProgKretprobeWriteWakeup, at: "tcp_write_wakeup", how: byKretprobe},
+		wakeupEnd(runtime.GOARCH),
 		{prog: katraceProgKprobeWriteWakeup, at: "tcp_write_wakeup", how: byKprobe},
 		{prog: katraceProgKprobeSendActiveReset, at: "tcp_send_active_reset", how: byKprobe},
 		{prog: katraceProgKretprobeKeepaliveTimer, at: "tcp_keepalive_timer", how: byKretprobe, onlyIf: withAll},
@@ -152,6 +153,18 @@ var hooks = map[Backend][]hook{
 		{prog: katraceProgTpTimerExpireExit, at: "timer_expire_exit", how: byRawTracepoint},
 		{prog: katraceProgTpTimerExpireEntry, at: "timer_expire_entry", how: byRawTracepoint},
 	}),
+}
+
+// wakeupEnd shows what tcp_write_wakeup returns, beside its kprobe. fexit takes
+// several times fewer instructions than a kretprobe (docs/performance.md). But only
+// on amd64 are both switched off by the same switch: on arm64, where kprobes do not
+// need ftrace, no probe would be seen while kernel.ftrace_enabled is 0.
+func wakeupEnd(arch string) hook {
+	h := hook{prog: katraceProgKretprobeWriteWakeup, at: "tcp_write_wakeup", how: byKretprobe}
+	if arch != "amd64" {
+		return h
+	}
+	return hook{prog: katraceProgKprobeWriteWakeupEnd, at: "tcp_write_wakeup", how: byFexit, instead: &h}
 }
 
 // common are the hooks that every backend has. Of a connection that is followed

@@ -3,6 +3,7 @@
 package loader
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,11 +13,25 @@ import (
 // everyHook calls do for each hook of each backend, and what stands in for it.
 func everyHook(do func(b Backend, h hook)) {
 	for b, hs := range hooks {
-		for _, h := range hs {
+		for _, h := range slices.Concat(hs, otherHooks[b]) {
 			for x := &h; x != nil; x = x.instead {
 				do(b, *x)
 			}
 		}
+	}
+}
+
+// otherHooks are those of the other architecture, which may not be this one's.
+var otherHooks = map[Backend][]hook{Kprobe: {wakeupEnd("amd64"), wakeupEnd("arm64")}}
+
+// TestWakeupEnd: on arm64 no hook of the backend kprobe that has to be there takes
+// ftrace, which may be switched off while kprobes run.
+func TestWakeupEnd(t *testing.T) {
+	if h := wakeupEnd("arm64"); h.how != byKretprobe || h.instead != nil {
+		t.Errorf("arm64: %s, want a kretprobe", h)
+	}
+	if h := wakeupEnd("amd64"); h.how != byFexit || h.instead == nil || h.instead.how != byKretprobe {
+		t.Errorf("amd64: %s, want fexit, or else a kretprobe", h)
 	}
 }
 
@@ -59,7 +74,7 @@ func TestHooksAndPrograms(t *testing.T) {
 
 // TestHooksOrder: what ends a thing is attached before what begins it.
 func TestHooksOrder(t *testing.T) {
-	ends := map[attachment]attachment{byKprobe: byKretprobe, byFentry: byFexit}
+	ends := map[attachment][]attachment{byKprobe: {byKretprobe, byFexit}, byFentry: {byFexit}}
 	for b, hs := range hooks {
 		begun := map[string]bool{}
 		ended := false // the end of a connection that is followed is seen
@@ -72,7 +87,7 @@ func TestHooksOrder(t *testing.T) {
 					t.Errorf("%s: %s, which may follow a connection, comes before its end can be seen", b, h)
 				}
 			}
-			if end := ends[h.how]; end != "" {
+			for _, end := range ends[h.how] {
 				begun[string(end)+h.at] = true
 			}
 			if begun[string(h.how)+h.at] {
@@ -83,14 +98,15 @@ func TestHooksOrder(t *testing.T) {
 }
 
 // TestHooksOptional: a backend without a hook that may lack says in words what
-// is not known then, and a hook that has to be there has no stand-in.
+// is not known then, and what stands in for it may lack as well.
 func TestHooksOptional(t *testing.T) {
 	gives := map[Backend][]string{}
 	everyHook(func(b Backend, h hook) {
 		if h.gives != "" {
 			gives[b] = append(gives[b], h.gives)
-		} else if h.instead != nil {
-			t.Errorf("%s: %s has to be there, and has a stand-in", b, h)
+		}
+		if h.instead != nil && h.instead.gives != h.gives {
+			t.Errorf("%s: without %s %q is not known, without what stands in for it %q", b, h, h.gives, h.instead.gives)
 		}
 	})
 	lacks := strings.Join(Tracepoint.Lacks(), "\n")

@@ -76,14 +76,21 @@ type katraceFiring struct {
 	Done      uint8
 	Orphan    uint8
 	Idle      uint8
-	Pad       [4]uint8
+	Wakeups   uint8
+	Pad       [3]uint8
 	Rec       katraceRecord
 	Made      katraceRecord
+	Icmp      katraceRecord
 }
 
 type katraceFollow struct {
 	_           structs.HostLayout
 	Tuple       uint64
+	Inode       uint64
+	Cgroup      uint64
+	Holder      uint64
+	Netns       uint32
+	Hash        uint32
 	ProbedNs    uint64
 	ProbedAt    uint32
 	SegsIn      uint32
@@ -99,7 +106,8 @@ type katraceFollow struct {
 	Waiting     uint8
 	Tried       uint8
 	Waits       uint8
-	Pad         [6]uint8
+	Owner       uint8
+	Pad         [5]uint8
 	Drops       uint64
 	Story       struct {
 		_          structs.HostLayout
@@ -259,6 +267,7 @@ const (
 	katraceProgKprobeV4Err             = "kprobe_v4_err"
 	katraceProgKprobeV6Err             = "kprobe_v6_err"
 	katraceProgKprobeWriteWakeup       = "kprobe_write_wakeup"
+	katraceProgKprobeWriteWakeupEnd    = "kprobe_write_wakeup_end"
 	katraceProgKretprobeKeepaliveTimer = "kretprobe_keepalive_timer"
 	katraceProgKretprobeWriteWakeup    = "kretprobe_write_wakeup"
 	katraceProgTpKfreeSkb              = "tp_kfree_skb"
@@ -359,6 +368,7 @@ type katraceProgramSpecs struct {
 	KprobeV4Err             *ebpf.ProgramSpec `ebpf:"kprobe_v4_err"`
 	KprobeV6Err             *ebpf.ProgramSpec `ebpf:"kprobe_v6_err"`
 	KprobeWriteWakeup       *ebpf.ProgramSpec `ebpf:"kprobe_write_wakeup"`
+	KprobeWriteWakeupEnd    *ebpf.ProgramSpec `ebpf:"kprobe_write_wakeup_end"`
 	KretprobeKeepaliveTimer *ebpf.ProgramSpec `ebpf:"kretprobe_keepalive_timer"`
 	KretprobeWriteWakeup    *ebpf.ProgramSpec `ebpf:"kretprobe_write_wakeup"`
 	TpKfreeSkb              *ebpf.ProgramSpec `ebpf:"tp_kfree_skb"`
@@ -514,6 +524,7 @@ type katracePrograms struct {
 	KprobeV4Err             *ebpf.Program `ebpf:"kprobe_v4_err"`
 	KprobeV6Err             *ebpf.Program `ebpf:"kprobe_v6_err"`
 	KprobeWriteWakeup       *ebpf.Program `ebpf:"kprobe_write_wakeup"`
+	KprobeWriteWakeupEnd    *ebpf.Program `ebpf:"kprobe_write_wakeup_end"`
 	KretprobeKeepaliveTimer *ebpf.Program `ebpf:"kretprobe_keepalive_timer"`
 	KretprobeWriteWakeup    *ebpf.Program `ebpf:"kretprobe_write_wakeup"`
 	TpKfreeSkb              *ebpf.Program `ebpf:"tp_kfree_skb"`
@@ -544,6 +555,7 @@ func (p *katracePrograms) Close() error {
 		p.KprobeV4Err,
 		p.KprobeV6Err,
 		p.KprobeWriteWakeup,
+		p.KprobeWriteWakeupEnd,
 		p.KretprobeKeepaliveTimer,
 		p.KretprobeWriteWakeup,
 		p.TpKfreeSkb,

@@ -13,6 +13,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
+	"golang.org/x/sys/unix"
 )
 
 // made is a TCP socket made of bytes in a map, for the tracepoint backend's
@@ -22,6 +23,7 @@ type made struct {
 	t       *testing.T
 	types   *btf.Spec
 	coll    *ebpf.Collection
+	options Options
 	ring    *ring
 	memory  *ebpf.Map
 	bytes   []byte
@@ -53,19 +55,20 @@ func makeSocket(t *testing.T) *made {
 		t.Fatal(err)
 	}
 	m := (&made{t: t, types: types, bytes: make([]byte, madeSize)}).with(&Options{})
-	if m.memory, err = ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: madeSize, MaxEntries: 1}); err != nil {
+	if m.memory, err = ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: madeSize, MaxEntries: 1, Flags: unix.BPF_F_MMAPABLE}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = m.memory.Close() })
 	// A program that writes its map's address into the map.
 	where := m.program(
 		asm.LoadMapValue(asm.R1, m.memory.FD(), 0),
-		asm.StoreMem(asm.R1, 0, asm.R1, asm.DWord),
+		asm.LoadMapValue(asm.R2, m.memory.FD(), madeSize-8),
+		asm.StoreMem(asm.R2, 0, asm.R1, asm.DWord),
 		asm.Mov.Imm(asm.R0, 0), asm.Return(),
 	)
 	m.run(where)
 	m.load()
-	m.at = binary.NativeEndian.Uint64(m.bytes)
+	m.at = binary.NativeEndian.Uint64(m.bytes[madeSize-8:])
 	m.jiffies = m.program(
 		asm.FnJiffies64.Call(),
 		asm.LoadMapValue(asm.R1, m.memory.FD(), madeSize-8),
@@ -99,6 +102,7 @@ func makeSocket(t *testing.T) *made {
 func (m *made) with(o *Options) *made {
 	m.t.Helper()
 	also := *m
+	also.options = *o
 	var err error
 	if also.coll, _, err = load(Tracepoint, o, hooksOf(Tracepoint, o), m.types); err != nil {
 		m.t.Fatal(err)
@@ -197,9 +201,10 @@ func (m *made) set(of, field string, size int, value uint64) {
 	copy(m.bytes[madeSock+m.offset(of, field):], b[:size])
 }
 
-// peer makes the socket another connection's.
+// peer makes the socket another connection's, of which the kernel has another hash.
 func (m *made) peer(port uint16) {
 	m.t.Helper()
+	m.set("sock_common", "skc_hash", 4, uint64(port))
 	m.set("sock_common", "skc_dport", 2, uint64(port>>8|port<<8))
 }
 
@@ -235,11 +240,7 @@ func (m *made) load() {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	copy(m.bytes[:8], got[:8])
 	copy(m.bytes[madeSize-8:], got[madeSize-8:])
-	if m.at != 0 {
-		clear(m.bytes[:8])
-	}
 }
 
 // probe lets the timer fire and send probe number n, whether the connection is

@@ -16,6 +16,7 @@ type bench struct {
 	options
 	cpus   *unix.CPUSet // the tracer's, nil: it has none of its own
 	others others
+	peers  *elsewhere
 	conns  []conn
 	talk   conn
 	tracer *tracer
@@ -77,11 +78,11 @@ func (b *bench) measure(v variant) (s sample, err error) {
 		s.told[w] = math.NaN()
 		switch w {
 		case firstProbe:
-			if err := b.silence(true); err != nil {
+			if err := b.peers.silence(true); err != nil {
 				return s, err
 			}
 		case answeredProbe:
-			if err := b.silence(false); err != nil {
+			if err := b.peers.silence(false); err != nil {
 				return s, err
 			}
 			if _, err := b.fire(true); err != nil { // the one before
@@ -164,16 +165,6 @@ func (b *bench) firings(w work, v variant, s *sample) error {
 			return err
 		}
 		s.told[w] = float64(found) / float64(times*n)
-	}
-	return nil
-}
-
-// silence makes no peer hear anything more, or all hear again.
-func (b *bench) silence(on bool) error {
-	for _, c := range b.conns {
-		if err := c.silence(on); err != nil {
-			return fmt.Errorf("silence the peers: %w", err)
-		}
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ func listen() error {
 	if err != nil {
 		return err
 	}
-	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: servers}); err != nil {
 		return err
 	}
 	if err := unix.Listen(fd, 16); err != nil {
@@ -62,6 +62,9 @@ func connect() (conn, error) {
 	}
 	client, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
+		return conn{}, err
+	}
+	if err := unix.Bind(client, &unix.SockaddrInet4{Addr: clients}); err != nil {
 		return conn{}, err
 	}
 	if err := unix.Connect(client, to); err != nil {

@@ -115,6 +115,9 @@ func run(o options) error {
 		return err
 	}
 	b := &bench{options: o, cpus: others, others: findOthers(cpu)}
+	if b.peers, err = openElsewhere(); err != nil {
+		return err
+	}
 	if b.conns, err = connectMany(o.conns); err != nil {
 		return err
 	}
