@@ -195,22 +195,26 @@ func (t *Tracer) openWitnesses() error {
 
 // present leaves out the hooks on functions that this kernel does not have, if
 // they may lack, and takes the second best where the best cannot be: the
-// kernel would refuse to load a program for them, and all others with it.
+// kernel would refuse to load a program for them, and all others with it. The best
+// ones are all attached in the same way: what is true of the first holds for all. (Where
+// ftrace detaches, it waits for all tasks to pass a quiescent state: on a busy machine long.)
 func (t *Tracer) present(hs []hook, o *Options, types *btf.Spec, s switches) ([]hook, error) {
 	var there []hook
+	var trial error
+	tried := false
 	for _, h := range hs {
 		if h.spare != nil && h.spare(types) {
 			continue
 		}
 		if h.instead != nil {
 			usable := h.isThere(types)
-			if usable {
-				err := tryHook(t.Backend, o, h, types)
-				if err != nil && !errors.Is(err, ErrUnsupported) {
-					return nil, err
+			if usable && !tried {
+				trial, tried = tryHook(t.Backend, o, h, types), true
+				if trial != nil && !errors.Is(trial, ErrUnsupported) {
+					return nil, trial
 				}
-				usable = err == nil
 			}
+			usable = usable && trial == nil
 			if !usable {
 				h = *h.instead
 			}
