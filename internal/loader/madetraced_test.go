@@ -28,7 +28,7 @@ func (m *made) traced(name string) *ebpf.Program {
 		m.t.Fatal(err)
 	}
 	if direct == 0 {
-		WithoutCasts(spec)
+		withoutCasts(spec)
 	}
 	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{
 		Programs: ebpf.ProgramOptions{KernelTypes: m.types}, Cache: KernelBTF(), MapReplacements: m.coll.Maps,
