@@ -196,8 +196,8 @@ func (g *gatherer) each(do func(*Socket)) {
 }
 
 // makeRoom makes room for a socket. Where a thousand are wanted, it is for all that
-// there are in the namespaces so far, and at least as much again as there is: to make
-// more again and again copies each of them several times.
+// there are in the namespaces so far and some, and at least as much again as there is:
+// to make more again and again copies each of them several times.
 func (g *gatherer) makeRoom() {
 	const some = 1024
 	found, more := len(g.list.Sockets), some
@@ -205,7 +205,7 @@ func (g *gatherer) makeRoom() {
 		return
 	}
 	if found >= some {
-		more = max(found, g.inUse-found)
+		more = max(found, g.inUse+g.inUse/8-found)
 	}
 	if g.o.Max > 0 {
 		more = min(more, g.o.Max-found)
