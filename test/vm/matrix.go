@@ -21,7 +21,7 @@ import (
 )
 
 // kernelTests are the tests of packages that show another thing on another kernel.
-const kernelTests = "Agree|Scan|OtherProc|Settings|States|AllNetns"
+const kernelTests = "Agree|Loads|Scan|OtherProc|Settings|States|AllNetns"
 
 // matrixCommand runs the end-to-end tests on every kernel and in every
 // environment asked for, in a guest each, by all backends at once.
