@@ -32,21 +32,28 @@ KERNEL ?= newest
 demo-vm: bin/katrace
 	$(GO) run ./test/vm run -kernel $(KERNEL) -file bin/katrace -- /katrace demo --attach kprobe --slack 3s
 
+# test-native runs all of ./internal, so test-unit need not; and it waits for timers most
+# of the time, which fuzz takes.
 .PHONY: test
-test: check test-unit fuzz test-native test-vm
+test:
+	$(MAKE) check
+	$(MAKE) test-unit INTERNAL=
+	$(MAKE) -j2 fuzz test-native
+	$(MAKE) test-vm
 
 # No root, no downloads beyond Go's modules.
 .PHONY: test-unit
+INTERNAL ?= ./internal/...
 test-unit:
 	$(GO) vet ./...
-	$(GO) test -short ./cmd/... ./internal/... ./test/vm/... ./test/cost/... ./scripts/... ./docs/...
+	$(GO) test -short ./cmd/... $(INTERNAL) ./test/vm/... ./test/cost/... ./scripts/... ./docs/...
 
 # Every fuzz target so many times, or for so long (FUZZTIME=5m; the time limit of go
 # test itself fails now and then with "context deadline exceeded")
 FUZZTIME ?= 10000x
 .PHONY: fuzz
 fuzz:
-	scripts/fuzz $(FUZZTIME)
+	nice scripts/fuzz $(FUZZTIME)
 
 # Real sockets on this machine's kernel, by the tracepoint backend; root.
 .PHONY: test-native

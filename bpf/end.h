@@ -18,18 +18,34 @@ static __always_inline int leaves_host(struct sock *sk)
  * show: the segment. Its flags are kept until then. */
 static __always_inline void handle_reset_segment(struct sock *sk, struct sk_buff *skb)
 {
-	struct firing *firing = this_firing();
 	struct tcp_header tcp = {};
+	struct ending e = {};
+	__u64 key = (__u64)sk;
 
-	if (!firing)
+	if (!keepalive_on(sk))
 		return;
-	firing->rst_sk = 0;
-	if (bpf_probe_read_kernel(&tcp, sizeof(tcp), BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, transport_header)) ||
-	    !(tcp.flags & TCP_FLAG_RST_BYTE))
-		return;
-	firing->rst_flags = tcp.flags;
-	firing->rst_here = BPF_CORE_READ(skb, skb_iif) == LOOPBACK_IFINDEX && leaves_host(sk);
-	firing->rst_sk = (__u64)sk;
+	if (!bpf_probe_read_kernel(&tcp, sizeof(tcp), BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, transport_header)) &&
+	    tcp.flags & TCP_FLAG_RST_BYTE) {
+		e.rst = tcp.flags;
+		e.here = BPF_CORE_READ(skb, skb_iif) == LOOPBACK_IFINDEX && leaves_host(sk);
+	}
+	bpf_map_update_elem(&endings, &key, &e, BPF_ANY);
+}
+
+/* note_reset notes that a RST ends the connection. It returns the RST's flags, 0
+ * where they are not known. */
+static __always_inline __u8 note_reset(struct sock *sk)
+{
+	struct ending e = { .reset = 1 }, *known;
+	__u64 key = (__u64)sk;
+
+	known = bpf_map_lookup_elem(&endings, &key);
+	if (known) {
+		known->reset = 1;
+		return known->rst;
+	}
+	bpf_map_update_elem(&endings, &key, &e, BPF_ANY);
+	return 0;
 }
 
 /* A firewall's RST comes soon after the probe that it refused, by way of lo. (On a
@@ -41,15 +57,8 @@ static __always_inline void handle_reset_segment(struct sock *sk, struct sk_buff
  * knew it (tcp_v4_send_reset, tcp_send_active_reset; RFC 9293, 3.5.2). This host's
  * firewall answers for the peer: the probe was refused, so the peer has not
  * seen it. */
-static __always_inline enum record_rst rst_of(struct sock *sk, const struct follow *f, __u64 now)
+static __always_inline enum record_rst rst_of(__u8 flags, const struct follow *f, __u64 now)
 {
-	struct firing *firing = this_firing();
-	__u8 flags = 0;
-
-	if (firing && firing->rst_sk == (__u64)sk) {
-		flags = firing->rst_flags;
-		firing->rst_sk = 0;
-	}
 	if (flags & TCP_FLAG_ACK_BYTE)
 		return RST_ABORT;
 	if (f && f->refused && now - f->probed_ns < SOON_NS)
@@ -60,14 +69,15 @@ static __always_inline enum record_rst rst_of(struct sock *sk, const struct foll
 /* tcp_receive_reset: told if a keepalive probe is out. */
 static __always_inline void handle_receive_reset(struct sock *sk)
 {
-	struct firing *firing = this_firing();
 	struct record r = {};
 	struct follow *f;
+	__u8 flags;
 
 	count_seen(seen_resets);
-	if (firing)
-		firing->reset_sk = (__u64)sk;
-	if (!ICSK(sk, icsk_probes_out) || !keepalive_on(sk) || !nothing_to_send(sk))
+	if (!keepalive_on(sk))
+		return;
+	flags = note_reset(sk);
+	if (!ICSK(sk, icsk_probes_out) || !nothing_to_send(sk))
 		return;
 	read_tuple(sk, &r);
 	f = followed_of(&r);
@@ -79,7 +89,7 @@ static __always_inline void handle_receive_reset(struct sock *sk)
 		return;
 	read_rest(sk, &r);
 	r.kind = RECORD_PEER_RESET;
-	r.reason = rst_of(sk, f, r.time);
+	r.reason = rst_of(flags, f, r.time);
 	if (!is_subflow(sk)) /* tcp_reset() */
 		r.ret = r.state == TCP_SYN_SENT ? ECONNREFUSED : r.state == TCP_CLOSE_WAIT ? EPIPE : ECONNRESET;
 	f = end(&r);
@@ -115,24 +125,20 @@ static __always_inline void by_timer(struct sock *sk, struct record *r)
 /* explain_end says by whom a connection with keepalive on ends, whose application
  * will read err. 0: it will not, or the end was told. Its own close() is no such
  * end, where an error was left unread before (IP_RECVERR). */
-static __always_inline int explain_end(struct sock *sk, struct record *r, int err, __u64 tuple)
+static __always_inline int explain_end(struct sock *sk, struct record *r, int err, struct ending e)
 {
-	struct firing *firing = this_firing();
 	int rst = err == ECONNRESET || err == EPIPE;
 
-	if (!firing || firing->told == tuple)
+	if (e.told)
 		return 0;
 	r->retransmits = ICSK(sk, icsk_retransmits);
 	r->unacked = unacked_of(sk, r->state);
 	if (err == ECONNABORTED) {
 		r->by = BY_THIS_HOST;
-	} else if (rst && firing->reset_sk == r->sk) {
-		r->by = BY_PEER;
-		if (firing->rst_sk == r->sk) {
-			r->rst = firing->rst_flags & TCP_FLAG_ACK_BYTE ? RST_ABORT : RST_UNKNOWN_CONNECTION;
-			if (firing->rst_here)
-				r->by = BY_THIS_HOST;
-		}
+	} else if (rst && e.reset) {
+		r->by = e.here ? BY_THIS_HOST : BY_PEER;
+		if (e.rst)
+			r->rst = e.rst & TCP_FLAG_ACK_BYTE ? RST_ABORT : RST_UNKNOWN_CONNECTION;
 	} else if (READ(sk, sk_lock.owned) && READ(sk, sk_shutdown) == SHUTDOWN_MASK) {
 		return 0;
 	} else if (!rst) {
@@ -145,14 +151,29 @@ static __always_inline int explain_end(struct sock *sk, struct record *r, int er
 	return 1;
 }
 
-/* error_of: the error with which a connection ends. 0: none, or one that is not
- * told: keepalive is off, it was not established, or no application will read it.
- * Most ends cost no more than these two reads. */
-static __always_inline int error_of(struct sock *sk, int state)
+/* take_ending: what is known of how it ends. */
+static __always_inline struct ending take_ending(__u64 key)
+{
+	struct ending e = {}, *known = bpf_map_lookup_elem(&endings, &key);
+
+	if (known) {
+		e = *known;
+		bpf_map_delete_elem(&endings, &key);
+	}
+	return e;
+}
+
+/* error_of: the error with which a connection ends, and in e what is known of how.
+ * 0: none, or one that is not told: keepalive is off, it was not established, or
+ * no application will read it. Most ends cost no more than the first two reads. */
+static __always_inline int error_of(struct sock *sk, int state, struct ending *e)
 {
 	int err = READ(sk, sk_err);
 
-	if (!err || !keepalive_on(sk) || sock_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_DEAD)))
+	if (!err || !keepalive_on(sk))
+		return 0;
+	*e = take_ending((__u64)sk);
+	if (sock_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_DEAD)))
 		return 0;
 	if (state == TCP_SYN_SENT || state == TCP_SYN_RECV || state == TCP_LISTEN || state == TCP_NEW_SYN_RECV)
 		return 0;
@@ -165,13 +186,14 @@ static __always_inline int error_of(struct sock *sk, int state)
 static __always_inline void handle_state(struct sock *sk, int before, int state)
 {
 	__u64 key = (__u64)sk, tuple, *known = NULL;
+	struct ending ending = {};
 	struct record r = {};
 	struct follow *f;
 	int err, same = 0, told_of = 0;
 
 	if (state != TCP_CLOSE)
 		return;
-	err = error_of(sk, before);
+	err = error_of(sk, before, &ending);
 	f = bpf_map_lookup_elem(&followed, &key);
 	if (closes)
 		known = bpf_map_lookup_elem(&told, &key);
@@ -203,7 +225,7 @@ static __always_inline void handle_state(struct sock *sk, int before, int state)
 	if (!told_of && !same && !err)
 		return;
 	read_rest(sk, &r);
-	if (err && explain_end(sk, &r, err, tuple)) {
+	if (err && explain_end(sk, &r, err, ending)) {
 		r.kind = RECORD_ENDED;
 		if (r.local_port)
 			count(COUNT_ENDED + r.by * 4 + r.rst);

@@ -191,16 +191,13 @@ static __always_inline struct follow *follow(struct record *r)
 static __always_inline struct follow *end(struct record *r)
 {
 	struct follow *f = follow(r);
-	struct firing *firing;
+	struct ending e = { .told = 1 };
 
-	if (f) {
+	if (f)
 		f->ended = 1;
-		return f;
-	}
-	firing = this_firing(); /* CLOSE comes at once */
-	if (firing)
-		firing->told = hash_tuple(r);
-	return NULL;
+	else
+		bpf_map_update_elem(&endings, &r->sk, &e, BPF_ANY);
+	return f;
 }
 
 /* remember notes a connection that is told about and not probed, where its end

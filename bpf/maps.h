@@ -66,6 +66,7 @@ struct follow {
 	__u8 pad[6];
 	__u64 drops;	 /* kinds of drops told since the peer was heard: first() */
 	struct story story;
+	struct story was; /* before the record that is being made */
 };
 
 struct {
@@ -103,6 +104,24 @@ __s64 armed = 0;
  * What the system drops is looked at only while this is not 0. */
 __s64 waiting = 0;
 
+/* What is known of a connection that is ending, from the first hook that shows it
+ * to CLOSE. Not by CPU: a RST from the socket's backlog is taken by a process
+ * (release_sock), which may go to another CPU between two hooks. An entry whose
+ * CLOSE no program saw gives way to others. */
+struct ending {
+	__u8 rst;   /* the RST's flags, 0: not known */
+	__u8 here;  /* the RST came by lo, and the connection's way is another */
+	__u8 reset; /* a RST ends it */
+	__u8 told;  /* a record has told its end, and there was no room to follow it */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64); /* struct sock's address */
+	__type(value, struct ending);
+} endings SEC(".maps");
+
 /* The firing that this CPU is in. Softirqs do not nest on a CPU, so one is enough. */
 struct firing {
 	__u64 timer;	 /* tracepoints: which timer is between entry and exit */
@@ -112,13 +131,7 @@ struct firing {
 	__u8 done;	 /* a probe or reset came of this firing */
 	__u8 orphan;	 /* tracepoints: in FIN_WAIT2 at entry */
 	__u8 idle;	 /* tracepoints: nothing to send at entry */
-	__u8 rst_flags;	 /* of the segment that tcp_reset is about, 0: not known */
-	__u8 rst_here;	 /* it came by lo, and the connection's way is another */
-	__u8 pad[2];
-	__u64 rst_sk;	 /* the socket that .rst_flags and .rst_here are about */
-	__u64 reset_sk;	 /* the socket that a RST is ending */
-	__u64 told;	 /* the tuple whose end a record has told, where there was no room to follow it */
-	struct story was; /* of the connection that a record is made of, before it */
+	__u8 pad[4];
 	struct record rec; /* with --all: the socket at entry */
 	struct record made; /* one being made: the stack has no room for it in two functions */
 };

@@ -9,36 +9,32 @@
 
 #include "follow.h"
 
-/* submit_untold says how the story was before r, which is of the same connection.
- * firing->rec is of --all, which is not wanted here. */
+/* submit_untold says how the story was before r, which is of the same connection. */
 static __noinline int submit_untold(const struct follow *f, const struct record *r)
 {
-	struct firing *firing = this_firing();
-	struct record *u;
+	struct record *u = bpf_ringbuf_reserve(&ring, RECORD_SHORT, 0);
 
-	if (!firing)
+	if (!u) {
+		count_lost_ring();
 		return 0;
-	u = &firing->rec;
+	}
 	__builtin_memcpy(u, r, RECORD_SHORT);
 	u->kind = RECORD_UNTOLD;
 	u->flags = FLAG_FOLLOWED;
-	u->reason = firing->was.bits;
+	u->reason = f->was.bits;
 	u->time = f->probed_ns;
-	u->idle_for = firing->was.idle_for;
-	u->seq = firing->was.unanswered;
-	u->rtt = firing->was.unheard;
-	if (bpf_ringbuf_output(&ring, u, RECORD_SHORT, 0))
-		count_lost_ring();
+	u->idle_for = f->was.idle_for;
+	u->seq = f->was.unanswered;
+	u->rtt = f->was.unheard;
+	bpf_ringbuf_submit(u, 0);
 	return 1;
 }
 
 /* keep keeps the story as it is before a record. */
-static __always_inline void keep(const struct follow *f)
+static __always_inline void keep(struct follow *f)
 {
-	struct firing *firing = this_firing();
-
-	if (quiet && firing)
-		firing->was = f->story;
+	if (quiet)
+		f->was = f->story;
 }
 
 /* is_told: is a record to be made, of news or not? */

@@ -77,7 +77,7 @@ type target struct {
 	want   Values
 	cookie uint64 // it has to be; 0: any
 	expect Values // what somebody else must not have changed: known in an undo
-	moved  bool   // its holder let go of it before it could be borrowed
+	moved  bool   // its holder let go of it before it could be borrowed, or none was found
 }
 
 // Do does it to the sockets, each once, and returns what became of each, in the
@@ -125,7 +125,8 @@ func resultsOf(targets []*target) (results []*Result) {
 }
 
 // do does it to each, a process at a time; then once more to those that were
-// handed on to another process meanwhile; and looks at what only a list shows.
+// handed on to another process meanwhile, or for which no holder was found; and looks
+// at what only a list shows.
 func (r *Request) do(ctx context.Context, targets []*target) error {
 	err := r.pass(ctx, targets)
 	moved := slices.DeleteFunc(slices.Clone(targets), func(t *target) bool { return !t.moved })
@@ -141,7 +142,9 @@ func (r *Request) do(ctx context.Context, targets []*target) error {
 			t.fail("it was changed, but the sockets cannot be listed again to check it: %v", err)
 		}
 		for _, t := range moved {
-			t.fail("its process has let go of it, and the sockets cannot be listed again to find it: %v", err)
+			if t.Outcome == Closed {
+				t.fail("its process has let go of it, and the sockets cannot be listed again to find it: %v", err)
+			}
 		}
 		return nil
 	}
@@ -155,20 +158,30 @@ func (r *Request) do(ctx context.Context, targets []*target) error {
 	}
 	still := moved[:0]
 	for _, t := range moved {
-		for _, s := range rows[fileOf(t.Socket)] {
-			if s.Inode != 0 && s.Local == t.Socket.Local && s.Remote == t.Socket.Remote {
-				t.Socket = s
-				still = append(still, t)
-				break
-			}
+		switch s := sameOf(rows[fileOf(t.Socket)], t.Socket); {
+		case s != nil:
+			t.Socket, t.Reason, t.refused = s, "", false
+			still = append(still, t)
+		case r.Unseen == nil || !r.Unseen(t.Socket.Netns):
+			t.Outcome, t.Reason, t.refused = Closed, "", false
 		}
 	}
 	if err := r.pass(ctx, still); err != nil {
 		return err
 	}
 	for _, t := range still {
-		if t.moved {
+		if t.moved && t.Outcome == Closed {
 			t.fail("its holders hand it on faster than it can be followed")
+		}
+	}
+	return nil
+}
+
+// sameOf is the row of the same connection; nil: none.
+func sameOf(rows []*inventory.Socket, as *inventory.Socket) *inventory.Socket {
+	for _, s := range rows {
+		if s.Inode != 0 && s.Local == as.Local && s.Remote == as.Remote {
+			return s
 		}
 	}
 	return nil
@@ -220,6 +233,7 @@ func (r *Request) one(b *inventory.Borrower, t *target) error {
 		if advice := inventory.UnseenAdvice(); why == inventory.Unseen && advice != "" {
 			t.refuse("%s (%s)", why, advice)
 		}
+		t.moved = why == inventory.Unseen // or it was closed between the list and the look for its holder
 		return nil
 	}
 	fd, err := b.Borrow(t.Socket)

@@ -289,6 +289,31 @@ func TestEnded(t *testing.T) {
 	request(t, minute).doOne(t, sockets).want(t, Closed, "")
 }
 
+// TestUnheld: no holder is found of a connection that was closed between the list and
+// the look for its holder. That is no failure; to have none, on its way between two
+// processes, is one.
+func TestUnheld(t *testing.T) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	must(t, err)
+	defer func() { _, _ = unix.Close(pair[0]), unix.Close(pair[1]) }()
+	p := connect(t)
+	must(t, send(pair[0], p.ours))
+	p.ours = -1
+	sockets := one(t, p)
+	r := request(t, minute)
+	r.doOne(t, sockets).want(t, Failed, inventory.Unseen)
+	r.relist(t, p).doOne(t, sockets).want(t, Failed, inventory.Unseen)
+	p.ours, err = receive(pair[1])
+	must(t, err)
+	r.doOne(t, sockets).want(t, Changed, "")
+	must(t, unix.Close(p.ours))
+	p.ours = -1
+	r.Unseen = func(uint32) bool { return true }
+	r.doOne(t, sockets).want(t, Failed, inventory.Unseen)
+	r.Unseen = nil
+	r.doOne(t, sockets).want(t, Closed, "")
+}
+
 // TestMPTCP: an MPTCP socket is changed once, by itself, and its subflows have it then.
 func TestMPTCP(t *testing.T) {
 	p := stage(t, unix.IPPROTO_MPTCP, true)

@@ -4,7 +4,10 @@ package loader
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // late is more jiffies than pass between two lines of a test.
@@ -170,5 +173,29 @@ func TestRoundTrip(t *testing.T) {
 		if r := m.probe(1); r.Flags&FlagAnswered == 0 || (r.Flags&FlagRTT != 0) != tt.want {
 			t.Errorf("%s: flags %#x, want an answer, round trip known: %t", tt.name, r.Flags, tt.want)
 		}
+	}
+}
+
+// TestResetElsewhere: a RST from the socket's backlog is taken by a process, which
+// may go to another processor before the connection is in CLOSE.
+func TestResetElsewhere(t *testing.T) {
+	const byUnknown, byPeer = 0, 3 // enum record_by
+	m := makeSocket(t)
+	m.heard(0, 0)
+	m.runOn(0, m.coll.Programs[katraceProgTpReceiveReset], m.at)
+	m.set("sock", "sk_err", 4, uint64(unix.ECONNRESET))
+	m.set("sock_common", "skc_state", 1, 7)
+	m.store()
+	m.runOn(uint32(min(1, runtime.NumCPU()-1)), m.coll.Programs[katraceProgTpSetState], m.at, 1, 7)
+	got := m.records()
+	if len(got) != 1 || got[0].Kind != RecordEnded || got[0].By != byPeer {
+		t.Errorf("%+v, want that it ended, by the peer", got)
+	}
+	// What is known of an end is not told of the next one at the socket's address.
+	m.set("sock_common", "skc_state", 1, 1)
+	m.store()
+	m.runOn(0, m.coll.Programs[katraceProgTpSetState], m.at, 1, 7)
+	if got := m.records(); len(got) != 1 || got[0].By != byUnknown {
+		t.Errorf("%+v, want that it ended, and not by whom", got)
 	}
 }

@@ -48,6 +48,10 @@ func unsupported(doing string, err error, hint string) error {
 			return fmt.Errorf("%s: %w", doing, err) // that of descriptors or memory is no limit of the kernel's
 		}
 	}
+	if errors.Is(err, ebpf.ErrNotSupported) && filesAreFew() {
+		// The library's own test of the feature fails for want of a descriptor, too.
+		return fmt.Errorf("%s: %w, or %w", doing, unix.EMFILE, err)
+	}
 	if was := err; isRefusal(err) {
 		// What the library adds (a guess at RLIMIT_MEMLOCK, every way it tried) misleads here.
 		if err = unix.EPERM; errors.Is(was, unix.ENOSYS) {
@@ -58,6 +62,13 @@ func unsupported(doing string, err error, hint string) error {
 		}
 	}
 	return &UnsupportedError{Doing: doing, Err: err, Hint: hint}
+}
+
+// filesAreFew: may RLIMIT_NOFILE be too low for all that is loaded and attached? (That
+// took 35 descriptors at the most.)
+func filesAreFew() bool {
+	var limit unix.Rlimit
+	return unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil && limit.Cur < 64
 }
 
 // Advice is the next step where the kernel has just refused this thread what it

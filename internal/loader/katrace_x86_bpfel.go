@@ -38,6 +38,14 @@ const (
 	katraceCounterCOUNTERS               katraceCounter = 64
 )
 
+type katraceEnding struct {
+	_     structs.HostLayout
+	Rst   uint8
+	Here  uint8
+	Reset uint8
+	Told  uint8
+}
+
 type katraceFilter struct {
 	_          structs.HostLayout
 	Netns      [8]uint32
@@ -68,23 +76,9 @@ type katraceFiring struct {
 	Done      uint8
 	Orphan    uint8
 	Idle      uint8
-	RstFlags  uint8
-	RstHere   uint8
-	Pad       [2]uint8
-	RstSk     uint64
-	ResetSk   uint64
-	Told      uint64
-	Was       struct {
-		_          structs.HostLayout
-		Unheard    uint32
-		Unanswered uint32
-		IdleFor    uint32
-		Verdict    uint8
-		Bits       uint8
-		Pad        [2]uint8
-	}
-	Rec  katraceRecord
-	Made katraceRecord
+	Pad       [4]uint8
+	Rec       katraceRecord
+	Made      katraceRecord
 }
 
 type katraceFollow struct {
@@ -108,6 +102,15 @@ type katraceFollow struct {
 	Pad         [6]uint8
 	Drops       uint64
 	Story       struct {
+		_          structs.HostLayout
+		Unheard    uint32
+		Unanswered uint32
+		IdleFor    uint32
+		Verdict    uint8
+		Bits       uint8
+		Pad        [2]uint8
+	}
+	Was struct {
 		_          structs.HostLayout
 		Unheard    uint32
 		Unanswered uint32
@@ -234,6 +237,7 @@ const (
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	katraceMapByTuple                  = "by_tuple"
+	katraceMapEndings                  = "endings"
 	katraceMapFirings                  = "firings"
 	katraceMapFollowed                 = "followed"
 	katraceMapRing                     = "ring"
@@ -371,6 +375,7 @@ type katraceProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type katraceMapSpecs struct {
 	ByTuple  *ebpf.MapSpec `ebpf:"by_tuple"`
+	Endings  *ebpf.MapSpec `ebpf:"endings"`
 	Firings  *ebpf.MapSpec `ebpf:"firings"`
 	Followed *ebpf.MapSpec `ebpf:"followed"`
 	Ring     *ebpf.MapSpec `ebpf:"ring"`
@@ -434,6 +439,7 @@ func (o *katraceObjects) Close() error {
 // It can be passed to loadKatraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type katraceMaps struct {
 	ByTuple  *ebpf.Map `ebpf:"by_tuple"`
+	Endings  *ebpf.Map `ebpf:"endings"`
 	Firings  *ebpf.Map `ebpf:"firings"`
 	Followed *ebpf.Map `ebpf:"followed"`
 	Ring     *ebpf.Map `ebpf:"ring"`
@@ -443,6 +449,7 @@ type katraceMaps struct {
 func (m *katraceMaps) Close() error {
 	return _KatraceClose(
 		m.ByTuple,
+		m.Endings,
 		m.Firings,
 		m.Followed,
 		m.Ring,

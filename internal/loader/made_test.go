@@ -124,11 +124,16 @@ func (m *made) program(ins ...asm.Instruction) *ebpf.Program {
 // run runs a program with a tracepoint's arguments, always on the same processor.
 func (m *made) run(p *ebpf.Program, args ...uint64) {
 	m.t.Helper()
+	m.runOn(0, p, args...)
+}
+
+func (m *made) runOn(cpu uint32, p *ebpf.Program, args ...uint64) {
+	m.t.Helper()
 	ctx := make([]byte, 0, 32)
 	for _, a := range args {
 		ctx = binary.NativeEndian.AppendUint64(ctx, a)
 	}
-	opts := &ebpf.RunOptions{Flags: 1} // BPF_F_TEST_RUN_ON_CPU, CPU 0
+	opts := &ebpf.RunOptions{Flags: 1, CPU: cpu} // BPF_F_TEST_RUN_ON_CPU
 	if len(ctx) > 0 {
 		opts.Context = ctx
 	}

@@ -26,7 +26,8 @@ func TestExamineJudges(t *testing.T) {
 		t.Skip(err)
 	}
 	whole.Close()
-	// A tracepoint that this test does not make the kernel run.
+	// A tracepoint that this test does not make the kernel run. Another program may:
+	// then its own program has run, whatever the self-test says.
 	const quiet = "tcp_receive_reset"
 	for _, tt := range []struct {
 		name   string
@@ -41,13 +42,13 @@ func TestExamineJudges(t *testing.T) {
 		r := Examine(Options{}, func() map[string]error { return tt.ran })
 		i := slices.IndexFunc(r.Backends, func(b BackendReport) bool { return b.Backend == Tracepoint })
 		b := r.Backends[i]
-		if b.Usable != tt.usable || (r.Chosen == "") == tt.usable {
-			t.Errorf("%s: usable %t, chosen %q; want %t", tt.name, b.Usable, r.Chosen, tt.usable)
+		h := b.Hooks[slices.IndexFunc(b.Hooks, func(h HookReport) bool { return strings.HasSuffix(h.Name, quiet) })]
+		usable := tt.usable || h.Fired
+		if b.Usable != usable || (r.Chosen == "") == usable {
+			t.Errorf("%s: usable %t, chosen %q; want %t", tt.name, b.Usable, r.Chosen, usable)
 		}
-		for _, h := range b.Hooks {
-			if strings.HasSuffix(h.Name, quiet) && (h.Silent() == tt.usable || !strings.Contains(h.Untried+h.Why, tt.says)) {
-				t.Errorf("%s: %+v, want %q", tt.name, h, tt.says)
-			}
+		if h.Silent() == usable || !h.Fired && !strings.Contains(h.Untried+h.Why, tt.says) {
+			t.Errorf("%s: %+v, want %q", tt.name, h, tt.says)
 		}
 		if left := kernelObjects(t); len(left) > 0 {
 			t.Errorf("%s: these stay:\n%s", tt.name, strings.Join(left, "\n"))

@@ -45,8 +45,7 @@ func init() {
 
 // TestFaultFiles: whatever is opened, loaded or attached, the descriptors may be
 // used up by then. katrace says what it could not do and ends with status 1 (the
-// kernel could do it), until there are enough: then it works. It begins at 16: with
-// fewer cilium/ebpf takes its tests of the kernel to say that features are missing.
+// kernel could do it), until there are enough: then it works.
 func TestFaultFiles(t *testing.T) {
 	nativeOnly(t)
 	self, err := os.Executable()
@@ -54,7 +53,7 @@ func TestFaultFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	says := map[string]int{}
-	for n := 16; ; n++ {
+	for n := 8; ; n++ {
 		if n == 100 {
 			t.Fatal("katrace does not start with 100 descriptors")
 		}
