@@ -43,7 +43,9 @@ func diskCommand(ctx context.Context, args []string) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, *timeout, fmt.Errorf("the guest did not power off within %v", *timeout))
 	defer cancel()
-	m := machine{arch: t.arch, memMiB: *mem, cpus: 2}
+	// One processor: they would share one thread (machineArgs), and where one waits for the
+	// other, as each change of code does, it would wait by running.
+	m := machine{arch: t.arch, memMiB: *mem, cpus: 1}
 	boot := func() error { return bootDisk(ctx, qemuBinary(t.arch), diskArgs(m, k.vmlinuz(), *disk)) }
 	if err = boot(); errors.Is(err, errNoLife) { // the disk was not touched: see guest.run
 		fmt.Fprintf(os.Stderr, "WARNING: %s: %v: booting it a second time\n", k, err)
