@@ -37,7 +37,7 @@ func init() {
 	}
 	port := 0
 	if err == nil {
-		port, err = silentConnection(containedComm, cgroup)
+		port, err = silentConnection(containedComm, cgroup, 2)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -29,6 +29,7 @@ const (
 	holderName    = "KATRACE_TEST_HOLDER"
 	holderCgroup  = "KATRACE_TEST_HOLDER_CGROUP"
 	holderAddress = "KATRACE_TEST_HOLDER_ADDRESS"
+	holderLasts   = "KATRACE_TEST_HOLDER_LASTS" // the connection is not given up during the test
 )
 
 // holderNetwork is where this test's holders have their connections, and nothing
@@ -50,7 +51,11 @@ func init() {
 	}
 	port, err := 0, error(nil)
 	if name != "" {
-		port, err = silentConnection(name, os.Getenv(holderCgroup))
+		probes := 2
+		if os.Getenv(holderLasts) != "" {
+			probes = 127 // MAX_TCP_KEEPCNT
+		}
+		port, err = silentConnection(name, os.Getenv(holderCgroup), probes)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -61,9 +66,9 @@ func init() {
 	os.Exit(0)
 }
 
-// silentConnection makes a connection that is given up 3 s after, in the
-// cgroup, if one is named, by a process with that name.
-func silentConnection(name, cgroup string) (port int, err error) {
+// silentConnection makes a connection that is given up after so many probes, one a
+// second, in the cgroup, if one is named, by a process with that name.
+func silentConnection(name, cgroup string, probes int) (port int, err error) {
 	if err := setComm(name); err != nil {
 		return 0, err
 	}
@@ -86,7 +91,7 @@ func silentConnection(name, cgroup string) (port int, err error) {
 	}
 	// The only keepalive here is that of the one end: the other would show too.
 	err = errors.Join(peer.(*net.TCPConn).SetKeepAlive(false), ignoreAll(peer.(*net.TCPConn)),
-		c.(*net.TCPConn).SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: time.Second, Count: 2}))
+		c.(*net.TCPConn).SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: time.Second, Count: probes}))
 	return c.LocalAddr().(*net.TCPAddr).Port, err
 }
 
@@ -129,6 +134,12 @@ func holder(name, cgroup string) *exec.Cmd {
 	cmd.Env = append(os.Environ(), holderName+"="+name, holderCgroup+"="+cgroup, holderAddress+"="+holderNetwork())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// lasting makes its connection outlast the test.
+func lasting(cmd *exec.Cmd) *exec.Cmd {
+	cmd.Env = append(cmd.Env, holderLasts+"=1")
 	return cmd
 }
 

@@ -40,10 +40,6 @@ const hostileCgroup = "..cg\x1b[2J\u009b\xff\u202e\"}\\ \t\x7f"
 // none shows a character that a terminal would act on.
 func TestHostileNames(t *testing.T) {
 	skipInGuest(t)
-	wait := 10 * time.Second
-	if os.Getenv("KATRACE_GUEST") != "" {
-		wait = time.Minute
-	}
 	cgroup, path := makeHostileCgroup(t)
 	asJSON := start(t, "--addr", holderNetwork())
 	by, _, _ := strings.Cut(*backend, ",")
@@ -73,12 +69,12 @@ func TestHostileNames(t *testing.T) {
 			break
 		}
 		for _, name := range left {
-			names[startHolder(t, holder(name, cgroup))] = name
+			names[startHolder(t, lasting(holder(name, cgroup)))] = name
 		}
 		if try == 0 {
 			checkHostileList(t, names)
 		}
-		for end := time.Now().Add(wait); len(left) > 0 && time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		for end := time.Now().Add(time.Minute); len(left) > 0 && time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 			left = slices.DeleteFunc(slices.Clone(left), told)
 		}
 	}

@@ -47,6 +47,12 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "these tests need root")
 		os.Exit(2)
 	}
+	if os.Getenv(aloneEnv) != "" {
+		if err := settle(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(2)
+		}
+	}
 	if *slack == 0 && os.Getenv("KATRACE_GUEST") != "" {
 		*slack = 10 * time.Second // emulation on a busy host: timers come seconds late
 	}

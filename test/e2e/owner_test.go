@@ -162,6 +162,9 @@ func TestHeldApart(t *testing.T) {
 // may take longer for, so katrace goes before all others here: most have to, and what
 // has not is counted.
 func TestFirstProbe(t *testing.T) {
+	if !alone(t) {
+		return
+	}
 	const conns, name = 8, "newcomer"
 	first := func(args ...string) *run {
 		cmd := command(slices.Concat([]string{"-o", "json", "--attach", string(anyBackend())}, moreFlags(), args)...)
