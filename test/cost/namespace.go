@@ -8,6 +8,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"katrace/test/peers"
 )
 
 // isolate moves this thread into a network namespace of its own, with lo up,
@@ -27,19 +29,7 @@ func isolate(tracefs bool) error {
 	if !tracefs {
 		return nil
 	}
-	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
-		return fmt.Errorf("make a mount namespace: %w", err)
-	}
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("keep mounts to ourselves: %w", err)
-	}
-	if err := unix.Mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, ""); err != nil && err != unix.EBUSY {
-		return fmt.Errorf("mount tracefs: %w", err)
-	}
-	if err := unix.Mount("debugfs", "/sys/kernel/debug", "debugfs", 0, ""); err != nil && err != unix.EBUSY {
-		return fmt.Errorf("mount debugfs: %w", err)
-	}
-	return nil
+	return peers.MountTracefs()
 }
 
 // setIdle sets the namespace's idle time, in seconds. It holds for all its
