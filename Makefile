@@ -46,7 +46,7 @@ test:
 INTERNAL ?= ./internal/...
 test-unit:
 	$(GO) vet ./...
-	$(GO) test -short ./cmd/... $(INTERNAL) ./test/vm/... ./test/cost/... ./scripts/... ./docs/...
+	$(GO) test -short ./cmd/... $(INTERNAL) ./test/vm/... ./test/cost/... ./test/peers/... ./test/storm/... ./scripts/... ./docs/...
 
 # Every fuzz target so many times, or for so long (FUZZTIME=5m; the time limit of go
 # test itself fails now and then with "context deadline exceeded")
@@ -226,6 +226,27 @@ RATES ?= 100000
 bench-storm: bin/katrace
 	$(GO) build -o bin/storm ./test/storm
 	bin/storm -backlog 100000 -rates $(RATES) -katrace bin/katrace -dir /dev/shm
+
+# The same load beside other tools, in turn (docs/performance.md): here, by tracepoints,
+# at three rates; and in a guest with Debian 13's tools, whose clock counts instructions,
+# by kprobes; root, 5 GB of memory, an hour of a machine that does nothing else. A tool
+# that is no package of Debian's has to be there already: PEERS=ebpf_exporter, or
+# PEERS_VM=ebpf_exporter FILES_VM="-file DIR/ebpf_exporter -file DIR/examples:/examples".
+.PHONY: bench-peers
+PEERS    ?= bpftrace,bpftrace-large,bpftrace-count,tcpdump,ss
+PEERS_VM ?= bpftrace-kprobe,bpftrace-kprobe-count,tcpdump,ss,pwru
+FILES_VM ?=
+BESIDE    = -dir /dev/shm -args "-o json; -o json --changes --metrics SOCKET; -o none --metrics SOCKET"
+bench-peers: bin/katrace
+	scripts/need bpftrace tcpdump tshark iproute2 mmdebstrap
+	$(GO) build -o bin/storm ./test/storm
+	bin/storm -backlog 100000 -conns 50000 -rates 10000 -time 10s $(BESIDE) -peers $(PEERS),tshark
+	bin/storm -backlog 100000 -conns 150000 -rates 30000 -time 10s $(BESIDE) -peers $(PEERS)
+	bin/storm -backlog 100000 -conns 500000 -rates 100000 -time 10s $(BESIDE) -peers $(PEERS)
+	[ -d bin/trixie ] || mmdebstrap --mode=root --variant=minbase --include=bpftrace,pwru,tcpdump,iproute2 trixie bin/trixie
+	$(GO) run ./test/vm run -icount -kernel newest -mem 3072 -timeout 1h -file bin/katrace -file bin/storm $(FILES_VM) \
+		-root bin/trixie $(patsubst %,-program %,/usr/bin/bpftrace /usr/bin/pwru /usr/bin/tcpdump /usr/bin/ss /bin/sh /bin/sleep) -- \
+		/storm -instructions -conns 4000 -rates 2000 -time 8s -katrace /katrace $(BESIDE) -peers $(PEERS_VM)
 
 # What katrace costs in the kernel (docs/performance.md): nanoseconds here,
 # beside bpftrace; instructions in guests, by every backend; root.

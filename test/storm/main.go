@@ -23,6 +23,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"katrace/test/peers"
 )
 
 func main() {
@@ -30,7 +32,7 @@ func main() {
 		exit(work(os.Args[2:]))
 	}
 	var p plan
-	var rates, args string
+	var rates, args, beside string
 	flag.IntVar(&p.conns, "conns", 500_000, "connections; each is two sockets, one of which probes")
 	flag.StringVar(&rates, "rates", "100000", "probes a second, several parted by commas")
 	flag.DurationVar(&p.time, "time", 15*time.Second, "how long to measure at each rate")
@@ -40,7 +42,13 @@ func main() {
 	flag.StringVar(&p.dir, "dir", "", "where its output goes until it is counted (the system's folder for such)")
 	flag.IntVar(&p.backlog, "backlog", 0, "what to raise net.core.netdev_max_backlog to meanwhile; 0 leaves it")
 	flag.BoolVar(&p.unknown, "unknown", false, "connect anew once katrace runs, so that it knows no socket's owner")
+	flag.StringVar(&beside, "peers", "", "other tools, parted by commas, that the same load is run beside; then a table compares them: "+strings.Join(peers.Names(), ","))
+	flag.IntVar(&p.runs, "runs", 3, "with -peers: how often; medians are shown")
+	flag.BoolVar(&p.instructions, "instructions", false, "with -peers, in a guest whose clock counts instructions: show them by the probe")
 	flag.Parse()
+	if beside != "" {
+		p.peers = strings.Split(beside, ",")
+	}
 	for set := range strings.SplitSeq(args, ";") {
 		p.args = append(p.args, strings.Fields(set))
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"katrace/internal/lab"
+	"katrace/test/peers"
 )
 
 // plan is what to run.
@@ -25,8 +26,13 @@ type plan struct {
 	dir     string
 	backlog int
 	unknown bool
-	crew    *crew
-	crews   int // hired so far
+	// Beside other tools: which, how often, and whether the clock counts instructions.
+	peers        []string
+	runs         int
+	instructions bool
+
+	crew  *crew
+	crews int // hired so far
 }
 
 // hire takes a crew in the place of the one before.
@@ -55,25 +61,45 @@ func (p *plan) run(ctx context.Context) error {
 	if err := netlink.LinkSetUp(lo); err != nil {
 		return fmt.Errorf("bring interface lo up: %w", err)
 	}
+	if len(p.peers) > 0 {
+		if err := peers.MountTracefs(); err != nil {
+			return err
+		}
+		// Before the connections are made, which takes a while.
+		for _, name := range p.peers {
+			if _, err := peers.New(name); err != nil {
+				return err
+			}
+		}
+	}
 	began := time.Now()
 	if err := p.hire(ctx); err != nil {
 		return err
 	}
 	defer func() { p.crew.dismiss() }()
 	fmt.Printf("%d connections over %d processes, made in %.0f s\n", p.conns, len(p.crew.workers), time.Since(began).Seconds())
+	measure := p.measure
+	if len(p.peers) > 0 {
+		measure = p.compare
+	}
 	for _, rate := range p.rates {
-		if err := p.measure(ctx, rate); err != nil {
+		if err := measure(ctx, rate); err != nil {
 			return fmt.Errorf("at %d probes/s: %w", rate, err)
 		}
 	}
 	return nil
 }
 
+// interval is how many seconds apart each of how many connections is probed: a peer
+// that answers, every max(idle, interval), in whole seconds.
+func (p *plan) interval(rate int) (idle, active int) {
+	idle = (p.conns + rate - 1) / rate
+	return idle, min(rate*idle, p.conns)
+}
+
 // measure runs one rate without and with katrace.
 func (p *plan) measure(ctx context.Context, rate int) error {
-	// A peer that answers is probed every max(idle, interval), in whole seconds.
-	idle := (p.conns + rate - 1) / rate
-	active := min(rate*idle, p.conns)
+	idle, active := p.interval(rate)
 	without, err := p.window(ctx, active, idle, nil)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +18,7 @@ import (
 	"katrace/internal/events"
 )
 
-// tracer is a katrace under load.
+// tracer is a katrace under load, or another tool.
 type tracer struct {
 	cmd *exec.Cmd
 	out *os.File
@@ -25,63 +26,99 @@ type tracer struct {
 	// socket is where the metrics are asked for, "": there are none.
 	socket string
 	quiet  bool // --changes: probes are no lines
+	peak   peak
 }
 
-func startTracer(path string, args []string, dir string) (_ *tracer, err error) {
+// startTracer starts a katrace.
+func startTracer(path string, args []string, dir string) (*tracer, error) {
+	// Only this namespace's probes are counted.
+	argv := []string{path, "--netns", "/proc/self/ns/net"}
+	var socket string
+	var quiet bool
+	for _, arg := range args {
+		if strings.Contains(arg, "SOCKET") {
+			socket = filepath.Join(cmp.Or(dir, os.TempDir()), "katrace-storm.sock")
+			arg = strings.ReplaceAll(arg, "SOCKET", "unix:"+socket)
+		}
+		quiet = quiet || arg == "--changes"
+		argv = append(argv, arg)
+	}
+	t, err := launch(argv, nil, "attached", dir)
+	if err != nil {
+		return nil, err
+	}
+	t.socket, t.quiet = socket, quiet
+	return t, nil
+}
+
+// launch starts a tool, and returns when its output says that it traces.
+func launch(argv, env []string, ready, dir string) (_ *tracer, err error) {
 	t := &tracer{}
 	defer func() {
 		if err != nil {
 			t.discard()
 		}
 	}()
-	if t.out, err = os.CreateTemp(dir, "katrace-storm-*.json"); err != nil {
+	if t.out, err = os.CreateTemp(dir, "katrace-storm-*.out"); err != nil {
 		return nil, err
 	}
-	if t.err, err = os.CreateTemp(dir, "katrace-storm-*.txt"); err != nil {
+	if t.err, err = os.CreateTemp(dir, "katrace-storm-*.err"); err != nil {
 		return nil, err
 	}
-	// Only this namespace's probes are counted.
-	flags := []string{"--netns", "/proc/self/ns/net"}
-	for _, arg := range args {
-		if strings.Contains(arg, "SOCKET") {
-			t.socket = filepath.Join(filepath.Dir(t.out.Name()), "katrace-storm.sock")
-			arg = strings.ReplaceAll(arg, "SOCKET", "unix:"+t.socket)
-		}
-		t.quiet = t.quiet || arg == "--changes"
-		flags = append(flags, arg)
-	}
-	t.cmd = exec.Command(path, flags...)
+	t.cmd = exec.Command(argv[0], argv[1:]...)
+	t.cmd.Env = append(os.Environ(), env...)
 	t.cmd.Stdout, t.cmd.Stderr = t.out, t.err
 	if err := t.cmd.Start(); err != nil {
 		return nil, err
 	}
-	for range 300 {
-		said, err := os.ReadFile(t.err.Name())
+	t.peak.watch(t.cmd.Process.Pid)
+	for range 600 {
+		said, err := t.said()
 		if err != nil {
 			return nil, err
 		}
-		if strings.Contains(string(said), "attached") {
+		if strings.Contains(said, ready) {
 			return t, nil
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	return nil, errors.New("katrace does not say within 30 s that it is attached")
+	said, _ := t.said()
+	return nil, fmt.Errorf("it does not say within 60 s that it traces: %s", said)
 }
 
-// stop ends katrace and waits for the rest of its output.
+// said is what it wrote to standard error, and the beginning of its output.
+func (t *tracer) said() (string, error) {
+	said, err := os.ReadFile(t.err.Name())
+	if err != nil {
+		return "", err
+	}
+	out := make([]byte, 4096)
+	n, err := t.out.ReadAt(out, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	return string(said) + string(out[:n]), nil
+}
+
+// stop ends it and waits for the rest of its output. A signal that reaches bpftrace
+// between two waits for events goes unnoticed until the next event, so it is repeated.
 func (t *tracer) stop() error {
+	t.peak.stop()
 	if err := t.cmd.Process.Signal(os.Interrupt); err != nil {
 		return err
 	}
+	again := time.AfterFunc(20*time.Second, func() { _ = t.cmd.Process.Signal(os.Interrupt) })
+	defer again.Stop()
 	if err := t.cmd.Wait(); err != nil {
 		said, _ := os.ReadFile(t.err.Name())
-		return fmt.Errorf("katrace: %w: %s", err, said)
+		return fmt.Errorf("%s: %w: %s", t.cmd.Args[0], err, said)
 	}
 	return nil
 }
 
-// discard ends katrace if it still runs, and removes its output.
+// discard ends it if it still runs, and removes its output.
 func (t *tracer) discard() {
+	t.peak.stop()
 	if t.cmd != nil && t.cmd.Process != nil && t.cmd.ProcessState == nil {
 		_ = t.cmd.Process.Kill()
 		_ = t.cmd.Wait()

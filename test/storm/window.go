@@ -3,19 +3,22 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"time"
 
 	"katrace/internal/lab"
+	"katrace/test/peers"
 )
 
 // window is what was used and counted between two looks.
 type window struct {
 	took         time.Duration
 	system, user float64 // CPU seconds of the whole machine
-	katrace      float64 // CPU seconds of katrace, both kinds
+	katrace      float64 // CPU seconds of katrace or another tool, both kinds
+	programs     float64 // seconds in its BPF programs, if the kernel counts them
 	peak         uint64  // bytes, katrace's resident memory at its highest
 	probes       uint64  // sent within the window
 	counted      uint64  // sent from switching on to switching off
@@ -47,26 +50,31 @@ func look(t *tracer) (window, error) {
 	if t == nil {
 		return w, nil
 	}
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", t.cmd.Process.Pid))
-	if err != nil {
+	pid := t.cmd.Process.Pid
+	for _, process := range family(pid) {
+		w.katrace += cpu(process)
+	}
+	inside, err := peers.Runtime(pid)
+	if err != nil && !errors.Is(err, peers.ErrNoPrograms) {
 		return w, err
 	}
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	var utime, stime uint64
-	if _, err := fmt.Sscan(fields[11]+" "+fields[12], &utime, &stime); err != nil {
-		return w, err
-	}
-	w.katrace = float64(utime+stime) / hz
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", t.cmd.Process.Pid))
-	if err != nil {
-		return w, err
-	}
-	_, rest, _ := strings.Cut(string(status), "VmHWM:")
-	if _, err := fmt.Sscan(rest, &w.peak); err != nil {
-		return w, err
-	}
-	w.peak <<= 10
+	w.programs = inside.Seconds()
+	w.peak = t.peak.bytes.Load()
 	return w, nil
+}
+
+// cpu is the CPU seconds that a process took, and the children that it waited for; 0 for
+// one that has ended.
+func cpu(process string) float64 {
+	stat, _ := os.ReadFile("/proc/" + process + "/stat")
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(rest)
+	if len(fields) < 15 {
+		return 0
+	}
+	var own, children [2]uint64 // user and system
+	_, _ = fmt.Sscan(strings.Join(fields[11:15], " "), &own[0], &own[1], &children[0], &children[1])
+	return float64(own[0]+own[1]+children[0]+children[1]) / hz
 }
 
 func (w window) since(was window) window {
@@ -74,6 +82,7 @@ func (w window) since(was window) window {
 	w.system -= was.system
 	w.user -= was.user
 	w.katrace -= was.katrace
+	w.programs -= was.programs
 	w.probes -= was.probes
 	w.dropped -= was.dropped
 	return w
