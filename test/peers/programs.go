@@ -13,7 +13,7 @@ import (
 	"github.com/cilium/ebpf"
 )
 
-// ErrNoPrograms: a process has no BPF programs.
+// ErrNoPrograms is the error for a process that has no BPF programs.
 var ErrNoPrograms = errors.New("it has no BPF programs")
 
 // Runtime is the time spent so far in all BPF programs that a process has

@@ -65,6 +65,12 @@ func (p *plan) run(ctx context.Context) error {
 		if err := peers.MountTracefs(); err != nil {
 			return err
 		}
+		// Before the connections are made, which takes a while.
+		for _, name := range p.peers {
+			if _, err := peers.New(name); err != nil {
+				return err
+			}
+		}
 	}
 	began := time.Now()
 	if err := p.hire(ctx); err != nil {
