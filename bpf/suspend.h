@@ -30,6 +30,11 @@ static __noinline int tell_suspension(struct sock *sk, __u8 waits)
 	__builtin_memset(r, 0, sizeof(*r));
 	r->waits = waits;
 	read_tuple(sk, r);
+	/* Another processor is ending it, what waited is gone or going (tcp_write_err,
+	 * tcp_reset: sk_err comes first, inet_put_port() last). A next firing tells where
+	 * only an error is left to be read (IP_RECVERR). */
+	if (!r->local_port || READ(sk, sk_err))
+		return 0;
 	if (!passes(r))
 		return 0;
 	f = waits ? follow(r) : followed_of(r);

@@ -216,3 +216,28 @@ func TestResetElsewhere(t *testing.T) {
 		t.Errorf("%+v, want that it ended, and not by whom", got)
 	}
 }
+
+// TestSuspendedWhileClosing: a firing that finds data in flight while another
+// processor ends the connection tells nothing of it: its port is gone already.
+func TestSuspendedWhileClosing(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		port   uint64
+		err    unix.Errno
+		events int
+	}{{"there", 5432, 0, 1}, {"its port is gone", 0, unix.ETIMEDOUT, 0}, {"an error is set", 5432, unix.ETIMEDOUT, 0}} {
+		t.Run(tt.name, func(t *testing.T) {
+			m := makeSocket(t)
+			m.set("tcp_sock", "write_seq", 4, 1)
+			m.set("tcp_sock", "packets_out", 4, 1)
+			m.set("tcp_sock", "snd_wnd", 4, 1)
+			m.set("inet_connection_sock", "icsk_retransmits", 1, 4)
+			m.set("sock_common", "skc_num", 2, tt.port)
+			m.set("sock", "sk_err", 4, uint64(tt.err))
+			m.heard(0, 0)
+			if got := m.fire(func() {}); len(got) != tt.events || tt.events > 0 && got[0].Kind != RecordSuspended {
+				t.Errorf("%+v, want %d that it is suspended", got, tt.events)
+			}
+		})
+	}
+}
