@@ -65,7 +65,8 @@ static __always_inline void handle_firing(struct firing *firing, struct sock *sk
 	r = &firing->made;
 	__builtin_memset(r, 0, RECORD_SHORT);
 	read_addresses(sk, r, &w);
-	if (w.hash != f->hash)
+	/* Without a local port it is being closed by another processor: that tells it. */
+	if (w.hash != f->hash || !r->local_port)
 		return;
 	r->netns = f->netns;
 	read_state(sk, w.net, r, &s);

@@ -122,6 +122,24 @@ func TestClosedTuple(t *testing.T) {
 	}
 }
 
+// TestAnswerWhileClosing: a firing that finds an answer while another processor closes
+// the connection leaves it to the close, which knows the port.
+func TestAnswerWhileClosing(t *testing.T) {
+	m := makeSocket(t)
+	m.heard(madeIdle, madeIdle)
+	m.probe(1)
+	m.set("inet_sock", "inet_sport", 2, 5432>>8|5432&0xff<<8)
+	m.set("sock_common", "skc_num", 2, 0)
+	m.heard(0, 0)
+	if got := m.fire(func() {}); len(got) != 0 {
+		t.Errorf("%+v, want nothing yet", got)
+	}
+	m.run(m.coll.Programs[katraceProgTpSetState], m.at, 1, 7)
+	if got := m.records(); len(got) != 1 || got[0].Kind != RecordClosed || got[0].Flags&FlagAnswered == 0 {
+		t.Errorf("%+v, want that it closed, and that the probe was answered", got)
+	}
+}
+
 // TestGivingUp: a RST is keepalive's giving up only where all holds by which
 // tcp_keepalive_timer() gives up.
 func TestGivingUp(t *testing.T) {
