@@ -4,9 +4,7 @@ package e2e
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -42,18 +40,8 @@ func TestFaultRing(t *testing.T) {
 func TestFaultEndsLost(t *testing.T) {
 	n := pick(1000, 200)
 	l := newLoad(t, n, true, 127)
-	type blocked struct {
-		tracer
-		socket string
-		gate   *sync.Mutex
-	}
-	var all []blocked
-	for _, by := range backends() {
-		b := blocked{socket: filepath.Join(t.TempDir(), "socket"), gate: new(sync.Mutex)}
-		// With --all katrace counts connections by the records that it has read.
-		b.tracer = startBehind(t, b.gate, by, l.only(), "--all", "--ring-size=4KiB", "--metrics", "unix:"+b.socket)
-		all = append(all, b)
-	}
+	// With --all katrace counts connections by the records that it has read.
+	all := startGated(t, l, false, "--all")
 	l.begin()
 	for _, b := range all {
 		waitFor(t, time.Minute, "half of the connections", func() bool { return scrape(t, b.socket).sum("connections") > float64(n/2) })

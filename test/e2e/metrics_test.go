@@ -86,23 +86,34 @@ func TestMetricsOfView(t *testing.T) {
 	}
 }
 
+// gated is a katrace with a small ring and metrics, whose output is read only while its
+// gate is open.
+type gated struct {
+	tracer
+	socket string
+	gate   *sync.Mutex
+}
+
+// startGated starts one by each backend, with the gate shut or open.
+func startGated(t *testing.T, l *load, shut bool, flags ...string) (all []gated) {
+	t.Helper()
+	for _, by := range backends() {
+		g := gated{socket: filepath.Join(t.TempDir(), "socket"), gate: new(sync.Mutex)}
+		if shut {
+			g.gate.Lock()
+		}
+		g.tracer = startBehind(t, g.gate, by, append(slices.Clone(flags), l.only(), "--ring-size=4KiB", "--metrics", "unix:"+g.socket)...)
+		all = append(all, g)
+	}
+	return all
+}
+
 // TestMetricsOfLost: probes are counted of which no record arrives, because the ring
 // is small and nobody reads what katrace writes; also meanwhile.
 func TestMetricsOfLost(t *testing.T) {
 	n := pick(1000, 200)
 	l := newLoad(t, n, true, 127)
-	type blocked struct {
-		tracer
-		socket string
-		gate   *sync.Mutex
-	}
-	var all []blocked
-	for _, by := range backends() {
-		b := blocked{socket: filepath.Join(t.TempDir(), "socket"), gate: new(sync.Mutex)}
-		b.gate.Lock()
-		b.tracer = startBehind(t, b.gate, by, l.only(), "--ring-size=4KiB", "--metrics", "unix:"+b.socket)
-		all = append(all, b)
-	}
+	all := startGated(t, l, true)
 	l.begin()
 	waitFor(t, 3*time.Minute, "three probes of each connection", func() bool { return l.counted() >= uint64(3*n) })
 	counted := float64(l.end())
