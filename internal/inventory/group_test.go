@@ -273,6 +273,27 @@ func TestGroupsByID(t *testing.T) {
 	}
 }
 
+// TestGroupsOfUnknown: programs whose names look like none are not those whose program
+// is not known.
+func TestGroupsOfUnknown(t *testing.T) {
+	l := &List{}
+	for i, p := range []conn.Process{{}, {PID: 7, Comm: "-"}, {PID: 8}} {
+		for range 3 - i { // of as many sockets they are in the order of their names
+			l.Sockets = append(l.Sockets, Socket{State: conn.State{TCPState: conn.TCPEstablished, Owner: conn.Owner{Process: p}}})
+		}
+	}
+	r := l.Groups(keysOf(t, "process"), "sockets")
+	var b bytes.Buffer
+	w := bufio.NewWriter(&b)
+	r.WriteTable(w, r.Len(), 0, false)
+	_ = w.Flush()
+	for i, want := range [][2]string{{"-", `["process"],"sockets":3,`}, {"- (program)[7]", `"process":{"pid":7,"comm":"-"},"sockets":2,`}, {"(program)[8]", `"process":{"pid":8,"comm":""},"sockets":1,`}} {
+		if json := string(r.AppendJSON(nil, min(i, r.Len()-1))); !strings.Contains(b.String(), "\n"+want[0]+"  ") || !strings.Contains(json, want[1]) {
+			t.Errorf("%d groups; want %s\n%s%s", r.Len(), want, &b, json)
+		}
+	}
+}
+
 // TestGroupsJSON: each line is as docs/groups.schema.json has it.
 func TestGroupsJSON(t *testing.T) {
 	const head = `{"v":1,"time":"2026-11-22T01:02:03.000000000Z","grouped_by":`

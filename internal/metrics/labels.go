@@ -46,8 +46,9 @@ type PeerGroup struct {
 const (
 	// overflow stands for the owners beyond Labels.Max, notKnown for those of which
 	// there is no name.
-	overflow = "~other"
-	notKnown = "~unknown"
+	overflow = notOwner + "other"
+	notKnown = notOwner + "unknown"
+	notOwner = "~"
 	// otherPeer is a peer in none of the groups.
 	otherPeer = "other"
 )
@@ -149,8 +150,11 @@ func nameOf(s *conn.State, by By) string {
 	case ByUnit:
 		name = unit(s.Cgroup)
 	}
-	if name == "" {
+	switch {
+	case name == "":
 		return notKnown
+	case strings.HasPrefix(name, notOwner): // none is called as what is no owner
+		name = notOwner + name
 	}
 	return conn.Safe(name)
 }
