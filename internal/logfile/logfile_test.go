@@ -238,6 +238,14 @@ func TestRotate(t *testing.T) {
 	}
 	write(t, f, "next")
 	want(t, path+".1", "line9\n")
+	// And so does what somebody else writes to it.
+	other, err := Open(Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, other, "by")
+	write(t, f, "last")
+	want(t, path+".1", "next\nby\n")
 }
 
 // TestNotRotated: what is no regular file is left where it is, and one that cannot

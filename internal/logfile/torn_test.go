@@ -150,6 +150,32 @@ func TestTornByOthers(t *testing.T) {
 	}
 }
 
+// TestTornBeside: of two that write to one file, one has begun a line for which its disk
+// has no room. The other's lines are whole, and the begun one is counted.
+func TestTornBeside(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	room := 2
+	f, _, clock := on(t, &room, unix.ENOSPC, Options{Path: path})
+	other, err := Open(Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, f, "torn")
+	write(t, other, "one")
+	write(t, other, "two")
+	want(t, path, "to\none\ntwo\n")
+	room = 1000
+	*clock = clock.Add(retryEvery)
+	write(t, f, "next")
+	if err := other.WriteWhole([]byte("three\n")); err != nil {
+		t.Error(err)
+	}
+	want(t, path, "to\none\ntwo\nnext\nthree\n")
+	if f.Lost() != 1 || other.Lost() != 0 {
+		t.Errorf("%d lost, want 1; of the other %d", f.Lost(), other.Lost())
+	}
+}
+
 // TestTornLineRotated: the file is renamed, or opened again, while it has the
 // beginning of a line: each file has whole lines only.
 func TestTornLineRotated(t *testing.T) {
