@@ -33,11 +33,12 @@ const retryEvery = time.Second
 // File is a file of lines. Its methods are for one goroutine; Reopen and Lost
 // may be called from any.
 type File struct {
-	o    Options
-	file file
-	size int64 // of the file when this one last wrote, or looked
-	open func(Options) (file, int64, error)
-	now  func() time.Time
+	o     Options
+	file  file
+	size  int64 // of the file when this one last wrote, or looked
+	open  func(Options) (file, int64, error)
+	now   func() time.Time
+	sleep func(time.Duration)
 
 	rest    []byte    // of the line that the file has the beginning of
 	begun   int64     // the bytes of that beginning
@@ -60,7 +61,7 @@ type file interface {
 
 // Open opens the file to append to it.
 func Open(o Options) (*File, error) {
-	f := &File{o: o, open: openFile, now: time.Now}
+	f := &File{o: o, open: openFile, now: time.Now, sleep: time.Sleep}
 	var err error
 	if f.file, f.size, err = f.open(o); err != nil {
 		return nil, err
@@ -169,6 +170,13 @@ func (f *File) finish() error {
 	if info, err := f.file.Stat(); err == nil && info.Mode().IsRegular() && info.Size() != f.size {
 		f.giveUp()
 		f.size, f.torn = info.Size(), f.endsWithin()
+		// While somebody else's write is under way the file grows page by page.
+		for tries := 0; f.torn && tries < 10; tries++ {
+			f.sleep(time.Millisecond)
+			if info, err := f.file.Stat(); err == nil {
+				f.size, f.torn = info.Size(), f.endsWithin()
+			}
+		}
 	}
 	if f.torn {
 		n, err := f.file.Write([]byte{'\n'})
