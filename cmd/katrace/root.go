@@ -75,6 +75,9 @@ func refuseTopics(root *cobra.Command) {
 			}
 		case "completion":
 			cmd.Args, cmd.RunE = noArgs, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+			for _, shell := range cmd.Commands() {
+				shell.Args = noArgs
+			}
 		}
 	}
 }
