@@ -49,8 +49,8 @@ const (
 	overflow = notOwner + "other"
 	notKnown = notOwner + "unknown"
 	notOwner = "~"
-	// otherPeer is a peer in none of the groups.
-	otherPeer = "other"
+	// OtherPeer is a peer in none of the groups.
+	OtherPeer = "other"
 )
 
 // labels counts by owner and by peer.
@@ -88,7 +88,7 @@ func newLabels(to *prometheus.Registry, o Labels) *labels {
 	if len(o.Peers) > 0 {
 		l.peerEnded = family("peer_ended_total", "As ended_total, by the group of the peer.", "peer", "by")
 		l.peerSilent = family("peer_silent_total", "As connections_silent_total, by the group of the peer.", "peer")
-		for _, p := range append(l.peers, PeerGroup{Name: otherPeer}) {
+		for _, p := range append(l.peers, PeerGroup{Name: OtherPeer}) {
 			l.peerSilent.WithLabelValues(p.Name)
 		}
 	}
@@ -180,5 +180,5 @@ func (l *labels) peer(addr netip.Addr) string {
 			return p.Name
 		}
 	}
-	return otherPeer
+	return OtherPeer
 }
