@@ -51,7 +51,7 @@ func (o *ownerFacts) set(e *events.Event) {
 
 // So many there are in now, and no more in old.
 const (
-	maxOwned  = 1 << 19 // connections, some 25 bytes each
+	maxOwned  = 1 << 18 // connections, some 25 bytes each
 	maxOwners = 1 << 12 // some 400 bytes each
 )
 
