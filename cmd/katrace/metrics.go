@@ -168,11 +168,11 @@ func (m *meter) writeFile(ctx context.Context) error {
 	}
 }
 
-// A listing is made every minute, or where it takes long, half a thousandth of the
-// time is spent on it.
+// A listing is made every minute, or where it takes long, a quarter of a thousandth
+// of the time is spent on it.
 const (
 	countEvery = time.Minute
-	countRest  = 2000
+	countRest  = 4000
 )
 
 func (m *meter) list(ctx context.Context) error {
