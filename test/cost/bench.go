@@ -78,7 +78,11 @@ func (b *bench) measure(v variant) (s sample, err error) {
 		}
 		defer func() { _ = stop.Close() }()
 	}
+	// A measurement that was disturbed may have left these.
 	b.counter.marks = nil
+	if err := b.peers.silence(false); err != nil {
+		return s, err
+	}
 	for w := range b.works() {
 		s.told[w] = math.NaN()
 		switch w {
