@@ -5,7 +5,6 @@ package main
 import (
 	"fmt"
 	"math"
-	"os"
 	"strings"
 	"time"
 
@@ -51,9 +50,9 @@ func (o *options) works() work {
 	return segment
 }
 
-func (w work) String() string {
-	return [works]string{"other timer", "never probed", "first probe", "probe", "answered probe", "answer only", "no event", "open and reset", "segment", "segment, probe out"}[w]
-}
+var workNames = [works]string{"other timer", "never probed", "first probe", "probe", "answered probe", "answer only", "no event", "open and reset", "segment", "segment, probe out"}
+
+func (w work) String() string { return workNames[w] }
 
 // sample is one measurement: the clock's units per firing or segment, and what
 // part of the events the tracer told, in [0,1] or NaN where there are none.
@@ -125,7 +124,7 @@ func (b *bench) measure(v variant) (s sample, err error) {
 		b.counter.note(w, n)
 	}
 	if b.count {
-		return s, b.counter.tell(os.Stdout, v)
+		return s, b.counter.tell(v)
 	}
 	return s, nil
 }

@@ -36,6 +36,7 @@ type counter struct {
 	softirqs uint64 // the address of the function that carries them out
 	phases   int    // so many have ended
 	marks    []mark // since the last tell
+	out      io.Writer
 }
 
 // mark says that a phase of package blocks, from 0 on, was some work done n times.
@@ -93,7 +94,7 @@ func (c *counter) note(w work, n int) {
 }
 
 // tell writes what there is to know of a variant whose tracer still runs, and begins anew.
-func (c *counter) tell(w io.Writer, v variant) error {
+func (c *counter) tell(v variant) error {
 	var uts unix.Utsname
 	_ = unix.Uname(&uts)
 	symbols, err := readSymbols(len(v.argv) > 0)
@@ -102,7 +103,7 @@ func (c *counter) tell(w io.Writer, v variant) error {
 	}
 	marks := c.marks
 	c.marks = nil
-	return json.NewEncoder(w).Encode(counted{unix.ByteSliceToString(uts.Release[:]), v.name, marks, symbols})
+	return json.NewEncoder(c.out).Encode(counted{unix.ByteSliceToString(uts.Release[:]), v.name, marks, symbols})
 }
 
 // readSymbols reads the kernel's functions; made: only code that is made as it runs, such as programs.

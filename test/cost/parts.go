@@ -14,13 +14,15 @@ const (
 	lookups               // hash tables
 	reads                 // fields read by calls
 	ring                  // records, on their way to user space
+	memory                // copies, and room for new entries of the tables
 	clock
-	other // the kernel's own functions, and what nobody called for: not attributed
+	other // not attributed: the kernel's own functions
 	parts
+	allocator // memory where a program makes entries, else not attributed
 )
 
 func (p part) String() string {
-	return [parts]string{"programs", "attaching", "witness", "look-ups", "reads", "ring", "clock", "not attributed"}[p]
+	return [...]string{"programs", "attaching", "witness", "look-ups", "reads by call", "ring", "memory", "clock", "not attributed", "", "allocator"}[p]
 }
 
 // functions are the kernel's functions by what they are for; the first that fits holds.
@@ -31,12 +33,16 @@ var functions = []struct {
 	name *regexp.Regexp
 }{
 	{programs, regexp.MustCompile(`^bpf_prog_[0-9a-f]{16}`)},
-	{witness, regexp.MustCompile(`^perf_(trace_|tp_event|swevent_)|^___?perf_sw_event|^filter_match_preds|^tracing_gen_ctx|^perf_event_`)},
+	{witness, regexp.MustCompile(`^perf_(trace_|tp_event|swevent_|event_)|^___?perf_sw_event|^filter_(match_preds|pred)|^tracing_gen`)},
 	{reads, regexp.MustCompile(`^copy_from_kernel_nofault|^bpf_probe_read`)},
-	{lookups, regexp.MustCompile(`htab|^lookup_nulls_elem_raw|^memcmp|_map_(lookup|update|delete)_elem`)},
-	{ring, regexp.MustCompile(`ringbuf|^memcpy|^__memcpy|^memset|irq_work`)},
+	{lookups, regexp.MustCompile(`htab|^lookup_(nulls_)?elem_raw|^memcmp|^jhash|pcpu_freelist|_map_(lookup|update|delete)_elem`)},
+	{ring, regexp.MustCompile(`ringbuf|irq_work|^_raw_spin_(un)?lock_irq`)},
+	{memory, regexp.MustCompile(`mem(cpy|set|move)|^bpf_mem_|^unit_(alloc|free)`)},
 	{clock, regexp.MustCompile(`ktime_get|^read_(tsc|hpet)`)},
-	{attaching, regexp.MustCompile(`kprobe|ftrace|rethook|objpool|^bpf_(trace|trampoline|get_)|^trace_call_bpf|^__bpf_(prog|tramp|trace)|^__(traceiter|SCT__tp)_|^(__)?(rcu_read|migrate|preempt)|^__x86_(indirect|return)_thunk`)},
+	{attaching, regexp.MustCompile(`k(ret)?probe|ftrace|rethook|objpool|^trampoline_handler|^recycle_rp_inst|^_find_next_bit|^hash_contains_ip|pre_handler|^bpf_(trace|trampoline|get_)|^trace_call_bpf|^__bpf_(prog|tramp|trace)|^__(traceiter|SCT__tp)_|^(__)?(rcu_read|migrate|preempt)|^__x86_(indirect|return)_thunk`)},
+	// The functions that have the tracepoints, and so the calls.
+	{attaching, regexp.MustCompile(`^call_timer_fn|^(sk_skb_reason_drop|kfree_skb)|^inet_sk_(set_state|state_store)|^tcp_rcv_established`)},
+	{allocator, regexp.MustCompile(`^clear_(page|highpage)|kmalloc|kmem_cache|slab|alloc|^__refill_objects|^get_partial|percpu_counter|rmqueue|^get_page_from`)},
 }
 
 // partOf says what a function is for; "" is code without a name: the trampolines of 5.10.

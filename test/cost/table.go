@@ -58,8 +58,15 @@ func markdown(w io.Writer, rows [][]string) {
 	}
 }
 
-// round shows no fractions, and no negative zero.
-func round(x float64) string { return strconv.Itoa(int(math.Round(x))) }
+// number shows no fractions, and a comma before the last three digits.
+func number(x float64) string {
+	n := int(math.Round(x))
+	text := strconv.Itoa(n)
+	if n >= 1000 || n <= -1000 {
+		text = text[:len(text)-3] + "," + text[len(text)-3:]
+	}
+	return text
+}
 
 // cell is a pair's difference to the run without a tracer before it, the
 // median of all pairs, and what was not told, if anything. What was measured

@@ -49,7 +49,8 @@ __attribute__((constructor)) static void choose_version(void)
 // translates the same code with other ends as well.
 struct block {
 	uint64_t address, insns, runs;
-	uint64_t after; // where a call that ends it returns to; 0: it ends otherwise
+	enum { GOES_ON, CALLS, RETURNS } ends;
+	uint64_t after; // the address of the next instruction: where a call returns to
 };
 
 #define SLOTS (1 << 21) // a kernel that has run for an hour has some 200,000 blocks
@@ -75,20 +76,28 @@ static FILE *out;
 static bool counting;   // between begin and end
 static uint64_t within; // count only what this function does, called functions included; 0: everything
 static uint64_t back;   // it returns to this address; 0: it does not run
-static uint64_t after;  // where the last call returns to
 static uint64_t said;   // the number that the guest says
+
+// Where the last calls return to. Trampolines return more or less often than they are
+// called, and threads take turns, so it is right near its top alone: that is enough to
+// know where a function returns to which is just being entered, be it by a jump or by
+// a retpoline.
+static uint64_t calls[64];
+static unsigned depth;
 
 static void run_block(unsigned cpu, void *data)
 {
 	struct block *b = data;
 	if (b->address == back)
 		back = 0;
-	else if (b->address == within)
-		back = after;
+	else if (b->address == within && !back)
+		back = calls[depth % 64];
 	if (counting && (back || !within))
 		b->runs++;
-	if (b->after)
-		after = b->after;
+	if (b->ends == CALLS)
+		calls[++depth % 64] = b->after;
+	else if (b->ends == RETURNS)
+		depth--;
 }
 
 // What the guest says, one instruction each: package blocks.
@@ -128,14 +137,16 @@ static size_t bytes(const struct qemu_plugin_insn *insn, uint8_t data[16])
 	return n;
 }
 
-// Calls are e8 and ff /2, behind prefixes.
-static bool is_call(const struct qemu_plugin_insn *insn)
+// Calls are e8 and ff /2, returns c2 and c3, behind prefixes.
+static int ends(const struct qemu_plugin_insn *last)
 {
 	uint8_t data[16], *d = data;
-	bytes(insn, data);
-	while (*d == 0x2e || *d == 0x3e || *d == 0x66 || (*d & 0xf0) == 0x40)
+	bytes(last, data);
+	while (*d == 0x2e || *d == 0x3e || *d == 0x66 || *d == 0xf3 || (*d & 0xf0) == 0x40)
 		d++;
-	return *d == 0xe8 || (*d == 0xff && (d[1] >> 3 & 7) == 2);
+	if (*d == 0xe8 || (*d == 0xff && (d[1] >> 3 & 7) == 2))
+		return CALLS;
+	return *d == 0xc2 || *d == 0xc3 ? RETURNS : GOES_ON;
 }
 
 // nopl 0x6b617400+word(%rax,%rax): the processor does nothing, and no compiler makes it.
@@ -155,7 +166,8 @@ static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	if (address >> 63) { // the kernel's
 		struct block *b = find(address, n);
 		const struct qemu_plugin_insn *last = qemu_plugin_tb_get_insn(tb, n - 1);
-		b->after = is_call(last) ? qemu_plugin_insn_vaddr(last) + qemu_plugin_insn_size(last) : 0;
+		b->ends = ends(last);
+		b->after = qemu_plugin_insn_vaddr(last) + qemu_plugin_insn_size(last);
 		qemu_plugin_register_vcpu_tb_exec_cb(tb, run_block, QEMU_PLUGIN_CB_NO_REGS, b);
 		return;
 	}
