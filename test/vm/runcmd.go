@@ -118,6 +118,8 @@ func runCommand(ctx context.Context, args []string) error {
 		if plugin, err = buildPlugin(ctx, work, t.arch, *blocks); err != nil {
 			return err
 		}
+		// Tables of the kernel's that are hashed by address are then the same each time.
+		staged = staged.plus(staging{cmdline: "nokaslr"})
 	}
 	g := &guest{
 		kernel:   k,
