@@ -25,12 +25,14 @@ import (
 const demoLong = `demo stages connections in network namespaces of its own, and traces them by the
 normal path: peers that answer, vanish, forget the connection or become
 unreachable, and what only looks like that. Without --case these are the ten
-cases that matter most; --case all stages every one. At the end a table holds what katrace
-said against the kernel's own counter (TcpExtTCPKeepAlive), a packet capture, and
-the error that the application read. Exit status 1 if any of them disagree.
+cases that matter most; --case all stages every one. At the end a table holds
+what katrace said against the kernel's own counter (TcpExtTCPKeepAlive), a
+packet capture, and the error that the application read. Exit status 1 if any of
+them disagree.
 
-A case that disagrees is staged again where katrace reported that this kernel ran
-no program for a firing meanwhile, or where the machine was too busy to stage it.
+A case that disagrees is staged again where katrace reported that this kernel
+ran no program for a firing meanwhile, or where the machine was too busy to
+stage it.
 
 The namespaces have no names and go with the process: nothing is left behind.
 It needs root.`

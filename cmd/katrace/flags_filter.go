@@ -37,7 +37,7 @@ func addFilterFlags(cmd *cobra.Command, group string, f *events.Filter, more ...
 		{name: "pid", to: listOf(&o.PIDs, parsePID), help: "only sockets that this process holds"},
 		{name: "comm", to: listOf(&o.Comms, parseComm), help: "only sockets of processes with this name (comm)"},
 		{name: "cgroup", to: listOf(&o.Cgroups, parseCgroup), help: "only sockets in this cgroup or below it, such as /system.slice"},
-		{name: "container", to: listOf(&o.Containers, parseContainer), help: "only sockets of the container with this id, its beginning or, with --names, its name", offer: containerIDs},
+		{name: "container", to: listOf(&o.Containers, parseContainer), help: "only sockets of the container with this id, its beginning, or its name (known with --names)", offer: containerIDs},
 		{name: "pod", to: listOf(&o.Pods, parsePod), help: "only sockets of this Kubernetes pod: NAMESPACE/NAME", offer: podOffers},
 	}, more...)
 	addFlags(cmd, group, specs...)

@@ -65,6 +65,9 @@ func parsePeerGroup(s string) (metrics.PeerGroup, error) {
 	if !ok || name == "" || len(name) > maxGroupName || conn.Safe(name) != name {
 		return metrics.PeerGroup{}, errors.New("want a name and a network, such as db=10.1.0.0/16")
 	}
+	if name == metrics.OtherPeer {
+		return metrics.PeerGroup{}, fmt.Errorf("want another name: %q are the peers in no group", name)
+	}
 	prefix, err := parsePrefix(network)
 	if err != nil {
 		return metrics.PeerGroup{}, fmt.Errorf("%q: %w", network, err)

@@ -23,7 +23,7 @@ import (
 type flagSpec struct {
 	name  string
 	short string // one letter; "": none
-	// to is where the value goes: *string, *bool, *float64, *int from 1 on,
+	// to is where the value goes: *string, *bool, *int from 1 on,
 	// *time.Duration above 0, a valueOf, a choice or a listOf. What is there is the default.
 	to     any
 	help   string
@@ -61,8 +61,6 @@ func addFlags(cmd *cobra.Command, group string, specs ...flagSpec) {
 			f.StringVarP(to, s.name, s.short, *to, s.help)
 		case *bool:
 			f.BoolVarP(to, s.name, s.short, *to, s.help)
-		case *float64:
-			f.Float64VarP(to, s.name, s.short, *to, s.help)
 		case *int:
 			f.VarP(&value[int]{to: to, parse: parseAmount, kind: "number"}, s.name, s.short, s.help)
 		case *time.Duration:
@@ -260,11 +258,8 @@ func flagError(cmd *cobra.Command, err error) error {
 		if errors.As(want, &word) {
 			given, want = word.word, word.error
 		}
-		switch flag.Value.Type() {
-		case "bool":
+		if flag.Value.Type() == "bool" {
 			want = errors.New("want true or false")
-		case "float64":
-			want = errors.New("want a number")
 		}
 		return usagef("--%s %q: %w", flag.Name, given, want)
 	case errors.As(err, &name) && name.GetSpecifiedShortnames() == "":

@@ -12,6 +12,18 @@ import (
 	"github.com/spf13/pflag"
 )
 
+// TestHelpFits: what --help says of a command fits on a terminal of 80 columns.
+func TestHelpFits(t *testing.T) {
+	root := newRootCommand()
+	for _, cmd := range append(root.Commands(), root) {
+		for line := range strings.SplitSeq(cmd.Long, "\n") {
+			if len(line) > 80 {
+				t.Errorf("%s: %d bytes: %s", cmd.CommandPath(), len(line), line)
+			}
+		}
+	}
+}
+
 // TestFlagsAreWhole names what a flag of any command was not given: a help that
 // begins as the others do, a group in --help, and words for completion.
 func TestFlagsAreWhole(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 	"katrace/internal/conn"
 	"katrace/internal/events"
+	"katrace/internal/loader"
 	"katrace/internal/owner"
 )
 
@@ -110,6 +111,46 @@ func TestHeldBack(t *testing.T) {
 	if !s.held.empty() {
 		t.Error("something is still held back")
 	}
+}
+
+// TestLeftOut: events that are left out second by second are told of at once, then
+// together once a minute, with a loss and at the end; a loss is told of within the second.
+func TestLeftOut(t *testing.T) {
+	s, _, sink := wait(events.Filter{})
+	now, lost := time.Now(), loader.Lost{}
+	seconds := func(n int) {
+		for range n {
+			now = now.Add(time.Second)
+			s.leftOut++
+			must(t, s.tellLost(lost, now))
+		}
+	}
+	seconds(1)
+	sink.want(t, "the first", "lost 1")
+	seconds(59)
+	sink.want(t, "within the minute")
+	seconds(61)
+	sink.want(t, "a minute after the first, and one after that", "lost 60", "lost 60")
+	seconds(5)
+	lost.Ring++
+	seconds(1)
+	sink.want(t, "with a loss", "lost 6")
+	seconds(59)
+	lost.Ring++
+	must(t, s.tellLost(lost, time.Time{}))
+	sink.want(t, "at the end", "lost 59")
+	if s.leftOut != 186 || s.reported != lost {
+		t.Errorf("%d left out; told of %+v", s.leftOut, s.reported)
+	}
+
+	s, _, sink = wait(events.Filter{})
+	must(t, s.tellLost(loader.Lost{Ring: 1}, now))
+	sink.want(t, "a loss", "lost 0")
+	s.leftOut++
+	must(t, s.tellLost(loader.Lost{Ring: 1}, now.Add(time.Second)))
+	sink.want(t, "the first left out after a loss", "lost 1")
+	must(t, s.tellLost(loader.Lost{Ring: 1}, time.Time{}))
+	sink.want(t, "nothing more")
 }
 
 // TestDoer: `enabled` names who did it, never the holder in its place; by the

@@ -42,10 +42,11 @@ one for which no descriptor was found.
 Connections in time_wait, which no process holds, are listed with --state only.
 
 With --by there is one row for all connections that have something in common, or
-several things: --by remote,service. Filters such as --off choose the connections
-before they are grouped; --sort and --limit are about the groups. The worst come
-first: those with the most silent or suspended connections, then the largest. Only
-connections are grouped, unless --state asks for other sockets. Columns, first those of the keys:
+several things: --by remote,service. Filters such as --off choose the
+connections before they are grouped; --sort and --limit are about the groups.
+The worst come first: those with the most silent or suspended connections, then
+the largest. Only connections are grouped, unless --state asks for other
+sockets. Columns, first those of the keys:
 ` + inventory.GroupColumnsHelp()
 
 const listExample = `  sudo katrace list                       every TCP socket of this network namespace

@@ -56,6 +56,7 @@ func main() {
 // run does the work; main only turns its error into the exit status.
 func run(ctx context.Context, args []string) error {
 	cmd := newRootCommand()
+	refuseTopics(cmd)
 	cmd.SetArgs(args)
 	ran, err := cmd.ExecuteContextC(ctx)
 	if err == nil || isQuiet(err) {

@@ -11,8 +11,12 @@ import (
 // metrics where it tests the whole filter: what katrace tests afterwards, it cannot
 // leave out. And it makes no record of what --changes leaves out, where nothing
 // needs that: the live view shows all connections, and the metrics count round
-// trips, or where the kernel's side does not, everything.
+// trips, or where the kernel's side does not, everything. Nobody reads lines where
+// there are only metrics.
 func (o *streamOptions) chooseRecords() {
+	if o.output == outputNone && o.log.Path == "" && o.count == 0 {
+		o.filter.Changes = true
+	}
 	o.load.Counting = o.metrics.wanted() && !o.filter.Owner.Any() && loader.FiltersAll(&o.filter.Socket)
 	o.load.Quiet = o.filter.Changes && o.output != outputTUI &&
 		(!o.metrics.wanted() || o.load.Counting && !o.load.ExactRTT)

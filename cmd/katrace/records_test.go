@@ -8,6 +8,7 @@ import (
 	"katrace/internal/conn"
 	"katrace/internal/events"
 	"katrace/internal/loader"
+	"katrace/internal/logfile"
 )
 
 // TestChooseRecords: the kernel's side counts, and leaves records out, only where
@@ -29,6 +30,9 @@ func TestChooseRecords(t *testing.T) {
 		{"the live view", streamOptions{output: outputTUI, filter: changes}, false, false},
 		{"metrics", streamOptions{output: outputJSON, metrics: metrics}, true, false},
 		{"changes and metrics", streamOptions{output: outputNone, filter: changes, metrics: metrics}, true, true},
+		{"metrics alone", streamOptions{output: outputNone, metrics: metrics}, true, true},
+		{"metrics, up to some event", streamOptions{output: outputNone, metrics: metrics, count: 5}, true, false},
+		{"metrics and a log", streamOptions{output: outputNone, metrics: metrics, log: logfile.Options{Path: "x"}}, true, false},
 		{"metrics of an owner: the programs do not know it", streamOptions{output: outputNone, filter: owner, metrics: metrics}, false, false},
 		{"metrics of more ports than the programs test", streamOptions{output: outputNone, filter: nine, metrics: metrics}, false, false},
 		{"changes of more ports than the programs test", streamOptions{output: outputNone, filter: nine}, false, true},

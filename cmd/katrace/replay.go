@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -35,8 +36,9 @@ zstd compressed is read as it is. Damaged lines are skipped and counted; the
 first is reported on stderr. So are events that a later version has written and
 this one does not know.
 
-A pipe may still be written while it is read. If it gives nothing, the others are
-shown without it: after 10 seconds if it has given no line yet, else after 2.`,
+A pipe may still be written while it is read. If it gives nothing, the others
+are shown without it: after 10 seconds if it has given no line yet, else after
+2.`,
 		Example: `  katrace replay night.json                the live view, at the recording's pace
   katrace replay --speed 60 night.json     an hour in a minute
   katrace replay -o text --dead night.json
@@ -53,9 +55,6 @@ shown without it: after 10 seconds if it has given no line yet, else after 2.`,
 		},
 		ValidArgsFunction: files,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !(speed >= 0) { // NaN as well
-				return usagef("--speed %g: want 0 (at once) or more", speed)
-			}
 			if err := needStdout(""); err != nil {
 				return err
 			}
@@ -84,8 +83,16 @@ shown without it: after 10 seconds if it has given no line yet, else after 2.`,
 	addEventFlags(cmd, groupShow, &o.filter)
 	o.registerOutput(cmd)
 	addFlags(cmd, groupOutput,
-		flagSpec{name: "speed", to: &speed, help: "times as fast as it happened; 0: at once (default: 1 on a terminal, else 0)"})
+		flagSpec{name: "speed", to: &value[float64]{to: &speed, parse: parseSpeed, kind: "number"}, help: "times as fast as it happened; 0: at once (default: 1 on a terminal, else 0)"})
 	return cmd
+}
+
+func parseSpeed(in string) (float64, error) {
+	speed, err := strconv.ParseFloat(in, 64)
+	if err != nil || !(speed >= 0) { // NaN as well
+		return 0, errors.New("want a number, 0 (at once) or more")
+	}
+	return speed, nil
 }
 
 // speedFor is the speed where none is asked for: a person watches, a program does

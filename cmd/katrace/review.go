@@ -17,7 +17,7 @@ type review struct {
 	tracker *events.Tracker
 
 	step  reviewStep
-	lost  uint64    // what had been lost when the latest began
+	lost  uint64    // what had been lost when the latest began; 0: its listing failed
 	read  uint64    // how far records have to be read before the next step
 	rest  time.Time // none begins before
 	found chan listed
@@ -73,8 +73,8 @@ func (r *review) second(now time.Time, lost *loader.Lost) {
 		select {
 		case l := <-r.found:
 			r.step, r.list, r.rest = reviewWaits, l.sockets, now.Add(max(reviewEvery, reviewRest*l.took))
-			if l.err != nil { // the tracker's limit holds
-				r.step = reviewNone
+			if l.err != nil { // the tracker's limit holds until it is tried again
+				r.step, r.lost = reviewNone, 0
 			}
 		default:
 		}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ type programs struct {
 	t             *testing.T
 	tracker       *events.Tracker
 	follows       map[uint64]bool
+	fails         error // the listing does
 	ring          []loader.Record
 	written, read uint64
 }
@@ -23,7 +25,7 @@ func (p *programs) Followed(more func() bool) (all []uint64, _ error) {
 	for sk := range p.follows {
 		all = append(all, sk)
 	}
-	return all, nil
+	return all, p.fails
 }
 
 func (p *programs) Written() uint64       { return p.written }
@@ -122,6 +124,33 @@ func TestReviewForgetsTheLost(t *testing.T) {
 	p.seconds(r, &now, &lost, 30)
 	if r.step != reviewNone || r.lost != 501 {
 		t.Error("no review was made half a minute after the first")
+	}
+}
+
+// TestReviewIsTriedAgain: a review whose listing fails is made again half a minute
+// later, without another loss; one that was whole is not.
+func TestReviewIsTriedAgain(t *testing.T) {
+	p := &programs{t: t, tracker: events.NewTracker(time.Millisecond), follows: map[uint64]bool{}, fails: errors.New("they change too fast")}
+	r := &review{tracer: p, tracker: p.tracker}
+	p.record(loader.RecordProbe, 1)
+	p.drain()
+	delete(p.follows, 1)
+	now, lost := time.Now(), loader.Lost{Ring: 1}
+	p.seconds(r, &now, &lost, 20)
+	if got := p.known(); got != 1 || r.step != reviewNone {
+		t.Fatalf("after a listing that failed: %d connections are known, want 1; step %d", got, r.step)
+	}
+	p.fails = nil
+	p.seconds(r, &now, &lost, 20)
+	if got := p.known(); got != 0 {
+		t.Errorf("half a minute after a listing that failed: %d connections are known, want none", got)
+	}
+	p.record(loader.RecordProbe, 2)
+	p.drain()
+	delete(p.follows, 2)
+	p.seconds(r, &now, &lost, 100)
+	if got := p.known(); got != 1 {
+		t.Errorf("after a review that was whole, without another loss: %d connections are known, want 1", got)
 	}
 }
 

@@ -5,6 +5,7 @@ package main
 import (
 	"cmp"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -55,6 +56,30 @@ func newRootCommand() *cobra.Command {
 	cmd.AddCommand(newDemoCommand(), newDoctorCommand(), newListCommand(), newPredictCommand(), newReplayCommand(), newReportCommand(), newSetCommand(), newVersionCommand())
 	offerNoFiles(cmd)
 	return cmd
+}
+
+// refuseTopics adds the commands that cobra would add by itself, and has them refuse
+// what they do not know: it would show help, with status 0.
+func refuseTopics(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			cmd.Args = func(_ *cobra.Command, topic []string) error {
+				about, rest, _ := root.Find(topic) // no error: every command refuses arguments itself
+				if about != root && len(rest) > 0 {
+					return usagef("unknown command %q", strings.Join(topic, " "))
+				}
+				return noArgs(about, rest)
+			}
+		case "completion":
+			cmd.Args, cmd.RunE = noArgs, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+			for _, shell := range cmd.Commands() {
+				shell.Args = noArgs
+			}
+		}
+	}
 }
 
 // noArgs refuses arguments, and says which.

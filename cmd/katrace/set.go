@@ -41,9 +41,9 @@ What cannot be set is listed with the reason, and the exit status is 1: a
 connection that nobody has accepted yet, one that its process has closed, the
 kernel's own sockets.
 
-With --apply a line on stderr says who runs it. --log-file writes an event "set" for
-each socket: who, what, before and after. It may be the file of a katrace that
-traces.
+With --apply a line on stderr says who runs it. --log-file writes an event "set"
+for each socket: who, what, before and after. It may be the file of a katrace
+that traces.
 
 --undo-file keeps the old values, and --undo puts them back on those sockets
 that are still the same. A value that came from a sysctl then is the socket's

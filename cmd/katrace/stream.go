@@ -41,6 +41,7 @@ type stream struct {
 	reported loader.Lost   // what KindLost events have told so far
 	leftOut  uint64        // events that a filter by owner dropped because theirs was not known
 	leftTold uint64        // of these, what KindLost events have told
+	leftDue  time.Time     // none tells of these alone before
 	clockSet time.Duration // by how much the wall clock was set under way, in all
 	late     string        // whose names of containers are; "": nobody's
 	say      io.Writer     // where to say it at once, nil: in the summary only
@@ -136,7 +137,7 @@ func (s *stream) finish() error {
 	if err := s.sink.Flush(); err != nil { // what that loses is reported as well
 		return err
 	}
-	if err := s.reportLost(); err != nil {
+	if err := s.reportLost(time.Time{}); err != nil {
 		return err
 	}
 	return second(s.sink, true)
@@ -178,7 +179,7 @@ func (s *stream) loop(ctx context.Context) error {
 			s.pace.tick()
 			s.noteClock(s.tracker.SetClock())
 			s.noteNames(s.names.Hanging())
-			if err := cmp.Or(s.reportLost(), s.beatIfDue(now)); err != nil {
+			if err := cmp.Or(s.reportLost(now), s.beatIfDue(now)); err != nil {
 				return err
 			}
 			if err := second(s.sink, false); err != nil {
@@ -236,21 +237,33 @@ func (s *stream) pass(e *events.Event) error {
 }
 
 // reportLost tells of what was lost since it was last asked.
-func (s *stream) reportLost() error {
-	now, err := s.tracer.Lost()
+func (s *stream) reportLost(now time.Time) error {
+	lost, err := s.tracer.Lost()
 	if err != nil {
 		return err
 	}
-	now.Follow += s.tracker.Evicted()
+	lost.Follow += s.tracker.Evicted()
 	if s.disk != nil {
-		now.Disk = s.disk()
+		lost.Disk = s.disk()
 	}
-	was := s.reported
-	if now == was && s.leftOut == s.leftTold {
+	return s.tellLost(lost, now)
+}
+
+// leftOutEvery is how often a line may tell of events that were left out, and of nothing
+// else: beside a container without a name some are in every second.
+const leftOutEvery = events.HeartbeatEvery
+
+// tellLost takes all that was lost by now; the zero time: it tells of all that it has
+// not told.
+func (s *stream) tellLost(lost loader.Lost, now time.Time) error {
+	was, leftOut := s.reported, s.leftOut-s.leftTold
+	if lost == was && (leftOut == 0 || now.Before(s.leftDue) && !now.IsZero()) {
 		return nil
 	}
-	s.lost = events.Event{Time: time.Now().UTC(), Kind: events.KindLost, Lost: now.Since(was), LeftOut: s.leftOut - s.leftTold}
-	s.reported, s.leftTold = now, s.leftOut
+	s.lost = events.Event{Time: time.Now().UTC(), Kind: events.KindLost, Lost: lost.Since(was), LeftOut: leftOut}
+	if s.reported, s.leftTold = lost, s.leftOut; leftOut > 0 {
+		s.leftDue = now.Add(leftOutEvery)
+	}
 	if !s.held.empty() {
 		s.held.add(&s.lost, false)
 		return nil

@@ -151,6 +151,9 @@ func appendLost(dst []byte, l *Lost, leftOut uint64) []byte {
 	if l.Disk > 0 {
 		dst = conn.AppendUint(dst, "disk", l.Disk)
 	}
+	if l.Unknown > 0 {
+		dst = conn.AppendUint(dst, "unknown", l.Unknown)
+	}
 	if l.Skipped.Total() > 0 {
 		dst = append(dst, `,"skipped":{`...)
 		sep := ""

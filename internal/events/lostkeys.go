@@ -15,21 +15,25 @@ import (
 // what this one has no key for, and that is not nothing.
 type lostKeys map[string]json.RawMessage
 
-var lossNames = enum.Names[uint8]{What: "loss", Words: []string{"", "ring", "missed", "follow", "memory", "tuple", "disk", "left_out", "skipped"}}
+var lossNames = enum.Names[uint8]{What: "loss", Words: []string{"", "ring", "missed", "follow", "memory", "tuple", "disk", "unknown", "left_out", "skipped"}}
 
-// read makes the counts of them. An *enum.UnknownError is of a loss that is not known;
-// all else is read.
+// read makes the counts of them. An *enum.UnknownError is of a loss that is not known,
+// which is in Lost.Unknown: 1 where it is no number.
 func (l lostKeys) read() (lost Lost, leftOut uint64, err error) {
-	counts := [...]*uint64{nil, &lost.Ring, &lost.Missed, &lost.Follow, &lost.Memory, &lost.Tuple, &lost.Disk, &leftOut}
+	counts := [...]*uint64{nil, &lost.Ring, &lost.Missed, &lost.Follow, &lost.Memory, &lost.Tuple, &lost.Disk, &lost.Unknown, &leftOut}
 	var unknown error
+	var strange uint64
 	for key, text := range l {
 		var n uint64
 		var by map[string]uint64
-		i, strange := lossNames.Parse(key)
+		i, not := lossNames.Parse(key)
 		switch {
-		case strange != nil:
-			if json.Unmarshal(text, &n) != nil || n != 0 {
-				unknown = strange
+		case not != nil:
+			if json.Unmarshal(text, &n) != nil {
+				n = 1
+			}
+			if strange += n; n != 0 {
+				unknown = not
 			}
 		case int(i) == len(counts): // skipped
 			err = json.Unmarshal(text, &by)
@@ -38,7 +42,7 @@ func (l lostKeys) read() (lost Lost, leftOut uint64, err error) {
 				delete(by, kind.String())
 			}
 			for name, n := range by {
-				if n != 0 {
+				if strange += n; n != 0 {
 					unknown = &enum.UnknownError{What: "loss", Word: "skipped." + name}
 				}
 			}
@@ -49,5 +53,6 @@ func (l lostKeys) read() (lost Lost, leftOut uint64, err error) {
 			return lost, leftOut, errors.New("lost: " + conn.Safe(err.Error()))
 		}
 	}
+	lost.Unknown += strange
 	return lost, leftOut, unknown
 }

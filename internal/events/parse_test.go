@@ -85,14 +85,18 @@ func TestParseUnknown(t *testing.T) {
 // TestParseLosses: what a later version has lost otherwise is not taken for nothing.
 func TestParseLosses(t *testing.T) {
 	const at = `{"v":1,"time":"2026-11-22T01:02:03Z","event":`
-	for _, tt := range []struct{ lost, want string }{
-		{`{"ring":2,"skipped":{"icmp":3},"left_out":4}`, ""},
-		{`{"ring":2,"skipped":{"icmp":3},"left_out":4,"eaten":0}`, ""},
-		{`{"ring":2,"skipped":{"icmp":3},"left_out":4,"eaten":1}`, `unknown loss "eaten"`},
-		{`{"ring":2,"skipped":{"icmp":3},"left_out":4,"eaten":{"by":"dog"}}`, `unknown loss "eaten"`},
-		{`{"ring":2,"skipped":{"icmp":3,"strange":1},"left_out":4}`, `unknown loss "skipped.strange"`},
-		{`{"ring":"2"}`, "damaged"},
-		{`{"skipped":7}`, "damaged"},
+	for _, tt := range []struct {
+		lost, want string
+		unknown    uint64
+	}{
+		{`{"ring":2,"skipped":{"icmp":3},"left_out":4}`, "", 0},
+		{`{"ring":2,"skipped":{"icmp":3},"left_out":4,"eaten":0}`, "", 0},
+		{`{"ring":2,"skipped":{"icmp":3},"left_out":4,"eaten":7}`, `unknown loss "eaten"`, 7},
+		{`{"ring":2,"skipped":{"icmp":3},"left_out":4,"unknown":2,"eaten":7}`, `unknown loss "eaten"`, 9},
+		{`{"ring":2,"skipped":{"icmp":3},"left_out":4,"eaten":{"by":"dog"}}`, `unknown loss "eaten"`, 1},
+		{`{"ring":2,"skipped":{"icmp":3,"strange":5},"left_out":4}`, `unknown loss "skipped.strange"`, 5},
+		{`{"ring":"2"}`, "damaged", 0},
+		{`{"skipped":7}`, "damaged", 0},
 	} {
 		for _, line := range []string{`"lost","lost":` + tt.lost, `"heartbeat","totals":{"lost":` + tt.lost + `}`, `"stop","totals":{"lost":` + tt.lost + `}`} {
 			e, err := ParseJSON([]byte(at + line + "}"))
@@ -106,7 +110,7 @@ func TestParseLosses(t *testing.T) {
 				said = unknown.Brief()
 				fallthrough
 			case err == nil:
-				if said != tt.want || got != (Lost{Ring: 2, Skipped: Skipped{ICMP: 3}}) || leftOut != 4 {
+				if said != tt.want || got != (Lost{Ring: 2, Unknown: tt.unknown, Skipped: Skipped{ICMP: 3}}) || leftOut != 4 {
 					t.Errorf("%s: %q, %+v, %d left out", line, said, got, leftOut)
 				}
 			case tt.want != "damaged":

@@ -262,6 +262,7 @@ func appendLostWords(dst []byte, l *Lost, leftOut uint64) []byte {
 		{l.Memory, "record", " of connections for which the kernel had no memory at once"},
 		{l.Tuple, "connection", " that ICMP errors and drops cannot be matched to"},
 		{l.Disk, "line", " that could not be written to the log file"},
+		{l.Unknown, "thing", " of a kind that this version does not know"},
 	} {
 		if c.n == 0 {
 			continue

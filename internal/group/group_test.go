@@ -132,7 +132,7 @@ func TestOf(t *testing.T) {
 		t.Errorf("%d keys, %d names", len(all), len(KeyNames()))
 	}
 	enumtest.RoundTrip(t, keys, Netns, ParseKey)
-	want := ID{Remote: netip.MustParseAddr("10.0.0.2"), Service: Port{5432, true}, Process: Program{Name: "postgres"}, Container: "3f2a", Pod: "0a1b",
+	want := ID{Remote: netip.MustParseAddr("10.0.0.2"), Service: Port{5432, true}, Process: Program{HeldByProgram, "postgres"}, Container: "3f2a", Pod: "0a1b",
 		On: SwitchedOn, Settings: conn.Settings{Idle: time.Minute, Count: 3}, Netns: 1}
 	if got := all.Of(s, p); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -184,19 +184,38 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestHolder: a program that is called as the kernel is another one.
+// TestHolder: no program is called as what is none, nor as another program.
 func TestHolder(t *testing.T) {
+	called := func(comm string) conn.Owner { return conn.Owner{Process: conn.Process{PID: 7, Comm: comm}} }
+	said := map[string]conn.Owner{}
 	for _, tt := range []struct {
 		o    conn.Owner
 		want string
 	}{
 		{conn.Owner{}, ""},
-		{conn.Owner{Process: conn.Process{PID: 7, Comm: "shop"}}, "shop"},
 		{conn.Owner{HeldBy: conn.HeldByKernel, Module: "nfs"}, "kernel"},
-		{conn.Owner{Process: conn.Process{PID: 7, Comm: "kernel"}}, "kernel (program)"},
+		{called("shop"), "shop"},
+		{called("uid"), "uid"},
+		{called("pod"), "pod"},
+		{called("kernel"), "kernel (program)"},
+		{called("-"), "- (program)"},
+		{called("uid 0"), "uid 0 (program)"},
+		{called("pod 7"), "pod 7 (program)"},
+		{called("container 3f2a"), "container 3f2a (program)"},
+		{called("others"), "others (program)"},
+		{called("not known"), "not known (program)"},
+		{called("not accepted yet"), "not accepted yet (program)"},
+		{called(""), "(program)"},
+		{called("(program)"), "(program) (program)"},
+		{called("- (program)"), "- (program) (program)"},
 	} {
-		if got := Holder(&tt.o).String(); got != tt.want {
+		got := Holder(&tt.o).String()
+		if got != tt.want {
 			t.Errorf("%+v: %q, want %q", tt.o, got, tt.want)
 		}
+		if other, taken := said[got]; taken {
+			t.Errorf("%+v and %+v are both %q", tt.o, other, got)
+		}
+		said[got] = tt.o
 	}
 }

@@ -4,44 +4,68 @@ package group
 
 import (
 	"cmp"
+	"slices"
+	"strings"
 
 	"katrace/internal/conn"
 )
 
 // Program is who holds a socket, whatever its pid. Zero: not known.
 type Program struct {
-	Name   string // as it named itself: not safe for a terminal
-	Kernel bool   // the kernel itself, and no program
+	Held Held
+	Name string // as it named itself, which may be nothing: not safe for a terminal
 }
+
+// Held is who holds a socket.
+type Held uint8
+
+// Who that may be.
+const (
+	HeldByKernel  Held = iota + 1 // the kernel itself, and no program
+	HeldByProgram                 // Name's
+)
 
 // Holder is the program that holds a socket.
 func Holder(o *conn.Owner) Program {
-	return Program{o.Process.Comm, o.Process.Comm == "" && o.HeldBy == conn.HeldByKernel}
+	switch {
+	case o.Process != conn.Process{}:
+		return Program{HeldByProgram, o.Process.Comm}
+	case o.HeldBy == conn.HeldByKernel:
+		return Program{Held: HeldByKernel}
+	}
+	return Program{}
 }
 
-const kernel = "kernel"
+const (
+	kernel  = "kernel"
+	program = "(program)"
+)
 
-// String is the program's name, or "kernel"; "" where it is not known. It is not safe
-// for a terminal.
+// What else stands where a program's name does: a program that calls itself so is shown
+// as "kernel (program)".
+var (
+	taken         = []string{kernel, "-", "others", "not known", "not accepted yet"}
+	takenPrefixes = []string{"uid ", "pod ", "container "}
+)
+
+// String is the program's name, or "kernel"; "" where it is not known. It is another one
+// for each, and not safe for a terminal.
 func (p Program) String() string {
 	switch {
-	case p.Kernel:
+	case p.Held == HeldByKernel:
 		return kernel
-	case p.Name == kernel:
-		return kernel + " (program)"
+	case p.Held != HeldByProgram:
+		return ""
+	case p.Name == "":
+		return program
+	case slices.Contains(taken, p.Name), strings.HasSuffix(p.Name, program),
+		slices.ContainsFunc(takenPrefixes, func(prefix string) bool { return strings.HasPrefix(p.Name, prefix) }):
+		return p.Name + " " + program
 	}
 	return p.Name
 }
 
 // Compare orders by name, the kernel behind what is not known.
 func (p Program) Compare(other Program) int {
-	c := cmp.Compare(p.Name, other.Name)
-	switch {
-	case c != 0 || p.Kernel == other.Kernel:
-	case p.Kernel:
-		c = 1
-	default:
-		c = -1
-	}
-	return c
+	return cmp.Or(cmp.Compare(p.Name, other.Name), cmp.Compare(p.Held, other.Held))
 }

@@ -33,7 +33,7 @@ var keyColumns = [...]column[Group]{
 	group.Process: {
 		title: "PROCESS", key: "process.comm", help: `the program's name, with its pid where one process holds all of them; "kernel" is the kernel's own`,
 		draw: func(dst []byte, g *Group) []byte {
-			if dst = orDash(dst, g.ID.Process.String(), conn.AppendSafe); g.PID != 0 && g.ID.Process.Name != "" {
+			if dst = orDash(dst, g.ID.Process.String(), conn.AppendSafe); g.PID != 0 && g.ID.Process.Held == group.HeldByProgram {
 				dst = append(strconv.AppendInt(append(dst, '['), int64(g.PID), 10), ']')
 			}
 			return dst

@@ -55,10 +55,10 @@ func (g *Group) appendKeys(dst []byte, keys group.Keys) []byte {
 			dst = strconv.AppendUint(append(dst, `,"service":{"port":`...), uint64(g.ID.Service.Number), 10)
 			dst = append(conn.AppendWord(dst, "side", g.ID.Service.Side()), '}')
 		case group.Process:
-			switch {
-			case g.ID.Process.Kernel:
+			switch g.ID.Process.Held {
+			case group.HeldByKernel:
 				dst = conn.AppendWord(dst, "held_by", conn.HeldByKernel.String())
-			case g.ID.Process.Name != "":
+			case group.HeldByProgram:
 				dst = append(dst, `,"process":{`...)
 				if g.PID != 0 {
 					dst = append(strconv.AppendInt(append(dst, `"pid":`...), int64(g.PID), 10), ',')

@@ -33,15 +33,15 @@ const retryEvery = time.Second
 // File is a file of lines. Its methods are for one goroutine; Reopen and Lost
 // may be called from any.
 type File struct {
-	o    Options
-	file file
-	size int64
-	open func(Options) (file, int64, error)
-	now  func() time.Time
+	o     Options
+	file  file
+	size  int64 // of the file when this one last wrote, or looked
+	open  func(Options) (file, int64, error)
+	now   func() time.Time
+	sleep func(time.Duration)
 
 	rest    []byte    // of the line that the file has the beginning of
 	begun   int64     // the bytes of that beginning
-	end     int64     // where they end; negative: that is not known
 	torn    bool      // the file ends within a line of which nobody has the rest
 	failing error     // of the latest write; nil: it was written
 	retry   time.Time // where failing: when the next write is tried
@@ -55,14 +55,13 @@ type File struct {
 // file is an os.File.
 type file interface {
 	io.WriteCloser
-	io.Seeker
 	Stat() (fs.FileInfo, error)
 	Truncate(size int64) error
 }
 
 // Open opens the file to append to it.
 func Open(o Options) (*File, error) {
-	f := &File{o: o, open: openFile, now: time.Now}
+	f := &File{o: o, open: openFile, now: time.Now, sleep: time.Sleep}
 	var err error
 	if f.file, f.size, err = f.open(o); err != nil {
 		return nil, err
@@ -160,15 +159,25 @@ func (f *File) write(lines []byte) (int, error) {
 		}
 		f.begun = int64(n - 1 - bytes.LastIndexByte(lines[:n], '\n'))
 		f.rest, n = bytes.Clone(lines[n:end]), end
-		f.end = f.position()
 	}
 	return n, f.fail(err)
 }
 
-// finish ends the line that the file has the beginning of: with its rest or, where that
-// is not there any more, with a newline. Where somebody else has written behind the
+// finish ends the line that the file has the beginning of: with its rest or, where
+// nobody has that, with a newline. Where somebody else has written behind the
 // beginning, or cut it off, the line is lost.
 func (f *File) finish() error {
+	if info, err := f.file.Stat(); err == nil && info.Mode().IsRegular() && info.Size() != f.size {
+		f.giveUp()
+		f.size, f.torn = info.Size(), f.endsWithin()
+		// While somebody else's write is under way the file grows page by page.
+		for tries := 0; f.torn && tries < 10; tries++ {
+			f.sleep(time.Millisecond)
+			if info, err := f.file.Stat(); err == nil {
+				f.size, f.torn = info.Size(), f.endsWithin()
+			}
+		}
+	}
 	if f.torn {
 		n, err := f.file.Write([]byte{'\n'})
 		f.size, f.torn = f.size+int64(n), err != nil
@@ -177,24 +186,9 @@ func (f *File) finish() error {
 	if len(f.rest) == 0 {
 		return nil
 	}
-	if info, err := f.file.Stat(); err == nil && info.Mode().IsRegular() && info.Size() != f.end {
-		f.giveUp()
-		return nil
-	}
 	n, err := f.file.Write(f.rest)
-	f.size, f.begun = f.size+int64(n), f.begun+int64(n)
-	f.rest, f.end = f.rest[n:], f.position()
+	f.size, f.begun, f.rest = f.size+int64(n), f.begun+int64(n), f.rest[n:]
 	return err
-}
-
-// position is where the latest write ended, which is the file's end unless others
-// write to it, too; negative for what has none, such as a pipe.
-func (f *File) position() int64 {
-	at, err := f.file.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return -1
-	}
-	return at
 }
 
 // WriteWhole writes a line or, where there is an error, nothing of it. It is for who
@@ -247,29 +241,24 @@ func (f *File) Check() {
 		return
 	}
 	f.troubled("")
-	if f.giveUp() {
-		if info, err := next.Stat(); err == nil { // it may be the same file
-			size = info.Size()
-		}
-	}
+	f.giveUp()
 	_ = f.file.Close()
 	f.file, f.size, f.retry = next, size, time.Time{}
 	f.torn = f.endsWithin()
 }
 
 // giveUp takes the beginning of a line that will have no end from the file, and
-// counts the line. It says whether there was one.
-func (f *File) giveUp() bool {
+// counts the line.
+func (f *File) giveUp() {
 	if len(f.rest) == 0 {
-		return false
+		return
 	}
 	f.lost.Add(1)
 	f.rest = nil
 	// Only if it is the end: somebody else may have written to the file.
-	if info, err := f.file.Stat(); err == nil && info.Mode().IsRegular() && info.Size() == f.end {
-		_ = f.file.Truncate(f.end - f.begun)
+	if info, err := f.file.Stat(); err == nil && info.Mode().IsRegular() && info.Size() == f.size {
+		_ = f.file.Truncate(f.size - f.begun)
 	}
-	return true
 }
 
 // isNamed says that the file still has its name.

@@ -43,7 +43,7 @@ func on(t *testing.T, room *int, err error, o Options) (f *File, said *bytes.Buf
 	said, clock = new(bytes.Buffer), new(time.Time)
 	*clock = time.Unix(1e9, 0)
 	o.Say = said
-	f = &File{o: o, now: func() time.Time { return *clock }, open: func(o Options) (file, int64, error) {
+	f = &File{o: o, now: func() time.Time { return *clock }, sleep: func(time.Duration) {}, open: func(o Options) (file, int64, error) {
 		f, size, openErr := openFile(o)
 		if openErr != nil {
 			return nil, 0, openErr
@@ -238,6 +238,14 @@ func TestRotate(t *testing.T) {
 	}
 	write(t, f, "next")
 	want(t, path+".1", "line9\n")
+	// And so does what somebody else writes to it.
+	other, err := Open(Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, other, "by")
+	write(t, f, "last")
+	want(t, path+".1", "next\nby\n")
 }
 
 // TestNotRotated: what is no regular file is left where it is, and one that cannot

@@ -3,6 +3,7 @@
 package logfile
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -148,6 +149,61 @@ func TestTornByOthers(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestTornBeside: of two that write to one file, one has begun a line for which its disk
+// has no room. The other's lines are whole, and the begun one is counted.
+func TestTornBeside(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	room := 2
+	f, _, clock := on(t, &room, unix.ENOSPC, Options{Path: path})
+	other, err := Open(Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, f, "torn")
+	write(t, other, "one")
+	write(t, other, "two")
+	want(t, path, "to\none\ntwo\n")
+	room = 1000
+	*clock = clock.Add(retryEvery)
+	write(t, f, "next")
+	if err := other.WriteWhole([]byte("three\n")); err != nil {
+		t.Error(err)
+	}
+	want(t, path, "to\none\ntwo\nnext\nthree\n")
+	if f.Lost() != 1 || other.Lost() != 0 {
+		t.Errorf("%d lost, want 1; of the other %d", f.Lost(), other.Lost())
+	}
+}
+
+// TestBesideAWrite: what somebody else is writing just now grows page by page, and is no
+// line that was torn.
+func TestBesideAWrite(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	room := 1000
+	f, _, _ := on(t, &room, nil, Options{Path: path})
+	grow := func(text string) {
+		t.Helper()
+		other, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+		if err == nil {
+			_, err = other.WriteString(text)
+		}
+		if err = errors.Join(err, other.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	grow("o")
+	pages := []string{"th", "er\n"}
+	f.sleep = func(time.Duration) {
+		if len(pages) > 0 {
+			grow(pages[0])
+			pages = pages[1:]
+		}
+	}
+	write(t, f, "one")
+	write(t, f, "two")
+	want(t, path, "other\none\ntwo\n")
 }
 
 // TestTornLineRotated: the file is renamed, or opened again, while it has the

@@ -46,10 +46,11 @@ type PeerGroup struct {
 const (
 	// overflow stands for the owners beyond Labels.Max, notKnown for those of which
 	// there is no name.
-	overflow = "~other"
-	notKnown = "~unknown"
-	// otherPeer is a peer in none of the groups.
-	otherPeer = "other"
+	overflow = notOwner + "other"
+	notKnown = notOwner + "unknown"
+	notOwner = "~"
+	// OtherPeer is a peer in none of the groups.
+	OtherPeer = "other"
 )
 
 // labels counts by owner and by peer.
@@ -87,7 +88,7 @@ func newLabels(to *prometheus.Registry, o Labels) *labels {
 	if len(o.Peers) > 0 {
 		l.peerEnded = family("peer_ended_total", "As ended_total, by the group of the peer.", "peer", "by")
 		l.peerSilent = family("peer_silent_total", "As connections_silent_total, by the group of the peer.", "peer")
-		for _, p := range append(l.peers, PeerGroup{Name: otherPeer}) {
+		for _, p := range append(l.peers, PeerGroup{Name: OtherPeer}) {
 			l.peerSilent.WithLabelValues(p.Name)
 		}
 	}
@@ -149,8 +150,11 @@ func nameOf(s *conn.State, by By) string {
 	case ByUnit:
 		name = unit(s.Cgroup)
 	}
-	if name == "" {
+	switch {
+	case name == "":
 		return notKnown
+	case strings.HasPrefix(name, notOwner): // none is called as what is no owner
+		name = notOwner + name
 	}
 	return conn.Safe(name)
 }
@@ -176,5 +180,5 @@ func (l *labels) peer(addr netip.Addr) string {
 			return p.Name
 		}
 	}
-	return otherPeer
+	return OtherPeer
 }

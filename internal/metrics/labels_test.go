@@ -22,6 +22,9 @@ func TestNameOf(t *testing.T) {
 		{"a pod without a name", conn.State{Owner: conn.Owner{Cgroup: cgroup, Pod: uid}}, notKnown, "cri-containerd-3f2a.scope", notKnown},
 		{"a service", conn.State{Owner: conn.Owner{Process: conn.Process{PID: 7, Comm: "ssh\x1b"}, Cgroup: "/system.slice/ssh.service"}}, "ssh?", "ssh.service", "ssh.service"},
 		{"a program of that name", conn.State{Owner: conn.Owner{Process: conn.Process{PID: 7, Comm: "kernel"}}}, "kernel (program)", notKnown, notKnown},
+		{"one that is called as what is not known", conn.State{Owner: conn.Owner{Process: conn.Process{PID: 7, Comm: "~unknown"}, Cgroup: "/user.slice/~other"}}, "~~unknown", "~~other", "~~other"},
+		{"one that is called so", conn.State{Owner: conn.Owner{Process: conn.Process{PID: 7, Comm: "~~unknown"}, Cgroup: "/~~other"}}, "~~~unknown", "~~~other", "~~~other"},
+		{"a program without a name", conn.State{Owner: conn.Owner{Process: conn.Process{PID: 7}}}, "(program)", notKnown, notKnown},
 		{"the kernel", conn.State{Owner: conn.Owner{HeldBy: conn.HeldByKernel}}, "kernel", notKnown, notKnown},
 		{"nobody", conn.State{}, notKnown, notKnown, notKnown},
 	} {

@@ -122,7 +122,7 @@ func (j *Join) add(e *events.Event, wanted bool) {
 	for len(j.open) > 0 && (len(j.open) > maxOpen || j.settled(&j.open[0])) {
 		j.settle()
 	}
-	if l := &e.Lost; l.Ring+l.Skipped.Probed+l.Skipped.Dropped > 0 && j.cover.Host(e.Host) != nil {
+	if l := &e.Lost; l.Ring+l.Unknown+l.Skipped.Probed+l.Skipped.Dropped > 0 && j.cover.Host(e.Host) != nil {
 		j.lost[e.Host] = e.Time
 	}
 	if e.Kind.OfTracing() || !e.Remote.IsValid() {

@@ -107,6 +107,7 @@ func TestSilence(t *testing.T) {
 		{"a recording of old", slices.Concat([]said{begun[2], begun[4]}, came(1), silent[:5], came(20)), SeenUnknown, 3, 0, "its recording does not say what it cannot hold"},
 		{"its recording begins without a start", slices.Concat([]said{begun[0]}, begun[2:], []said{{9, "b", events.KindHeartbeat, 0, nil}}, silent), SeenUnknown, 3, 0, "its recording does not say what it cannot hold"},
 		{"records were lost", slices.Concat(begun, []said{{11, "b", events.KindLost, 0, func(e *events.Event) { e.Lost.Ring = 1 }}}, silent), SeenUnknown, 3, 0, "records were lost there"},
+		{"what a later version calls lost was", slices.Concat(begun, []said{{11, "b", events.KindLost, 0, func(e *events.Event) { e.Lost.Unknown = 1 }}}, silent), SeenUnknown, 3, 0, "records were lost there"},
 	} {
 		j := New()
 		var done []Silence

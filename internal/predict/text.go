@@ -72,6 +72,8 @@ func sayNow(s *inventory.Socket) string {
 		return fmt.Sprintf("now; the peer has been silent since 0s, for so long that the kernel's count of probes, %d, may have begun anew after 255", s.ProbesOut)
 	case s.Unanswered > s.SinceHeard:
 		return fmt.Sprintf("now; the peer was last heard at 0s, but the kernel still counts %d probes from before; %s out since", s.Unanswered-s.SinceHeard, probes(s.SinceHeard))
+	case s.Unanswered == 0:
+		return "now; the peer was last heard at 0s, no probe is out"
 	}
 	return "now; the peer has been silent since 0s, " + probes(s.Unanswered) + " out"
 }

@@ -19,7 +19,7 @@ func TestPredictNow(t *testing.T) {
 		socket inventory.Socket
 		want   string
 	}{
-		{inventory.Socket{State: conn.State{Has: has | conn.HasUnanswered}}, "now; the peer has been silent since 0s, 0 probes are out"},
+		{inventory.Socket{State: conn.State{Has: has | conn.HasUnanswered}}, "now; the peer was last heard at 0s, no probe is out"},
 		{inventory.Socket{State: conn.State{Has: has | conn.HasUnanswered, Unanswered: 1}, ProbesOut: 1, SinceHeard: 1}, "now; the peer has been silent since 0s, 1 probe is out"},
 		{inventory.Socket{State: conn.State{Has: has | conn.HasUnanswered, Unanswered: 4}, ProbesOut: 4, SinceHeard: 1}, "now; the peer was last heard at 0s, but the kernel still counts 3 probes from before; 1 probe is out since"},
 		{inventory.Socket{State: conn.State{Has: has}, ProbesOut: 14, Silent: true}, "now; the peer has been silent since 0s, for so long that the kernel's count of probes, 14, may have begun anew after 255"},

@@ -118,7 +118,7 @@ func (s *source) read(ctx context.Context, notify chan<- struct{}) {
 		case it.err != nil && !errors.As(it.err, &bad):
 			if errors.Is(it.err, io.ErrUnexpectedEOF) { // of compressed data: whoever wrote them was killed, or still writes
 				it.err = &LineError{in.line + 1, errors.New("the compressed data are cut off here")}
-			} else {
+			} else if in.line > 0 {
 				it.err = fmt.Errorf("after line %d: %w", in.line, it.err)
 			}
 			pass()

@@ -202,6 +202,30 @@ func TestKernelByName(t *testing.T) {
 	}
 }
 
+// TestUnknownByName: a program that is called as what the owner is called where no
+// program is known is another one.
+func TestUnknownByName(t *testing.T) {
+	r := one(t, func(g *stage, s conn.State) {
+		s.Has &^= conn.HasUID
+		owners := []conn.Process{{}, {PID: 7, Comm: "-"}, {PID: 8, Comm: "uid 0"}, {PID: 9}}
+		for i, p := range owners {
+			s.Local, s.Inode, s.Process = netip.AddrPortFrom(s.Local.Addr(), uint16(i+1)), uint64(i+1), p
+			g.silent(100, s, 1, 3)
+			g.reset(200, s)
+		}
+		s.Local, s.Inode, s.Process, s.Has = netip.AddrPortFrom(s.Local.Addr(), 9), 9, conn.Process{}, s.Has|conn.HasUID
+		g.silent(100, s, 1, 3)
+		g.reset(200, s)
+	})
+	var names []string
+	for _, p := range r.Owners {
+		names = append(names, string(p.Name))
+	}
+	if want := []string{"(program)", "-", "- (program)", "uid 0", "uid 0 (program)"}; !slices.Equal(names, want) {
+		t.Errorf("%q, want %q", names, want)
+	}
+}
+
 // TestOwnersBeyondTheBound: of settings no more connections are counted as an
 // owner's than there are.
 func TestOwnersBeyondTheBound(t *testing.T) {

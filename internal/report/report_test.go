@@ -78,3 +78,23 @@ func TestEmpty(t *testing.T) {
 	}
 	validate(t, json.Bytes())
 }
+
+// TestFilterWords: the filters of the report are named unless they are those by which
+// each host was traced, which are named with it.
+func TestFilterWords(t *testing.T) {
+	const filters = "--port 5432"
+	for _, tt := range []struct {
+		r    Report
+		want string
+	}{
+		{Report{}, ""},
+		{Report{Hosts: []Host{{Filters: filters}}}, ""},
+		{Report{Filters: filters}, "only with " + filters},
+		{Report{Filters: filters, Hosts: []Host{{Filters: filters}}}, ""},
+		{Report{Filters: filters, Hosts: []Host{{Filters: filters}, {}}}, "only with " + filters},
+	} {
+		if got := tt.r.FilterWords(); got != tt.want {
+			t.Errorf("%q of %+v: %q, want %q", tt.r.Filters, tt.r.Hosts, got, tt.want)
+		}
+	}
+}

@@ -3,6 +3,7 @@
 package report
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,9 +48,10 @@ func (r *Report) Span() string {
 	return r.From.Format(day) + " to " + until + " UTC (" + conn.Span(r.Duration()) + ")"
 }
 
-// FilterWords says that the report is not of all; "": it is.
+// FilterWords says that the report is not of all that was recorded; "": it is.
 func (r *Report) FilterWords() string {
-	if r.Filters == "" {
+	other := func(h Host) bool { return h.Filters != r.Filters }
+	if r.Filters == "" || len(r.Hosts) > 0 && !slices.ContainsFunc(r.Hosts, other) {
 		return ""
 	}
 	return "only with " + r.Filters.Safe()

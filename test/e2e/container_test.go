@@ -218,7 +218,7 @@ func makeCgroup(t *testing.T, mount, path string) (dir string) {
 	}
 	t.Cleanup(func() {
 		for _, d := range made {
-			waitFor(t, 20*time.Second, d+" to be empty", func() bool {
+			waitFor(t, time.Minute, d+" to be empty", func() bool {
 				err := os.Remove(d)
 				return err == nil || errors.Is(err, os.ErrNotExist) || d != dir
 			})

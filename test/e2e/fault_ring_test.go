@@ -5,22 +5,32 @@ package e2e
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"katrace/internal/events"
 )
 
-// TestFaultRing: two katraces at once, one with the smallest ring there is. That
-// one loses records and counts each: what it shows and what it says to have
-// lost are together what there was. The other one shows them all.
+// TestFaultRing: katraces with the smallest ring there is, which nobody reads for a
+// while, beside another one. They lose records and count each: what they show and what
+// they say to have lost are together what there was. The other one shows them all.
 func TestFaultRing(t *testing.T) {
-	l := newLoad(t, pick(3000, 300), true, 127)
-	small := startAll(t, l.only(), noDrops, "--ring-size=4KiB")
+	n := pick(3000, 300)
+	l := newLoad(t, n, true, 127)
+	gates := make([]sync.Mutex, len(backends()))
+	var small []tracer
+	for i, by := range backends() {
+		gates[i].Lock()
+		small = append(small, startBehind(t, &gates[i], by, l.only(), noDrops, "--ring-size=4KiB"))
+	}
 	normal := startOne(t, l.only(), noDrops)
 	l.begin()
-	time.Sleep(4 * time.Second)
+	l.overflow(n)
 	counted := l.end()
+	for i := range gates {
+		gates[i].Unlock()
+	}
 	if got := normal.check(l, counted); got.lost.Ring != 0 {
 		t.Errorf("%s: lost with the default ring: %+v", normal.by, got)
 	}
@@ -35,6 +45,14 @@ func TestFaultRing(t *testing.T) {
 	}
 }
 
+// overflow waits for more of n connections' probes than a pipe, a buffer of lines and the
+// smallest ring have room for.
+func (l *load) overflow(n int) {
+	l.t.Helper()
+	full := l.counted() + uint64(3*n)
+	waitFor(l.t, 3*time.Minute, "three probes of each connection", func() bool { return l.counted() >= full })
+}
+
 // TestFaultEndsLost: the records of connections' ends do not fit into the ring. Soon
 // katrace does not count these connections among those that live any more.
 func TestFaultEndsLost(t *testing.T) {
@@ -47,7 +65,7 @@ func TestFaultEndsLost(t *testing.T) {
 		waitFor(t, time.Minute, "half of the connections", func() bool { return scrape(t, b.socket).sum("connections") > float64(n/2) })
 		b.gate.Lock()
 	}
-	time.Sleep(3 * time.Second) // the pipes are full
+	l.overflow(n)
 	l.close()
 	for _, b := range all {
 		b.gate.Unlock()

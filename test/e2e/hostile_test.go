@@ -120,7 +120,7 @@ func makeHostileCgroup(t *testing.T) (dir, path string) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
-			waitFor(t, 10*time.Second, "the cgroup to be empty", func() bool { return os.Remove(dir) == nil })
+			waitFor(t, time.Minute, "the cgroup to be empty", func() bool { return os.Remove(dir) == nil })
 			_ = os.Remove(outer)
 		})
 		return dir, path

@@ -45,7 +45,7 @@ func TestListSchema(t *testing.T) {
 				want = append(want, "set")
 			}
 			// The window closes, and the FIN arrives, a moment after the staging.
-			waitFor(t, 20*time.Second, "every situation to be listed", func() bool {
+			waitFor(t, time.Minute, "every situation to be listed", func() bool {
 				out = ""
 				for _, args := range [][]string{nil, {"--state", "time_wait"}} { // which are listed only when asked for
 					more, stderr, status := katrace(t, append([]string{"list", "--method", method, "-o", "json"}, args...)...)

@@ -184,7 +184,7 @@ func (r *run) wait() {
 	r.t.Helper()
 	select {
 	case <-r.done:
-	case <-time.After(30 * time.Second):
+	case <-time.After(3 * time.Minute):
 		_ = r.cmd.Process.Signal(syscall.SIGQUIT) // where it stands
 		time.Sleep(time.Second)
 		r.t.Fatalf("katrace does not end; it said: %s", r.stderr)

@@ -233,7 +233,7 @@ func TestBlocked(t *testing.T) {
 	}()
 	select {
 	case <-done:
-	case <-time.After(30 * time.Second):
+	case <-time.After(3 * time.Minute):
 		t.Fatal("katrace does not end")
 	}
 	if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(stderr.String(), "blocked") {
@@ -285,7 +285,7 @@ func killed(t *testing.T, by loader.Backend) {
 	}
 	<-r.done
 	_ = r.cmd.Wait()
-	waitFor(t, 10*time.Second, "the programs to go", func() bool {
+	waitFor(t, time.Minute, "the programs to go", func() bool {
 		for id, name := range programs(t) {
 			if before[id] == "" {
 				t.Logf("still there: %s", name)

@@ -102,14 +102,10 @@ func huntTrace(t *testing.T, hosts []*host) (stop func()) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		if text, err := os.ReadFile(said.Name()); err == nil && strings.Contains(string(text), "attached by") {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatalf("katrace does not begin: see %s", said.Name())
-		}
-	}
+	await(t, "katrace to begin: see "+said.Name(), func() bool {
+		text, err := os.ReadFile(said.Name())
+		return err == nil && strings.Contains(string(text), "attached by")
+	})
 	return func() {
 		_ = cmd.Process.Signal(syscall.SIGINT)
 		if err := cmd.Wait(); err != nil {
