@@ -50,7 +50,7 @@ __attribute__((constructor)) static void choose_version(void)
 struct block {
 	uint64_t address, insns, runs;
 	enum { GOES_ON, CALLS, RETURNS } ends;
-	uint64_t after; // the address of the next instruction: where a call returns to
+	uint64_t last, after; // addresses: the last instruction's, and the next one's, where a call returns to
 };
 
 #define SLOTS (1 << 21) // a kernel that has run for an hour has some 200,000 blocks
@@ -77,6 +77,7 @@ static bool counting;   // between begin and end
 static uint64_t within; // count only what this function does, called functions included; 0: everything
 static uint64_t back;   // it returns to this address; 0: it does not run
 static uint64_t said;   // the number that the guest says
+static uint64_t last;   // the address of the instruction that ran last
 
 // Where the last calls return to. Trampolines return more or less often than they are
 // called, and threads take turns, so it is right near its top alone: that is enough to
@@ -92,8 +93,11 @@ static void run_block(unsigned cpu, void *data)
 		back = 0;
 	else if (b->address == within && !back)
 		back = calls[depth % 64];
-	if (counting && (back || !within))
+	// An instruction that repeats itself (rep movsb) is a block by itself each time.
+	bool again = b->insns == 1 && b->address == last;
+	if (counting && (back || !within) && !again)
 		b->runs++;
+	last = b->last;
 	if (b->ends == CALLS)
 		calls[++depth % 64] = b->after;
 	else if (b->ends == RETURNS)
@@ -167,7 +171,8 @@ static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		struct block *b = find(address, n);
 		const struct qemu_plugin_insn *last = qemu_plugin_tb_get_insn(tb, n - 1);
 		b->ends = ends(last);
-		b->after = qemu_plugin_insn_vaddr(last) + qemu_plugin_insn_size(last);
+		b->last = qemu_plugin_insn_vaddr(last);
+		b->after = b->last + qemu_plugin_insn_size(last);
 		qemu_plugin_register_vcpu_tb_exec_cb(tb, run_block, QEMU_PLUGIN_CB_NO_REGS, b);
 		return;
 	}
