@@ -76,6 +76,7 @@ func TestPlugin(t *testing.T) {
 		want      Phase
 	}{
 		{"called", beginning(softirqs) + calls + body + behind + ending, within},
+		{"called by a register", beginning(softirqs) + "ffffffff81000001 90 90 41ffd3\n" + body + behind + ending, within},
 		{"called by a retpoline", beginning(softirqs) + calls + thunk + body + behind + ending, within},
 		{"jumped to, after a call that is over", beginning(softirqs) + calls + "ffffffff81000300 90 e800000000\nffffffff81000200 90 c3\nffffffff81000306 eb00\n" + body + behind + ending, within},
 		{"jumped to by who was called", beginning(softirqs) + calls + jumps + body + behind + ending, within},
