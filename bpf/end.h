@@ -219,6 +219,8 @@ static __always_inline void handle_state(struct sock *sk, int before, int state)
 	read_state(sk, w.net, &r, &s);
 	if (f) {
 		take_answer(f, &r, &s);
+		if (!is_busy(&s)) /* else it may count zero-window probes */
+			note_unseen(f, r.probes);
 		if (f->ended) {
 			r.flags |= FLAG_GAVE_UP;
 			err = 0;

@@ -295,8 +295,10 @@ static __always_inline void recall(struct sock *sk, struct follow *f, struct rec
  * has gone up by more since it was last told, a program did not run. */
 static __always_inline void note_unseen(struct follow *f, __u8 before)
 {
-	if (f->told && before > f->probes)
+	if (f->told && before > f->probes) {
 		__sync_fetch_and_add(&lost_unseen, before - f->probes);
+		f->probes = before;
+	}
 }
 
 #endif

@@ -11,8 +11,11 @@ const volatile __u8 all = 0;
  * by the tracepoints. */
 static __always_inline void handle_firing_end(struct firing *firing)
 {
-	/* Without a local port it is closed already, and cannot be named. */
-	if (all && firing->sk && !firing->done && firing->rec.local_port && passes(&firing->rec)) {
+	/* Without a local port it is closed already, and cannot be named. What another
+	 * processor closes since the firing began is told as closed. */
+	if (all && firing->sk && !firing->done && firing->rec.local_port &&
+	    (firing->rec.state == TCP_CLOSE || READ((struct sock *)firing->sk, __sk_common.skc_state) != TCP_CLOSE) &&
+	    passes(&firing->rec)) {
 		firing->rec.time = bpf_ktime_get_boot_ns(); /* an answer may have been told since */
 		submit(&firing->rec);
 	}
@@ -48,6 +51,7 @@ static __always_inline void handle_firing(struct firing *firing, struct sock *sk
 			handle_firing_end(firing);
 	}
 	f = bpf_map_lookup_elem(&followed, &key);
+	firing->followed = !!f;
 	waits = idle ? WAITS_FOR_NOTHING : waits_of(sk);
 	if (waits != (f ? f->waits : 0))
 		tell_suspension(sk, waits);

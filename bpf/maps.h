@@ -138,7 +138,8 @@ struct firing {
 	__u8 orphan;	 /* tracepoints: in FIN_WAIT2 at entry */
 	__u8 idle;	 /* tracepoints: nothing to send at entry */
 	__u8 wakeups;	 /* kprobe: calls of tcp_write_wakeup under way; on PREEMPT_RT they may nest */
-	__u8 pad[3];
+	__u8 followed;	 /* at entry */
+	__u8 pad[2];
 	struct record rec; /* with --all: the socket at entry */
 	struct record made; /* one of the timer's entry: the stack has no room for it in two functions */
 	struct record icmp; /* one of an ICMP error, which may come meanwhile (PREEMPT_RT) */

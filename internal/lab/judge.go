@@ -192,8 +192,8 @@ func (r *review) said() string {
 	for _, e := range r.kinds[events.KindDropped] {
 		said += fmt.Sprintf(", dropped %s %s", e.Drop.Direction, cmp.Or(e.Drop.Reason, e.Drop.Where))
 	}
-	if r.missing > 0 {
-		said += fmt.Sprintf(", %d reported as missed", r.missing)
+	if missed := min(r.missing, r.hidden); missed > 0 {
+		said += fmt.Sprintf(", %d reported as missed", missed)
 	}
 	return said
 }

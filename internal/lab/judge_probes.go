@@ -174,9 +174,12 @@ func (r *review) answers() {
 	heard := heardAfter(wire.Probes)
 	for i, e := range told {
 		p := heard[i]
-		took := p.Answer.Sub(p.Time)
+		took, data := p.Answer.Sub(p.Time), p.Data
+		if e.RTTExact && !p.Reply.IsZero() {
+			took, data = p.Reply.Sub(p.Time), false
+		}
 		switch said := e.Has&events.HasRTT != 0; {
-		case said && p.Data:
+		case said && data:
 			r.no("answer %d says a round trip of %v, and the peer sent data by itself", i+1, round(e.RTT))
 		case said && (e.RTT-took).Abs() > r.can.Slack:
 			r.no("answer %d says a round trip of %v, the capture %v", i+1, e.RTT, took)

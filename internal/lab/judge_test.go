@@ -139,6 +139,26 @@ func TestJudgeSilence(t *testing.T) {
 	}
 }
 
+// TestJudgeReply: the peer probed by itself before it answered the probe; the exact round
+// trip is of the answer.
+func TestJudgeReply(t *testing.T) {
+	o, evs := truth(t, "windows-probe", full)
+	p := &o.Captured.Probes[0]
+	p.Data, p.Reply = true, p.Answer.Add(time.Second)
+	for i := range evs {
+		if e := &evs[i]; e.Kind == events.KindAnswer {
+			e.RTT, e.RTTExact, e.Has = p.Reply.Sub(p.Time), true, e.Has|events.HasRTT
+		}
+	}
+	if row := Judge(o, evs, events.Lost{}, full); !row.Agrees {
+		t.Errorf("disagrees with the answer's round trip: %q", row.Why)
+	}
+	p.Reply = p.Reply.Add(time.Second)
+	if Judge(o, evs, events.Lost{}, full).Agrees {
+		t.Error("agrees with a round trip that is 1s shorter than the answer's")
+	}
+}
+
 // TestAgain: a case is staged again where the staging failed, or where katrace
 // itself missed a firing; never for what it said wrong.
 func TestAgain(t *testing.T) {

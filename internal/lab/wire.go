@@ -40,6 +40,9 @@ type Probe struct {
 	Reset  bool      // that was RST
 	Data   bool      // it carried data: the peer was heard, and did not answer
 	More   bool      // and another one came before the next probe
+	// Reply is what came then, where the first was a probe of the peer's own: the kernel heard
+	// the peer by that, but what answers the probe is this. Zero: none.
+	Reply time.Time
 }
 
 // Answered says that the peer was heard after the probe.
@@ -78,6 +81,7 @@ type wire struct {
 	heard      time.Time
 	peerNext   uint32 // the same as next, of what the peer sent
 	peerBegun  bool
+	peerProbed bool // the answer to the last probe is a probe of the peer's own
 	peerWindow uint16
 	deaf       time.Time // from then on this host drops what comes: it is not heard; zero: it does not
 }
@@ -147,7 +151,8 @@ func (w *wire) received(at time.Time, p packet) {
 	if n := len(w.Probes); n > 0 && !w.Probes[n-1].Answer.IsZero() {
 		w.Probes[n-1].More = true
 	}
-	if w.peerBegun && isProbe(p, w.peerNext) {
+	own := w.peerBegun && isProbe(p, w.peerNext)
+	if own {
 		w.Probed = append(w.Probed, Probe{Segment: Segment{Time: at, Seq: p.seq, Ack: p.ack}, Data: length > 0})
 		if length == 0 {
 			return // dropped as old (tcp_validate_incoming): the kernel does not count it as heard
@@ -171,9 +176,15 @@ func (w *wire) received(at time.Time, p packet) {
 		w.Heard = at
 	}
 	w.heard = at
-	if n := len(w.Probes); n > 0 && w.Probes[n-1].Answer.IsZero() {
-		last := &w.Probes[n-1]
+	if len(w.Probes) == 0 {
+		return
+	}
+	switch last := &w.Probes[len(w.Probes)-1]; {
+	case last.Answer.IsZero():
 		last.Answer, last.Reset, last.Data = at, reset, p.payload > 0
+		w.peerProbed = own
+	case w.peerProbed && last.Reply.IsZero() && !own && !reset && length == 0:
+		last.Reply = at
 	}
 }
 

@@ -115,6 +115,9 @@ func TestWirePeer(t *testing.T) {
 	if len(p) != 2 || !p[0].Data || p[0].More || p[0].Answer.Sub(start) != 3*time.Second {
 		t.Errorf("after the first probe came data: %+v", p)
 	}
+	if len(p) != 2 || !p[0].Reply.IsZero() || !p[1].Reply.IsZero() {
+		t.Errorf("nothing answered these: %+v", p)
+	}
 	if len(p) != 2 || p[1].Heard.Sub(start) != 3*time.Second || p[1].Answer.Sub(start) != 7*time.Second || !p[1].More {
 		t.Errorf("after the second the peer probed: %+v", p)
 	}
@@ -124,5 +127,27 @@ func TestWirePeer(t *testing.T) {
 	}
 	if w.RST != events.RSTUnknownConnection || w.Heard.Sub(start) != 11*time.Second {
 		t.Errorf("reset %q, heard %v", w.RST, w.Heard.Sub(start))
+	}
+}
+
+// TestWireReply: the peer probes by itself before it answers a probe.
+func TestWireReply(t *testing.T) {
+	local, remote := netip.MustParseAddrPort("192.0.2.1:1"), netip.MustParseAddrPort("192.0.2.2:2")
+	w := wire{local: local, remote: remote}
+	start := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+	for i, in := range []packet{{flags: flagSYN | flagACK, seq: 6}, {}, {}, {flags: flagACK, seq: 6, payload: 1}, {flags: flagACK, seq: 7}, {flags: flagACK, seq: 7}} {
+		at := start.Add(time.Duration(i) * time.Second)
+		switch i {
+		case 1:
+			w.sent(at, packet{src: local, dst: remote, flags: flagACK, seq: 99, payload: 1})
+		case 2:
+			w.sent(at, packet{src: local, dst: remote, flags: flagACK, seq: 99})
+		default:
+			in.src, in.dst, in.window = remote, local, 9
+			w.received(at, in)
+		}
+	}
+	if len(w.Probes) != 1 || !w.Probes[0].Data || w.Probes[0].Answer.Sub(start) != 3*time.Second || w.Probes[0].Reply.Sub(start) != 4*time.Second {
+		t.Errorf("probes: %+v", w.Probes)
 	}
 }

@@ -77,7 +77,8 @@ type katraceFiring struct {
 	Orphan    uint8
 	Idle      uint8
 	Wakeups   uint8
-	Pad       [3]uint8
+	Followed  uint8
+	Pad       [2]uint8
 	Rec       katraceRecord
 	Made      katraceRecord
 	Icmp      katraceRecord

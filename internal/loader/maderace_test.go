@@ -64,6 +64,52 @@ func TestProbesOutCleared(t *testing.T) {
 	}
 }
 
+// TestProbeWhileClosing: another processor closes the connection after a probe was sent,
+// before the program at the timer's exit looks. The probe is told or counts as unseen,
+// once, no firing is said to have sent nothing, and nothing is remembered.
+func TestProbeWhileClosing(t *testing.T) {
+	for _, followed := range []bool{false, true} {
+		for _, all := range []bool{false, true} {
+			for _, disconnects := range []bool{false, true} { // linger 0: tcp_disconnect() clears the count
+				if disconnects && !followed {
+					continue // nobody can know of the probe
+				}
+				m := makeSocket(t).with(&Options{All: all})
+				m.heard(late, late)
+				if followed {
+					m.probe(1)
+				}
+				sent := uint8(1)
+				if followed {
+					sent = 2
+				}
+				m.probes(sent - 1)
+				got := m.fire(func() {
+					m.set("sock_common", "skc_state", 1, 7)
+					m.probes(sent)
+					m.run(m.coll.Programs[katraceProgTpSetState], m.at, 1, 7)
+					if disconnects {
+						m.probes(0)
+					}
+				})
+				var unseen uint64
+				if err := m.coll.Variables[katraceVarLostUnseen].Get(&unseen); err != nil || unseen != 1 {
+					t.Errorf("followed %t, --all %t, disconnects %t: %d count as unseen (%v), want 1", followed, all, disconnects, unseen, err)
+				}
+				for _, r := range got {
+					if r.Kind != RecordClosed {
+						t.Errorf("followed %t, --all %t, disconnects %t: %+v, want that it closed alone", followed, all, disconnects, r)
+					}
+				}
+				var key uint64
+				if err := m.coll.Maps[katraceMapFollowed].NextKey(nil, &key); err == nil {
+					t.Errorf("followed %t, --all %t, disconnects %t: it is still followed", followed, all, disconnects)
+				}
+			}
+		}
+	}
+}
+
 // TestTickWhileRead: the clock may tick while the program runs. A segment of the
 // jiffy before the probe is no answer to it, whenever that is asked.
 func TestTickWhileRead(t *testing.T) {
