@@ -9,7 +9,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"strings"
 )
 
 // Begin makes the emulator count, until End, what the kernel's function at this address
@@ -52,7 +51,7 @@ func Read(r io.Reader) ([]Phase, error) {
 		if len(phases) == 0 {
 			return nil, fmt.Errorf("line %d: no phase before %q", n, lines.Text())
 		}
-		if _, err := fmt.Fscanf(strings.NewReader(lines.Text()), "%x %d %d", &b.Address, &b.Insns, &b.Runs); err != nil {
+		if _, err := fmt.Sscanf(lines.Text(), "%x %d %d", &b.Address, &b.Insns, &b.Runs); err != nil {
 			return nil, fmt.Errorf("line %d: %q: %w", n, lines.Text(), err)
 		}
 		last := &phases[len(phases)-1]
