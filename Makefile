@@ -249,14 +249,17 @@ bench-peers: bin/katrace
 		-root bin/trixie $(patsubst %,-program %,/usr/bin/bpftrace /usr/bin/pwru /usr/bin/tcpdump /usr/bin/ss /bin/sh /bin/sleep) -- \
 		/storm -instructions -conns 4000 -rates 2000 -time 8s -katrace /katrace $(BESIDE) -peers $(PEERS_VM)
 
-# What katrace costs in the kernel (docs/performance.md): nanoseconds here,
-# beside bpftrace; instructions in guests, by every backend; root.
+# What katrace costs in the kernel (docs/performance.md): nanoseconds here, beside
+# bpftrace; instructions in guests, by every backend and by what they are for; root.
+# TABLES="-top 20" also lists the functions with the most of them.
 .PHONY: bench-kernel
+TABLES ?=
 bench-kernel: bin/katrace
 	scripts/need bpftrace
 	$(GO) build -o bin/cost ./test/cost
 	bin/cost -katrace bin/katrace -backends tracepoint -flags '' -bpftrace -inside
 	for kernel in 5.10 newest; do \
-		$(GO) run ./test/vm run -icount -timeout 10m -kernel $$kernel -file bin/katrace -file bin/cost -- \
-			/cost -pairs 1 -conns 1000 -unit instructions -katrace /katrace || exit; \
+		$(GO) run ./test/vm run -blocks bin/blocks.$$kernel -timeout 15m -kernel $$kernel -file bin/katrace -file bin/cost -- \
+			/cost -count -conns 1000 -flags=--metrics=unix:/metrics,--all,--rtt -katrace /katrace >bin/counted.$$kernel && \
+		bin/cost $(TABLES) -tables bin/blocks.$$kernel <bin/counted.$$kernel || exit; \
 	done

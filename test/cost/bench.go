@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -20,6 +21,8 @@ type bench struct {
 	conns  []conn
 	talk   conn
 	tracer *tracer
+
+	counter counter // with -count
 }
 
 // work is one kind of work.
@@ -47,9 +50,9 @@ func (o *options) works() work {
 	return segment
 }
 
-func (w work) String() string {
-	return [works]string{"other timer", "never probed", "first probe", "probe", "answered probe", "answer only", "no event", "open and reset", "segment", "segment, probe out"}[w]
-}
+var workNames = [works]string{"other timer", "never probed", "first probe", "probe", "answered probe", "answer only", "no event", "open and reset", "segment", "segment, probe out"}
+
+func (w work) String() string { return workNames[w] }
 
 // sample is one measurement: the clock's units per firing or segment, and what
 // part of the events the tracer told, in [0,1] or NaN where there are none.
@@ -74,6 +77,11 @@ func (b *bench) measure(v variant) (s sample, err error) {
 		}
 		defer func() { _ = stop.Close() }()
 	}
+	// A measurement that was disturbed may have left these.
+	b.counter.marks = nil
+	if err := b.peers.silence(false); err != nil {
+		return s, err
+	}
 	for w := range b.works() {
 		s.told[w] = math.NaN()
 		switch w {
@@ -90,25 +98,13 @@ func (b *bench) measure(v variant) (s sample, err error) {
 			}
 		default: // needs no probe before it
 		}
+		var took time.Duration
+		n := len(b.conns)
 		switch w {
 		case otherTimer:
-			times := 1
-			if b.pairs == 1 {
-				times = 15 // as for a firing without an event
-			}
-			var costs []float64
-			for range times {
-				cost, err := b.otherTimers()
-				if err != nil {
-					return s, fmt.Errorf("%v: %w", w, err)
-				}
-				costs = append(costs, cost)
-			}
-			s.cost[w] = median(costs)
+			took, n, err = b.otherTimers()
 		case openReset:
-			if s.cost[w], err = b.openAndReset(); err != nil {
-				return s, fmt.Errorf("%v: %w", w, err)
-			}
+			took, n, err = b.openAndReset()
 		case segment, segmentArmed:
 			if w == segmentArmed {
 				silent, err := b.probeSilent()
@@ -117,39 +113,32 @@ func (b *bench) measure(v variant) (s sample, err error) {
 				}
 				defer silent.close()
 			}
-			if s.cost[w], err = b.exchange(); err != nil {
-				return s, err
-			}
+			took, n, err = b.exchange()
 		default:
-			if err := b.firings(w, v, &s); err != nil {
-				return s, fmt.Errorf("%v: %w", w, err)
-			}
+			took, s.told[w], err = b.firings(w, v)
 		}
+		if err != nil {
+			return s, fmt.Errorf("%v: %w", w, err)
+		}
+		s.cost[w] = float64(took.Nanoseconds()) / float64(n)
+		b.counter.note(w, n)
+	}
+	if b.count {
+		return s, b.counter.tell(v)
 	}
 	return s, nil
 }
 
-func (b *bench) firings(w work, v variant, s *sample) error {
+// firings lets each connection's timer fire once, and returns the time that it took
+// and what part of the events the tracer told, NaN where there are none.
+func (b *bench) firings(w work, v variant) (took time.Duration, told float64, err error) {
 	probe := w == firstProbe || w == nextProbe || w == answeredProbe
 	if err := b.tracer.quiet(); err != nil {
-		return err
+		return 0, 0, err
 	}
-	n := len(b.conns)
-	// A firing without an event is so short that what the clock's tick and other
-	// timers take shows: the median of several, where pairs do not give one.
-	times := 1
-	if (w == uneventful || w == neverProbed) && b.pairs == 1 {
-		times = 5
+	if took, err = b.fire(probe); err != nil {
+		return 0, 0, err
 	}
-	var costs []float64
-	for range times {
-		took, err := b.fire(probe)
-		if err != nil {
-			return err
-		}
-		costs = append(costs, float64(took.Nanoseconds())/float64(n))
-	}
-	s.cost[w] = median(costs)
 	name := ""
 	switch {
 	case probe:
@@ -159,12 +148,12 @@ func (b *bench) firings(w work, v variant, s *sample) error {
 	case (w == uneventful || w == neverProbed) && v.all:
 		name = "timer"
 	}
-	if name != "" {
-		found, err := b.tracer.count(name, times*n)
-		if err != nil {
-			return err
-		}
-		s.told[w] = float64(found) / float64(times*n)
+	if name == "" {
+		return took, math.NaN(), nil
 	}
-	return nil
+	found, err := b.tracer.count(name, len(b.conns))
+	if b.count && found != len(b.conns) {
+		err = fmt.Errorf("%w: %d of %d events were told", errDisturbed, found, len(b.conns))
+	}
+	return took, float64(found) / float64(len(b.conns)), err
 }

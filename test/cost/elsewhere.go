@@ -18,6 +18,7 @@ var clients, servers = [4]byte{10, 9, 9, 1}, [4]byte{10, 9, 9, 2}
 type elsewhere struct {
 	lo     netlink.Link
 	server *netlink.Addr
+	silent bool // the server's address is away
 }
 
 func address(a [4]byte) *netlink.Addr {
@@ -52,6 +53,9 @@ func openElsewhere() (*elsewhere, error) {
 
 // silence makes no peer hear anything more, or all hear again.
 func (e *elsewhere) silence(on bool) error {
+	if e.silent == on {
+		return nil
+	}
 	change := netlink.AddrAdd
 	if on {
 		change = netlink.AddrDel
@@ -59,5 +63,6 @@ func (e *elsewhere) silence(on bool) error {
 	if err := change(e.lo, e.server); err != nil {
 		return fmt.Errorf("silence the peers: %w", err)
 	}
+	e.silent = on
 	return nil
 }

@@ -60,13 +60,13 @@ func (b *bench) fire(probe bool) (time.Duration, error) {
 		return 0, err
 	}
 	watch := func() (time.Duration, error) {
-		return stolen(start, armed+idle+slack), nil
+		return b.watch(start, armed+idle+slack), nil
 	}
 	var took time.Duration
 	if b.tracer != nil && b.tracer.variant.inside {
 		took, err = b.tracer.inside(watch)
 	} else {
-		took, err = b.undisturbed(watch)
+		took, err = b.undisturbed(softirqs, watch)
 	}
 	if err != nil {
 		return 0, err
@@ -86,10 +86,14 @@ func (b *bench) fire(probe bool) (time.Duration, error) {
 }
 
 // undisturbed is what f says, without the time that other threads took of this
-// processor meanwhile.
-func (b *bench) undisturbed(f func() (time.Duration, error)) (time.Duration, error) {
+// processor meanwhile. Where instructions are counted it is a phase of that, and
+// there is no time to return.
+func (b *bench) undisturbed(in scope, f func() (time.Duration, error)) (time.Duration, error) {
 	resume := b.tracer.hold()
 	defer resume()
+	if b.count {
+		return 0, b.counter.phase(in, f)
+	}
 	before, err := b.others.ran()
 	if err != nil {
 		return 0, err

@@ -5,18 +5,19 @@
 // with a tracer, and the difference is divided by the number of firings.
 //
 //	cost -katrace bin/katrace -backends tracepoint -bpftrace -inside   # this machine, nanoseconds
-//	cost -katrace /katrace -pairs 1                                    # a guest under -icount, instructions
+//	go run ./test/vm run -blocks BLOCKS … -- /cost -count >SAID        # a guest, instructions
+//	cost -tables BLOCKS <SAID                                          # of which these are the tables
 //
-// Under QEMU's -icount the clock counts instructions, 1 ns each, so the same
-// figures are then instructions, and one run is enough. make bench-kernel runs
-// both. The connections are on loopback, in a network namespace of their own,
-// and go with the process.
+// In a guest the emulator counts each instruction, so one run is enough, and figures
+// repeat to a few instructions. make bench-kernel runs both. The connections are on
+// loopback, in a network namespace of their own, and go with the process.
 package main
 
 import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -36,11 +37,17 @@ func main() {
 	flag.BoolVar(&o.inside, "inside", false, "measure the time inside the programs as well, by the kernel's statistics")
 	flag.IntVar(&o.pairs, "pairs", 10, "how often each is measured; medians are shown")
 	flag.IntVar(&o.conns, "conns", 5000, "connections; each is one firing in a measurement")
-	flag.StringVar(&o.unit, "unit", "ns", "how to call the clock's unit")
+	flag.BoolVar(&o.count, "count", false, "tell the emulator (vm run -blocks) what to count, and standard output what it was, instead of looking at the clock")
+	blocks := flag.String("tables", "", "show what was counted: `BLOCKS` is the file of vm run -blocks, standard input what the guest wrote")
+	top := flag.Int("top", 0, "with -tables, also list so many functions of each cell, those with the most instructions")
 	flag.BoolVar(&o.verbose, "v", false, "show each measurement")
 	flag.Parse()
 	o.backends = split(backends)
-	if err := run(o); err != nil {
+	do := func() error { return run(o) }
+	if *blocks != "" {
+		do = func() error { return tables(*blocks, *top) }
+	}
+	if err := do(); err != nil {
 		fmt.Fprintln(os.Stderr, "cost:", err)
 		os.Exit(1)
 	}
@@ -54,12 +61,22 @@ type options struct {
 	inside   bool
 	pairs    int
 	conns    int
-	unit     string
+	count    bool
 	verbose  bool
 }
 
 func split(list string) []string {
 	return slices.DeleteFunc(strings.Split(list, ","), func(s string) bool { return s == "" })
+}
+
+// tables shows what was counted in a guest.
+func tables(blocks string, top int) error {
+	f, err := os.Open(blocks)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return showCounted(os.Stdout, f, os.Stdin, top)
 }
 
 // variants are what is measured, the run without a tracer first.
@@ -88,8 +105,13 @@ func (o *options) variants() ([]variant, error) {
 }
 
 func (o *options) traced(backend string, flags ...string) variant {
+	name := backend
+	for _, f := range flags {
+		f, _, _ = strings.Cut(f, "=")
+		name += " " + f
+	}
 	return variant{
-		name:  strings.Join(append([]string{backend}, flags...), " "),
+		name:  name,
 		argv:  append([]string{o.katrace, "--attach", backend, "-o", "json"}, flags...),
 		ready: "attached by",
 		event: `"event":"%s"`,
@@ -124,6 +146,19 @@ func run(o options) error {
 	if b.talk, err = connect(); err != nil {
 		return err
 	}
+	if o.count {
+		o.pairs = 1
+		if b.counter, err = newCounter(); err != nil {
+			return err
+		}
+		// What is done for the first time is done otherwise: new connections take
+		// another way through TCP, and the kernel's allocator has to find memory.
+		b.counter.out = io.Discard
+		if _, err := b.measure(vs[0]); err != nil {
+			return err
+		}
+		b.counter.out = os.Stdout
+	}
 	results := make([][]sample, len(vs))
 	for pair := range o.pairs {
 		for i, v := range vs {
@@ -140,7 +175,9 @@ func run(o options) error {
 			results[i] = append(results[i], s)
 		}
 	}
-	show(os.Stdout, o, vs, results)
+	if !o.count {
+		show(os.Stdout, o, vs, results)
+	}
 	return nil
 }
 

@@ -15,15 +15,15 @@ import (
 // A byte there and back, so often.
 const exchanges = 10000
 
-// exchange sends bytes to and fro over one connection, and returns the time
-// that a received segment took, everything included.
-func (b *bench) exchange() (perSegment float64, err error) {
+// exchange sends bytes to and fro over one connection, and returns the time that
+// the n segments took which were received, everything included.
+func (b *bench) exchange() (took time.Duration, n int, err error) {
 	before, err := b.talk.segments()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	buf := new([1]byte)
-	took, err := b.undisturbed(func() (time.Duration, error) {
+	took, err = b.undisturbed(softirqs, func() (time.Duration, error) {
 		start := time.Now()
 		for range exchanges {
 			if err := b.talk.send(buf, b.talk.client, b.talk.server); err != nil {
@@ -36,13 +36,10 @@ func (b *bench) exchange() (perSegment float64, err error) {
 		return time.Since(start), nil
 	})
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	after, err := b.talk.segments()
-	if err != nil {
-		return 0, err
-	}
-	return float64(took.Nanoseconds()) / float64(after-before), nil
+	return took, int(after - before), err
 }
 
 // send writes a byte and reads it at the other end, where lo has brought it

@@ -13,6 +13,16 @@ import (
 // A look at the clock takes less; what takes longer is an interruption.
 const interruption = time.Microsecond
 
+// watch waits until the deadline, and returns the time that this thread did not get
+// meanwhile. Instructions are counted where they are run, so there it only sleeps.
+func (b *bench) watch(start time.Time, until time.Duration) time.Duration {
+	if b.count {
+		time.Sleep(time.Until(start.Add(until)))
+		return 0
+	}
+	return stolen(start, until)
+}
+
 // stolen spins until the deadline and adds up the time that this thread did
 // not get: interrupts and the softirqs after them, the timers among these.
 func stolen(start time.Time, until time.Duration) time.Duration {

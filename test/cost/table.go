@@ -7,7 +7,9 @@ import (
 	"io"
 	"math"
 	"slices"
-	"text/tabwriter"
+	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,22 +19,53 @@ import (
 func show(w io.Writer, o options, vs []variant, results [][]sample) {
 	var uts unix.Utsname
 	_ = unix.Uname(&uts)
-	fmt.Fprintf(w, "\nLinux %s %s: %s per firing or segment, median of %d (± 95 %% confidence), %d firings each\n",
-		unix.ByteSliceToString(uts.Release[:]), unix.ByteSliceToString(uts.Machine[:]), o.unit, o.pairs, o.conns)
-	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
-	defer t.Flush()
-	fmt.Fprint(t, "\t")
-	for i := range o.works() {
-		fmt.Fprintf(t, "%v\t", i)
+	fmt.Fprintf(w, "\nLinux %s %s: ns per firing or segment, median of %d (± 95 %% confidence), %d firings each\n",
+		unix.ByteSliceToString(uts.Release[:]), unix.ByteSliceToString(uts.Machine[:]), o.pairs, o.conns)
+	rows := [][]string{{""}}
+	for k := range o.works() {
+		rows[0] = append(rows[0], k.String())
 	}
-	fmt.Fprintln(t)
 	for i, v := range vs {
-		fmt.Fprintf(t, "%s\t", v.name)
+		row := []string{v.name}
 		for k := range o.works() {
-			fmt.Fprintf(t, "%s\t", cell(k, i, v.inside, results))
+			row = append(row, cell(k, i, v.inside, results))
 		}
-		fmt.Fprintln(t)
+		rows = append(rows, row)
 	}
+	markdown(w, rows)
+}
+
+// markdown writes a table, the first row of which is its head.
+func markdown(w io.Writer, rows [][]string) {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, text := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(text))
+		}
+	}
+	fmt.Fprintln(w)
+	for r, row := range rows {
+		for i, text := range row {
+			if i > 0 {
+				text = fmt.Sprintf("%*s", widths[i], text)
+			}
+			fmt.Fprintf(w, "| %-*s ", widths[i], text)
+		}
+		fmt.Fprintln(w, "|")
+		if r == 0 {
+			fmt.Fprintln(w, "|---|"+strings.Repeat("--:|", len(row)-1))
+		}
+	}
+}
+
+// number shows no fractions, and a comma before the last three digits.
+func number(x float64) string {
+	n := int(math.Round(x))
+	text := strconv.Itoa(n)
+	if n >= 1000 || n <= -1000 {
+		text = text[:len(text)-3] + "," + text[len(text)-3:]
+	}
+	return text
 }
 
 // cell is a pair's difference to the run without a tracer before it, the

@@ -5,10 +5,12 @@ package main
 import (
 	"context"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 )
 
@@ -40,6 +42,26 @@ func buildInit(ctx context.Context, dir, arch string) (string, error) {
 	}
 	to := filepath.Join(dir, "init-"+arch)
 	return to, goBuild(ctx, "build", filepath.Join(root, "test", "vm", "guest"), to, arch)
+}
+
+// buildPlugin builds the emulator's plugin that counts blocks into dir, and returns
+// it with its argument, the file that it writes.
+func buildPlugin(ctx context.Context, dir, arch, out string) (string, error) {
+	if arch != "amd64" || runtime.GOARCH != "amd64" {
+		return "", errors.New("-blocks knows amd64's instructions only")
+	}
+	if err := needTools(ctx, os.Stderr, "gcc"); err != nil {
+		return "", err
+	}
+	root, err := moduleRoot(ctx)
+	if err != nil {
+		return "", err
+	}
+	to := filepath.Join(dir, "blocks.so")
+	_, err = output(exec.CommandContext(ctx, "gcc", "-O2", "-shared", "-fPIC", "-o", to,
+		filepath.Join(root, "test", "vm", "plugin", "blocks.c")))
+	// A comma in a name is written twice.
+	return to + ",out=" + strings.ReplaceAll(out, ",", ",,"), err
 }
 
 // moduleRoot is the directory of this module's go.mod.

@@ -14,7 +14,8 @@ type machine struct {
 	arch   string
 	memMiB int
 	cpus   int
-	icount bool // the clock counts instructions, 1 ns each: for measuring costs
+	icount bool   // the clock counts instructions, 1 ns each: for measuring costs
+	plugin string // the emulator's plugin and its arguments; "": none
 
 	cmdline string // more of the kernel's command line
 	gdb     string // the unix socket of GDB's stub; "": none
@@ -59,6 +60,9 @@ func machineArgs(m machine, vmlinuz string) []string {
 	if m.icount {
 		args = append(args, "-icount", "shift=0,sleep=off")
 		cpus = 1
+	}
+	if m.plugin != "" {
+		args = append(args, "-plugin", m.plugin)
 	}
 	if m.gdb != "" {
 		args = append(args, "-chardev", "socket,id=gdb,server=on,wait=off,path="+m.gdb, "-gdb", "chardev:gdb")

@@ -62,6 +62,7 @@ func runCommand(ctx context.Context, args []string) error {
 	cpus := flags.Int("smp", 2, "the guest's processors")
 	timeout := flags.Duration("timeout", 3*time.Minute, "from power-on to the command's end")
 	icount := flags.Bool("icount", false, "the guest's clock counts instructions, 1 ns each, on 1 processor")
+	blocks := flags.String("blocks", "", "write to `FILE` how often the kernel runs each block of instructions, where the command says (package blocks); with -icount, amd64 only")
 	console := flags.Bool("console", false, "show the guest's console at the end, on stderr")
 	refresh := flags.Bool("refresh", false, "ask the archive for a newer kernel even if it was asked today")
 	flags.Var(&files, "file", "`path[:guestpath]` of a file or directory to ship (default guestpath: /name); may be repeated")
@@ -112,9 +113,17 @@ func runCommand(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	var plugin string
+	if *blocks != "" {
+		if plugin, err = buildPlugin(ctx, work, t.arch, *blocks); err != nil {
+			return err
+		}
+		// Tables of the kernel's that are hashed by address are then the same each time.
+		staged = staged.plus(staging{cmdline: "nokaslr"})
+	}
 	g := &guest{
 		kernel:   k,
-		machine:  machine{arch: t.arch, memMiB: *mem, cpus: *cpus, icount: *icount},
+		machine:  machine{arch: t.arch, memMiB: *mem, cpus: *cpus, icount: *icount || *blocks != "", plugin: plugin},
 		staging:  staged,
 		init:     init,
 		files:    append(files, dynamic...),

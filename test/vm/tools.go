@@ -26,6 +26,7 @@ var tools = map[string]string{
 	"qemu-system-aarch64": "qemu-system-arm",
 	"xz":                  "xz-utils",
 	"dpkg-deb":            "dpkg",
+	"gcc":                 "gcc",
 }
 
 // needTools installs what is missing, where it can.
