@@ -185,7 +185,7 @@ func (r *review) answers() {
 			r.no("answer %d says a round trip of %v, the capture %v", i+1, e.RTT, took)
 		case !said && e.RTTExact:
 			r.no("answer %d says that its round trip is exact, and does not say it", i+1)
-		case !said && p.alone && !p.Data && (r.can.PromptAnswers || !p.More && !r.closing(e)):
+		case !said && p.alone && !p.Data && !r.closing(e) && (r.can.PromptAnswers || !p.More):
 			r.no("answer %d does not say its round trip", i+1)
 		}
 		if r.can.PromptAnswers && !r.near(e.Time, p.Answer) {

@@ -159,6 +159,21 @@ func TestJudgeReply(t *testing.T) {
 	}
 }
 
+// TestJudgeClosing: an answer that comes when this side's FIN is out may acknowledge that:
+// no round trip is said.
+func TestJudgeClosing(t *testing.T) {
+	o, evs := truth(t, "alive", full)
+	answer := slices.IndexFunc(evs, func(e events.Event) bool { return e.Kind == events.KindAnswer })
+	evs[answer].Has, evs[answer].RTTExact = evs[answer].Has&^events.HasRTT, false
+	if Judge(o, evs, events.Lost{}, full).Agrees {
+		t.Error("agrees with an answer that does not say its round trip")
+	}
+	o.Closing = evs[answer].Time
+	if row := Judge(o, evs, events.Lost{}, full); !row.Agrees {
+		t.Errorf("disagrees with an answer while the connection closes: %q", row.Why)
+	}
+}
+
 // TestAgain: a case is staged again where the staging failed, or where katrace
 // itself missed a firing; never for what it said wrong.
 func TestAgain(t *testing.T) {
