@@ -40,7 +40,7 @@ func startTracer(path string, args []string, dir string) (*tracer, error) {
 			socket = filepath.Join(cmp.Or(dir, os.TempDir()), "katrace-storm.sock")
 			arg = strings.ReplaceAll(arg, "SOCKET", "unix:"+socket)
 		}
-		quiet = quiet || arg == "--changes"
+		quiet = quiet || arg == "--changes" || arg == "none"
 		argv = append(argv, arg)
 	}
 	t, err := launch(argv, nil, "attached", dir)
