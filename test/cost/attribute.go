@@ -21,14 +21,15 @@ type use struct {
 // uses are the kernel's functions by name, "" for code without one.
 type uses map[string]use
 
-// attribute sums a phase up by function.
+// byAddress orders symbols; of names for the same address the shortest is the last.
+func byAddress(a, b symbol) int {
+	return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(len(b.Name), len(a.Name)), cmp.Compare(a.Name, b.Name))
+}
+
+// attribute sums a phase up by function, with symbols in the order of byAddress.
 func attribute(phase blocks.Phase, symbols []symbol, n int) uses {
-	symbols = slices.SortedFunc(slices.Values(symbols), func(a, b symbol) int {
-		return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(len(b.Name), len(a.Name)), cmp.Compare(a.Name, b.Name))
-	})
 	of := uses{}
 	for _, b := range phase {
-		// Of names for the same address it is the last one, which is the shortest.
 		i, _ := slices.BinarySearchFunc(symbols, b.Address+1, func(s symbol, a uint64) int { return cmp.Compare(s.Address, a) })
 		var s symbol
 		if i > 0 && b.Address-symbols[i-1].Address < longest {

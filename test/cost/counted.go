@@ -41,13 +41,14 @@ func readCounted(counts, wrote io.Reader) (kernel string, results []result, err 
 		if len(results) == 0 {
 			kernel, symbols = c.Kernel, c.Symbols
 		}
+		known := slices.SortedFunc(slices.Values(slices.Concat(symbols, c.Symbols)), byAddress)
 		r := result{variant: c.Variant}
 		for _, m := range c.Marks {
 			w := slices.Index(workNames[:], m.Work)
 			if w < 0 || m.Phase < 0 || m.Phase >= len(phases) || m.N <= 0 {
 				return "", nil, fmt.Errorf("%s: %+v is no work of ours, or is not among the %d phases that were counted", c.Variant, m, len(phases))
 			}
-			r.work[w] = attribute(phases[m.Phase], slices.Concat(symbols, c.Symbols), m.N)
+			r.work[w] = attribute(phases[m.Phase], known, m.N)
 		}
 		results = append(results, r)
 	}
