@@ -32,15 +32,19 @@ KERNEL ?= newest
 demo-vm: bin/katrace
 	$(GO) run ./test/vm run -kernel $(KERNEL) -file bin/katrace -- /katrace demo --attach kprobe --slack 3s
 
-# test-native runs all of ./internal, so test-unit need not; and it waits for timers most
-# of the time, which fuzz takes. The guests have the machine for themselves: with less they
-# are too slow for what is staged in them.
+# test-native waits for timers most of the time, which test-meanwhile takes. The guests have
+# the machine for themselves: with less they are too slow for what is staged in them.
 .PHONY: test
 test:
 	$(MAKE) check
-	$(MAKE) test-unit INTERNAL=
-	$(MAKE) -j2 fuzz test-native
+	$(MAKE) -j2 test-meanwhile test-native
 	$(MAKE) test-vm
+
+# What takes processor time. test-native runs all of ./internal, so test-unit need not.
+.PHONY: test-meanwhile
+test-meanwhile:
+	nice $(MAKE) test-unit INTERNAL=
+	$(MAKE) fuzz
 
 # No root, no downloads beyond Go's modules.
 .PHONY: test-unit
@@ -56,11 +60,12 @@ FUZZTIME ?= 10000x
 fuzz:
 	nice scripts/fuzz $(FUZZTIME)
 
-# Real sockets on this machine's kernel, by the tracepoint backend; root.
+# Real sockets on this machine's kernel, by the tracepoint backend; root. Tests that may
+# run beside others wait most of the time, whatever the number of processors is.
 .PHONY: test-native
 test-native: bin/katrace
-	$(GO) test -count=1 -timeout 20m ./internal/...
-	$(GO) test -count=1 -timeout 20m -v ./test/e2e -katrace $(CURDIR)/bin/katrace -backend tracepoint
+	$(GO) test -count=1 -timeout 20m -parallel 8 ./internal/...
+	$(GO) test -count=1 -timeout 20m -parallel 8 -v ./test/e2e -katrace $(CURDIR)/bin/katrace -backend tracepoint
 
 # The same tests by every backend at once on Debian's kernels, in QEMU guests.
 .PHONY: test-vm

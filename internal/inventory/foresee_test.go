@@ -125,6 +125,7 @@ func TestTimelineAgreesWithTheKernel(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 10 s")
 	}
+	t.Parallel()
 	loopbackUp(t)
 	hz, err := jiffies.Read()
 	if err != nil {

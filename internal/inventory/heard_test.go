@@ -15,6 +15,7 @@ import (
 // decides when the connection is given up.
 func TestHeardByData(t *testing.T) {
 	needsRoot(t)
+	t.Parallel()
 	p := connect(t, "127.0.0.1")
 	if err := unix.SetsockoptInt(p.peer, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
 		t.Fatal(err)

@@ -198,6 +198,7 @@ func near(t *testing.T, begun time.Time, what string, got, want time.Duration, h
 
 func TestStates(t *testing.T) {
 	needsRoot(t)
+	t.Parallel()
 	eachMethod(t, func(t *testing.T, m Method) {
 		r := open(t, Options{Method: m})
 		off := connect(t, "127.0.0.1")
@@ -274,6 +275,7 @@ func TestStates(t *testing.T) {
 // is, so it fires too early for a probe.
 func TestNextProbeIsNotTheCountdown(t *testing.T) {
 	needsRoot(t)
+	t.Parallel()
 	eachMethod(t, func(t *testing.T, m Method) {
 		r := open(t, Options{Method: m})
 		p := connect(t, "127.0.0.1")

@@ -56,6 +56,7 @@ func TestStallsAgreeWithTheKernel(t *testing.T) {
 	}
 	needsRoot(t)
 	needsBPF(t)
+	t.Parallel()
 	stood := standstill(t)
 	var wg sync.WaitGroup
 	var said atomic.Int64

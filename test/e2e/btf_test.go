@@ -15,7 +15,7 @@ import (
 // TestBTF: --btf takes the kernel's types from a file, as kernels without
 // their own need it, and says which file it is that holds none.
 func TestBTF(t *testing.T) {
-	skipInGuest(t)
+	nativeOnly(t)
 	kernel, err := os.ReadFile("/sys/kernel/btf/vmlinux")
 	if err != nil {
 		t.Fatal(err)

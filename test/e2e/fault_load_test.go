@@ -345,30 +345,3 @@ func lastLine(s string) string {
 	lines := strings.Split(strings.TrimSpace(s), "\n")
 	return lines[len(lines)-1]
 }
-
-// nativeOnly skips, in a guest, what does not depend on the backend, and lets
-// it run beside others.
-func nativeOnly(t *testing.T) {
-	t.Helper()
-	skipInGuest(t)
-	t.Parallel()
-}
-
-func skipInGuest(t *testing.T) {
-	t.Helper()
-	if emulated() {
-		t.Skip("the same by any backend: tested natively")
-	}
-}
-
-// emulated says that this is one of test/vm's guests: some faults can be made
-// only there, and everything takes longer.
-func emulated() bool { return os.Getenv("KATRACE_GUEST") != "" }
-
-// pick is one of two sizes.
-func pick(native, guest int) int {
-	if emulated() {
-		return guest
-	}
-	return native
-}

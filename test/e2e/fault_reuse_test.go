@@ -21,7 +21,7 @@ import (
 // are answered. A tracer of this test's own sees the sockets' addresses.
 func TestFaultReuse(t *testing.T) {
 	if !emulated() {
-		t.Parallel()
+		beside(t)
 	}
 	const conns = 200
 	l := newLoad(t, conns, true, 127)

@@ -16,6 +16,7 @@ import (
 // while, beside another one. They lose records and count each: what they show and what
 // they say to have lost are together what there was. The other one shows them all.
 func TestFaultRing(t *testing.T) {
+	beside(t)
 	n := pick(3000, 300)
 	l := newLoad(t, n, true, 127)
 	gates := make([]sync.Mutex, len(backends()))
@@ -54,15 +55,17 @@ func (l *load) overflow(n int) {
 }
 
 // TestFaultEndsLost: the records of connections' ends do not fit into the ring. Soon
-// katrace does not count these connections among those that live any more.
+// katrace does not count these connections among those that live any more: it looks for
+// them every half a minute.
 func TestFaultEndsLost(t *testing.T) {
+	beside(t)
 	n := pick(1000, 200)
 	l := newLoad(t, n, true, 127)
 	// With --all katrace counts connections by the records that it has read.
 	all := startGated(t, l, false, "--all")
 	l.begin()
 	for _, b := range all {
-		waitFor(t, time.Minute, "half of the connections", func() bool { return scrape(t, b.socket).sum("connections") > float64(n/2) })
+		waitFor(t, 3*time.Minute, "half of the connections", func() bool { return scrape(t, b.socket).sum("connections") > float64(n/2) })
 		b.gate.Lock()
 	}
 	l.overflow(n)
@@ -70,7 +73,7 @@ func TestFaultEndsLost(t *testing.T) {
 	for _, b := range all {
 		b.gate.Unlock()
 		lost := uint64(0)
-		waitFor(t, 2*time.Minute, "the connections to be forgotten", func() bool { return scrape(t, b.socket).sum("connections") == 0 })
+		waitFor(t, 3*time.Minute, "the connections to be forgotten", func() bool { return scrape(t, b.socket).sum("connections") == 0 })
 		closed := 0
 		for _, e := range b.stop() {
 			switch e.Kind {

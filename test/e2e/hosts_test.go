@@ -45,6 +45,7 @@ func TestHosts(t *testing.T) {
 		{"behind NAT", true, func(h *lab.Hosts, _ *run) error { return h.LoseOnTheWayThere() }, mirror.SeenNoEnd},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			beside(t)
 			unlessHidden(t, func(t *testing.T) (wrong []string, lost events.Lost) {
 				h, err := lab.NewHosts(tt.translated, net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: time.Second, Count: 3})
 				if errors.Is(err, lab.ErrLacking) {

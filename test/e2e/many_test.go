@@ -15,6 +15,7 @@ import (
 // BPF programs while certain tasks are the current one, less those that katrace
 // itself reports as missed.
 func TestMany(t *testing.T) {
+	beside(t)
 	const want = 100_000
 	conns := 4000
 	if emulated() {

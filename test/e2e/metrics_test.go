@@ -24,6 +24,7 @@ import (
 // written of it (--changes); and the listing finds this host's sockets, with all
 // privileges given up but those that find owners.
 func TestMetrics(t *testing.T) {
+	beside(t)
 	l := newLoad(t, 100, true, 127)
 	dir := t.TempDir()
 	socket, file := filepath.Join(dir, "socket"), filepath.Join(dir, "katrace.prom")
@@ -111,6 +112,7 @@ func startGated(t *testing.T, l *load, shut bool, flags ...string) (all []gated)
 // TestMetricsOfLost: probes are counted of which no record arrives, because the ring
 // is small and nobody reads what katrace writes; also meanwhile.
 func TestMetricsOfLost(t *testing.T) {
+	beside(t)
 	n := pick(1000, 200)
 	l := newLoad(t, n, true, 127)
 	all := startGated(t, l, true)

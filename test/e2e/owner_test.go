@@ -123,6 +123,7 @@ func holdDirect(fd int) (shown bool, err error) {
 // is told in the stream and in the list, without the privileges that katrace has
 // given up.
 func TestHeldApart(t *testing.T) {
+	beside(t)
 	for by := conn.HeldByAcceptQueue; by <= conn.HeldByIOUring; by++ {
 		t.Run(by.String(), func(t *testing.T) {
 			cmd := exec.Command("/proc/self/exe")

@@ -21,7 +21,10 @@ import (
 
 // TestReport: a live report of a peer that falls silent and one that forgets the
 // connection, ended before its --duration: what it holds until then is written.
-func TestReport(t *testing.T) { unlessHidden(t, liveReport) }
+func TestReport(t *testing.T) {
+	beside(t)
+	unlessHidden(t, liveReport)
+}
 
 func liveReport(t *testing.T) (wrong []string, lost events.Lost) {
 	t.Helper()

@@ -45,6 +45,7 @@ func TestStalled(t *testing.T) {
 		{"window-retries2", "window_probe", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			beside(t)
 			l, c := stage(t, tt.name)
 			var lists []*watched
 			for _, method := range methods {
@@ -59,7 +60,7 @@ func TestStalled(t *testing.T) {
 					case <-over:
 						asked <- said
 						return
-					default:
+					case <-time.After(100 * time.Millisecond):
 					}
 				}
 			}()

@@ -25,6 +25,7 @@ import (
 
 // TestFilters: what is filtered in the kernel is what was asked for, and all of it.
 func TestFilters(t *testing.T) {
+	beside(t)
 	unlessHidden(t, filters)
 }
 
@@ -126,7 +127,7 @@ func filters(t *testing.T) (wrong []string, lost events.Lost) {
 
 // TestCount: --count ends the stream with status 0 after that many events.
 func TestCount(t *testing.T) {
-	skipInGuest(t)
+	nativeOnly(t)
 	l, conn := stage(t, "vanished")
 	r := start(t, "--count", "2", "--netns", fmt.Sprint(conn.Netns))
 	go func() {
@@ -151,7 +152,7 @@ var summary = regexp.MustCompile(`(?m)^katrace: \d+ events? in `)
 
 // TestDuration: --duration ends it too, and the summary says so.
 func TestDuration(t *testing.T) {
-	skipInGuest(t)
+	nativeOnly(t)
 	_, stderr, status := katrace(t, "--attach", string(anyBackend()), "--duration", "300ms")
 	if status != 0 || !summary.MatchString(stderr) {
 		t.Errorf("status %d, said %q", status, stderr)
@@ -176,7 +177,7 @@ func TestSignals(t *testing.T) {
 
 // TestClosedPipe: a reader that goes away ends katrace quietly.
 func TestClosedPipe(t *testing.T) {
-	skipInGuest(t)
+	nativeOnly(t)
 	l, _ := stage(t, "vanished")
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -206,7 +207,7 @@ func TestClosedPipe(t *testing.T) {
 // TestBlocked: a reader that stands still does not keep katrace from ending,
 // and katrace says that something is lost.
 func TestBlocked(t *testing.T) {
-	skipInGuest(t)
+	nativeOnly(t)
 	l, _ := stage(t, "vanished")
 	r, w, err := os.Pipe()
 	if err != nil {

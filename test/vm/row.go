@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -56,6 +57,10 @@ func stageRows(ctx context.Context, envs []environment, more staging, asked []st
 
 func (r *row) name() string { return r.env.name }
 
+// besideTests is how many of test/e2e's tests that may run beside others do. With more of
+// them the guest, one processor for all, is too slow for what they stage.
+const besideTests = 3
+
 // command runs the environment's end-to-end tests. The last of two -test.run,
 // one of which may be behind it, is the one that counts.
 func (r *row) command(asked string, limit time.Duration) []string {
@@ -63,7 +68,7 @@ func (r *row) command(asked string, limit time.Duration) []string {
 	if len(r.backends) > 0 {
 		backends = strings.Join(r.backends, ",")
 	}
-	args := []string{"/e2e.test", verbose, "-test.timeout=" + limit.String(), "-katrace", "/katrace", "-backend", backends}
+	args := []string{"/e2e.test", verbose, "-test.timeout=" + limit.String(), "-test.parallel=" + strconv.Itoa(besideTests), "-katrace", "/katrace", "-backend", backends}
 	if r.env.tests != "" {
 		args = append(args, "-test.run="+r.env.tests)
 	}
