@@ -28,12 +28,19 @@
 	if (how == BY_CALL)                                                                             \
 	bpf_probe_read_kernel(run, size, (void *)(ptr) + run##_at)
 
-/* FROM is a field's value: from the run, if it lies in it on this kernel. */
+/* FROM is a field's value: from the run, if it lies in it on this kernel. (The verifier
+ * removes branches that are never taken, and nothing else: the compiler may not
+ * compute what only such a branch needs before it.) */
 #define FROM(run, ptr, field)                                                                           \
 	({                                                                                              \
 		typeof((ptr)->field) from_;                                                             \
-		const __u32 in_ = bpf_core_field_offset(typeof(*(ptr)), field) - run##_at;              \
-		if (how == BY_CALL && in_ <= sizeof(run) - sizeof(from_))                                      \
+		__u32 in_ = sizeof(run);                                                                \
+		if (how == BY_CALL) {                                                                   \
+			in_ = bpf_core_field_offset(typeof(*(ptr)), field);                             \
+			asm volatile("" : "+r"(in_));                                                   \
+			in_ -= run##_at;                                                                \
+		}                                                                                       \
+		if (how == BY_CALL && in_ <= sizeof(run) - sizeof(from_))                               \
 			from_ = *(typeof(from_) *)(run + in_);                                          \
 		else                                                                                    \
 			from_ = FIELD(ptr, field);                                                      \
