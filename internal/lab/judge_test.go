@@ -174,6 +174,38 @@ func TestJudgeClosing(t *testing.T) {
 	}
 }
 
+// TestJudgeTimer: a firing that probes nothing, as a process holds the socket, counts the
+// probes before the answer that is only queued then (sk_backlog).
+func TestJudgeTimer(t *testing.T) {
+	can := full
+	can.Slack = time.Second
+	for _, test := range []struct {
+		reason     events.Reason
+		after      time.Duration // of the answer's segment
+		unanswered int
+		want       bool
+	}{
+		{events.ReasonSocketBusy, time.Minute, 2, true},
+		{events.ReasonSocketBusy, time.Minute, 0, true},
+		{events.ReasonSocketBusy, time.Minute, 1, false},
+		{events.ReasonNotIdle, -can.Slack / 2, 2, true},
+		{events.ReasonNotIdle, can.Slack / 2, 2, true}, // on another processor, or by clocks that differ
+		{events.ReasonNotIdle, time.Minute, 2, false},
+	} {
+		o, evs := truth(t, "probes-ignored", can)
+		p := o.Captured.Probes[1]
+		next := slices.IndexFunc(evs, func(e events.Event) bool { return e.Kind == events.KindAnswer })
+		timer := evs[next]
+		timer.Kind, timer.Verdict, timer.Reason = events.KindTimer, 0, test.reason
+		timer.Time, timer.Unanswered, timer.Has = p.Answer.Add(test.after), test.unanswered, timer.Has|conn.HasUnanswered
+		evs = slices.Insert(evs, next, timer)
+		row := Judge(o, evs, events.Lost{}, can)
+		if slices.ContainsFunc(row.Why, func(why string) bool { return strings.HasPrefix(why, "timer event says") }) == test.want {
+			t.Errorf("%+v: %q", test, row.Why)
+		}
+	}
+}
+
 // TestAgain: a case is staged again where the staging failed, or where katrace
 // itself missed a firing; never for what it said wrong.
 func TestAgain(t *testing.T) {
