@@ -227,9 +227,11 @@ func heardAfter(probes []Probe) (heard []answered) {
 	return heard
 }
 
+// apart is how far the events' clock and the lab's are, at the most.
+const apart = 100 * time.Millisecond
+
 // closing says that the event is told while the lab closes the connection: this
 // side's FIN is out, and what comes then may acknowledge that as well.
 func (r *review) closing(e *events.Event) bool {
-	const apart = 100 * time.Millisecond // of the events' clock and the lab's, at the most
 	return !r.o.Closing.IsZero() && e.Time.Add(apart).After(r.o.Closing)
 }

@@ -206,6 +206,26 @@ func TestJudgeTimer(t *testing.T) {
 	}
 }
 
+// TestJudgeLateICMP: on a slow machine ARP fails for the last probe when the connection has
+// been given up. Nobody is told of that error.
+func TestJudgeLateICMP(t *testing.T) {
+	o, evs := truth(t, "neighbour-gone", full)
+	last := 0
+	for i, e := range evs {
+		if e.Kind == events.KindICMP {
+			last = i
+		}
+	}
+	evs = slices.Delete(evs, last, last+1)
+	if Judge(o, evs, events.Lost{}, full).Agrees {
+		t.Error("agrees that an error before the end is not told")
+	}
+	o.Captured.ICMP[len(o.Captured.ICMP)-1].Time = evs[len(evs)-1].Time.Add(time.Second)
+	if row := Judge(o, evs, events.Lost{}, full); !row.Agrees {
+		t.Errorf("disagrees where the last error comes after the end: %q", row.Why)
+	}
+}
+
 // TestAgain: a case is staged again where the staging failed, or where katrace
 // itself missed a firing; never for what it said wrong.
 func TestAgain(t *testing.T) {
