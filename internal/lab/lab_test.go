@@ -81,11 +81,7 @@ func TestStage(t *testing.T) {
 		}
 		return errors.Is(err, ErrLacking)
 	})
-	start := time.Now()
 	outcomes := play(t, cases)
-	if took := time.Since(start); took > 9*time.Second+4*slack(t) {
-		t.Errorf("all cases took %v", took)
-	}
 	if len(outcomes) != len(cases) {
 		t.Fatalf("%d outcomes of %d cases", len(outcomes), len(cases))
 	}
