@@ -66,7 +66,6 @@ func TestArmedBeforeChange(t *testing.T) {
 // anew, takes that off.
 func TestArmedBeforeChangeByTheKernel(t *testing.T) {
 	needsRoot(t)
-	t.Parallel()
 	eachMethod(t, func(t *testing.T, m Method) {
 		r := open(t, Options{Method: m})
 		p := connect(t, "127.0.0.1")

@@ -275,7 +275,6 @@ func TestStates(t *testing.T) {
 // is, so it fires too early for a probe.
 func TestNextProbeIsNotTheCountdown(t *testing.T) {
 	needsRoot(t)
-	t.Parallel()
 	eachMethod(t, func(t *testing.T, m Method) {
 		r := open(t, Options{Method: m})
 		p := connect(t, "127.0.0.1")

@@ -33,12 +33,6 @@ type stalling struct {
 	said  []estimate
 }
 
-// end is between two looks at the connection, and what its application read.
-type end struct {
-	alive, dead time.Time
-	errno       error
-}
-
 // estimate is what a list said of a connection, which was made between two moments.
 type estimate struct {
 	from, to    time.Time
@@ -108,7 +102,7 @@ func inNamespaceOf(t *testing.T, retries2 int, stood func() time.Duration, said 
 			}
 		}
 		all = append(all, s)
-		go s.watch()
+		go func() { s.ends <- waitForEnd(s.ours, time.Minute) }()
 	}
 	stage("TCP_RTO_MAX_MS 1s", conn.WaitsRetransmission, 0, time.Second)
 	user := time.Duration(retries2-1) * 1300 * time.Millisecond
@@ -145,21 +139,6 @@ func inNamespaceOf(t *testing.T, retries2 int, stood func() time.Duration, said 
 		said.Add(int64(len(s.said)))
 	}
 	return nil
-}
-
-// watch looks at the connection until it ends.
-func (s *stalling) watch() {
-	e := end{alive: time.Now()}
-	for begun := e.alive; time.Since(begun) < time.Minute; time.Sleep(5 * time.Millisecond) {
-		now := time.Now()
-		errno, err := unix.GetsockoptInt(s.ours, unix.SOL_SOCKET, unix.SO_ERROR)
-		if err != nil || errno != 0 {
-			e.dead, e.errno = time.Now(), cmp.Or(err, error(unix.Errno(errno)))
-			break
-		}
-		e.alive = now
-	}
-	s.ends <- e
 }
 
 // hear notes what a list says of the connection that was begun at that time.
