@@ -35,6 +35,7 @@ type stream struct {
 	held    holdBack // events that wait for their owner
 	pace    pace
 	owned   owned // whose each connection was
+	last    lastOwner
 	review  review
 
 	told     uint64        // events that reached the sink, lost ones not counted

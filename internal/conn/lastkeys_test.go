@@ -3,6 +3,8 @@
 package conn
 
 import (
+	"fmt"
+	"net/netip"
 	"reflect"
 	"testing"
 
@@ -21,6 +23,14 @@ func TestLastKeys(t *testing.T) {
 		}
 	}
 	check("nothing", &State{})
+	one, other := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("fd00::2")
+	for _, addrs := range [][2]netip.Addr{{one, other}, {one, one}, {other, one}, {{}, one}, {one, {}}, {other, other}, {one, other}} {
+		for port := range uint16(2) {
+			for inode := range uint64(3) {
+				check(fmt.Sprint(addrs, port, inode), &State{Netns: 7, Inode: inode, Family: IPv6, Local: netip.AddrPortFrom(addrs[0], port), Remote: netip.AddrPortFrom(addrs[1], 2-port)})
+			}
+		}
+	}
 	var paths int
 	fields.Each(&State{}, func(string, reflect.Value) { paths++ })
 	for i := range paths {
