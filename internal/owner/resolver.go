@@ -50,7 +50,7 @@ type Resolver struct {
 	listeners *Listeners             // as of the last scan; not changed any more
 
 	missMu   sync.Mutex
-	missed   map[want]struct{}
+	missed   map[want]bool // looked for by the next scan; true: what was known of it is wrong
 	hurried  bool          // the next scan, and the one under way, make no pauses
 	scanning bool          // one is under way
 	quick    time.Duration // what a scan takes that nothing disturbs, as far as is known
@@ -125,7 +125,7 @@ func New(o Options) *Resolver {
 		checks:    budget{limit: checksPerSecond},
 		listeners: &Listeners{},
 		unknown:   map[want]time.Duration{},
-		missed:    map[want]struct{}{},
+		missed:    map[want]bool{},
 		wake:      make(chan struct{}, 1),
 		hurry:     make(chan struct{}, 1),
 		asks:      make(chan struct{}, 1),
@@ -175,15 +175,15 @@ func (r *Resolver) lookup(inode uint64, now time.Duration) (_ *process, asked bo
 	w := want{inode: inode}
 	switch {
 	case !hit:
-		return nil, r.miss(w, now)
+		return nil, r.miss(w, false, now)
 	case p.gone.Load():
-		return nil, r.miss(w, now)
+		return nil, r.miss(w, true, now)
 	case r.checks.take(now):
 		if (found{inode: inode, pid: p.pid, task: p.holder.task, fd: at.fd, by: p.holder.by}).letGo() {
-			return nil, r.miss(w, now)
+			return nil, r.miss(w, true, now)
 		}
 	case now-scanned > believed:
-		return nil, r.miss(w, now)
+		return nil, r.miss(w, true, now)
 	case !p.asked.Load():
 		p.asked.Store(true)
 		if r.idle.Load() {
@@ -211,15 +211,17 @@ func (r *Resolver) queued(e *events.Event, now time.Duration) (owner *process, a
 	})
 	switch {
 	case n == 0:
-		return nil, r.miss(want{listening: listeningAt{e.Netns, e.Local.Port()}}, now)
+		at := listeningAt{e.Netns, e.Local.Port()}
+		return nil, r.miss(want{listening: at}, len(listeners.at[at]) > 0, now)
 	case several:
 		return nil, asked
 	}
 	return owner, asked
 }
 
-// miss has it looked for by the next scan, unless one has done so in vain.
-func (r *Resolver) miss(w want, now time.Duration) bool {
+// miss has it looked for by the next scan, unless one has done so in vain. wrong: what
+// the last one found of it is.
+func (r *Resolver) miss(w want, wrong bool, now time.Duration) bool {
 	r.mu.RLock()
 	until := r.unknown[w]
 	r.mu.RUnlock()
@@ -228,7 +230,7 @@ func (r *Resolver) miss(w want, now time.Duration) bool {
 	}
 	r.missMu.Lock()
 	if len(r.missed) < maxMissed {
-		r.missed[w] = struct{}{}
+		r.missed[w] = wrong || r.missed[w]
 	}
 	r.missMu.Unlock()
 	select {
