@@ -4,14 +4,26 @@ package conn
 
 import "net/netip"
 
-// LastKeys are the keys of States as they were appended last. A State often follows
-// itself, as that of a probe does that of the answer to the one before; or one of the
-// same owner; or one that has the same addresses and other ports.
+// LastKeys are the keys of States as they were appended of late. A State often follows
+// itself, as that of a probe does that of the answer to the one before. Others come in
+// turn, because several processors tell of theirs: those have an owner in common, or
+// addresses and other ports, with one of a few before.
 type LastKeys struct {
-	state         State // what the keys are of: the socket of one, the owner of one
-	socket, owner []byte
-	// parts are the parts of the last socket that had all keys.
-	parts socketParts
+	state  State // whose keys socket are
+	socket []byte
+	parts  [recent]socketParts
+	owners [recent]ownerKeys
+}
+
+// recent is how many there are of each, a power of two.
+const recent = 16
+
+// ownerKeys are the keys of an owner: on a host, for the name of a pod depends on that.
+type ownerKeys struct {
+	owner Owner
+	host  string
+	uid   Fact // HasUID, or 0
+	keys  []byte
 }
 
 // socketParts are the keys of a socket up to its inode number, its local port and its
@@ -30,20 +42,22 @@ func (l *LastKeys) AppendKeys(dst []byte, s *State) []byte {
 	if l.socket == nil || last.Inode != s.Inode || last.Local != s.Local || last.Remote != s.Remote || last.Netns != s.Netns ||
 		last.Family != s.Family || last.TCPState != s.TCPState {
 		last.Inode, last.Local, last.Remote, last.Netns, last.Family, last.TCPState = s.Inode, s.Local, s.Remote, s.Netns, s.Family, s.TCPState
-		l.socket = l.parts.appendKeys(l.socket[:0], s)
+		l.socket = l.appendSocketKeys(l.socket[:0], s)
 	}
-	if l.owner == nil || last.Owner != s.Owner || last.Host != s.Host || (last.Has^s.Has)&HasUID != 0 {
-		last.Owner, last.Host, last.Has = s.Owner, s.Host, s.Has
-		l.owner = s.appendOwnerKeys(l.owner[:0])
+	o := &l.owners[uint(s.Process.PID)%recent]
+	if o.keys == nil || o.owner != s.Owner || o.host != s.Host || o.uid != s.Has&HasUID {
+		o.owner, o.host, o.uid = s.Owner, s.Host, s.Has&HasUID
+		o.keys = s.appendOwnerKeys(o.keys[:0])
 	}
-	return append(append(dst, l.socket...), l.owner...)
+	return append(append(dst, l.socket...), o.keys...)
 }
 
-func (p *socketParts) appendKeys(dst []byte, s *State) []byte {
-	if s.Inode == 0 || !s.Local.IsValid() || !s.Remote.IsValid() {
+func (l *LastKeys) appendSocketKeys(dst []byte, s *State) []byte {
+	local, remote := s.Local.Addr(), s.Remote.Addr()
+	if s.Inode == 0 || !local.IsValid() || !remote.IsValid() {
 		return s.appendSocketKeys(dst)
 	}
-	local, remote := s.Local.Addr(), s.Remote.Addr()
+	p := &l.parts[(3*lowest(local)+lowest(remote))%recent] // another one for the other end
 	if p.toInode == nil || p.netns != s.Netns {
 		p.netns = s.Netns
 		p.toInode = append(s.appendNetnsKey(p.toInode[:0]), inodeKey...)
@@ -60,3 +74,6 @@ func (p *socketParts) appendKeys(dst []byte, s *State) []byte {
 	dst = AppendDecimal(append(dst, p.toLocal...), uint64(s.Local.Port()))
 	return append(AppendDecimal(append(dst, p.toRemote...), uint64(s.Remote.Port())), '}')
 }
+
+// lowest is the byte in which addresses of a network differ most often.
+func lowest(a netip.Addr) byte { b := a.As16(); return b[15] }
