@@ -25,7 +25,7 @@ type fakeOwners struct {
 	filled  int
 }
 
-func (f *fakeOwners) Fill(e *events.Event) bool {
+func (f *fakeOwners) Fill(e *events.Event, _ time.Time) bool {
 	f.filled++
 	p, ok := f.known[e.Inode]
 	if ok {
@@ -353,7 +353,7 @@ func TestJudgeAllocates(t *testing.T) {
 		s, owners, _ := wait(f)
 		owners.known[1] = shop
 		e := on(events.KindProbe, 1, 1)
-		s.owners.Fill(e)
+		s.owners.Fill(e, time.Now())
 		s.judge(e)
 		if n := testing.AllocsPerRun(100, func() { s.judge(e) }); n != 0 {
 			t.Errorf("%v allocations with %+v", n, f)

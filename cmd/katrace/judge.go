@@ -72,7 +72,7 @@ func (s *stream) fillOwnerFast(e *events.Event) {
 // whether a scan is going to tell.
 func (s *stream) fillOwner(e *events.Event) (asked bool) {
 	process := e.Process
-	asked = s.owners.Fill(e)
+	asked = s.owners.Fill(e, s.now)
 	if e.Has&events.HasDoer == 0 {
 		return asked
 	}

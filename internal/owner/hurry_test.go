@@ -30,22 +30,22 @@ func TestHurry(t *testing.T) {
 	<-scanned
 	made.Store(7)
 	e := events.Event{State: conn.State{Inode: 7}}
-	if !r.Fill(&e) || e.Process.PID != 0 {
+	if !r.Fill(&e, time.Now()) || e.Process.PID != 0 {
 		t.Fatalf("a socket that no scan has seen: %+v", e.Process)
 	}
 	if !r.Hurry(time.Hour) {
 		t.Fatal("no scan in an hour")
 	}
 	<-scanned
-	if r.Fill(&e) || e.Process.PID != os.Getpid() {
+	if r.Fill(&e, time.Now()) || e.Process.PID != os.Getpid() {
 		t.Errorf("after the scan: %+v", e.Process)
 	}
 	e = events.Event{State: conn.State{Inode: 8}}
-	if !r.Fill(&e) || !r.Hurry(time.Hour) {
+	if !r.Fill(&e, time.Now()) || !r.Hurry(time.Hour) {
 		t.Fatal("no scan for another")
 	}
 	<-scanned
-	if r.Fill(&e) {
+	if r.Fill(&e, time.Now()) {
 		t.Error("a socket that a scan did not find is looked for again at once")
 	}
 	if r.Hurry(-1) {
@@ -144,7 +144,7 @@ func TestOtherListener(t *testing.T) {
 		defer r.Close()
 		<-r.first
 		e := events.Event{State: conn.State{Netns: 1, TCPState: conn.TCPEstablished, Family: conn.IPv4, Local: netip.MustParseAddrPort("127.0.0.2:80")}}
-		if asked := r.Fill(&e); !asked {
+		if asked := r.Fill(&e, time.Now()); !asked {
 			t.Error("not asked for")
 		}
 		time.Sleep(time.Minute)

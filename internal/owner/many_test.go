@@ -102,7 +102,7 @@ func BenchmarkFill(b *testing.B) {
 			for i := 0; b.Loop(); i++ {
 				// Half a million sockets, one after the other in no order of memory.
 				e = events.Event{State: conn.State{Inode: first + uint64(i)*7919%500_000}}
-				r.Fill(&e)
+				r.Fill(&e, time.Now())
 			}
 		})
 	}
