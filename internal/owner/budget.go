@@ -51,5 +51,8 @@ func (c *checks) take(now time.Duration) bool {
 		c.given.Store(0)
 	}
 	given, every := c.given.Add(1), c.every.Load()
+	if every == 1 {
+		return given <= c.limit
+	}
 	return given <= c.limit/manyTimes || given%every == 0 && given/every <= c.limit
 }
