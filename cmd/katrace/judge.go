@@ -60,7 +60,7 @@ func (s *stream) fillOwnerFast(e *events.Event) {
 		s.fillOwner(e)
 		return
 	}
-	if last.inode == e.Inode && last.time == e.Time {
+	if last.inode == e.Inode && last.time.Equal(e.Time) {
 		e.Owner = last.owner
 		return
 	}
