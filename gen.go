@@ -5,4 +5,4 @@
 // generate` runs it and installs clang and libbpf's headers where they lack.
 package katrace
 
-//go:generate go tool bpf2go -target amd64,arm64 -output-dir internal/loader -go-package loader -type record -type kernel_record -type record_kind -type record_flag -type story_bit -type record_verdict -type counter katrace bpf/katrace.bpf.c -- -O2 -g -Wall -Werror
+//go:generate go tool bpf2go -target amd64,arm64 -output-dir internal/loader -go-package loader -type record -type kernel_record -type record_kind -type record_flag -type story_bit -type record_verdict -type counter katrace bpf/katrace.bpf.c -- -mcpu=v3 -O2 -g -Wall -Werror

@@ -201,8 +201,8 @@ static __always_inline void handle_state(struct sock *sk, int before, int state)
 		known = bpf_map_lookup_elem(&told, &key);
 	if (!f && !known && !err)
 		return;
-	read_addresses(sk, &r, &w);
-	r.netns = netns_of_net(w.net);
+	read_addresses(sk, &r, &w, UNTYPED);
+	r.netns = netns_of_net(w.net, UNTYPED);
 	if (!r.local_port) /* inet_put_port() has taken it already */
 		r.local_port = __builtin_bswap16(READ((struct inet_sock *)sk, inet_sport));
 	tuple = hash_tuple(&r);
@@ -216,7 +216,7 @@ static __always_inline void handle_state(struct sock *sk, int before, int state)
 	}
 	if (!f && !same && (!err || !passes(&r)))
 		return;
-	read_state(sk, w.net, &r, &s);
+	read_state(sk, w.net, &r, &s, UNTYPED);
 	if (f) {
 		take_answer(f, &r, &s);
 		if (!is_busy(&s)) /* else it may count zero-window probes */

@@ -35,7 +35,7 @@ int BPF_PROG(fexit_write_wakeup, struct sock *sk, int mib, int ret)
 	struct firing *firing = this_firing();
 
 	if (firing)
-		handle_wakeup_end(firing, sk, ret);
+		handle_wakeup_end(firing, sk, ret, TYPED);
 	return 0;
 }
 
@@ -73,7 +73,7 @@ int BPF_PROG(fentry_v6_err, struct sk_buff *skb, void *opt, __u8 type, __u8 code
 SEC("fentry/tcp_send_dupack")
 int BPF_PROG(fentry_send_dupack, struct sock *sk, struct sk_buff *skb)
 {
-	handle_old_segment(sk, skb);
+	handle_old_segment(sk, skb, TYPED);
 	return 0;
 }
 

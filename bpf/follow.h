@@ -273,12 +273,12 @@ static __always_inline void take_answer(struct follow *f, struct record *r, cons
 
 /* recall: whose the socket is. Its cgroup never changes, its inode only with its
  * holder: these are read once. */
-static __always_inline void recall(struct sock *sk, struct follow *f, struct record *r)
+static __always_inline void recall(struct sock *sk, struct follow *f, struct record *r, int typed)
 {
-	__u64 holder = holder_of(sk);
+	__u64 holder = holder_of(sk, typed);
 
 	if (f->holder != holder) {
-		read_owner(sk, r);
+		read_owner_as(sk, r, typed);
 		f->inode = r->inode;
 		f->cgroup = r->cgroup;
 		f->owner = r->flags & (FLAG_KERNEL | FLAG_FILE);
@@ -288,7 +288,7 @@ static __always_inline void recall(struct sock *sk, struct follow *f, struct rec
 	r->inode = f->inode;
 	r->cgroup = f->cgroup;
 	r->flags |= f->owner;
-	r->uid = READ(sk, sk_uid.val);
+	r->uid = READ_BY(reading(typed), sk, sk_uid.val);
 }
 
 /* The kernel's count of probes goes up one by one, and falls to 0 only. Where it

@@ -68,12 +68,12 @@ static __always_inline void handle_firing(struct firing *firing, struct sock *sk
 		return;
 	r = &firing->made;
 	__builtin_memset(r, 0, RECORD_SHORT);
-	read_addresses(sk, r, &w);
+	read_addresses(sk, r, &w, UNTYPED);
 	/* Without a local port it is being closed by another processor: that tells it. */
 	if (w.hash != f->hash || !r->local_port)
 		return;
 	r->netns = f->netns;
-	read_state(sk, w.net, r, &s);
+	read_state(sk, w.net, r, &s, UNTYPED);
 	take_answer(f, r, &s);
 	if (watching && !tell_answer(sk, f, r, r->probes))
 		return;
@@ -81,23 +81,23 @@ static __always_inline void handle_firing(struct firing *firing, struct sock *sk
 	r->flags |= FLAG_FOLLOWED;
 	r->kind = RECORD_ANSWER;
 	r->reason = reason;
-	recall(sk, f, r);
+	recall(sk, f, r, UNTYPED);
 	submit(r);
 }
 
 /* read_probe reads, into an empty record, what a probe's is made of. */
-static __always_inline void read_probe(struct sock *sk, struct record *r, struct whose *w, struct sent *s)
+static __always_inline void read_probe(struct sock *sk, struct record *r, struct whose *w, struct sent *s, int typed)
 {
 	__builtin_memset(r, 0, RECORD_SHORT);
-	read_addresses(sk, r, w);
-	read_state(sk, w->net, r, s);
+	read_addresses(sk, r, w, typed);
+	read_state(sk, w->net, r, s, typed);
 }
 
 /* A probe was sent, or tried: r, w and s are what read_probe read. ret is what
  * tcp_write_wakeup returned, where flags has FLAG_RET; probes is icsk_probes_out
  * with this probe counted. */
 static __always_inline void handle_probe(struct sock *sk, struct record *r, const struct whose *w, const struct sent *s,
-					 __u8 probes, int ret, __u8 flags)
+					 __u8 probes, int ret, __u8 flags, int typed)
 {
 	struct follow *f = bpf_map_lookup_elem(&followed, &r->sk);
 
@@ -105,7 +105,7 @@ static __always_inline void handle_probe(struct sock *sk, struct record *r, cons
 		r->netns = f->netns;
 		r->flags |= FLAG_FOLLOWED;
 	} else {
-		r->netns = netns_of_net(w->net);
+		r->netns = netns_of_net(w->net, typed);
 		if (!passes(r))
 			return;
 		f = follow(r);
@@ -116,9 +116,9 @@ static __always_inline void handle_probe(struct sock *sk, struct record *r, cons
 	count_probe(ret);
 	if (!watching || !f || tell_probe(sk, f, r, ret, probes)) {
 		if (f)
-			recall(sk, f, r);
+			recall(sk, f, r, typed);
 		else
-			read_owner(sk, r);
+			read_owner_as(sk, r, typed);
 		r->kind = RECORD_PROBE;
 		r->flags |= flags;
 		r->ret = ret;
@@ -149,7 +149,7 @@ static __always_inline void handle_window_probe(struct sock *sk, struct record *
 {
 	if (!all)
 		return;
-	r->netns = netns_of_net(w->net);
+	r->netns = netns_of_net(w->net, UNTYPED);
 	if (!passes(r))
 		return;
 	remember(r);
@@ -163,21 +163,21 @@ static __always_inline void handle_window_probe(struct sock *sk, struct record *
 }
 
 /* tcp_write_wakeup is over; its caller counts the probe after it, if ret <= 0. */
-static __always_inline void handle_wakeup_end(struct firing *firing, struct sock *sk, int ret)
+static __always_inline void handle_wakeup_end(struct firing *firing, struct sock *sk, int ret, int typed)
 {
 	SHORT_RECORD(r);
 	struct whose w;
 	struct sent s;
 	__u8 probes;
 
-	read_probe(sk, r, &w, &s);
+	read_probe(sk, r, &w, &s, typed);
 	probes = r->probes + (ret <= 0);
 	if (is_busy(&s)) {
 		handle_window_probe(sk, r, &w, probes, ret);
 		return;
 	}
 	firing->done = 1;
-	handle_probe(sk, r, &w, &s, probes, ret, FLAG_RET);
+	handle_probe(sk, r, &w, &s, probes, ret, FLAG_RET, typed);
 }
 
 /* tcp_send_active_reset. Only keepalive's giving-up is told: in a firing of

@@ -48,7 +48,7 @@ int BPF_KRETPROBE(kretprobe_write_wakeup, int ret)
 	struct firing *firing = this_firing();
 
 	if (firing && firing->wakeup_sk) {
-		handle_wakeup_end(firing, (struct sock *)firing->wakeup_sk, ret);
+		handle_wakeup_end(firing, (struct sock *)firing->wakeup_sk, ret, UNTYPED);
 		firing->wakeup_sk = 0;
 	}
 	return 0;
@@ -64,7 +64,7 @@ int BPF_PROG(kprobe_write_wakeup_end, struct sock *sk, int mib, int ret)
 
 	if (firing && firing->wakeups) {
 		firing->wakeups--;
-		handle_wakeup_end(firing, sk, ret);
+		handle_wakeup_end(firing, sk, ret, TYPED);
 	}
 	return 0;
 }
@@ -94,7 +94,7 @@ int BPF_KPROBE(kprobe_v6_err, struct sk_buff *skb, void *opt, __u8 type, __u8 co
 SEC("kprobe/tcp_send_dupack")
 int BPF_KPROBE(kprobe_send_dupack, struct sock *sk, struct sk_buff *skb)
 {
-	handle_old_segment(sk, skb);
+	handle_old_segment(sk, skb, UNTYPED);
 	return 0;
 }
 

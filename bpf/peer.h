@@ -12,29 +12,34 @@
  * zero-window probe looks the same, but then our window is closed. A byte that
  * was sent again because our ACK was lost looks the same, but its sender pushes
  * it (PSH), and it comes soon after the data. */
-static __always_inline int handle_old_segment(struct sock *sk, struct sk_buff *skb)
+static __always_inline int handle_old_segment(struct sock *sk, struct sk_buff *skb, int typed)
 {
+	const enum reading how = reading(typed);
+	struct tcp_sock *tp = tcp_sock_of(sk, how);
 	struct record r = {};
 	struct tcp_header tcp = {};
 	__u32 seq[2]; /* seq, end_seq */
-	__u32 rcv_nxt = TCP(sk, rcv_nxt);
+	__u32 rcv_nxt;
 	void *cb = (void *)skb + bpf_core_field_offset(struct sk_buff, cb);
 
+	if (how == BY_TYPE && !tp)
+		return 0;
+	rcv_nxt = FIELD(tp, rcv_nxt);
 	if (bpf_probe_read_kernel(seq, sizeof(seq), cb) || rcv_nxt - seq[0] != 1 || seq[1] - seq[0] > 1 ||
-	    (__s32)(TCP(sk, rcv_wup) + TCP(sk, rcv_wnd) - rcv_nxt) <= 0)
+	    (__s32)(FIELD(tp, rcv_wup) + FIELD(tp, rcv_wnd) - rcv_nxt) <= 0)
 		return 0;
 	if (seq[1] != seq[0] &&
 	    (bpf_probe_read_kernel(&tcp, sizeof(tcp), BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, transport_header)) ||
 	     tcp.flags != TCP_FLAG_ACK_BYTE || jiffies32() - ICSK(sk, icsk_ack.lrcvtime) < hz))
 		return 0;
-	read_tuple(sk, &r);
+	read_tuple_as(sk, &r, typed);
 	if (!passes(&r))
 		return 0;
 	count(COUNT_PEER_PROBES);
 	if (quiet)
 		return 1;
 	remember(&r);
-	read_rest(sk, &r);
+	read_rest_as(sk, &r, typed);
 	r.kind = RECORD_PROBED;
 	submit(&r);
 	return 1;
@@ -52,7 +57,7 @@ static __always_inline int is_old(__u32 reason)
  * system drops comes by here. */
 static __noinline int handle_old_drop(struct sk_buff *skb, __u32 reason, struct sock *sk)
 {
-	return sk && is_old(reason) ? handle_old_segment(sk, skb) : 0;
+	return sk && is_old(reason) ? handle_old_segment(sk, skb, UNTYPED) : 0;
 }
 
 /* tcp_probe: a segment received in tcp_rcv_established, not yet looked at. The

@@ -10,6 +10,13 @@
 #define TCP(sk, field) READ((struct tcp_sock *)(sk), field)
 #define ICSK(sk, field) READ((struct inet_connection_sock *)(sk), field)
 
+/* tcp_sock_of is the socket as FIELD and FROM take it. BY_TYPE the verifier does not
+ * know that it is one, and wants a look whether it is NULL. */
+static __always_inline struct tcp_sock *tcp_sock_of(struct sock *sk, enum reading how)
+{
+	return how == BY_TYPE ? bpf_skc_to_tcp_sock(sk) : KNOWN((struct tcp_sock *)sk);
+}
+
 static __always_inline __u32 jiffies32(void)
 {
 	return (__u32)bpf_jiffies64(); /* tcp_jiffies32 */
@@ -40,7 +47,7 @@ static __always_inline __u32 elapsed(__u32 now, __u32 rcv_tstamp, __u32 lrcvtime
 /* heard_before: jiffies from the last segment that came until now. */
 static __always_inline __u32 heard_before(struct sock *sk, __u32 now)
 {
-	const int direct = direct_reads;
+	const enum reading how = reading(0);
 	struct tcp_sock *tp = KNOWN((struct tcp_sock *)sk);
 
 	return elapsed(now, FIELD(tp, rcv_tstamp), FIELD((struct inet_connection_sock *)tp, icsk_ack.lrcvtime));
@@ -70,7 +77,7 @@ static __always_inline __u32 idle_of(struct sock *sk)
  * but its numbers move and their enum has no name for CO-RE to find.) */
 static __always_inline int nothing_to_send(struct sock *sk)
 {
-	const int direct = direct_reads;
+	const enum reading how = reading(0);
 	struct tcp_sock *tp = KNOWN((struct tcp_sock *)sk);
 
 	return !FIELD(tp, packets_out) && FIELD(tp, write_seq) == FIELD(tp, snd_nxt);
@@ -79,7 +86,7 @@ static __always_inline int nothing_to_send(struct sock *sk)
 /* all_acked implies nothing_to_send(), and takes fewer reads. */
 static __always_inline int all_acked(struct sock *sk)
 {
-	const int direct = direct_reads;
+	const enum reading how = reading(0);
 	struct tcp_sock *tp = KNOWN((struct tcp_sock *)sk);
 
 	return FIELD(tp, write_seq) == FIELD(tp, snd_una);
@@ -145,9 +152,10 @@ static __noinline int file_unheld(struct sock *sk, struct file___inode *file, st
 /* read_holder: the inode number, which /proc/PID/fd shows as socket:[N]
  * (SOCK_INODE()), and whether the kernel itself opened the socket. Orphans, and
  * what nobody has accepted yet, have no inode. */
-static __always_inline void read_holder(struct sock *sk, struct record *r)
+static __always_inline void read_holder(struct sock *sk, struct record *r, int typed)
 {
-	struct socket *socket = READ(sk, sk_socket);
+	const enum reading how = reading(typed);
+	struct socket *socket = READ_BY(how, sk, sk_socket);
 	struct socket_alloc *alloc;
 	struct file *file;
 
@@ -155,7 +163,7 @@ static __always_inline void read_holder(struct sock *sk, struct record *r)
 		return;
 	alloc = (void *)socket - bpf_core_field_offset(struct socket_alloc, socket);
 	r->inode = READ(alloc, vfs_inode.i_ino);
-	file = READ(socket, file);
+	file = READ_BY(how, socket, file);
 	if (!file)
 		r->flags |= FLAG_KERNEL;
 	else if (file_unheld(sk, (void *)file, &alloc->vfs_inode))
@@ -163,10 +171,11 @@ static __always_inline void read_holder(struct sock *sk, struct record *r)
 }
 
 /* holder_of is another one if the socket's inode, or read_holder's flags, are others. */
-static __always_inline __u64 holder_of(struct sock *sk)
+static __always_inline __u64 holder_of(struct sock *sk, int typed)
 {
-	struct socket *socket = READ(sk, sk_socket);
-	struct file *file = socket ? READ(socket, file) : NULL;
+	const enum reading how = reading(typed);
+	struct socket *socket = READ_BY(how, sk, sk_socket);
+	struct file *file = socket ? READ_BY(how, socket, file) : NULL;
 
 	return file ? (__u64)file : socket ? (__u64)socket : 1;
 }
@@ -178,9 +187,9 @@ struct whose {
 };
 
 /* read_addresses: the tuple, but for its namespace's number. */
-static __always_inline void read_addresses(struct sock *unknown, struct record *r, struct whose *w)
+static __always_inline void read_addresses(struct sock *unknown, struct record *r, struct whose *w, int typed)
 {
-	const int direct = direct_reads;
+	const enum reading how = reading(typed);
 	struct sock *sk = KNOWN(unknown);
 	__u64 pair;
 	RUN(common, sk, __sk_common.skc_addrpair, 88);
@@ -203,32 +212,36 @@ static __always_inline void read_addresses(struct sock *unknown, struct record *
 	w->hash = FROM(common, sk, __sk_common.skc_hash);
 }
 
-static __always_inline __u32 netns_of_net(struct net *net)
+static __always_inline __u32 netns_of_net(struct net *net, int typed)
 {
-	return READ(net, ns.inum);
+	return READ_BY(reading(typed), net, ns.inum);
 }
 
 static __always_inline __u32 netns_of_sock(struct sock *sk)
 {
-	return netns_of_net(READ(sk, __sk_common.skc_net.net));
+	return netns_of_net(READ(sk, __sk_common.skc_net.net), UNTYPED);
 }
 
 /* read_tuple: what tells the connection from others; enough for the filter. */
-static __always_inline void read_tuple(struct sock *sk, struct record *r)
+static __always_inline void read_tuple_as(struct sock *sk, struct record *r, int typed)
 {
 	struct whose w;
 
-	read_addresses(sk, r, &w);
-	r->netns = netns_of_net(w.net);
+	read_addresses(sk, r, &w, typed);
+	r->netns = netns_of_net(w.net, typed);
 }
 
+static __always_inline void read_tuple(struct sock *sk, struct record *r) { read_tuple_as(sk, r, UNTYPED); }
+
 /* read_owner: whose the socket is. */
-static __always_inline void read_owner(struct sock *sk, struct record *r)
+static __always_inline void read_owner_as(struct sock *sk, struct record *r, int typed)
 {
-	read_holder(sk, r);
+	read_holder(sk, r, typed);
 	r->cgroup = cgroup_of(sk);
-	r->uid = READ(sk, sk_uid.val);
+	r->uid = READ_BY(reading(typed), sk, sk_uid.val);
 }
+
+static __always_inline void read_owner(struct sock *sk, struct record *r) { read_owner_as(sk, r, UNTYPED); }
 
 /* What is not in a record of what read_state reads. */
 struct sent {
@@ -244,15 +257,19 @@ static __always_inline int is_busy(const struct sent *s)
 }
 
 /* read_state: settings, and how far things are. */
-static __always_inline void read_state(struct sock *sk, struct net *unknown, struct record *r, struct sent *s)
+static __always_inline void read_state(struct sock *sk, struct net *unknown, struct record *r, struct sent *s, int typed)
 {
-	const int direct = direct_reads;
-	struct tcp_sock *tp = KNOWN((struct tcp_sock *)sk);
+	const enum reading how = reading(typed);
+	struct tcp_sock *tp = tcp_sock_of(sk, how);
 	struct inet_connection_sock *icsk = (void *)tp;
 	struct net *net;
 	__u32 lrcvtime;
 
 	s->now = jiffies32();
+	if (how == BY_TYPE && !tp) {
+		__builtin_memset(s, 0, sizeof(*s));
+		return;
+	}
 	{
 		RUN(conn, icsk, icsk_probes_out, 64);
 
@@ -301,13 +318,15 @@ static __always_inline void read_state(struct sock *sk, struct net *unknown, str
 }
 
 /* read_rest: everything that is the same for every kind of record. */
-static __always_inline void read_rest(struct sock *sk, struct record *r)
+static __always_inline void read_rest_as(struct sock *sk, struct record *r, int typed)
 {
 	struct sent s;
 
 	r->time = bpf_ktime_get_boot_ns();
-	read_owner(sk, r);
-	read_state(sk, READ(sk, __sk_common.skc_net.net), r, &s);
+	read_owner_as(sk, r, typed);
+	read_state(sk, READ_BY(reading(typed), sk, __sk_common.skc_net.net), r, &s, typed);
 }
+
+static __always_inline void read_rest(struct sock *sk, struct record *r) { read_rest_as(sk, r, UNTYPED); }
 
 #endif

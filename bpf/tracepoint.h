@@ -53,7 +53,7 @@ int tp_timer_expire_exit(struct bpf_raw_tracepoint_args *ctx)
 	 * there is something to send throughout, the count is raised by a
 	 * zero-window probe: its timer may run on another CPU meanwhile. */
 	if (!firing->orphan && ICSK(sk, icsk_probes_out) == probes) {
-		read_probe(sk, r, &w, &s);
+		read_probe(sk, r, &w, &s, UNTYPED);
 		if (r->state == TCP_CLOSE) {
 			/* Another processor has closed it since. Where it was followed, that
 			 * counts the probe (handle_state); it has no entry any more. */
@@ -61,7 +61,7 @@ int tp_timer_expire_exit(struct bpf_raw_tracepoint_args *ctx)
 				__sync_fetch_and_add(&lost_unseen, 1);
 		} else if (firing->idle || !is_busy(&s)) {
 			firing->done = 1;
-			handle_probe(sk, r, &w, &s, probes, 0, 0); /* not r->probes: an answer may clear it meanwhile */
+			handle_probe(sk, r, &w, &s, probes, 0, 0, UNTYPED); /* not r->probes: an answer may clear it meanwhile */
 		}
 	}
 	handle_firing_end(firing);

@@ -99,11 +99,8 @@ func (st *staging) trace(ctx context.Context) ([]lab.Outcome, error) {
 	var streamErr error
 	wg.Go(func() { streamErr = st.stream.run(streamCtx) })
 
-	err := st.lab.Begin()
-	var outcomes []lab.Outcome
-	if err == nil {
-		outcomes, err = st.lab.Wait(ctx)
-	}
+	st.lab.Begin()
+	outcomes, err := st.lab.Wait(ctx)
 	if ctx.Err() == nil && outcomes != nil {
 		err = nil // a case that was not played to its end is judged as such
 	}

@@ -48,6 +48,24 @@ func TestClosedStdout(t *testing.T) {
 	}
 }
 
+// TestFullStdout: what does not fit is no success, also of what the library prints.
+func TestFullStdout(t *testing.T) {
+	for _, args := range []string{"--help", "list --help", "help list", "completion bash", "version", "predict"} {
+		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := asKatrace(strings.Fields(args)...)
+		var errs strings.Builder
+		cmd.Stdout, cmd.Stderr = full, &errs
+		_ = cmd.Run() // the status is looked at
+		_ = full.Close()
+		if got := cmd.ProcessState.ExitCode(); got != exitFailed || !strings.Contains(errs.String(), "no space left on device") {
+			t.Errorf("katrace %s: exit status %d, it says %q", args, got, errs.String())
+		}
+	}
+}
+
 // TestSignals: each signal that asks for the end ends it with status 0, and what
 // came before is shown; SIGHUP that is ignored, as nohup(1) has it, ends nothing.
 func TestSignals(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -58,7 +59,12 @@ func run(ctx context.Context, args []string) error {
 	cmd := newRootCommand()
 	refuseTopics(cmd)
 	cmd.SetArgs(args)
+	out := noting{to: os.Stdout}
+	cmd.SetOut(&out)
 	ran, err := cmd.ExecuteContextC(ctx)
+	if err == nil {
+		err = out.err // of help and the completions, which do not tell
+	}
 	if err == nil || isQuiet(err) {
 		return err
 	}
@@ -79,6 +85,20 @@ func run(ctx context.Context, args []string) error {
 		}
 	}
 	return err
+}
+
+// noting is a writer that remembers the first error.
+type noting struct {
+	to  io.Writer
+	err error
+}
+
+func (n *noting) Write(b []byte) (int, error) {
+	wrote, err := n.to.Write(b)
+	if n.err == nil {
+		n.err = err
+	}
+	return wrote, err
 }
 
 // errDisagrees ends a command that has already said what is wrong.

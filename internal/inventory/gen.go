@@ -2,4 +2,4 @@
 
 package inventory
 
-//go:generate go tool bpf2go -target amd64,arm64 -go-package inventory -type record -type inventory_socket -type inventory_user -type inventory_flag inventory ../../bpf/inventory.bpf.c -- -O2 -g -Wall -Werror
+//go:generate go tool bpf2go -target amd64,arm64 -go-package inventory -type record -type inventory_socket -type inventory_user -type inventory_flag inventory ../../bpf/inventory.bpf.c -- -mcpu=v3 -O2 -g -Wall -Werror

@@ -94,6 +94,7 @@ const (
 	inventoryVarDirectReads      = "direct_reads"
 	inventoryVarHz               = "hz"
 	inventoryVarResetReasonParam = "reset_reason_param"
+	inventoryVarTypedReads       = "typed_reads"
 	inventoryVarUnusedFlag       = "unused_flag"
 	inventoryVarUnusedRecord     = "unused_record"
 	inventoryVarUnusedSocket     = "unused_socket"
@@ -158,6 +159,7 @@ type inventoryVariableSpecs struct {
 	DirectReads      *ebpf.VariableSpec `ebpf:"direct_reads"`
 	Hz               *ebpf.VariableSpec `ebpf:"hz"`
 	ResetReasonParam *ebpf.VariableSpec `ebpf:"reset_reason_param"`
+	TypedReads       *ebpf.VariableSpec `ebpf:"typed_reads"`
 	UnusedFlag       *ebpf.VariableSpec `ebpf:"unused_flag"`
 	UnusedRecord     *ebpf.VariableSpec `ebpf:"unused_record"`
 	UnusedSocket     *ebpf.VariableSpec `ebpf:"unused_socket"`
@@ -197,6 +199,7 @@ type inventoryVariables struct {
 	DirectReads      *ebpf.Variable `ebpf:"direct_reads"`
 	Hz               *ebpf.Variable `ebpf:"hz"`
 	ResetReasonParam *ebpf.Variable `ebpf:"reset_reason_param"`
+	TypedReads       *ebpf.Variable `ebpf:"typed_reads"`
 	UnusedFlag       *ebpf.Variable `ebpf:"unused_flag"`
 	UnusedRecord     *ebpf.Variable `ebpf:"unused_record"`
 	UnusedSocket     *ebpf.Variable `ebpf:"unused_socket"`

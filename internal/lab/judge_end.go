@@ -101,8 +101,13 @@ func (r *review) ended(e *events.Event) {
 // or be missed by the capture.
 func (r *review) icmp() {
 	told, wire := r.kinds[events.KindICMP], r.o.Captured.ICMP
-	// The error about the RST that ends the connection finds it closed.
-	if end := r.o.Captured.Reset; !end.IsZero() {
+	// The error about the RST that ends the connection finds it closed, and so does one about
+	// the last probe that takes longer than the interval. (A RST that waits for ARP is not captured.)
+	end := r.o.Captured.Reset
+	if resets := r.kinds[events.KindReset]; end.IsZero() && len(resets) > 0 {
+		end = resets[0].Time.Add(-apart)
+	}
+	if !end.IsZero() {
 		wire = slices.DeleteFunc(slices.Clone(wire), func(i ICMPSeen) bool { return !i.Time.Before(end) })
 	}
 	if !r.can.ICMP {

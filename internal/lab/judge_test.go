@@ -174,6 +174,58 @@ func TestJudgeClosing(t *testing.T) {
 	}
 }
 
+// TestJudgeTimer: a firing that probes nothing, as a process holds the socket, counts the
+// probes before the answer that is only queued then (sk_backlog).
+func TestJudgeTimer(t *testing.T) {
+	can := full
+	can.Slack = time.Second
+	for _, test := range []struct {
+		reason     events.Reason
+		after      time.Duration // of the answer's segment
+		unanswered int
+		want       bool
+	}{
+		{events.ReasonSocketBusy, time.Minute, 2, true},
+		{events.ReasonSocketBusy, time.Minute, 0, true},
+		{events.ReasonSocketBusy, time.Minute, 1, false},
+		{events.ReasonNotIdle, -can.Slack / 2, 2, true},
+		{events.ReasonNotIdle, can.Slack / 2, 2, true}, // on another processor, or by clocks that differ
+		{events.ReasonNotIdle, time.Minute, 2, false},
+	} {
+		o, evs := truth(t, "probes-ignored", can)
+		p := o.Captured.Probes[1]
+		next := slices.IndexFunc(evs, func(e events.Event) bool { return e.Kind == events.KindAnswer })
+		timer := evs[next]
+		timer.Kind, timer.Verdict, timer.Reason = events.KindTimer, 0, test.reason
+		timer.Time, timer.Unanswered, timer.Has = p.Answer.Add(test.after), test.unanswered, timer.Has|conn.HasUnanswered
+		evs = slices.Insert(evs, next, timer)
+		row := Judge(o, evs, events.Lost{}, can)
+		if slices.ContainsFunc(row.Why, func(why string) bool { return strings.HasPrefix(why, "timer event says") }) == test.want {
+			t.Errorf("%+v: %q", test, row.Why)
+		}
+	}
+}
+
+// TestJudgeLateICMP: on a slow machine ARP fails for the last probe when the connection has
+// been given up. Nobody is told of that error.
+func TestJudgeLateICMP(t *testing.T) {
+	o, evs := truth(t, "neighbour-gone", full)
+	last := 0
+	for i, e := range evs {
+		if e.Kind == events.KindICMP {
+			last = i
+		}
+	}
+	evs = slices.Delete(evs, last, last+1)
+	if Judge(o, evs, events.Lost{}, full).Agrees {
+		t.Error("agrees that an error before the end is not told")
+	}
+	o.Captured.ICMP[len(o.Captured.ICMP)-1].Time = evs[len(evs)-1].Time.Add(time.Second)
+	if row := Judge(o, evs, events.Lost{}, full); !row.Agrees {
+		t.Errorf("disagrees where the last error comes after the end: %q", row.Why)
+	}
+}
+
 // TestAgain: a case is staged again where the staging failed, or where katrace
 // itself missed a firing; never for what it said wrong.
 func TestAgain(t *testing.T) {

@@ -163,6 +163,7 @@ var failedStagings = []lie{
 	{"ipv6-unreachable", full, saw(func(o *Outcome) { o.Router = netip.MustParseAddr("2001:db8:1::1") }), "captured from 2001:db8:1::fe, the router is 2001:db8:1::1"},
 	{"no-carrier", full, saw(func(o *Outcome) { o.Captured.Probes = make([]Probe, 3) }), "3 probes captured, not 0"},
 	{"mptcp", full, saw(func(o *Outcome) { o.Errno = unix.ETIMEDOUT }), "the application read ETIMEDOUT, not nothing"},
+	{"mptcp-data", full, saw(func(o *Outcome) { o.EndedAfter = time.Second }), "the subflow ended after 1s"},
 	{"vanished", full, saw(func(o *Outcome) { o.Captured.ICMP = make([]ICMPSeen, 1) }), "1 ICMP errors captured"},
 	{"vanished", full, saw(func(o *Outcome) {
 		o.Captured.Probes[1].Time = o.Captured.Probes[0].Time.Add(900 * time.Millisecond)

@@ -46,8 +46,8 @@ func (s *socket) set(level, option, value int) error {
 	return s.control(func(fd int) error { return unix.SetsockoptInt(fd, level, option, value) })
 }
 
-// Each call that can block waits with poll(2), at most so long.
-const callLimit = 10 * time.Second
+// Each call that can block waits with poll(2), at most so long: nothing that a busy machine reaches.
+const callLimit = time.Minute
 
 // listenTCP listens on a port that the kernel chooses. A small receive buffer
 // (bytes; 0: the system's) is for a peer whose window is to close soon. It runs
@@ -86,7 +86,7 @@ func listenTCP(addr netip.Addr, proto, receiveBuffer int) (*socket, netip.AddrPo
 // EHOSTUNREACH is no end here: on a slow machine a new interface may not answer
 // three neighbour solicitations in as many seconds.
 func dialTCP(to netip.AddrPort, proto int) (*socket, error) {
-	for end := time.Now().Add(2 * callLimit); ; {
+	for end := time.Now().Add(callLimit); ; {
 		s, err := dialOnce(to, proto)
 		if !errors.Is(err, unix.EHOSTUNREACH) || time.Now().After(end) {
 			return s, err

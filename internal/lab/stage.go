@@ -30,6 +30,7 @@ type stage struct {
 	capture  *capture
 	errors   *capture // of lo, where this host's own ICMP errors pass; or nil
 
+	failed    error     // why it could not be begun
 	begun     time.Time // when keepalive was switched on
 	closing   time.Time // closeApp
 	keepalive uint64    // the counter then
@@ -199,6 +200,9 @@ func (s *stage) switchOn() (err error) {
 // play runs the case to its end and says what was seen. The connection is gone
 // afterwards.
 func (s *stage) play(ctx context.Context) (Outcome, error) {
+	if s.failed != nil {
+		return Outcome{}, s.failed
+	}
 	if s.late > 0 {
 		if err := errors.Join(rest(ctx, s.late), s.switchOn()); err != nil {
 			return Outcome{}, fmt.Errorf("play %q: %w", s.Name, err)

@@ -47,6 +47,10 @@ func (o Outcome) verify(e Expect, interval, slack time.Duration) (why []string) 
 			no("the connection ended after %v, %v late", round(took), round(late))
 		}
 	}
+	// On a slow machine data may have been given up before keepalive was on.
+	if o.Subflow && o.EndedAfter < e.After/2 {
+		no("the subflow ended after %v", round(o.EndedAfter))
+	}
 	for _, count := range []struct {
 		what string
 		n    int

@@ -129,7 +129,10 @@ var hooks = map[Backend][]hook{
 		{prog: katraceProgKprobeKeepaliveTimer, at: "tcp_keepalive_timer", how: byKprobe},
 		{prog: katraceProgKprobeV4Err, at: "tcp_v4_err", how: byKprobe, gives: givesICMP4},
 		{prog: katraceProgKprobeV6Err, at: "tcp_v6_err", how: byKprobe, gives: givesICMP6},
-		{prog: katraceProgKprobeSendDupack, at: "tcp_send_dupack", how: byKprobe, gives: givesProbed, onlyIf: withProbed, spare: dropsHaveSocket},
+		// By fentry it knows the types of the parameters, and reads by loads (bpf/read.h).
+		{prog: katraceProgFentrySendDupack, at: "tcp_send_dupack", how: byFentry, gives: givesProbed, onlyIf: withProbed, spare: dropsHaveSocket, instead: &hook{
+			prog: katraceProgKprobeSendDupack, at: "tcp_send_dupack", how: byKprobe, gives: givesProbed,
+		}},
 		{prog: katraceProgKprobeReset, at: "tcp_reset", how: byKprobe, gives: givesRST, params: resetWithSegment},
 		// In process context, where the timer may interrupt a kprobe's handler,
 		// whose own kprobes the kernel then skips: by fentry if it can be.

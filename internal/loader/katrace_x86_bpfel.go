@@ -300,6 +300,7 @@ const (
 	katraceVarResetReasonParam         = "reset_reason_param"
 	katraceVarSeenFirings              = "seen_firings"
 	katraceVarSeenResets               = "seen_resets"
+	katraceVarTypedReads               = "typed_reads"
 	katraceVarUnusedBit                = "unused_bit"
 	katraceVarUnusedCounter            = "unused_counter"
 	katraceVarUnusedFlag               = "unused_flag"
@@ -419,6 +420,7 @@ type katraceVariableSpecs struct {
 	ResetReasonParam   *ebpf.VariableSpec `ebpf:"reset_reason_param"`
 	SeenFirings        *ebpf.VariableSpec `ebpf:"seen_firings"`
 	SeenResets         *ebpf.VariableSpec `ebpf:"seen_resets"`
+	TypedReads         *ebpf.VariableSpec `ebpf:"typed_reads"`
 	UnusedBit          *ebpf.VariableSpec `ebpf:"unused_bit"`
 	UnusedCounter      *ebpf.VariableSpec `ebpf:"unused_counter"`
 	UnusedFlag         *ebpf.VariableSpec `ebpf:"unused_flag"`
@@ -494,6 +496,7 @@ type katraceVariables struct {
 	ResetReasonParam   *ebpf.Variable `ebpf:"reset_reason_param"`
 	SeenFirings        *ebpf.Variable `ebpf:"seen_firings"`
 	SeenResets         *ebpf.Variable `ebpf:"seen_resets"`
+	TypedReads         *ebpf.Variable `ebpf:"typed_reads"`
 	UnusedBit          *ebpf.Variable `ebpf:"unused_bit"`
 	UnusedCounter      *ebpf.Variable `ebpf:"unused_counter"`
 	UnusedFlag         *ebpf.Variable `ebpf:"unused_flag"`

@@ -20,7 +20,7 @@ import (
 // programs to be run on (BPF_PROG_TEST_RUN): what takes weeks on a real socket is
 // a stamp here. The programs, and the kernel's layout of the socket, are the real ones.
 type made struct {
-	t       *testing.T
+	t       testing.TB
 	types   *btf.Spec
 	coll    *ebpf.Collection
 	options Options
@@ -45,7 +45,7 @@ const (
 )
 
 // makeSocket makes an idle connection with keepalive on.
-func makeSocket(t *testing.T) *made {
+func makeSocket(t testing.TB) *made {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("loading programs needs root")

@@ -27,8 +27,11 @@ func (m *made) traced(name string) *ebpf.Program {
 	if err := m.coll.Variables[katraceVarDirectReads].Get(&direct); err != nil {
 		m.t.Fatal(err)
 	}
-	if direct == 0 {
+	if direct == 0 { // and the parameters have no types
 		withoutCasts(spec)
+		if err := spec.Variables[katraceVarTypedReads].Set(uint8(0)); err != nil {
+			m.t.Fatal(err)
+		}
 	}
 	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{
 		Programs: ebpf.ProgramOptions{KernelTypes: m.types}, Cache: KernelBTF(), MapReplacements: m.coll.Maps,

@@ -2,4 +2,4 @@
 
 package owner
 
-//go:generate go tool bpf2go -target amd64,arm64 -go-package owner -type owner_file -type owner_listener -type owner_kind owner ../../bpf/owner.bpf.c -- -O2 -g -Wall -Werror
+//go:generate go tool bpf2go -target amd64,arm64 -go-package owner -type owner_file -type owner_listener -type owner_kind owner ../../bpf/owner.bpf.c -- -mcpu=v3 -O2 -g -Wall -Werror

@@ -47,6 +47,7 @@ type ownerOwnerListener struct {
 const (
 	ownerProgListFiles     = "list_files"
 	ownerVarDirectReads    = "direct_reads"
+	ownerVarTypedReads     = "typed_reads"
 	ownerVarUnusedFile     = "unused_file"
 	ownerVarUnusedKind     = "unused_kind"
 	ownerVarUnusedListener = "unused_listener"
@@ -108,6 +109,7 @@ type ownerMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type ownerVariableSpecs struct {
 	DirectReads    *ebpf.VariableSpec `ebpf:"direct_reads"`
+	TypedReads     *ebpf.VariableSpec `ebpf:"typed_reads"`
 	UnusedFile     *ebpf.VariableSpec `ebpf:"unused_file"`
 	UnusedKind     *ebpf.VariableSpec `ebpf:"unused_kind"`
 	UnusedListener *ebpf.VariableSpec `ebpf:"unused_listener"`
@@ -144,6 +146,7 @@ func (m *ownerMaps) Close() error {
 // It can be passed to loadOwnerObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ownerVariables struct {
 	DirectReads    *ebpf.Variable `ebpf:"direct_reads"`
+	TypedReads     *ebpf.Variable `ebpf:"typed_reads"`
 	UnusedFile     *ebpf.Variable `ebpf:"unused_file"`
 	UnusedKind     *ebpf.Variable `ebpf:"unused_kind"`
 	UnusedListener *ebpf.Variable `ebpf:"unused_listener"`
