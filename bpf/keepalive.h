@@ -85,12 +85,12 @@ static __always_inline void handle_firing(struct firing *firing, struct sock *sk
 	submit(r);
 }
 
-/* read_probe reads, into an empty record, what a probe's is made of. */
-static __always_inline void read_probe(struct sock *sk, struct record *r, struct whose *w, struct sent *s, int typed)
+/* read_probe reads, into an empty record, what a probe's is made of; 0 if it cannot. */
+static __always_inline int read_probe(struct sock *sk, struct record *r, struct whose *w, struct sent *s, int typed)
 {
 	__builtin_memset(r, 0, RECORD_SHORT);
 	read_addresses(sk, r, w, typed);
-	read_state(sk, w->net, r, s, typed);
+	return read_state(sk, w->net, r, s, typed);
 }
 
 /* A probe was sent, or tried: r, w and s are what read_probe read. ret is what
@@ -170,7 +170,8 @@ static __always_inline void handle_wakeup_end(struct firing *firing, struct sock
 	struct sent s;
 	__u8 probes;
 
-	read_probe(sk, r, &w, &s, typed);
+	if (!read_probe(sk, r, &w, &s, typed))
+		return;
 	probes = r->probes + (ret <= 0);
 	if (is_busy(&s)) {
 		handle_window_probe(sk, r, &w, probes, ret);

@@ -256,8 +256,8 @@ static __always_inline int is_busy(const struct sent *s)
 	return s->packets_out || s->write_seq != s->snd_nxt;
 }
 
-/* read_state: settings, and how far things are. */
-static __always_inline void read_state(struct sock *sk, struct net *unknown, struct record *r, struct sent *s, int typed)
+/* read_state: settings, and how far things are; 0 if that cannot be read. */
+static __always_inline int read_state(struct sock *sk, struct net *unknown, struct record *r, struct sent *s, int typed)
 {
 	const enum reading how = reading(typed);
 	struct tcp_sock *tp = tcp_sock_of(sk, how);
@@ -266,10 +266,8 @@ static __always_inline void read_state(struct sock *sk, struct net *unknown, str
 	__u32 lrcvtime;
 
 	s->now = jiffies32();
-	if (how == BY_TYPE && !tp) {
-		__builtin_memset(s, 0, sizeof(*s));
-		return;
-	}
+	if (how == BY_TYPE && !tp)
+		return 0;
 	{
 		RUN(conn, icsk, icsk_probes_out, 64);
 
@@ -300,7 +298,7 @@ static __always_inline void read_state(struct sock *sk, struct net *unknown, str
 	}
 	s->write_seq = FIELD(tp, write_seq);
 	if (r->idle && r->intvl && r->cnt)
-		return;
+		return 1;
 	net = KNOWN(unknown);
 	RUN(sysctls, net, ipv4.sysctl_tcp_keepalive_time, 16);
 	if (!r->idle) {
@@ -315,6 +313,7 @@ static __always_inline void read_state(struct sock *sk, struct net *unknown, str
 		r->cnt = FROM(sysctls, net, ipv4.sysctl_tcp_keepalive_probes);
 		r->inherited |= INHERITED_CNT;
 	}
+	return 1;
 }
 
 /* read_rest: everything that is the same for every kind of record. */

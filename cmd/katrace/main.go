@@ -63,7 +63,7 @@ func run(ctx context.Context, args []string) error {
 	cmd.SetOut(&out)
 	ran, err := cmd.ExecuteContextC(ctx)
 	if err == nil {
-		err = out.err // of help and the completions, which do not tell
+		err = out.err // of help and __complete, which do not report it
 	}
 	if err == nil || isQuiet(err) {
 		return err

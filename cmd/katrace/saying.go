@@ -36,7 +36,7 @@ func opening(t *loader.Tracer, debug bool) string {
 			fmt.Fprintf(&b, "\nkatrace: passed over %v", err)
 		}
 		if t.Slow != nil {
-			fmt.Fprintf(&b, "\nkatrace: each field is read by a call, for the kernel refuses more than that: %v", t.Slow)
+			fmt.Fprintf(&b, "\nkatrace: most fields are read by a call, for the kernel refused the faster programs: %v", t.Slow)
 		}
 		if t.Unwitnessed != nil {
 			fmt.Fprintf(&b, "\nkatrace: firings that no program ran for cannot be counted: %v", t.Unwitnessed)

@@ -180,29 +180,39 @@ func TestJudgeTimer(t *testing.T) {
 	can := full
 	can.Slack = time.Second
 	for _, test := range []struct {
+		kind       events.Kind
 		reason     events.Reason
 		after      time.Duration // of the answer's segment
 		unanswered int
 		want       bool
 	}{
-		{events.ReasonSocketBusy, time.Minute, 2, true},
-		{events.ReasonSocketBusy, time.Minute, 0, true},
-		{events.ReasonSocketBusy, time.Minute, 1, false},
-		{events.ReasonNotIdle, -can.Slack / 2, 2, true},
-		{events.ReasonNotIdle, can.Slack / 2, 2, true}, // on another processor, or by clocks that differ
-		{events.ReasonNotIdle, time.Minute, 2, false},
+		{events.KindTimer, events.ReasonSocketBusy, time.Minute, 2, true},
+		{events.KindTimer, events.ReasonSocketBusy, time.Minute, 0, true},
+		{events.KindTimer, events.ReasonSocketBusy, time.Minute, 1, false},
+		{events.KindTimer, events.ReasonNotIdle, -can.Slack / 2, 2, true},
+		{events.KindTimer, events.ReasonNotIdle, can.Slack / 2, 2, true}, // on another processor, or by clocks that differ
+		{events.KindTimer, events.ReasonNotIdle, time.Minute, 2, false},
+		{events.KindPeerReset, 0, can.Slack / 2, 2, false}, // no firing
 	} {
 		o, evs := truth(t, "probes-ignored", can)
 		p := o.Captured.Probes[1]
 		next := slices.IndexFunc(evs, func(e events.Event) bool { return e.Kind == events.KindAnswer })
 		timer := evs[next]
-		timer.Kind, timer.Verdict, timer.Reason = events.KindTimer, 0, test.reason
+		timer.Kind, timer.Verdict, timer.Reason = test.kind, 0, test.reason
 		timer.Time, timer.Unanswered, timer.Has = p.Answer.Add(test.after), test.unanswered, timer.Has|conn.HasUnanswered
 		evs = slices.Insert(evs, next, timer)
 		row := Judge(o, evs, events.Lost{}, can)
-		if slices.ContainsFunc(row.Why, func(why string) bool { return strings.HasPrefix(why, "timer event says") }) == test.want {
+		if slices.ContainsFunc(row.Why, func(why string) bool { return strings.HasPrefix(why, test.kind.String()+" event says") }) == test.want {
 			t.Errorf("%+v: %q", test, row.Why)
 		}
+	}
+	// No probe was answered, for none was on the wire: none is uncounted.
+	o, evs := truth(t, "neighbour-gone", can)
+	last := slices.IndexFunc(evs, func(e events.Event) bool { return e.Kind == events.KindReset })
+	timer := evs[last]
+	timer.Kind, timer.Verdict, timer.Reason, timer.Unanswered = events.KindTimer, 0, events.ReasonSocketBusy, 0
+	if Judge(o, slices.Insert(evs, last, timer), events.Lost{}, can).Agrees {
+		t.Error("agrees that none is unanswered where no probe was answered")
 	}
 }
 

@@ -8,9 +8,10 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
-// LoadReading loads programs that read kernel structs by READ (bpf/read.h): by loads
-// where the kernel has bpf_rdonly_cast, or else by calls. slow is why it refused the
-// former. types are the kernel's, read from the file btfFile unless that is "".
+// LoadReading loads programs that read kernel structs by READ (bpf/read.h): by loads where
+// the kernel has bpf_rdonly_cast; or else by calls, but for what a program of fentry or
+// fexit knows the type of. slow is why the kernel refused the former. types are the
+// kernel's, read from the file btfFile unless that is "".
 func LoadReading(spec *ebpf.CollectionSpec, btfFile string, types *btf.Spec) (coll *ebpf.Collection, slow, err error) {
 	opts := ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{KernelTypes: types}, Cache: KernelBTF()}
 	if btfFile == "" && hasReadOnlyCast(types) {

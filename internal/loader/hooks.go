@@ -59,11 +59,23 @@ func (h hook) onFunction() bool { return h.byProbe() || h.byTracing() }
 func (h hook) isThere(types *btf.Spec) bool { return h.notThere(types) == nil }
 
 // notThere says why not.
-func (h hook) notThere(types *btf.Spec) error {
+func (h hook) notThere(types *btf.Spec) error { return h.notThereBy(types, kernelSymbol) }
+
+// notThereBy is notThere, by where the kernel's functions are looked up.
+func (h hook) notThereBy(types *btf.Spec, function func(name string) (symbol, error)) error {
 	n := parameters(types, h.at)
+	var none *noFunctionError
+	if h.byTracing() {
+		// The kernel looks it up by its plain name (bpf_check_attach_target). The BTF may have a
+		// function of which only NAME.part.0 or the like is left (pahole --btf_gen_optimized).
+		_, err := function(h.at)
+		errors.As(err, &none)
+	}
 	switch {
 	case h.byProbe() && missing() == 0 && !hasKprobes(types): // what this process lacks comes first
 		return unsupported("attach "+h.String(), unix.EOPNOTSUPP, noKprobes)
+	case none != nil:
+		return unsupported("find "+h.String(), none, "")
 	case h.params == 0 && (n > 0 || !h.byTracing()):
 		return nil
 	case h.params != 0 && n >= h.params:
@@ -73,7 +85,7 @@ func (h hook) notThere(types *btf.Spec) error {
 	}
 	err := errors.New("the kernel's BTF does not have it")
 	if h.onFunction() {
-		if _, none := kernelSymbol(h.at); none != nil {
+		if _, none := function(h.at); none != nil {
 			err = none
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
 )
 
 // everyHook calls do for each hook of each backend, and what stands in for it.
@@ -145,5 +146,39 @@ func TestHooksOf(t *testing.T) {
 		if got := names(tt.b, tt.o); !strings.Contains(got, tt.with) || strings.Contains(got, tt.less) {
 			t.Errorf("%s %+v: %s; want %q and not %q", tt.b, tt.o, got, tt.with, tt.less)
 		}
+	}
+}
+
+// TestHookOnPart: fentry is not tried where only a part or a variant of the function is
+// left, although the kernel's BTF may have the function. The kernel would refuse a program
+// for it, and all others that are loaded with it.
+func TestHookOnPart(t *testing.T) {
+	sk := btf.FuncParam{Name: "sk", Type: &btf.Pointer{Target: &btf.Struct{Name: "sock", Size: 8}}}
+	types := kernelWith(t, &btf.Func{Name: "tcp_send_dupack", Linkage: btf.StaticFunc,
+		Type: &btf.FuncProto{Return: (*btf.Void)(nil), Params: []btf.FuncParam{sk, {Name: "skb", Type: sk.Type}}}})
+	for kallsyms, want := range map[string]bool{
+		"0000000000000000 t tcp_send_dupack\n":        true,
+		"0000000000000000 t tcp_send_dupack.llvm.7\n": true, // from 5.18 to 6.10 the kernel finds it
+		"0000000000000000 t tcp_send_dupack.part.0\n": false,
+		"0000000000000000 t tcp_ack\n":                false,
+	} {
+		s, err := findSymbols(strings.NewReader(kallsyms), []string{"tcp_send_dupack"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range []Backend{Kprobe, Fentry} {
+			for _, h := range hooks[b] {
+				if h.prog != katraceProgFentrySendDupack {
+					continue
+				}
+				if err := h.notThereBy(types, s.of); (err == nil) != want {
+					t.Errorf("%s: %s, with %q: %v", b, h, kallsyms, err)
+				}
+			}
+		}
+	}
+	hidden := func(string) (symbol, error) { return symbol{}, errNoSymbols }
+	if err := (hook{at: "tcp_send_dupack", how: byFentry}).notThereBy(types, hidden); err != nil {
+		t.Errorf("where /proc/kallsyms is hidden: %v, want it tried", err)
 	}
 }

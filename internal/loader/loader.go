@@ -60,7 +60,7 @@ type Tracer struct {
 	Lacks []string
 	// Began is when the first program was about to be attached: no record is older.
 	Began time.Time
-	// Slow is why each field is read by a call although the kernel has
+	// Slow is why fields are read by calls (LoadReading) although the kernel has
 	// bpf_rdonly_cast, nil otherwise.
 	Slow error
 	// Unwitnessed is why firings that the kernel runs no program for cannot be

@@ -53,11 +53,6 @@ func whyRefused(err error, hs []hook) string {
 	case probe && isBlacklisted(hs[0].at):
 		return "the function is on the kernel's kprobe blacklist"
 	case tracing:
-		for _, h := range hs {
-			if _, err := kernelSymbol(h.at); h.byTracing() && errors.As(err, &none) {
-				return none.Error()
-			}
-		}
 		return "this kernel has no fentry for it (CONFIG_FUNCTION_TRACER with direct calls, from 5.5; arm64 from 6.4) or does not allow it"
 	}
 	return ""

@@ -88,6 +88,11 @@ var environments = []environment{
 		why:    "types come from a file; fentry needs the kernel's own",
 	},
 	{
+		name: "hidden-btf-5.10", kernel: "5.10", without: "btf", flags: "--btf /btf/vmlinux", cases: "kprobe,tracepoint", tests: movingTests,
+		mounts: "bind:/sys/kernel/btf:/btf tmpfs:none:/sys/kernel/btf",
+		why:    "the same where each field is read by a call; elsewhere fentry and fexit take the place of some kprobes",
+	},
+	{
 		name: "nfs-6.12", kernel: "6.12", modules: nfsModules, cases: noCases, tests: "^TestInKernel$",
 		why: "the kernel has TCP connections of its own, with keepalive on",
 	},
