@@ -221,9 +221,11 @@ soak: bin/katrace
 	$(GO) build -o bin/soak ./test/soak
 	bin/soak -time $(MINUTES)m -katrace bin/katrace
 
+# What benchstat (golang.org/x/perf) reads: make bench BENCH="-cpu 1 -count 6" >new
 .PHONY: bench
+BENCH ?=
 bench:
-	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
+	$(GO) test -run '^$$' -bench . -benchmem $(BENCH) ./cmd/... ./internal/...
 
 # Half a million loopback connections, without and with katrace; root, 5 GB of
 # memory. RATES="100000,200000" goes on to where it begins to lose.

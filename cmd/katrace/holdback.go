@@ -65,7 +65,12 @@ func (p *pace) tick() { p.before, p.recent = p.recent, 0 }
 // tell takes an event from the tracker: to the sink, or behind those that wait.
 func (s *stream) tell(e *events.Event) error {
 	s.pace.recent++
-	asked := s.fillOwner(e) && s.pace.few() && s.wants(e) && s.owners.Hurry(holdFor)
+	asked := false
+	if s.pace.few() {
+		asked = s.fillOwner(e) && s.wants(e) && s.owners.Hurry(holdFor)
+	} else {
+		s.fillOwnerFast(e)
+	}
 	if s.held.empty() && !asked {
 		return s.pass(e)
 	}

@@ -22,9 +22,11 @@ type fakeOwners struct {
 	asked   map[uint64]bool
 	soon    bool
 	hurried int
+	filled  int
 }
 
-func (f *fakeOwners) Fill(e *events.Event) bool {
+func (f *fakeOwners) Fill(e *events.Event, _ time.Time) bool {
+	f.filled++
 	p, ok := f.known[e.Inode]
 	if ok {
 		e.Process = p
@@ -56,6 +58,34 @@ func wait(f events.Filter) (*stream, *fakeOwners, *lines) {
 	owners := &fakeOwners{known: map[uint64]conn.Process{}, asked: map[uint64]bool{1: true, 2: true, 3: true}, soon: true}
 	sink := &lines{}
 	return &stream{owners: owners, filter: f, sink: sink}, owners, sink
+}
+
+// TestOwnerOfARecord: where events are many, the two events of a record are looked up
+// once, and nothing else is taken for the second of two.
+func TestOwnerOfARecord(t *testing.T) {
+	s, owners, sink := wait(events.Filter{})
+	s.pace.before = fewASec + 1
+	owners.known[1], owners.known[2] = shop, conn.Process{PID: 2, Comm: "two"}
+	at := time.Unix(1, 0)
+	tell := func(kind events.Kind, inode uint64, at time.Time) {
+		t.Helper()
+		e := on(kind, uint16(inode), inode)
+		e.Time = at
+		must(t, s.tell(e))
+	}
+	tell(events.KindAnswer, 1, at)
+	tell(events.KindProbe, 1, at)
+	tell(events.KindProbed, 2, at)
+	tell(events.KindProbed, 0, at)
+	owners.known[1] = conn.Process{PID: 8, Comm: "eight"}
+	tell(events.KindProbe, 1, at.Add(1))
+	enabled := on(events.KindEnabled, 1, 1)
+	enabled.Time, enabled.Process, enabled.Has = at.Add(1), conn.Process{PID: 9, Comm: "nine"}, events.HasDoer
+	must(t, s.tell(enabled))
+	sink.want(t, "fast", "answer 1 shop", "probe 1 shop", "probed 2 two", "probed 0", "probe 1 eight", "enabled 1 nine")
+	if owners.filled != 5 {
+		t.Errorf("looked up %d times, want 5", owners.filled)
+	}
 }
 
 // on is an event of the connection with that remote port and inode.
@@ -323,7 +353,7 @@ func TestJudgeAllocates(t *testing.T) {
 		s, owners, _ := wait(f)
 		owners.known[1] = shop
 		e := on(events.KindProbe, 1, 1)
-		s.owners.Fill(e)
+		s.owners.Fill(e, time.Now())
 		s.judge(e)
 		if n := testing.AllocsPerRun(100, func() { s.judge(e) }); n != 0 {
 			t.Errorf("%v allocations with %+v", n, f)

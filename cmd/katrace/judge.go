@@ -3,6 +3,8 @@
 package main
 
 import (
+	"time"
+
 	"katrace/internal/conn"
 	"katrace/internal/events"
 )
@@ -43,11 +45,34 @@ func (s *stream) wants(e *events.Event) bool {
 	return s.filter.MatchBesidesOwner(e) && (s.all || !needsAll(e.Kind))
 }
 
+// lastOwner is the owner that was found last. A record may tell two events, of the same
+// socket at the same time.
+type lastOwner struct {
+	time  time.Time
+	inode uint64
+	owner conn.Owner
+}
+
+// fillOwnerFast is fillOwner where events are many: none waits for its owner.
+func (s *stream) fillOwnerFast(e *events.Event) {
+	last := &s.last
+	if e.Has&events.HasDoer != 0 || e.Inode == 0 {
+		s.fillOwner(e)
+		return
+	}
+	if last.inode == e.Inode && last.time.Equal(e.Time) {
+		e.Owner = last.owner
+		return
+	}
+	s.fillOwner(e)
+	last.time, last.inode, last.owner = e.Time, e.Inode, e.Owner
+}
+
 // fillOwner says who holds the socket, as far as that is known by now, and
 // whether a scan is going to tell.
 func (s *stream) fillOwner(e *events.Event) (asked bool) {
 	process := e.Process
-	asked = s.owners.Fill(e)
+	asked = s.owners.Fill(e, s.now)
 	if e.Has&events.HasDoer == 0 {
 		return asked
 	}

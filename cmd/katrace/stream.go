@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"time"
 
 	"katrace/internal/conn"
@@ -35,6 +36,8 @@ type stream struct {
 	held    holdBack // events that wait for their owner
 	pace    pace
 	owned   owned // whose each connection was
+	last    lastOwner
+	now     time.Time // read once for many records
 	review  review
 
 	told     uint64        // events that reached the sink, lost ones not counted
@@ -53,13 +56,19 @@ type stream struct {
 
 // ownerFinder is owner.Resolver.
 type ownerFinder interface {
-	Fill(*events.Event) (asked bool)
+	Fill(e *events.Event, at time.Time) (asked bool)
 	Hurry(within time.Duration) bool
 	Close()
 }
 
 // errLimit ends the stream when enough events are told.
 var errLimit = errors.New("enough events")
+
+// yieldAfter is how long the loop works at a time. Of a goroutine that works for 10 ms the
+// runtime's monitor takes the processor, by a signal or in its next system call, and then
+// looks every 20 µs for another one to take it from. In a storm of packets each of these
+// interrupts is one more at whose end the kernel has this process do the packets' work.
+const yieldAfter = 4 * time.Millisecond
 
 // tick is how often losses are looked for and the wall clock is read again.
 const tick = time.Second
@@ -148,16 +157,22 @@ func (s *stream) loop(ctx context.Context) error {
 		rec     loader.Record
 		stopped bool
 		next    = time.Now().Add(tick)
+		since   time.Time // works without a pause
 	)
 	s.tracer.SetDeadline(next)
 	for n := 0; ; n++ {
+		waits := !s.tracer.Pending()
 		err := s.tracer.Read(&rec)
+		if waits {
+			s.now = time.Now()
+			since = s.now
+		}
 		switch {
 		case err == nil:
 			if err := s.tracker.Record(&rec, s.tell); err != nil {
 				return err
 			}
-			if n%1024 != 0 && s.tracer.Pending() {
+			if n%256 != 0 && s.tracer.Pending() {
 				continue // in the thick of it the clock is not asked for every record
 			}
 		case errors.Is(err, loader.ErrFlushed):
@@ -174,6 +189,11 @@ func (s *stream) loop(ctx context.Context) error {
 			continue
 		}
 		now := time.Now()
+		s.now = now
+		if now.Sub(since) > yieldAfter && s.tracer.Pending() {
+			since = now
+			runtime.Gosched()
+		}
 		if !stopped && !now.Before(next) {
 			next = now.Add(tick)
 			s.pace.tick()

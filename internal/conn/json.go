@@ -17,25 +17,41 @@ import (
 func (s *State) AppendKeys(dst []byte) []byte { return s.appendOwnerKeys(s.appendSocketKeys(dst)) }
 
 func (s *State) appendSocketKeys(dst []byte) []byte {
-	if s.Netns != 0 {
-		dst = AppendDecimal(append(dst, `,"netns":`...), uint64(s.Netns))
-	}
+	dst = s.appendNetnsKey(dst)
 	if s.Inode != 0 {
-		dst = AppendDecimal(append(dst, `,"inode":`...), s.Inode)
+		dst = AppendDecimal(append(dst, inodeKey...), s.Inode)
 	}
-	if word := s.Family.String(); word != "" {
-		dst = append(append(append(dst, `,"family":"`...), word...), '"')
-	}
-	if word := s.TCPState.String(); word != "" {
-		dst = append(append(append(dst, `,"state":"`...), word...), '"')
-	}
+	dst = s.appendStateKeys(dst)
 	if s.Local.IsValid() {
-		dst = appendAddr(append(dst, `,"local":{"addr":"`...), s.Local)
+		dst = append(AppendDecimal(appendAddr(append(dst, localKey...), s.Local.Addr()), uint64(s.Local.Port())), '}')
 	}
 	if s.Remote.IsValid() {
-		dst = appendAddr(append(dst, `,"remote":{"addr":"`...), s.Remote)
+		dst = append(AppendDecimal(appendAddr(append(dst, remoteKey...), s.Remote.Addr()), uint64(s.Remote.Port())), '}')
 	}
 	return dst
+}
+
+const (
+	inodeKey  = `,"inode":`
+	localKey  = `,"local":{"addr":"`
+	remoteKey = `,"remote":{"addr":"`
+)
+
+func (s *State) appendNetnsKey(dst []byte) []byte {
+	if s.Netns == 0 {
+		return dst
+	}
+	return AppendDecimal(append(dst, `,"netns":`...), uint64(s.Netns))
+}
+
+func (s *State) appendStateKeys(dst []byte) []byte {
+	dst = AppendWord(dst, "family", s.Family.String())
+	return AppendWord(dst, "state", s.TCPState.String())
+}
+
+// appendAddr appends an address and the key of its port.
+func appendAddr(dst []byte, a netip.Addr) []byte {
+	return append(a.AppendTo(dst), `","port":`...)
 }
 
 func (s *State) appendOwnerKeys(dst []byte) []byte {
@@ -56,29 +72,6 @@ func (s *State) appendOwnerKeys(dst []byte) []byte {
 	dst = AppendText(dst, "pod_namespace", s.PodNamespace)
 	dst = AppendText(dst, "pod_name", s.PodName)
 	return AppendText(dst, "workload", s.Workload()) // of the name: it is not read again
-}
-
-// LastKeys are the keys of States as they were appended last: a State often follows
-// itself, as that of a probe does that of the answer to the one before, and one of
-// the same owner.
-type LastKeys struct {
-	state         State // what the keys are of: the socket of one, the owner of one
-	socket, owner []byte
-}
-
-// AppendKeys appends what State.AppendKeys does.
-func (l *LastKeys) AppendKeys(dst []byte, s *State) []byte {
-	last := &l.state
-	if l.socket == nil || last.Inode != s.Inode || last.Local != s.Local || last.Remote != s.Remote || last.Netns != s.Netns ||
-		last.Family != s.Family || last.TCPState != s.TCPState {
-		last.Inode, last.Local, last.Remote, last.Netns, last.Family, last.TCPState = s.Inode, s.Local, s.Remote, s.Netns, s.Family, s.TCPState
-		l.socket = s.appendSocketKeys(l.socket[:0])
-	}
-	if l.owner == nil || last.Owner != s.Owner || last.Host != s.Host || (last.Has^s.Has)&HasUID != 0 {
-		last.Owner, last.Host, last.Has = s.Owner, s.Host, s.Has
-		l.owner = s.appendOwnerKeys(l.owner[:0])
-	}
-	return append(append(dst, l.socket...), l.owner...)
 }
 
 // AppendKeys appends the keys of the settings in force, without the
@@ -173,13 +166,6 @@ func AppendText(dst []byte, key, text string) []byte {
 }
 
 func appendText(dst []byte, key, text string) []byte { return AppendString(appendKey(dst, key), text) }
-
-func appendAddr(dst []byte, a netip.AddrPort) []byte {
-	dst = a.Addr().AppendTo(dst)
-	dst = append(dst, `","port":`...)
-	dst = AppendDecimal(dst, uint64(a.Port()))
-	return append(dst, '}')
-}
 
 // Keys are the JSON keys of a State and a Timer as encoding/json reads them.
 // Those that are absent stay nil or empty.

@@ -3,6 +3,7 @@
 package events
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 	"unsafe"
@@ -71,6 +72,28 @@ func BenchmarkDecodeTrackJSON(b *testing.B) {
 		line = json.Append(line[:0], e)
 		return nil
 	})
+}
+
+// BenchmarkJSONInTurn encodes what two processors tell in turn: each of 40 connections of
+// one process after the other.
+func BenchmarkJSONInTurn(b *testing.B) {
+	const processes, conns = 50, 40
+	var events []Event
+	for i := range processes * conns {
+		e := everyKind()[0].event
+		process := (i/2/conns + i%2*processes/2) % processes
+		e.Process.PID += process
+		e.Inode += uint64(i)
+		e.Remote = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 1, byte(process)}), uint16(1024+i))
+		events = append(events, e)
+	}
+	var line []byte
+	var json JSON
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		line = json.Append(line[:0], &events[i%len(events)])
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }
 
 func BenchmarkJSON(b *testing.B) { benchEncoder(b, AppendJSON) }

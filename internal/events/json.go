@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"katrace/internal/conn"
+	"katrace/internal/enum"
 )
 
 // SchemaVersion is the value of the key "v".
@@ -48,6 +49,20 @@ func appendSettings(dst []byte, s *conn.Settings) []byte {
 	return append(s.AppendKeys(append(dst, `,"keepalive":{`...)), '}')
 }
 
+// eventKeys and verdictKeys are keys with their values, which most lines have.
+var (
+	eventKeys   = keyed("event", kindNames)
+	verdictKeys = keyed("verdict", verdictNames)
+)
+
+func keyed[T ~uint8](key string, of enum.Names[T]) enum.Names[T] {
+	keyed := enum.Names[T]{What: of.What, Words: make([]string, len(of.Words))}
+	for i, word := range of.Words {
+		keyed.Words[i] = string(conn.AppendWord(nil, key, word))
+	}
+	return keyed
+}
+
 // AppendJSON appends the event as one JSON object, without a newline. Its keys
 // are those of docs/events.md. It is written by hand because encoding/json
 // allocates for every event; a test holds it against encoding/json and the schema.
@@ -64,7 +79,7 @@ func appendJSON(dst []byte, e *Event, j *JSON) []byte {
 		dst = appendTime(dst, t)
 	}
 	dst = append(dst, '"')
-	dst = conn.AppendWord(dst, "event", e.Kind.String()) // absent: a connection as it is
+	dst = append(dst, eventKeys.Name(e.Kind)...) // absent: a connection as it is
 	dst = conn.AppendText(dst, "host", e.Host)
 	switch e.Kind {
 	case KindLost:
@@ -130,7 +145,7 @@ func appendJSON(dst []byte, e *Event, j *JSON) []byte {
 	if e.Kind == KindSet {
 		dst = appendSet(dst, e.Set)
 	}
-	dst = conn.AppendWord(dst, "verdict", e.Verdict.String())
+	dst = append(dst, verdictKeys.Name(e.Verdict)...)
 	dst = conn.AppendWord(dst, "change", e.Change.String())
 	return append(dst, '}')
 }

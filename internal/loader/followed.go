@@ -42,4 +42,4 @@ func (t *Tracer) Followed(more func() bool) ([]uint64, error) {
 func (t *Tracer) Written() uint64 { return atomic.LoadUint64(t.ring.written) }
 
 // HasRead says whether Read has come so far.
-func (t *Tracer) HasRead(written uint64) bool { return atomic.LoadUint64(t.ring.read) >= written }
+func (t *Tracer) HasRead(written uint64) bool { return t.ring.at >= written }

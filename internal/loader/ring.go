@@ -29,7 +29,17 @@ type ring struct {
 	read, written      *uint64 // positions, in bytes since the beginning
 	data               []byte  // the records, and the first page of them again
 	mask               uint64
+
+	// The programs write beside those two positions all the time, on other processors:
+	// each is looked at, and told, once for many records.
+	at    uint64 // how far records are read
+	end   uint64 // how far there were some when it was last looked
+	freed uint64 // how far the kernel knows that they are read
 }
+
+// freeParts: what has been read is given back when it is such a part of the ring, or
+// all that there was.
+const freeParts = 16
 
 // Of a record's header (struct bpf_ringbuf_hdr), which is 8 bytes long.
 const (
@@ -66,6 +76,8 @@ func openRing(m *ebpf.Map) (_ *ring, err error) {
 	}
 	r.read, r.written = (*uint64)(unsafe.Pointer(&r.consumer[0])), (*uint64)(unsafe.Pointer(&r.producer[0]))
 	r.data = r.producer[page:]
+	r.at = atomic.LoadUint64(r.read)
+	r.end, r.freed = r.at, r.at
 	r.ready = func(uintptr) bool { return r.pending() }
 	return r, nil
 }
@@ -82,7 +94,21 @@ func (r *ring) close() {
 }
 
 // pending says whether there is anything that was not read.
-func (r *ring) pending() bool { return atomic.LoadUint64(r.written) != atomic.LoadUint64(r.read) }
+func (r *ring) pending() bool {
+	if r.at == r.end {
+		r.end = atomic.LoadUint64(r.written)
+	}
+	return r.at != r.end
+}
+
+// pass goes on behind a record. The kernel wakes who waits if it writes a record where
+// all before are read (bpf_ringbuf_commit), so it knows that before pending looks again.
+func (r *ring) pass(after uint64) {
+	if r.at = after; r.at == r.end || r.at-r.freed > r.mask/freeParts {
+		r.freed = r.at
+		atomic.StoreUint64(r.read, r.at)
+	}
+}
 
 // setDeadline makes a waiting next return at that time; the zero time: never.
 func (r *ring) setDeadline(at time.Time) {
@@ -104,7 +130,7 @@ func (r *ring) wake() {
 func (r *ring) next(take func(raw []byte) error) error {
 	for {
 		for r.pending() {
-			at := atomic.LoadUint64(r.read)
+			at := r.at
 			// The kernel clears the bit once the record is whole (bpf_ringbuf_commit).
 			head := atomic.LoadUint32((*uint32)(unsafe.Pointer(&r.data[at&r.mask])))
 			if head&ringBusy != 0 {
@@ -114,12 +140,12 @@ func (r *ring) next(take func(raw []byte) error) error {
 			n := uint64(head &^ ringDiscarded)
 			after := at + ringHeader + (n+7)&^7
 			if head&ringDiscarded != 0 {
-				atomic.StoreUint64(r.read, after)
+				r.pass(after)
 				continue
 			}
 			begin := at&r.mask + ringHeader
 			err := take(r.data[begin : begin+n : begin+n])
-			atomic.StoreUint64(r.read, after)
+			r.pass(after)
 			return err
 		}
 		if r.woken.Swap(false) {

@@ -117,6 +117,31 @@ func TestRing(t *testing.T) {
 	}
 }
 
+// TestRingMakesRoom: what has been read makes room while there is more to read.
+func TestRingMakesRoom(t *testing.T) {
+	r := newRinged(t)
+	whole := os.Getpagesize()/(ringHeader+ringRecord) - 1 // one byte remains free
+	r.write(whole + 1)
+	for want := range uint64(whole) - 4 {
+		if n, err := r.next(); n != want+1 || err != nil {
+			t.Fatalf("record %d: %v; want %d", n, err, want+1)
+		}
+	}
+	r.write(whole / 2)
+	r.ring.setDeadline(time.Unix(1, 0))
+	var last uint64
+	for range 4 + 1 + whole/2 {
+		n, err := r.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = n
+	}
+	if want := uint64(whole + 1 + whole/2); last != want {
+		t.Errorf("the last record is %d, want %d: there was no room", last, want)
+	}
+}
+
 // TestRingWaits: what comes while it is waited for is had, and a wake ends a wait
 // once all there is was read, whichever came first.
 func TestRingWaits(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -91,7 +92,7 @@ func TestWaysAgreeApart(t *testing.T) {
 			for way, each := range ways(t) {
 				r := newResolver(t, Options{list: each})
 				e := events.Event{State: conn.State{Inode: inode}}
-				if r.Fill(&e); e.Process != want || e.HeldBy != c.by {
+				if r.Fill(&e, time.Now()); e.Process != want || e.HeldBy != c.by {
 					t.Errorf("by %s: %+v, held by %q", way, e.Process, e.HeldBy)
 				}
 				s := &Scanner{}
@@ -175,7 +176,7 @@ func TestWaysAgreeQueued(t *testing.T) {
 			got := e
 			eventually(t, way+": the process that listens at "+l.Addr().String(), func() bool {
 				got = e
-				r.Fill(&got)
+				r.Fill(&got, time.Now())
 				return got.Process.PID == os.Getpid()
 			})
 			if got.HeldBy != conn.HeldByAcceptQueue {
@@ -185,7 +186,7 @@ func TestWaysAgreeQueued(t *testing.T) {
 				{State: conn.State{Netns: e.Netns + 1, TCPState: e.TCPState, Family: e.Family, Local: e.Local}},
 				{State: conn.State{Netns: e.Netns, TCPState: conn.TCPFinWait1, Family: e.Family, Local: e.Local}},
 			} {
-				if r.Fill(&other); other.Process.PID != 0 {
+				if r.Fill(&other, time.Now()); other.Process.PID != 0 {
 					t.Errorf("%s: %+v is said to be this process's", way, other)
 				}
 			}

@@ -83,6 +83,9 @@ func (r *Resolver) run() {
 			tick.Reset(checkEvery)
 			continue
 		case <-due:
+			if due = nil; !b.lacks() {
+				continue
+			}
 		case <-tick.C:
 			// Who asks from here on says so: what is asked behind the check is not missed.
 			was := r.idle.Swap(true)
@@ -104,13 +107,32 @@ func (r *Resolver) run() {
 	}
 }
 
+// lacks says whether anything is still to be looked for: what was asked for while a scan
+// was under way, that one may have found.
+func (b *background) lacks() bool {
+	b.missMu.Lock()
+	defer b.missMu.Unlock()
+	for w, wrong := range b.missed {
+		_, known := b.sockets.Get(w.inode) // only this goroutine writes them
+		if w.inode == 0 {
+			_, known = b.listeners.at[w.listening]
+		}
+		if wrong || !known {
+			return true
+		}
+		delete(b.missed, w)
+	}
+	b.hurried = false
+	return false
+}
+
 // scan goes through all descriptors once.
 func (b *background) scan() {
 	begun, beganAt := time.Now(), b.now()
 	b.paused = 0
 	b.missMu.Lock()
 	missed := b.missed
-	b.missed = map[want]struct{}{}
+	b.missed = map[want]bool{}
 	if b.hurried {
 		b.pace, b.hurried = time.Time{}, false
 	}
@@ -146,7 +168,7 @@ func (b *background) scan() {
 }
 
 // walk enters all that is held now.
-func (b *background) walk(missed map[want]struct{}) error {
+func (b *background) walk(missed map[want]bool) error {
 	b.number = (b.number + 1) & scanMask
 	b.batch = b.batch[:0]
 	b.reader, b.listens = reader{}, &Listeners{}
@@ -302,7 +324,7 @@ func (b *background) sweep() {
 
 // giveUp remembers which of the sockets that were asked for before the scan it
 // did not find. The maps are read without the lock: only this goroutine writes them.
-func (b *background) giveUp(missed map[want]struct{}) {
+func (b *background) giveUp(missed map[want]bool) {
 	now := b.now()
 	unknown := make(map[want]time.Duration, len(missed))
 	for w := range missed {

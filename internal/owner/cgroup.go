@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -22,11 +23,16 @@ type cgroups struct {
 	at    string // the mount point
 	tries budget
 
+	// last is the path that was found last: most sockets of a busy host are of a few cgroups.
+	last atomic.Pointer[cgroupPath]
+
 	mu    sync.RWMutex
-	known map[uint64]cgroupPath
+	known map[uint64]*cgroupPath
 }
 
+// cgroupPath does not change.
 type cgroupPath struct {
+	id        uint64
 	path      string
 	container Container
 	until     time.Duration // for "": not asked for again before
@@ -41,7 +47,7 @@ const (
 )
 
 func newCgroups(mountinfo string) *cgroups {
-	c := &cgroups{mount: -1, tries: budget{limit: cgroupTries}, known: map[uint64]cgroupPath{}}
+	c := &cgroups{mount: -1, tries: budget{limit: cgroupTries}, known: map[uint64]*cgroupPath{}}
 	text, err := os.ReadFile(mountinfo)
 	if err != nil {
 		return c
@@ -160,21 +166,34 @@ func (c *cgroups) find(id uint64, now time.Duration) (path string, container Con
 	if id == 0 || c.mount < 0 {
 		return "", Container{}
 	}
-	c.mu.RLock()
-	p, ok := c.known[id]
-	c.mu.RUnlock()
-	if ok && (p.path != "" || now < p.until) || !c.tries.take(now) {
-		return p.path, p.container
+	if last := c.last.Load(); last != nil && last.id == id {
+		return last.path, last.container
 	}
-	p = cgroupPath{path: c.resolve(id), until: now + cgroupForget}
+	c.mu.RLock()
+	p := c.known[id]
+	c.mu.RUnlock()
+	if p == nil || p.path == "" && now >= p.until {
+		if !c.tries.take(now) {
+			return "", Container{}
+		}
+		p = c.learn(id, now)
+	}
+	if p.path != "" {
+		c.last.Store(p)
+	}
+	return p.path, p.container
+}
+
+func (c *cgroups) learn(id uint64, now time.Duration) *cgroupPath {
+	p := &cgroupPath{id: id, path: c.resolve(id), until: now + cgroupForget}
 	p.container = ParseContainer(p.path)
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if len(c.known) >= maxCgroups {
 		clear(c.known)
 	}
 	c.known[id] = p
-	c.mu.Unlock()
-	return p.path, p.container
+	return p
 }
 
 // resolve opens the directory by its file handle, which for kernfs is the id.

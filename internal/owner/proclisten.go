@@ -21,7 +21,7 @@ const maxNetns = 1 << 10
 // asked for, now or before. /proc/PID/fd does not tell; /proc/PID/net does, for
 // the namespace that the process is in, and needs no privilege beyond those
 // for looking at the process.
-func (b *background) readListeners(missed map[want]struct{}) {
+func (b *background) readListeners(missed map[want]bool) {
 	for w := range missed {
 		if w.inode == 0 && len(b.netns) < maxNetns {
 			b.netns[w.listening.netns] = true

@@ -39,7 +39,7 @@ type Resolver struct {
 	opts    Options
 	start   time.Time
 	cgroups *cgroups
-	checks  budget
+	checks  checks
 	files   *files // nil: /proc
 
 	mu        sync.RWMutex           // held for microseconds only
@@ -50,7 +50,7 @@ type Resolver struct {
 	listeners *Listeners             // as of the last scan; not changed any more
 
 	missMu   sync.Mutex
-	missed   map[want]struct{}
+	missed   map[want]bool // looked for by the next scan; true: what was known of it is wrong
 	hurried  bool          // the next scan, and the one under way, make no pauses
 	scanning bool          // one is under way
 	quick    time.Duration // what a scan takes that nothing disturbs, as far as is known
@@ -91,10 +91,7 @@ func (p place) index() uint32 { return p.proc & (maxProcs - 1) }
 func (p place) scan() uint32  { return p.proc >> indexBits }
 
 const (
-	// checksPerSecond is how many answers a second are held against /proc
-	// before they are given: a few µs each. A slow stream has each of its
-	// answers checked.
-	checksPerSecond = 2000
+	checksPerSecond = 2000 // at the most
 	// believed is how long after a scan its answers are given unchecked, where
 	// the stream is too fast for checks. An inode number is used again after 2^32
 	// others (get_next_ino), which takes far longer.
@@ -122,10 +119,10 @@ func New(o Options) *Resolver {
 		opts:      o,
 		start:     time.Now(),
 		cgroups:   newCgroups("/proc/self/mountinfo"),
-		checks:    budget{limit: checksPerSecond},
+		checks:    checks{limit: checksPerSecond},
 		listeners: &Listeners{},
 		unknown:   map[want]time.Duration{},
-		missed:    map[want]struct{}{},
+		missed:    map[want]bool{},
 		wake:      make(chan struct{}, 1),
 		hurry:     make(chan struct{}, 1),
 		asks:      make(chan struct{}, 1),
@@ -158,7 +155,7 @@ func (r *Resolver) now() time.Duration { return time.Since(r.start) }
 //
 // Where several processes hold the socket (after a fork) it is the oldest of
 // them by start time, then by pid: the parent. An answer is checked against
-// /proc first unless there are more than 2,000 a second; a process that has
+// /proc first unless there are too many for that (checks); a process that has
 // ended, or has closed the socket, is no answer.
 func (r *Resolver) lookup(inode uint64, now time.Duration) (_ *process, asked bool) {
 	if inode == 0 || inode > math.MaxUint32 {
@@ -175,15 +172,15 @@ func (r *Resolver) lookup(inode uint64, now time.Duration) (_ *process, asked bo
 	w := want{inode: inode}
 	switch {
 	case !hit:
-		return nil, r.miss(w, now)
+		return nil, r.miss(w, false, now)
 	case p.gone.Load():
-		return nil, r.miss(w, now)
+		return nil, r.miss(w, true, now)
 	case r.checks.take(now):
 		if (found{inode: inode, pid: p.pid, task: p.holder.task, fd: at.fd, by: p.holder.by}).letGo() {
-			return nil, r.miss(w, now)
+			return nil, r.miss(w, true, now)
 		}
 	case now-scanned > believed:
-		return nil, r.miss(w, now)
+		return nil, r.miss(w, true, now)
 	case !p.asked.Load():
 		p.asked.Store(true)
 		if r.idle.Load() {
@@ -211,15 +208,17 @@ func (r *Resolver) queued(e *events.Event, now time.Duration) (owner *process, a
 	})
 	switch {
 	case n == 0:
-		return nil, r.miss(want{listening: listeningAt{e.Netns, e.Local.Port()}}, now)
+		at := listeningAt{e.Netns, e.Local.Port()}
+		return nil, r.miss(want{listening: at}, len(listeners.at[at]) > 0, now)
 	case several:
 		return nil, asked
 	}
 	return owner, asked
 }
 
-// miss has it looked for by the next scan, unless one has done so in vain.
-func (r *Resolver) miss(w want, now time.Duration) bool {
+// miss has it looked for by the next scan, unless one has done so in vain. wrong: what
+// the last one found of it is.
+func (r *Resolver) miss(w want, wrong bool, now time.Duration) bool {
 	r.mu.RLock()
 	until := r.unknown[w]
 	r.mu.RUnlock()
@@ -228,7 +227,7 @@ func (r *Resolver) miss(w want, now time.Duration) bool {
 	}
 	r.missMu.Lock()
 	if len(r.missed) < maxMissed {
-		r.missed[w] = struct{}{}
+		r.missed[w] = wrong || r.missed[w]
 	}
 	r.missMu.Unlock()
 	select {
@@ -241,12 +240,12 @@ func (r *Resolver) miss(w want, now time.Duration) bool {
 // Fill sets who owns the event's socket, as far as it is known: Process and
 // HeldBy, and where they are not set, Cgroup, Container and Pod, of the socket's
 // own cgroup or else of the process's, and the names of these. asked says that a scan will look for what
-// is not known.
+// is not known. at is the time, some milliseconds ago at the most.
 //
 // The socket's own needs CAP_DAC_READ_SEARCH. One that is not cached costs three
 // system calls, at most 500 times a second.
-func (r *Resolver) Fill(e *events.Event) (asked bool) {
-	now := r.now()
+func (r *Resolver) Fill(e *events.Event, at time.Time) (asked bool) {
+	now := at.Sub(r.start)
 	if e.Cgroup == "" && e.CgroupID != 0 {
 		path, in := r.cgroups.find(e.CgroupID, now)
 		e.Cgroup, e.Container, e.Pod = path, in.ID, in.PodUID

@@ -154,7 +154,7 @@ func TestLookupOwnSocket(t *testing.T) {
 		t.Fatalf("got %+v, %v", p, ok)
 	}
 	e := events.Event{State: conn.State{Inode: inode}}
-	r.Fill(&e)
+	r.Fill(&e, time.Now())
 	text, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
 		t.Fatal(err)
@@ -253,7 +253,7 @@ func TestLookupNeverWaits(t *testing.T) {
 	ask := func(from uint64) {
 		for i := range uint64(100_000) {
 			e := events.Event{State: conn.State{Inode: from + i}}
-			if r.Fill(&e); e.Process.PID != 0 {
+			if r.Fill(&e, time.Now()); e.Process.PID != 0 {
 				t.Errorf("socket %d has an owner", e.Inode)
 			}
 		}
@@ -339,28 +339,28 @@ func TestFillCgroup(t *testing.T) {
 	}
 	id := st.Ino
 	e := events.Event{State: conn.State{Owner: conn.Owner{CgroupID: id}}}
-	if r.Fill(&e); e.Cgroup != "/"+name || e.Container != id64 || e.Pod != uid {
+	if r.Fill(&e, time.Now()); e.Cgroup != "/"+name || e.Container != id64 || e.Pod != uid {
 		t.Errorf("got %q, container %q, pod %q", e.Cgroup, e.Container, e.Pod)
 	}
 	pods := t.TempDir()
 	makeDirs(t, pods, "shop_cart-0_"+uid)
 	r.opts.Names = OpenNames(pods, false)
 	e = events.Event{State: conn.State{Owner: conn.Owner{CgroupID: id}}}
-	if r.Fill(&e); e.PodNamespace != "shop" || e.PodName != "cart-0" {
+	if r.Fill(&e, time.Now()); e.PodNamespace != "shop" || e.PodName != "cart-0" {
 		t.Errorf("the pod is %q/%q", e.PodNamespace, e.PodName)
 	}
 	if err := syscall.Rmdir(dir); err != nil {
 		t.Fatal(err)
 	}
 	e = events.Event{State: conn.State{Owner: conn.Owner{CgroupID: id}}}
-	if r.Fill(&e); e.Cgroup != "/"+name || e.Container != id64 || e.Pod != uid {
+	if r.Fill(&e, time.Now()); e.Cgroup != "/"+name || e.Container != id64 || e.Pod != uid {
 		t.Errorf("what an id was found to be is forgotten: %q, container %q, pod %q", e.Cgroup, e.Container, e.Pod)
 	}
 	if got, _ := newCgroups("/proc/self/mountinfo").find(id, 0); got != "" {
 		t.Errorf("a removed cgroup has the path %q", got)
 	}
 	e = events.Event{}
-	if r.Fill(&e); e.Cgroup != "" {
+	if r.Fill(&e, time.Now()); e.Cgroup != "" {
 		t.Errorf("id 0 has the path %q", e.Cgroup)
 	}
 }

@@ -133,9 +133,6 @@ func (b *bench) measure(v variant) (s sample, err error) {
 // and what part of the events the tracer told, NaN where there are none.
 func (b *bench) firings(w work, v variant) (took time.Duration, told float64, err error) {
 	probe := w == firstProbe || w == nextProbe || w == answeredProbe
-	if err := b.tracer.quiet(); err != nil {
-		return 0, 0, err
-	}
 	if took, err = b.fire(probe); err != nil {
 		return 0, 0, err
 	}

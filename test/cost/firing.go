@@ -55,6 +55,10 @@ func (b *bench) fire(probe bool) (time.Duration, error) {
 		}
 	}
 	time.Sleep(idle - 30*time.Millisecond - time.Since(start))
+	// All that happened before is told by now.
+	if _, err := b.tracer.news(); err != nil {
+		return 0, err
+	}
 	before, err := lab.ProbesSent()
 	if err != nil {
 		return 0, err

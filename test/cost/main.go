@@ -8,21 +8,28 @@
 //	go run ./test/vm run -blocks BLOCKS … -- /cost -count >SAID        # a guest, instructions
 //	cost -tables BLOCKS <SAID                                          # of which these are the tables
 //
+// A measurement takes some 12 s, nearly all of which is waiting for timers of a second, and
+// there are -pairs of each variant. Each is shown on standard error as soon as it is done; a
+// run that is cut short shows the table of those.
+//
 // In a guest the emulator counts each instruction, so one run is enough, and figures
 // repeat to a few instructions. make bench-kernel runs both. The connections are on
 // loopback, in a network namespace of their own, and go with the process.
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -40,7 +47,6 @@ func main() {
 	flag.BoolVar(&o.count, "count", false, "tell the emulator (vm run -blocks) what to count, and standard output what it was, instead of looking at the clock")
 	blocks := flag.String("tables", "", "show what was counted: `BLOCKS` is the file of vm run -blocks, standard input what the guest wrote")
 	top := flag.Int("top", 0, "with -tables, also list so many functions of each cell, those with the most instructions")
-	flag.BoolVar(&o.verbose, "v", false, "show each measurement")
 	flag.Parse()
 	o.backends = split(backends)
 	do := func() error { return run(o) }
@@ -62,7 +68,6 @@ type options struct {
 	pairs    int
 	conns    int
 	count    bool
-	verbose  bool
 }
 
 func split(list string) []string {
@@ -159,26 +164,38 @@ func run(o options) error {
 		}
 		b.counter.out = os.Stdout
 	}
+	results, err := b.measureAll(vs)
+	if !o.count && len(results[0]) > 0 { // also what there is of a run that was cut short
+		show(os.Stdout, o, vs, results)
+	}
+	return err
+}
+
+// measureAll measures the variants in turn. A signal ends that after the measurement under
+// way, a second one at once. Of each variant it returns what was measured until then.
+func (b *bench) measureAll(vs []variant) ([][]sample, error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	defer context.AfterFunc(ctx, stop)()
 	results := make([][]sample, len(vs))
-	for pair := range o.pairs {
+	for pair := range b.pairs {
 		for i, v := range vs {
+			if ctx.Err() != nil {
+				return results, fmt.Errorf("interrupted after %d of %d measurements", pair*len(vs)+i, b.pairs*len(vs))
+			}
 			s, err := b.measure(v)
 			for again := 0; again < 5 && errors.Is(err, errDisturbed); again++ {
+				fmt.Fprintf(os.Stderr, "%s: %v: once more\n", v.name, err)
 				s, err = b.measure(v)
 			}
 			if err != nil {
-				return fmt.Errorf("%s: %w", v.name, err)
+				return results, fmt.Errorf("%s: %w", v.name, err)
 			}
-			if o.verbose {
-				fmt.Fprintf(os.Stderr, "%d %s: %v\n", pair+1, v.name, s)
-			}
+			fmt.Fprintf(os.Stderr, "%d/%d %s: %s\n", pair*len(vs)+i+1, b.pairs*len(vs), v.name, b.words(s))
 			results[i] = append(results[i], s)
 		}
 	}
-	if !o.count {
-		show(os.Stdout, o, vs, results)
-	}
-	return nil
+	return results, nil
 }
 
 // pin keeps this thread on the last of its processors, and gives the others to

@@ -20,7 +20,7 @@ func show(w io.Writer, o options, vs []variant, results [][]sample) {
 	var uts unix.Utsname
 	_ = unix.Uname(&uts)
 	fmt.Fprintf(w, "\nLinux %s %s: ns per firing or segment, median of %d (± 95 %% confidence), %d firings each\n",
-		unix.ByteSliceToString(uts.Release[:]), unix.ByteSliceToString(uts.Machine[:]), o.pairs, o.conns)
+		unix.ByteSliceToString(uts.Release[:]), unix.ByteSliceToString(uts.Machine[:]), len(results[0]), o.conns)
 	rows := [][]string{{""}}
 	for k := range o.works() {
 		rows[0] = append(rows[0], k.String())
@@ -33,6 +33,22 @@ func show(w io.Writer, o options, vs []variant, results [][]sample) {
 		rows = append(rows, row)
 	}
 	markdown(w, rows)
+}
+
+// words are what was measured once: the time of each kind of work, not what a tracer adds.
+func (o *options) words(s sample) string {
+	if o.count {
+		return "counted"
+	}
+	var words []string
+	for k := range o.works() {
+		text := fmt.Sprintf("%v %s", k, number(s.cost[k]))
+		if told := s.told[k]; math.Abs(told-1) >= .0005 { // not where it is NaN
+			text += fmt.Sprintf(" (%.1f %% told)", 100*told)
+		}
+		words = append(words, text)
+	}
+	return strings.Join(words, ", ")
 }
 
 // markdown writes a table, the first row of which is its head.
@@ -72,6 +88,9 @@ func number(x float64) string {
 // median of all pairs, and what was not told, if anything. What was measured
 // inside the programs is nobody's difference.
 func cell(k work, variant int, inside bool, results [][]sample) string {
+	if len(results[variant]) == 0 {
+		return "" // it was not its turn yet
+	}
 	var diffs, told []float64
 	format := "%.0f"
 	for pair, s := range results[variant] {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"math"
+	"strings"
 	"testing"
 )
 
@@ -32,6 +33,38 @@ func TestCellInside(t *testing.T) {
 	none.cost[nextProbe], traced.cost[nextProbe], traced.told[nextProbe] = 100, 40, 1
 	if got := cell(nextProbe, 1, true, [][]sample{{none}, {traced}}); got != "40" {
 		t.Errorf("got %q, want 40", got)
+	}
+}
+
+// A run that was cut short shows what it has: of the last pair only the first variants
+// were measured.
+func TestShowsWhatThereIs(t *testing.T) {
+	of := func(cost float64) (s sample) {
+		s.cost[otherTimer] = cost
+		s.told[otherTimer] = math.NaN()
+		return s
+	}
+	vs := []variant{{name: "no tracer"}, {name: "one"}, {name: "another"}}
+	var text strings.Builder
+	show(&text, options{}, vs, [][]sample{{of(100), of(300)}, {of(140)}, nil})
+	for _, want := range []string{"median of 2 ", "| no tracer |         200 |", "| one       |         +40 |", "| another   |             |"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("no %q in\n%s", want, text.String())
+		}
+	}
+}
+
+// A measurement in words has what was not told, and nothing of that where there is nothing to tell.
+func TestWords(t *testing.T) {
+	var s sample
+	for k := range s.told {
+		s.cost[k], s.told[k] = 1234, math.NaN()
+	}
+	s.told[nextProbe], s.told[answeredProbe] = .5, 1
+	got := (&options{}).words(s)
+	want := "other timer 1,234, never probed 1,234, first probe 1,234, probe 1,234 (50.0 % told), answered probe 1,234, answer only 1,234, no event 1,234, open and reset 1,234"
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 
