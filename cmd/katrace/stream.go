@@ -156,9 +156,10 @@ func (s *stream) loop(ctx context.Context) error {
 	var (
 		rec     loader.Record
 		stopped bool
-		next    = time.Now().Add(tick)
-		since   time.Time // works without a pause
+		since   = time.Now() // works without a pause
+		next    = since.Add(tick)
 	)
+	s.now = since
 	s.tracer.SetDeadline(next)
 	for n := 0; ; n++ {
 		waits := !s.tracer.Pending()
