@@ -88,8 +88,11 @@ func number(x float64) string {
 // median of all pairs, and what was not told, if anything. What was measured
 // inside the programs is nobody's difference.
 func cell(k work, variant int, inside bool, results [][]sample) string {
-	if len(results[variant]) == 0 {
-		return "" // it was not its turn yet
+	if len(results[variant]) == 0 { // it was not its turn yet
+		return ""
+	}
+	if inside && (k < neverProbed || k > uneventful) { // of which the programs' own time is not known
+		return ""
 	}
 	var diffs, told []float64
 	format := "%.0f"

@@ -34,6 +34,9 @@ func TestCellInside(t *testing.T) {
 	if got := cell(nextProbe, 1, true, [][]sample{{none}, {traced}}); got != "40" {
 		t.Errorf("got %q, want 40", got)
 	}
+	if got := cell(openReset, 1, true, [][]sample{{none}, {traced}}); got != "" {
+		t.Errorf("of what is no firing: %q, want nothing", got)
+	}
 }
 
 // A run that was cut short shows what it has: of the last pair only the first variants
