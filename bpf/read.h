@@ -51,6 +51,6 @@ extern void *bpf_rdonly_cast(void *obj, __u32 btf_id) __attribute__((section(".k
 		value_;                                                                                 \
 	})
 
-#define READ(ptr, field) READ_BY(reading(0), ptr, field)
+#define READ(ptr, field) READ_BY(reading(UNTYPED), ptr, field)
 
 #endif

@@ -47,8 +47,8 @@ static __always_inline __u32 elapsed(__u32 now, __u32 rcv_tstamp, __u32 lrcvtime
 /* heard_before: jiffies from the last segment that came until now. */
 static __always_inline __u32 heard_before(struct sock *sk, __u32 now)
 {
-	const enum reading how = reading(0);
-	struct tcp_sock *tp = KNOWN((struct tcp_sock *)sk);
+	const enum reading how = reading(UNTYPED);
+	struct tcp_sock *tp = tcp_sock_of(sk, how);
 
 	return elapsed(now, FIELD(tp, rcv_tstamp), FIELD((struct inet_connection_sock *)tp, icsk_ack.lrcvtime));
 }
@@ -77,8 +77,8 @@ static __always_inline __u32 idle_of(struct sock *sk)
  * but its numbers move and their enum has no name for CO-RE to find.) */
 static __always_inline int nothing_to_send(struct sock *sk)
 {
-	const enum reading how = reading(0);
-	struct tcp_sock *tp = KNOWN((struct tcp_sock *)sk);
+	const enum reading how = reading(UNTYPED);
+	struct tcp_sock *tp = tcp_sock_of(sk, how);
 
 	return !FIELD(tp, packets_out) && FIELD(tp, write_seq) == FIELD(tp, snd_nxt);
 }
@@ -86,8 +86,8 @@ static __always_inline int nothing_to_send(struct sock *sk)
 /* all_acked implies nothing_to_send(), and takes fewer reads. */
 static __always_inline int all_acked(struct sock *sk)
 {
-	const enum reading how = reading(0);
-	struct tcp_sock *tp = KNOWN((struct tcp_sock *)sk);
+	const enum reading how = reading(UNTYPED);
+	struct tcp_sock *tp = tcp_sock_of(sk, how);
 
 	return FIELD(tp, write_seq) == FIELD(tp, snd_una);
 }
